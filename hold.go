@@ -1,0 +1,80 @@
+package allocation
+
+import "time"
+
+// Confirm makes a held line firm. A firm line stays as it is; a lapsed hold is [ErrLapsed].
+func (p *Product) Confirm(order OrderID, now time.Time) (Allocation, error) {
+	now = clean(now)
+	l, err := p.live("Confirm", order, now)
+	if err != nil {
+		return Allocation{}, err
+	}
+	if !l.HeldUntil.IsZero() {
+		l.HeldUntil, l.changed = time.Time{}, true
+		p.tell(HoldConfirmed{SKU: p.sku, At: now, OrderID: order})
+	}
+	return l.copy(), nil
+}
+
+// Extend holds a line until a later time; one that is held for that long already stays as it is. A
+// firm line is [ErrNotAllowed], a lapsed hold [ErrLapsed]: its units may be sold by now.
+func (p *Product) Extend(order OrderID, until, now time.Time) (Allocation, error) {
+	until, now = clean(until), clean(now)
+	if err := checkHold("Extend", until, now); err != nil {
+		return Allocation{}, err
+	}
+	l, err := p.live("Extend", order, now)
+	if err != nil {
+		return Allocation{}, err
+	}
+	if l.HeldUntil.IsZero() {
+		return Allocation{}, notAllowed("Extend", "order", order, "the line is firm")
+	}
+	if until.After(l.HeldUntil) {
+		p.tell(HoldExtended{SKU: p.sku, At: now, OrderID: order, From: l.HeldUntil, To: until})
+		l.HeldUntil, l.changed = until, true
+	}
+	return l.copy(), nil
+}
+
+// ReleaseLapsed tells of the loaded holds that have lapsed by now, frees their units for good and
+// returns how many lines that were. To a sale it makes no difference: lapsed units are free anyway.
+func (p *Product) ReleaseLapsed(now time.Time) int {
+	now = clean(now)
+	wasLow := p.isLow()
+	released := p.releaseLapsed(now)
+	p.tellIfCrossed(wasLow, now)
+	return released
+}
+
+func (p *Product) releaseLapsed(now time.Time) (released int) {
+	for _, l := range p.lines {
+		if !l.removed && l.Lapsed(now) {
+			p.lapse(l, now)
+			released++
+		}
+	}
+	return released
+}
+
+// lapse removes a hold. A held line has no shipped units, so that nothing of it stays.
+func (p *Product) lapse(l *line, now time.Time) {
+	for len(l.Parts) > 0 {
+		part := l.Parts[0]
+		p.take(l, part.Batch, part.Quantity)
+		p.tell(HoldLapsed{
+			SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
+		})
+	}
+}
+
+// checkHold refuses to hold a line until a time that has passed.
+func checkHold(op string, until, now time.Time) error {
+	if err := checkTime(op, "hold until", until); err != nil {
+		return err
+	}
+	if !clean(until).After(now) {
+		return invalid(op, "hold until", until, "must be in the future")
+	}
+	return nil
+}

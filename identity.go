@@ -1,0 +1,206 @@
+package allocation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// identityMap is the Repository of one attempt: it remembers every product that was read, so that a unit
+// of work has one copy of each and can check all of their versions at the end.
+type identityMap struct {
+	store    Store
+	now      time.Time
+	page     int
+	products []*Product // by SKU
+	loads    int
+	broken   error // the first conflict between two loads
+	ended    bool
+}
+
+func (m *identityMap) Now() time.Time { return m.now }
+
+func (m *identityMap) Get(ctx context.Context, sku SKU, orders ...OrderID) (*Product, error) {
+	products, err := m.GetMany(ctx, []SKU{sku}, orders...)
+	if err != nil {
+		return nil, err
+	}
+	return products[0], nil
+}
+
+func (m *identityMap) GetMany(ctx context.Context, skus []SKU, orders ...OrderID) ([]*Product, error) {
+	for _, order := range orders {
+		if err := checkID("Get", "order", order); err != nil {
+			return nil, err
+		}
+	}
+	var unknown []SKU
+	for i, sku := range skus {
+		if err := checkID("Get", "sku", sku); err != nil {
+			return nil, err
+		}
+		if slices.Contains(skus[:i], sku) {
+			return nil, invalid("Get", "sku", sku, "must not be repeated")
+		}
+		if p := m.find(sku); p == nil || !p.knows(orders) {
+			unknown = append(unknown, sku)
+		}
+	}
+	if len(unknown) > 0 {
+		if _, err := m.load(ctx, Query{SKUs: unknown, Orders: orders}); err != nil {
+			return nil, err
+		}
+	}
+	return m.all(skus)
+}
+
+// all returns known products, or an error for each that is missing.
+func (m *identityMap) all(skus []SKU) ([]*Product, error) {
+	products := make([]*Product, len(skus))
+	var missing []error
+	for i, sku := range skus {
+		if products[i] = m.find(sku); products[i] == nil {
+			missing = append(missing, &Error{Op: "Get", Field: "sku", Value: sku, Err: ErrNotFound})
+		}
+	}
+	if missing != nil {
+		return nil, errors.Join(missing...)
+	}
+	return products, nil
+}
+
+func (m *identityMap) GetByBatch(ctx context.Context, ref BatchRef) (*Product, error) {
+	if err := checkID("GetByBatch", "batch", ref); err != nil {
+		return nil, err
+	}
+	for _, p := range m.products {
+		if at := p.index(ref); at >= 0 && p.batches[at].linesFrom != noLines {
+			return p, nil
+		}
+	}
+	loaded, err := m.load(ctx, Query{Batch: ref})
+	if err != nil {
+		return nil, err
+	}
+	if len(loaded) == 0 {
+		return nil, &Error{Op: "GetByBatch", Field: "batch", Value: ref, Err: ErrNotFound}
+	}
+	return loaded[0], nil
+}
+
+func (m *identityMap) GetByOrder(ctx context.Context, order OrderID) ([]*Product, error) {
+	if err := checkID("GetByOrder", "order", order); err != nil {
+		return nil, err
+	}
+	if _, err := m.load(ctx, Query{Order: order}); err != nil {
+		return nil, err
+	}
+	var found []*Product
+	for _, p := range m.products {
+		if l := p.byOrder[order]; l != nil && !l.removed {
+			found = append(found, p)
+		}
+	}
+	if found == nil {
+		return nil, &Error{Op: "GetByOrder", Field: "order", Value: order, Err: ErrNotFound}
+	}
+	return found, nil
+}
+
+func (m *identityMap) GetLapsed(ctx context.Context) ([]*Product, error) {
+	return m.load(ctx, Query{Lapsed: true})
+}
+
+func (m *identityMap) Add(p *Product) error {
+	switch {
+	case m.ended:
+		return m.over()
+	case p == nil:
+		return invalid("Add", "product", nil, "must not be nil")
+	case !p.complete:
+		return invalid("Add", "product", p.sku, "must be a new one")
+	}
+	at, known := m.search(p.sku)
+	if known {
+		return &Error{Op: "Add", Field: "sku", Value: p.sku, Err: ErrDuplicate}
+	}
+	m.products = slices.Insert(m.products, at, p)
+	return nil
+}
+
+func (m *identityMap) search(sku SKU) (at int, known bool) {
+	return slices.BinarySearchFunc(m.products, sku, func(p *Product, sku SKU) int { return cmp.Compare(p.sku, sku) })
+}
+
+func (m *identityMap) find(sku SKU) *Product {
+	if at, known := m.search(sku); known {
+		return m.products[at]
+	}
+	return nil
+}
+
+// load reads products and returns the unit of work's own copies of them, in the store's order.
+func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
+	if m.ended {
+		return nil, m.over()
+	}
+	q.Now, q.Limit = m.now, m.page
+	states, err := m.store.Load(ctx, q)
+	if err != nil {
+		return nil, fmt.Errorf("allocation: load: %w", err)
+	}
+	m.loads++
+	loaded := make([]*Product, len(states))
+	for i, s := range states {
+		if loaded[i], err = m.know(s, q); err != nil {
+			m.broken = err
+			return nil, err
+		}
+	}
+	return loaded, nil
+}
+
+func (m *identityMap) know(s State, q Query) (*Product, error) {
+	at, known := m.search(s.SKU)
+	if known {
+		return m.products[at], m.products[at].learn(s, q)
+	}
+	p, err := s.Product(q)
+	if err != nil {
+		return nil, err
+	}
+	m.products = slices.Insert(m.products, at, p)
+	return p, nil
+}
+
+func (m *identityMap) commit(ctx context.Context) error {
+	if m.broken != nil {
+		return m.broken
+	}
+	changes := make([]Changes, 0, len(m.products))
+	changed := false
+	for _, p := range m.products {
+		if p.Version() == 0 {
+			continue // added, and nothing happened to it
+		}
+		c := p.Changes()
+		changed = changed || len(c.Events) > 0
+		changes = append(changes, c)
+	}
+	if !changed && m.loads < 2 {
+		return nil
+	}
+	if err := m.store.Commit(ctx, changes); err != nil {
+		return fmt.Errorf("allocation: commit: %w", err)
+	}
+	return nil
+}
+
+func (m *identityMap) end() { m.ended = true }
+
+func (m *identityMap) over() error {
+	return &Error{Op: "Load", Field: "repository", Value: "used after its unit of work", Err: ErrInvalid}
+}

@@ -1,0 +1,119 @@
+package allocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Ledger is an optional ability of a [Store], and of a [UnitOfWork] over one: to account for what it keeps.
+type Ledger interface {
+	// Audit adds up a product as of one moment, and returns the product's version then. Every batch
+	// that is known by its counters, a line or an event has a tally; the order doesn't matter. An
+	// unknown SKU is an [*Error] that wraps [ErrNotFound].
+	Audit(ctx context.Context, sku SKU) (version int64, tallies []Tally, err error)
+
+	// Events returns a product's events in the order of their numbers: at most limit of them,
+	// beginning with the one after the given number, 0 for the first. An unknown SKU has none.
+	Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error)
+}
+
+// Tally is one batch, accounted for three times. All three agree unless somebody changed the storage by hand,
+// or the storage lost something.
+type Tally struct {
+	Batch BatchRef
+
+	// Purchased and Allocated are the batch's counters.
+	Purchased Quantity
+	Allocated Quantity
+
+	// Promised is the sum of what the lines have from the batch, without what was shipped.
+	Promised Quantity
+
+	// ToldPurchased and ToldAllocated are the sums of what the events moved.
+	ToldPurchased Quantity
+	ToldAllocated Quantity
+}
+
+// Drifted reports whether the three accounts disagree.
+func (t Tally) Drifted() bool {
+	return t.Allocated != t.Promised || t.Purchased != t.ToldPurchased || t.Allocated != t.ToldAllocated
+}
+
+// Reconcile compares the counters, lines and events of a product and returns the batches where they disagree;
+// none if all is well. It answers [errors.ErrUnsupported] if the store is no [Ledger].
+func (s *Service) Reconcile(ctx context.Context, sku SKU) ([]Tally, error) {
+	_, drifted, err := s.audit(ctx, "Reconcile", sku)
+	return drifted, err
+}
+
+func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64, drifted []Tally, err error) {
+	if err := checkID(op, "sku", sku); err != nil {
+		return 0, nil, err
+	}
+	if ctx == nil {
+		return 0, nil, invalid(op, "context", nil, "must not be nil")
+	}
+	ledger, able := s.units.(Ledger)
+	if !able {
+		return 0, nil, &Error{Op: op, Field: "sku", Value: sku, Err: errors.ErrUnsupported}
+	}
+	version, tallies, err := ledger.Audit(ctx, sku)
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, t := range tallies {
+		if t.Drifted() {
+			drifted = append(drifted, t)
+		}
+	}
+	return version, drifted, nil
+}
+
+// Mend puts right what Reconcile finds, and returns what it found. What customers were promised is taken for
+// true: a batch's allocated counter becomes the sum of its lines. So is what a batch has, its purchased
+// counter; if more was promised than that, the newest lines move or are released as in
+// [Service.ChangeBatchQuantity]. The ledger gets a [BatchCorrected] that makes it agree. A repeat finds
+// nothing to do.
+func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
+	const op = "Mend"
+	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
+		var version int64
+		version, mended, err = s.audit(ctx, op, sku)
+		if err != nil {
+			return err
+		}
+		for _, t := range mended {
+			p, err := products.GetByBatch(ctx, t.Batch)
+			if err != nil {
+				return err
+			}
+			if p.read != version {
+				return &Error{Op: op, Field: "sku", Value: sku, Err: ErrConflict}
+			}
+			if err := p.mend(t, products.Now(), s.policy); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return onlyIf(mended, err)
+}
+
+// Audit asks the store, if it is a [Ledger].
+func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
+	ledger, able := u.store.(Ledger)
+	if !able {
+		return 0, nil, fmt.Errorf("allocation: audit: %w", errors.ErrUnsupported)
+	}
+	return ledger.Audit(ctx, sku)
+}
+
+// Events asks the store, if it is a [Ledger].
+func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error) {
+	ledger, able := u.store.(Ledger)
+	if !able {
+		return nil, fmt.Errorf("allocation: events: %w", errors.ErrUnsupported)
+	}
+	return ledger.Events(ctx, sku, after, limit)
+}

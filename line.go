@@ -1,0 +1,213 @@
+package allocation
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Cancel takes a line's unshipped units back and returns what stays: the shipped part, with zero
+// quantity if there is none. A line that has nothing left to take back stays as it is.
+func (p *Product) Cancel(order OrderID, now time.Time) (Allocation, error) {
+	now = clean(now)
+	l, err := p.find("Cancel", order)
+	if err != nil {
+		return Allocation{}, err
+	}
+	wasLow := p.isLow()
+	if l.Lapsed(now) {
+		p.lapse(l, now)
+	} else {
+		p.shrink(l, l.open(), now)
+	}
+	p.tellIfCrossed(wasLow, now)
+	return l.copy(), nil
+}
+
+// ChangeLine gives a line another quantity. A smaller one frees units, the last batch's first; below
+// what was shipped it is [ErrNotAllowed]. For a larger one a whole line stays in its batch if the
+// batch can take it, else it moves to one that can; a line that may be split gets only what it lacks
+// from other batches. If that can't be met, the line stays as it was and the answer is an
+// [*OutOfStockError]. A nil policy is [EarliestFirst].
+func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Allocation, error) {
+	const op = "ChangeLine"
+	now = clean(now)
+	if err := wanted.check(op); err != nil {
+		return Allocation{}, err
+	}
+	if wanted.SKU != p.sku {
+		return Allocation{}, invalid(op, "sku", wanted.SKU, "must be the product's")
+	}
+	l, err := p.live(op, wanted.OrderID, now)
+	if err != nil {
+		return Allocation{}, err
+	}
+	wasLow := p.isLow()
+	switch more := wanted.Quantity - l.Quantity; {
+	case more < 0 && wanted.Quantity < l.Shipped():
+		return Allocation{}, notAllowed(op, "quantity", wanted.Quantity, "more units have been shipped")
+	case more < 0:
+		p.shrink(l, -more, now)
+	case more > 0:
+		if err := p.grow(l, more, now, policy); err != nil {
+			return Allocation{}, err
+		}
+	}
+	p.tellIfCrossed(wasLow, now)
+	return l.copy(), nil
+}
+
+// shrink takes unshipped units away, the last part's first.
+func (p *Product) shrink(l *line, units Quantity, now time.Time) {
+	for i := len(l.Parts) - 1; i >= 0 && units > 0; i-- {
+		part := l.Parts[i]
+		share := min(units, part.open())
+		if share == 0 {
+			continue
+		}
+		p.deallocate(l, part.Batch, share, now)
+		units -= share
+	}
+}
+
+// grow gives the line more units, or refuses and changes nothing.
+func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) error {
+	free := p.free(now)
+	parts, home, most := p.roomFor(l, free, policy, more)
+	if parts == nil {
+		return p.short("ChangeLine", Shortage{
+			OrderLine: OrderLine{OrderID: l.OrderID, SKU: l.SKU, Quantity: l.Quantity + more},
+			Available: most,
+		})
+	}
+	p.releaseLapsed(now)
+	if home.Quantity > 0 {
+		p.deallocate(l, home.Batch, home.Quantity, now)
+	}
+	for _, part := range parts {
+		p.give(l, part.Batch, part.Quantity, now)
+	}
+	return nil
+}
+
+// roomFor finds batches for more units of a line. If the line has to leave its batch for that, home is
+// the part that it leaves and parts have room for that as well. Without room parts is nil and most
+// the largest quantity that the line could have.
+func (p *Product) roomFor(l *line, free []Quantity, policy Policy, more Quantity) (parts []Part, home Part, most Quantity) {
+	if l.Split {
+		parts, most = p.choose(free, policy, more, true)
+		return parts, Part{}, addSaturating(l.Quantity, most)
+	}
+	for _, part := range l.Parts {
+		if part.open() > 0 {
+			home = Part{Batch: part.Batch, Quantity: part.open()}
+		}
+	}
+	if home.Quantity > 0 {
+		at := p.index(home.Batch)
+		if free[at] >= more {
+			return []Part{{Batch: home.Batch, Quantity: more}}, Part{}, 0
+		}
+		free[at] += home.Quantity
+	}
+	parts, most = p.choose(free, policy, home.Quantity+more, false)
+	return parts, home, addSaturating(l.Shipped(), most)
+}
+
+// deallocate takes units of a batch away from the line and tells it.
+func (p *Product) deallocate(l *line, ref BatchRef, units Quantity, now time.Time) {
+	p.take(l, ref, units)
+	p.tell(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: ref, Quantity: units})
+}
+
+// Ship lets all units of a line leave the warehouse, see [Product.ShipPart].
+func (p *Product) Ship(order OrderID, now time.Time) (Allocation, error) {
+	l, err := p.live("Ship", order, clean(now))
+	if err != nil {
+		return Allocation{}, err
+	}
+	return p.ship("Ship", l, l.Quantity, clean(now))
+}
+
+// ShipPart lets units of a line leave the warehouse. The quantity of shipped is the total that has left
+// so far, these units included, so that a repeat changes nothing (R8); a lower total than was
+// reported before is a belated repeat and changes nothing either. A total above the line's
+// quantity, a line that is only held, and units of a batch that has not arrived are [ErrNotAllowed].
+func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error) {
+	const op = "ShipPart"
+	if err := shipped.check(op); err != nil {
+		return Allocation{}, err
+	}
+	if shipped.SKU != p.sku {
+		return Allocation{}, invalid(op, "sku", shipped.SKU, "must be the product's")
+	}
+	l, err := p.live(op, shipped.OrderID, clean(now))
+	if err != nil {
+		return Allocation{}, err
+	}
+	return p.ship(op, l, shipped.Quantity, clean(now))
+}
+
+func (p *Product) ship(op string, l *line, total Quantity, now time.Time) (Allocation, error) {
+	switch {
+	case total > l.Quantity:
+		return Allocation{}, notAllowed(op, "shipped", total, "the line has fewer units")
+	case !l.HeldUntil.IsZero():
+		return Allocation{}, notAllowed(op, "order", l.OrderID, "the line is held and not confirmed")
+	}
+	units := total - l.Shipped()
+	if arrived := p.arrived(l); units > arrived {
+		return Allocation{}, notAllowed(op, "shipped", total, "some of these units have not arrived")
+	}
+	for i := range l.Parts {
+		if units <= 0 {
+			break
+		}
+		part := &l.Parts[i]
+		b := p.batches[p.index(part.Batch)]
+		share := min(units, part.open())
+		if share == 0 || !b.ETA.IsZero() {
+			continue
+		}
+		b.Purchased -= share
+		b.Allocated -= share
+		part.Shipped += share
+		l.changed = true
+		units -= share
+		p.tell(LineShipped{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: share})
+	}
+	return l.copy(), nil
+}
+
+// arrived counts the line's unshipped units that are in the warehouse.
+func (p *Product) arrived(l *line) Quantity {
+	var units Quantity
+	for _, part := range l.Parts {
+		if p.batches[p.index(part.Batch)].ETA.IsZero() {
+			units += part.open()
+		}
+	}
+	return units
+}
+
+// partOf returns the line's part from one batch, zero if it has none.
+func (l *line) partOf(ref BatchRef) Part {
+	for _, part := range l.Parts {
+		if part.Batch == ref {
+			return part
+		}
+	}
+	return Part{}
+}
+
+// linesOn lists the lines with unshipped units on a batch that are known to be the newest, newest first.
+func (p *Product) linesOn(b *batch, now time.Time) []*line {
+	var on []*line
+	for _, l := range p.lines {
+		if l.Sequence >= b.linesFrom && !l.Lapsed(now) && l.partOf(b.Ref).open() > 0 {
+			on = append(on, l)
+		}
+	}
+	slices.SortFunc(on, func(a, b *line) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	return on
+}

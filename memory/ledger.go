@@ -1,0 +1,100 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// Seed announces batches, so that a test can begin with stock in hand. It goes through the model: announcing
+// the same batch twice changes nothing, bad data is refused.
+func (s *Store) Seed(batches ...allocation.Batch) error {
+	service := allocation.New(allocation.NewUnitOfWork(s, nil), nil)
+	for _, b := range batches {
+		if err := service.AddBatch(context.Background(), b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Product returns a copy of everything that was committed of a product: all batches by Ref, used up or not,
+// and all lines by OrderID, lapsed or not; false if the SKU is unknown.
+func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.products[sku]
+	if p == nil {
+		return allocation.State{}, false
+	}
+	state := allocation.State{SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock}
+	for _, ref := range slices.Sorted(maps.Keys(p.batches)) {
+		state.Batches = append(state.Batches, p.batches[ref].Batch)
+	}
+	for _, order := range slices.Sorted(maps.Keys(p.lines)) {
+		state.Lines = append(state.Lines, copied(p.lines[order]))
+	}
+	if len(p.holds) > 0 {
+		state.NextExpiry = p.holds[0].until
+	}
+	return state, true
+}
+
+// Audit adds up a product, see [allocation.Ledger].
+func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+	if err := check("audit", ctx); err != nil {
+		return 0, nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.products[sku]
+	if p == nil {
+		return 0, nil, &allocation.Error{Op: "audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+	}
+	byRef := map[allocation.BatchRef]*allocation.Tally{}
+	tally := func(ref allocation.BatchRef) *allocation.Tally {
+		if byRef[ref] == nil {
+			byRef[ref] = &allocation.Tally{Batch: ref}
+		}
+		return byRef[ref]
+	}
+	for ref, b := range p.batches {
+		t := tally(ref)
+		t.Purchased, t.Allocated = b.Purchased, b.Allocated
+	}
+	for _, a := range p.lines {
+		for _, part := range a.Parts {
+			tally(part.Batch).Promised += part.Quantity - part.Shipped
+		}
+	}
+	for _, e := range p.events {
+		if ref, purchased, allocated := e.Movement(); ref != "" {
+			t := tally(ref)
+			t.ToldPurchased += purchased
+			t.ToldAllocated += allocated
+		}
+	}
+	for _, t := range byRef {
+		tallies = append(tallies, *t)
+	}
+	slices.SortFunc(tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
+	return p.version, tallies, nil
+}
+
+// Events returns what happened to a product, see [allocation.Ledger].
+func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+	if err := check("events", ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.products[sku]
+	if p == nil || after >= int64(len(p.events)) {
+		return nil, nil
+	}
+	rest := p.events[max(after, 0):]
+	return slices.Clone(rest[:min(len(rest), max(limit, 0))]), nil
+}

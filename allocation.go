@@ -102,10 +102,7 @@ func (s *Service) ChangeBatchQuantity(ctx context.Context, counted Count) (relea
 func (s *Service) count(
 	ctx context.Context, op string, counted Count, change func(*Product, Count, time.Time, Policy) ([]OrderLine, error),
 ) (released []OrderLine, err error) {
-	if err := checkID(op, "batch", counted.Batch); err != nil {
-		return nil, err
-	}
-	if err := checkQuantity(op, "quantity", counted.Quantity, 0); err != nil {
+	if err := counted.check(op); err != nil {
 		return nil, err
 	}
 	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
@@ -122,6 +119,9 @@ func (s *Service) count(
 // ChangeBatchETA says when a batch will arrive. A repeat changes nothing.
 func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Time) error {
 	const op = "ChangeBatchETA"
+	if err := checkID(op, "batch", ref); err != nil {
+		return err
+	}
 	if err := checkTime(op, "eta", eta); err != nil {
 		return err
 	}
@@ -137,6 +137,9 @@ func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Tim
 // SetLowStock changes a product's low-stock threshold, see [Product.SetLowStock]. A repeat changes nothing.
 func (s *Service) SetLowStock(ctx context.Context, sku SKU, threshold Quantity) error {
 	const op = "SetLowStock"
+	if err := checkID(op, "sku", sku); err != nil {
+		return err
+	}
 	if err := checkQuantity(op, "threshold", threshold, 0); err != nil {
 		return err
 	}
@@ -290,6 +293,11 @@ func (s *Service) eachLine(
 ) ([]Allocation, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
+	}
+	for _, sku := range skus {
+		if err := checkID(op, "sku", sku); err != nil {
+			return nil, err
+		}
 	}
 	var lines []Allocation
 	skus = slices.Compact(slices.Sorted(slices.Values(skus)))

@@ -78,20 +78,14 @@ type Count struct {
 	At       time.Time
 }
 
-func (c Count) check(op string, now time.Time) error {
+func (c Count) check(op string) error {
 	if err := checkID(op, "batch", c.Batch); err != nil {
 		return err
 	}
 	if err := checkQuantity(op, "quantity", c.Quantity, 0); err != nil {
 		return err
 	}
-	if err := checkTime(op, "counted at", c.At); err != nil {
-		return err
-	}
-	if clean(c.At).After(now) {
-		return invalid(op, "counted at", c.At, "must not be in the future")
-	}
-	return nil
+	return checkTime(op, "counted at", c.At)
 }
 
 // ReceiveBatch says that a batch arrived, and what was counted then. If that is less than promised,
@@ -137,8 +131,11 @@ func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Polic
 }
 
 func (p *Product) counted(op string, c Count, now time.Time) (*batch, error) {
-	if err := c.check(op, now); err != nil {
+	if err := c.check(op); err != nil {
 		return nil, err
+	}
+	if clean(c.At).After(now) {
+		return nil, invalid(op, "counted at", c.At, "must not be in the future")
 	}
 	return p.batch(op, c.Batch)
 }

@@ -77,32 +77,32 @@ func (p *product) load(q allocation.Query) allocation.State {
 // loading is a state that grows; everything in it is there once.
 type loading struct {
 	*product
-	state allocation.State
+	state   allocation.State
+	lines   map[allocation.OrderID]bool
+	batches map[allocation.BatchRef]bool // used-up ones; the open ones are there from the beginning
 }
 
 func (l *loading) batch(ref allocation.BatchRef) {
-	b := l.batches[ref]
-	if b == nil || b.Available() > 0 { // open ones are there already
+	b := l.product.batches[ref]
+	if b == nil || b.Available() > 0 || l.batches[ref] {
 		return
 	}
-	for _, there := range l.state.Batches[len(l.open):] {
-		if there.Ref == ref {
-			return
-		}
+	if l.batches == nil {
+		l.batches = map[allocation.BatchRef]bool{}
 	}
+	l.batches[ref] = true
 	l.state.Batches = append(l.state.Batches, b.Batch)
 }
 
 func (l *loading) line(order allocation.OrderID) {
-	a, known := l.lines[order]
-	if !known {
+	a, known := l.product.lines[order]
+	if !known || l.lines[order] {
 		return
 	}
-	for _, there := range l.state.Lines {
-		if there.OrderID == order {
-			return
-		}
+	if l.lines == nil {
+		l.lines = map[allocation.OrderID]bool{}
 	}
+	l.lines[order] = true
 	l.state.Lines = append(l.state.Lines, copied(a))
 	for _, part := range a.Parts {
 		l.batch(part.Batch)
@@ -121,7 +121,7 @@ func (l *loading) lapsed(q allocation.Query) {
 }
 
 func (l *loading) newest(q allocation.Query) {
-	b := l.batches[q.Batch]
+	b := l.product.batches[q.Batch]
 	if b == nil {
 		return
 	}

@@ -1,0 +1,162 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// describe writes states down in full, one line of text for each thing in them, in an order that doesn't
+// depend on the store's. Two states that differ are never described alike.
+func describe(states ...allocation.State) []string {
+	var text []string
+	for _, s := range states {
+		text = append(text, fmt.Sprintf("product %q: version %d, refused %d, low stock %d, more lapsed %t, lines from %d, next expiry %s",
+			s.SKU, s.Version, s.Refused, s.LowStock, s.MoreLapsed, s.LinesFrom, moment(s.NextExpiry)))
+		for _, b := range s.Batches {
+			text = append(text, fmt.Sprintf("product %q batch %s", s.SKU, describeBatch(b)))
+		}
+		for _, l := range s.Lines {
+			text = append(text, fmt.Sprintf("product %q line %s", s.SKU, describeLine(l)))
+		}
+	}
+	slices.Sort(text)
+	return text
+}
+
+func describeBatch(b allocation.Batch) string {
+	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, announced %d for %s, counted at %s",
+		b.Ref, b.SKU, b.Purchased, b.Allocated, moment(b.ETA), b.Location, moment(b.BestBefore),
+		b.AnnouncedQuantity, moment(b.AnnouncedETA), moment(b.CountedAt))
+}
+
+func describeLine(l allocation.Allocation) string {
+	var parts strings.Builder
+	for _, p := range l.Parts {
+		fmt.Fprintf(&parts, " [%d from %q, %d shipped]", p.Quantity, p.Batch, p.Shipped)
+	}
+	return fmt.Sprintf("%q: sku %q, %d units, split %t, held until %s, sequence %d, parts%s",
+		l.OrderID, l.SKU, l.Quantity, l.Split, moment(l.HeldUntil), l.Sequence, parts.String())
+}
+
+// moment shows a time so exactly that it tells two that == tells apart.
+func moment(t time.Time) string {
+	switch {
+	case t == time.Time{}:
+		return "none"
+	case t.Location() != time.UTC:
+		return t.Format(time.RFC3339Nano) + " which is not in UTC"
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// shown writes a query down as far as it was filled in.
+func shown(q allocation.Query) string {
+	var by string
+	switch {
+	case q.Lapsed:
+		by = "lapsed"
+	case q.Batch != "":
+		by = fmt.Sprintf("batch %s", brief(string(q.Batch)))
+	case q.Order != "":
+		by = fmt.Sprintf("order %s", brief(string(q.Order)))
+	case len(q.SKUs) == 1:
+		by = fmt.Sprintf("sku %s", brief(string(q.SKUs[0])))
+	default:
+		by = fmt.Sprintf("%d skus", len(q.SKUs))
+	}
+	return fmt.Sprintf("%s, %d further orders, now %s, limit %d", by, len(q.Orders), moment(q.Now), q.Limit)
+}
+
+func brief(id string) string {
+	if len(id) > 40 {
+		return fmt.Sprintf("%q… (%d bytes)", id[:40], len(id))
+	}
+	return fmt.Sprintf("%q", id)
+}
+
+// difference lists what is missing from got and what it has too much; "" if they are the same.
+func difference(got, want []string) string {
+	var text strings.Builder
+	rest := slices.Clone(got)
+	for _, w := range want {
+		if i := slices.Index(rest, w); i >= 0 {
+			rest = slices.Delete(rest, i, i+1)
+			continue
+		}
+		fmt.Fprintf(&text, "\n  want: %s", w)
+	}
+	for _, g := range rest {
+		fmt.Fprintf(&text, "\n  got:  %s", g)
+	}
+	return text.String()
+}
+
+// wantStates compares all that was loaded, in any order.
+func (b *bench) wantStates(got, want []allocation.State, format string, args ...any) {
+	b.Helper()
+	if d := difference(describe(got...), describe(want...)); d != "" {
+		b.errorf("%s differs:%s", fmt.Sprintf(format, args...), d)
+	}
+}
+
+// wantSKUs demands that these products were loaded, each once and in any order.
+func (b *bench) wantSKUs(got []allocation.State, q allocation.Query, want ...allocation.SKU) {
+	b.Helper()
+	skus := make([]allocation.SKU, len(got))
+	for i, s := range got {
+		skus[i] = s.SKU
+	}
+	wantSet(b, skus, want, "products of Load(%s)", shown(q))
+}
+
+// wantBatches demands that a state has these batches, each once.
+func (b *bench) wantBatches(s allocation.State, q allocation.Query, want ...allocation.BatchRef) {
+	b.Helper()
+	refs := make([]allocation.BatchRef, len(s.Batches))
+	for i, batch := range s.Batches {
+		refs[i] = batch.Ref
+	}
+	wantSet(b, refs, want, "batches of %q after Load(%s)", s.SKU, shown(q))
+}
+
+// wantLines demands that a state has the lines of these orders, each once.
+func (b *bench) wantLines(s allocation.State, q allocation.Query, want ...allocation.OrderID) {
+	b.Helper()
+	orders := make([]allocation.OrderID, len(s.Lines))
+	for i, l := range s.Lines {
+		orders[i] = l.OrderID
+	}
+	wantSet(b, orders, want, "lines of %q after Load(%s)", s.SKU, shown(q))
+}
+
+func wantSet[ID ~string](b *bench, got, want []ID, format string, args ...any) {
+	b.Helper()
+	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
+	if !slices.Equal(got, want) {
+		b.errorf("%s = %q, want %q", fmt.Sprintf(format, args...), got, want)
+	}
+}
+
+// batchOf finds a batch in a state.
+func (b *bench) batchOf(s allocation.State, ref allocation.BatchRef) allocation.Batch {
+	b.Helper()
+	i := slices.IndexFunc(s.Batches, func(batch allocation.Batch) bool { return batch.Ref == ref })
+	if i < 0 {
+		b.fatalf("product %q was loaded without batch %q", s.SKU, ref)
+	}
+	return s.Batches[i]
+}
+
+// lineOf finds the line of an order in a state.
+func (b *bench) lineOf(s allocation.State, order allocation.OrderID) allocation.Allocation {
+	b.Helper()
+	i := slices.IndexFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == order })
+	if i < 0 {
+		b.fatalf("product %q was loaded without the line of order %q", s.SKU, order)
+	}
+	return s.Lines[i]
+}

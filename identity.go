@@ -150,7 +150,7 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	q.Now, q.Limit = m.now, m.page
 	states, err := m.store.Load(ctx, q)
 	if err != nil {
-		return nil, fmt.Errorf("allocation: load: %w", err)
+		return nil, storeError("Load", err)
 	}
 	m.loads++
 	loaded := make([]*Product, len(states))
@@ -194,9 +194,18 @@ func (m *identityMap) commit(ctx context.Context) error {
 		return nil
 	}
 	if err := m.store.Commit(ctx, changes); err != nil {
-		return fmt.Errorf("allocation: commit: %w", err)
+		return storeError("Commit", err)
 	}
 	return nil
+}
+
+// storeError says where an error comes from, unless the store has said so.
+func storeError(op string, err error) error {
+	var detailed *Error
+	if errors.As(err, &detailed) {
+		return err
+	}
+	return fmt.Errorf("allocation: %s: %w", op, err)
 }
 
 func (m *identityMap) end() { m.ended = true }

@@ -1,7 +1,5 @@
 package memory
 
-import "fmt"
-
 // faults are the failures that a test asked for. Only used under the store's lock.
 type faults struct {
 	loads   []error
@@ -34,18 +32,15 @@ func (s *Store) LoseAnswer() {
 	s.faults.lose = true
 }
 
-func (f *faults) nextLoad() error   { return next("load", &f.loads) }
-func (f *faults) nextCommit() error { return next("commit", &f.commits) }
+func (f *faults) nextLoad() error   { return next(&f.loads) }
+func (f *faults) nextCommit() error { return next(&f.commits) }
 
 // next takes the first of the errors that were asked for.
-func next(op string, errs *[]error) error {
+func next(errs *[]error) error {
 	if len(*errs) == 0 {
 		return nil
 	}
 	err := (*errs)[0]
 	*errs = (*errs)[1:]
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("memory: %s: %w", op, err)
+	return err
 }

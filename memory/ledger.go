@@ -45,14 +45,14 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 
 // Audit adds up a product, see [allocation.Ledger].
 func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
-	if err := check("audit", ctx); err != nil {
+	if err := check("Audit", ctx); err != nil {
 		return 0, nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.products[sku]
 	if p == nil {
-		return 0, nil, &allocation.Error{Op: "audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+		return 0, nil, &allocation.Error{Op: "Audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
 	}
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
 	tally := func(ref allocation.BatchRef) *allocation.Tally {
@@ -86,7 +86,7 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 
 // Events returns what happened to a product, see [allocation.Ledger].
 func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
-	if err := check("events", ctx); err != nil {
+	if err := check("Events", ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

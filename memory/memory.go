@@ -48,7 +48,7 @@ func New() *Store {
 
 // Load reads copies of products, see [allocation.Store].
 func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-	if err := check("load", ctx); err != nil {
+	if err := check("Load", ctx); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -103,7 +103,7 @@ func (s *Store) lapsed(q allocation.Query) []*product {
 // Commit writes all changes or none, see [allocation.Store]. It also refuses what a database would refuse by
 // itself: a batch with more allocated than purchased units, or a line of an unknown batch.
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
-	if err := check("commit", ctx); err != nil {
+	if err := check("Commit", ctx); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -123,7 +123,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	}
 	if s.faults.lose {
 		s.faults.lose = false
-		return fmt.Errorf("memory: commit: %w", allocation.ErrUnknownOutcome)
+		return allocation.ErrUnknownOutcome
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (s *Store) checkVersion(c allocation.Changes) error {
 	}
 	if version != c.Read {
 		return &allocation.Error{
-			Op: "commit", Field: "sku", Value: c.SKU,
+			Op: "Commit", Field: "sku", Value: c.SKU,
 			Err: fmt.Errorf("%w: version is %d, %d was read", allocation.ErrConflict, version, c.Read),
 		}
 	}
@@ -147,7 +147,7 @@ func (s *Store) checkVersion(c allocation.Changes) error {
 func (s *Store) checkUnique(c allocation.Changes) error {
 	for _, b := range c.NewBatches {
 		if s.owners[b.Ref] != nil {
-			return &allocation.Error{Op: "commit", Field: "batch", Value: b.Ref, Err: allocation.ErrDuplicate}
+			return &allocation.Error{Op: "Commit", Field: "batch", Value: b.Ref, Err: allocation.ErrDuplicate}
 		}
 	}
 	p := s.products[c.SKU]
@@ -156,7 +156,7 @@ func (s *Store) checkUnique(c allocation.Changes) error {
 	}
 	for _, l := range c.NewLines {
 		if _, known := p.lines[l.OrderID]; known {
-			return &allocation.Error{Op: "commit", Field: "order", Value: l.OrderID, Err: allocation.ErrDuplicate}
+			return &allocation.Error{Op: "Commit", Field: "order", Value: l.OrderID, Err: allocation.ErrDuplicate}
 		}
 	}
 	return nil
@@ -210,7 +210,7 @@ func check(op string, ctx context.Context) error {
 		}
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("memory: %s: %w", op, err)
+		return err
 	}
 	return nil
 }

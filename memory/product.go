@@ -247,6 +247,6 @@ func soundCounters(b allocation.Batch) error {
 
 func unsound(field string, value any, reason string) error {
 	return &allocation.Error{
-		Op: "commit", Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrNotAllowed, reason),
+		Op: "Commit", Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrNotAllowed, reason),
 	}
 }

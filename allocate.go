@@ -239,7 +239,7 @@ func (p *Product) refuse(now time.Time, shortages []Shortage) {
 	for _, s := range shortages {
 		if s.SKU == p.sku {
 			p.tell(LineRefused{SKU: p.sku, At: now, OrderID: s.OrderID, Quantity: s.Quantity, Available: s.Available})
+			p.refused = p.Version()
 		}
 	}
-	p.refused = p.Version()
 }

@@ -116,7 +116,8 @@ func (s *Service) count(
 	return onlyIf(released, err)
 }
 
-// ChangeBatchETA says when a batch will arrive. A repeat changes nothing.
+// ChangeBatchETA says when a batch will arrive. A repeat changes nothing; once the batch has arrived it is
+// [ErrNotAllowed].
 func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Time) error {
 	const op = "ChangeBatchETA"
 	if err := checkID(op, "batch", ref); err != nil {
@@ -157,8 +158,8 @@ func (s *Service) SetLowStock(ctx context.Context, sku SKU, threshold Quantity) 
 // their sum, and the allocations come in the order in which the lines first appear.
 //
 // A line that has its allocation already keeps it and gets it again, whatever the terms now, so that a
-// repeat answers what the first call did (R3). A line that is known with another quantity is
-// [ErrMismatch]; so is a repeat after the line was changed.
+// repeat answers what the first call did (R3): a held line stays held, [Service.Confirm] makes it firm. A
+// line that is known with another quantity is [ErrMismatch]; so is a repeat after the line was changed.
 //
 // A refusal is told by a [LineRefused] (R10). If that can't be committed, the answer is both errors, joined.
 func (s *Service) Allocate(ctx context.Context, requests ...Request) ([]Allocation, error) {
@@ -245,14 +246,16 @@ func (s *Service) Cancel(ctx context.Context, order OrderID, skus ...SKU) (shipp
 }
 
 // Confirm makes the holds of an order firm, or those of its lines of the given SKUs: all of them, or none if
-// any has lapsed ([ErrLapsed]). A repeat changes nothing and returns the same.
+// any has lapsed. That is [ErrLapsed], or [ErrNotFound] once the hold was cleared away. It returns what is
+// firm now; a line that was released meanwhile (R6) is not among it, unless its SKU was given and not found.
+// A repeat changes nothing and returns the same.
 func (s *Service) Confirm(ctx context.Context, order OrderID, skus ...SKU) ([]Allocation, error) {
 	return s.eachLine(ctx, "Confirm", order, skus, (*Product).Confirm)
 }
 
 // Extend holds the lines of an order, or those of the given SKUs, until a later time: all of them, or none if
-// any has lapsed ([ErrLapsed]) or is firm ([ErrNotAllowed]). A repeat changes nothing and returns
-// the same.
+// any is firm ([ErrNotAllowed]) or has lapsed: [ErrLapsed], or [ErrNotFound] once the hold was cleared away.
+// A repeat changes nothing and returns the same.
 func (s *Service) Extend(ctx context.Context, order OrderID, until time.Time, skus ...SKU) ([]Allocation, error) {
 	if err := checkTime("Extend", "hold until", until); err != nil {
 		return nil, err

@@ -16,11 +16,10 @@ import (
 //
 // Methods take the present time as an argument. Times are kept in UTC and cut to microseconds.
 type Product struct {
-	sku        SKU
-	read       int64 // the version that was loaded
-	refused    int64 // the number of the last refusal's event
-	lowStock   Quantity
-	nextExpiry time.Time
+	sku      SKU
+	read     int64 // the version that was loaded
+	refused  int64 // the number of the last refusal's event
+	lowStock Quantity
 
 	// batches are the open ones and those of the loaded lines, in the order of loading.
 	batches []*batch

@@ -73,7 +73,7 @@ type Query struct {
 	SKUs   []SKU    // these products
 	Order  OrderID  // products that this order has lines of
 	Batch  BatchRef // the product that owns this batch
-	Lapsed bool     // products with lapsed holds, those that lapsed first, at most Limit products
+	Lapsed bool     // products with lapsed holds, those that lapsed first
 
 	// Orders are further orders whose lines are loaded with each selected product.
 	Orders []OrderID
@@ -81,7 +81,8 @@ type Query struct {
 	// Now decides which holds have lapsed: those with a HeldUntil that is not after it.
 	Now time.Time
 
-	// Limit is how many lapsed holds are loaded at most per product, and how many lines of Batch.
+	// Limit, at least 1, is how many lapsed holds are loaded at most per product, how many lines of
+	// Batch, and how many products by Lapsed.
 	Limit int
 }
 

@@ -307,6 +307,41 @@ func TestR10_RefusalIsToldOnceUntilSomethingElseHappens(t *testing.T) {
 	assert.Equal(t, []string{"BatchAdded", "LineRefused", "BatchAdded", "LineRefused"}, s.kinds("LAMP", 0))
 }
 
+func TestR10_OnlyTheProductThatWasShortIsRefused(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5), stock("b2", "SOFA", 1))
+	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 2), want("o1", "SOFA", 2))
+	require.Error(t, err)
+	assert.Equal(t, []int64{0, 2}, []int64{s.product("LAMP").Refused, s.product("SOFA").Refused})
+	_, err = s.Allocate(t.Context(), want("o2", "LAMP", 6))
+	require.Error(t, err)
+	assert.Equal(t, []string{"BatchAdded", "LineRefused"}, s.kinds("LAMP", 0))
+}
+
+func TestR10_RefusalThatLostItsRaceIsJudgedAgain(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 1))
+	units := unitsThat{s.units, func() { require.NoError(t, s.AddBatch(t.Context(), stock("b2", "LAMP", 5))) }}
+	given, err := allocation.New(&units, nil).Allocate(t.Context(), want("o1", "LAMP", 2))
+	require.NoError(t, err, "stock came between the decision and the commit")
+	assert.Equal(t, []allocation.Part{part("b2", 2, 0)}, given[0].Parts)
+}
+
+// unitsThat lets something happen once between a decision and its commit.
+type unitsThat struct {
+	allocation.UnitOfWork
+	happen func()
+}
+
+func (u *unitsThat) Do(ctx context.Context, fn func(context.Context, allocation.Repository) error) error {
+	return u.UnitOfWork.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+		err := fn(ctx, products)
+		if u.happen != nil {
+			u.happen()
+			u.happen = nil
+		}
+		return err
+	})
+}
+
 func TestR10_RefusalsCostReadsAndNotCommits(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 1))
 	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 2))
@@ -478,6 +513,44 @@ func TestReconcileAndMend(t *testing.T) {
 	require.Len(t, after.Lines, 1, "three units can't keep two lines of two")
 	assert.Equal(t, allocation.OrderID("o1"), after.Lines[0].OrderID, "the newest line is released")
 	assert.Equal(t, []string{"LineReleased", "BatchCorrected"}, s.kinds("LAMP", state.Version+1))
+}
+
+func TestMendOfSeveralBatchesBesideLapsedHolds(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5), stock("b2", "LAMP", 9))
+	hold := want("held", "LAMP", 6)
+	hold.HoldUntil = morning.Add(time.Minute)
+	_, err := s.Allocate(t.Context(), hold, want("o1", "LAMP", 5), want("o2", "LAMP", 3))
+	require.NoError(t, err)
+	state := s.product("LAMP")
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+		SKU: "LAMP", Read: state.Version, Version: state.Version + 1,
+		Batches: []allocation.BatchChange{{Ref: "b1", Allocated: -2, Purchased: -2}, {Ref: "b2", Allocated: -1}},
+		Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}}))
+	s.clock.Advance(time.Minute)
+	mended, err := s.Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Len(t, mended, 2)
+	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Empty(t, drifted)
+	lines := s.product("LAMP").Lines
+	require.Len(t, lines, 2, "the lapsed hold made room for the line that its batch can't keep")
+	assert.Equal(t, []allocation.Part{part("b2", 5, 0)}, lines[0].Parts)
+}
+
+func TestTallyDriftsIfAnyAccountDisagrees(t *testing.T) {
+	sound := allocation.Tally{Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, ToldPurchased: 5, ToldAllocated: 3}
+	assert.False(t, sound.Drifted())
+	for name, tamper := range map[string]func(*allocation.Tally){
+		"lines":     func(t *allocation.Tally) { t.Promised++ },
+		"purchased": func(t *allocation.Tally) { t.ToldPurchased++ },
+		"allocated": func(t *allocation.Tally) { t.ToldAllocated++ },
+	} {
+		tampered := sound
+		tamper(&tampered)
+		assert.True(t, tampered.Drifted(), name)
+	}
 }
 
 func TestReconcileNeedsALedger(t *testing.T) {

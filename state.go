@@ -6,11 +6,10 @@ import (
 )
 
 // Product returns the aggregate that was loaded with the given query, for those who write a [Repository]
-// of their own. It answers [ErrMismatch] if the state contradicts itself.
+// of their own. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
 func (s State) Product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines)+len(q.Orders))}
-	p.refused, p.lowStock = s.Refused, s.LowStock
-	p.moreLapsed, p.nextExpiry = s.MoreLapsed, s.NextExpiry
+	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
 	if err := p.learn(s, q); err != nil {
 		return nil, err
 	}
@@ -82,7 +81,7 @@ func (p *Product) learnNone(order OrderID) {
 func contradiction(sku SKU, format string, args ...any) error {
 	return &Error{
 		Op: "Load", Field: "sku", Value: sku,
-		Err: fmt.Errorf("%w: the store contradicts itself: %s", ErrMismatch, fmt.Sprintf(format, args...)),
+		Err: fmt.Errorf("the store contradicts itself: "+format, args...),
 	}
 }
 

@@ -300,6 +300,10 @@ func TestRepositoryHasOneCopyOfEachProduct(t *testing.T) {
 		byBatch, err := products.GetByBatch(ctx, "b1")
 		require.NoError(t, err)
 		assert.Same(t, first, byBatch)
+		assert.Len(t, s.queries, 3, "the batch was known, its lines were not")
+		_, err = products.GetByBatch(ctx, "b1")
+		require.NoError(t, err)
+		assert.Len(t, s.queries, 3)
 		return nil
 	})
 	require.NoError(t, err)
@@ -337,8 +341,11 @@ func TestRepositorySeesAConflictBetweenTwoReads(t *testing.T) {
 		if tries++; tries == 1 {
 			require.NoError(t, outside(s, "o1"))
 		}
-		_, _ = products.Get(ctx, "LAMP", "o1") // the error is ignored, and counts all the same
-		return nil
+		_, err = products.Get(ctx, "LAMP", "o1")
+		if tries == 1 {
+			assert.ErrorIs(t, err, allocation.ErrConflict)
+		}
+		return nil // the error is ignored, and counts all the same
 	})
 	require.NoError(t, err)
 	assert.Equal(t, 2, tries)
@@ -375,13 +382,18 @@ func TestRepositoryKnowsWhatWasAdded(t *testing.T) {
 }
 
 func TestRepositoryAddsAProductWithoutEventsToNothing(t *testing.T) {
-	s, units := newSpy(t)
-	require.NoError(t, units.Do(t.Context(), func(_ context.Context, products allocation.Repository) error {
+	s, units := newSpy(t, stock("b1", "SOFA", 1))
+	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		p, err := allocation.NewProduct("LAMP")
+		require.NoError(t, err)
+		_, err = products.Get(ctx, "SOFA")
+		require.NoError(t, err)
+		_, err = products.Get(ctx, "SOFA", "o1")
 		require.NoError(t, err)
 		return products.Add(p)
 	}))
-	assert.Empty(t, s.commits)
+	require.Len(t, s.commits, 1)
+	assert.Len(t, s.commits[0], 1, "only the sofa is checked")
 }
 
 func TestRepositoryNamesEveryMissingProduct(t *testing.T) {
@@ -473,7 +485,10 @@ func TestAStateThatContradictsItselfIsRefused(t *testing.T) {
 			require.NoError(t, outside(s, "o1"))
 			units := allocation.NewUnitOfWork(liar{s.Store, lie}, nil)
 			_, err := allocation.New(units, nil).Cancel(t.Context(), "o1")
-			assert.ErrorIs(t, err, allocation.ErrMismatch)
+			var detail *allocation.Error
+			require.ErrorAs(t, err, &detail)
+			assert.Equal(t, allocation.SKU("LAMP"), detail.Value)
+			assert.ErrorContains(t, err, "contradicts itself")
 		})
 	}
 }

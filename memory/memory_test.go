@@ -101,7 +101,6 @@ func TestCommitRefusesWhatADatabaseWould(t *testing.T) {
 			err := store.Commit(t.Context(), []allocation.Changes{c})
 			var detail *allocation.Error
 			require.ErrorAs(t, err, &detail)
-			assert.ErrorIs(t, err, allocation.ErrNotAllowed)
 			after, _ := store.Product("LAMP")
 			assert.Equal(t, before, after)
 		})

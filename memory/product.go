@@ -2,6 +2,7 @@ package memory
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"sort"
@@ -247,6 +248,6 @@ func soundCounters(b allocation.Batch) error {
 
 func unsound(field string, value any, reason string) error {
 	return &allocation.Error{
-		Op: "Commit", Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrNotAllowed, reason),
+		Op: "Commit", Field: field, Value: value, Err: errors.New(reason),
 	}
 }

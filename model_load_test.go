@@ -1,0 +1,107 @@
+package allocation_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+func TestProductNeverGuessesAboutOrdersThatWereNotLoaded(t *testing.T) {
+	kept := newTested(t, inWarehouse("a", 10))
+	kept.allocates(whole("kept", 2))
+	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"kept", "none"}, Now: monday, Limit: 9}
+	verbs := map[string]func(p *tested, order allocation.OrderID) error{
+		"Allocate": func(p *tested, order allocation.OrderID) error {
+			_, err := p.Allocate(monday, nil, whole(order, 2))
+			return err
+		},
+		"Line":   func(p *tested, order allocation.OrderID) error { _, err := p.Line(order, monday); return err },
+		"Cancel": func(p *tested, order allocation.OrderID) error { _, err := p.Cancel(order, monday); return err },
+		"Change": func(p *tested, order allocation.OrderID) error {
+			_, err := p.ChangeLine(lineOf(order, 3), monday, nil)
+			return err
+		},
+		"Confirm": func(p *tested, order allocation.OrderID) error { _, err := p.Confirm(order, monday); return err },
+		"Extend": func(p *tested, order allocation.OrderID) error {
+			_, err := p.Extend(order, mondayPlus(1), monday)
+			return err
+		},
+		"Ship": func(p *tested, order allocation.OrderID) error { _, err := p.Ship(order, monday); return err },
+		"ShipPart": func(p *tested, order allocation.OrderID) error {
+			_, err := p.ShipPart(lineOf(order, 1), monday)
+			return err
+		},
+	}
+	for name, verb := range verbs {
+		t.Run(name, func(t *testing.T) {
+			p := loadTested(t, page(kept.state(), q), q)
+			p.refuses(allocation.ErrNotLoaded, func() error { return verb(p, "somebody-else") })
+			if name != "Allocate" {
+				p.refuses(allocation.ErrNotFound, func() error { return verb(p, "none") })
+			}
+			if name != "Extend" {
+				assert.NoError(t, verb(p, "kept"))
+			}
+		})
+	}
+	t.Run("a query by order says whether the order has a line", func(t *testing.T) {
+		q := allocation.Query{Order: "none", Now: monday, Limit: 9}
+		p := loadTested(t, page(kept.state(), q), q)
+		p.refuses(allocation.ErrNotFound, func() error { _, err := p.Line("none", monday); return err })
+		p.refuses(allocation.ErrNotLoaded, func() error { _, err := p.Line("kept", monday); return err })
+	})
+	t.Run("a new product knows that it has none", func(t *testing.T) {
+		p := newTested(t)
+		p.refuses(allocation.ErrNotFound, func() error { _, err := p.Line("o", monday); return err })
+	})
+}
+
+func TestStateThatContradictsItselfIsNotLoaded(t *testing.T) {
+	line := func(units allocation.Quantity, parts ...allocation.Part) allocation.Allocation {
+		return allocation.Allocation{OrderLine: lineOf("o", units), Sequence: 2, Parts: parts}
+	}
+	rows := map[string]allocation.Allocation{
+		"a part of an unknown batch":      line(2, allocation.Part{Batch: "x", Quantity: 2}),
+		"more shipped than allocated":     line(2, allocation.Part{Batch: "a", Quantity: 2, Shipped: 3}),
+		"parts that don't add up":         line(3, allocation.Part{Batch: "a", Quantity: 2}),
+		"a line without parts":            line(0),
+		"a line without parts, but units": line(3),
+	}
+	for name, bad := range rows {
+		t.Run(name, func(t *testing.T) {
+			state := allocation.State{SKU: lamp, Version: 2, Batches: []allocation.Batch{inWarehouse("a", 9)}, Lines: []allocation.Allocation{bad}}
+			_, err := state.Product(allocation.Query{Order: "o", Now: monday})
+			var detail *allocation.Error
+			require.ErrorAs(t, err, &detail)
+			assert.Equal(t, lamp, detail.Value, "which product")
+			assert.NotErrorIs(t, err, allocation.ErrMismatch, "that is for what callers say")
+		})
+	}
+}
+
+func TestWhatAProductHandsOutIsACopy(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 5), inWarehouse("b", 5))
+	given := p.allocates(split("o", 7))
+	before := p.snapshot()
+	given[0].Parts[0].Quantity = 99
+	line, err := p.Line("o", monday)
+	require.NoError(t, err)
+	line.Parts[1].Shipped = 1
+	c := p.Changes()
+	c.NewLines[0].Parts[0].Batch = "z"
+	c.Events[0] = nil
+	assert.Equal(t, before, p.snapshot(), "what the product is")
+}
+
+func TestBatchesStopsWhenTheLoopDoes(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 5), inWarehouse("b", 5))
+	var seen []allocation.BatchRef
+	for b := range p.Batches() {
+		seen = append(seen, b.Ref)
+		break
+	}
+	assert.Equal(t, []allocation.BatchRef{"a"}, seen, "batches of the loop")
+}

@@ -2,6 +2,7 @@ package allocation
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -199,8 +200,8 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 	}
 	moves := make([]move, 0, len(leaving))
 	// The oldest goes first: it has the oldest promise.
-	for i := len(leaving) - 1; i >= 0; i-- {
-		m := p.moveFrom(b, leaving[i], free, policy)
+	for _, l := range slices.Backward(leaving) {
+		m := p.moveFrom(b, l, free, policy)
 		if m.lost > 0 && p.moreLapsed {
 			return nil, p.more(op)
 		}

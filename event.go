@@ -17,6 +17,9 @@ type Event interface {
 	// never changes.
 	Kind() string
 
+	// Time is when it happened.
+	Time() time.Time
+
 	// Movement is the event's entry in the ledger: by how many units it moved the purchased and
 	// the allocated counter of a batch. Summed over all events of a product they are the counters.
 	// The batch is "" when nothing moved.
@@ -183,6 +186,22 @@ func (HoldExtended) Kind() string         { return "HoldExtended" }
 func (HoldLapsed) Kind() string           { return "HoldLapsed" }
 func (LowStockSet) Kind() string          { return "LowStockSet" }
 func (LowStockCrossed) Kind() string      { return "LowStockCrossed" }
+
+func (e BatchAdded) Time() time.Time           { return e.At }
+func (e BatchETAChanged) Time() time.Time      { return e.At }
+func (e BatchReceived) Time() time.Time        { return e.At }
+func (e BatchQuantityChanged) Time() time.Time { return e.At }
+func (e BatchCorrected) Time() time.Time       { return e.At }
+func (e LineAllocated) Time() time.Time        { return e.At }
+func (e LineDeallocated) Time() time.Time      { return e.At }
+func (e LineReleased) Time() time.Time         { return e.At }
+func (e LineShipped) Time() time.Time          { return e.At }
+func (e LineRefused) Time() time.Time          { return e.At }
+func (e HoldConfirmed) Time() time.Time        { return e.At }
+func (e HoldExtended) Time() time.Time         { return e.At }
+func (e HoldLapsed) Time() time.Time           { return e.At }
+func (e LowStockSet) Time() time.Time          { return e.At }
+func (e LowStockCrossed) Time() time.Time      { return e.At }
 
 func (e BatchAdded) Movement() (BatchRef, Quantity, Quantity) { return e.Batch, e.Quantity, 0 }
 func (BatchETAChanged) Movement() (BatchRef, Quantity, Quantity) {

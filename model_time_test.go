@@ -65,7 +65,7 @@ func TestR11_TimesAreKeptInUTCAndCutToMicroseconds(t *testing.T) {
 
 // eachTime visits every time in a value.
 func eachTime(v reflect.Value, visit func(time.Time)) {
-	if at, is := v.Interface().(time.Time); is {
+	if at, is := reflect.TypeAssert[time.Time](v); is {
 		visit(at)
 		return
 	}

@@ -45,7 +45,7 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 
 // Audit adds up a product, see [allocation.Ledger].
 func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
-	if err := check("Audit", ctx); err != nil {
+	if err := check(ctx, "Audit"); err != nil {
 		return 0, nil, err
 	}
 	s.mu.Lock()
@@ -86,7 +86,7 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 
 // Events returns what happened to a product, see [allocation.Ledger].
 func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
-	if err := check("Events", ctx); err != nil {
+	if err := check(ctx, "Events"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

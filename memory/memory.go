@@ -48,7 +48,7 @@ func New() *Store {
 
 // Load reads copies of products, see [allocation.Store].
 func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-	if err := check("Load", ctx); err != nil {
+	if err := check(ctx, "Load"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -103,7 +103,7 @@ func (s *Store) lapsed(q allocation.Query) []*product {
 // Commit writes all changes or none, see [allocation.Store]. It also refuses what a database would refuse by
 // itself: a batch with more allocated than purchased units, or a line of an unknown batch.
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
-	if err := check("Commit", ctx); err != nil {
+	if err := check(ctx, "Commit"); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -203,7 +203,7 @@ func (s *Store) forget(order allocation.OrderID, p *product) {
 	s.orders[order] = left
 }
 
-func check(op string, ctx context.Context) error {
+func check(ctx context.Context, op string) error {
 	if ctx == nil {
 		return &allocation.Error{
 			Op: op, Field: "context", Value: nil, Err: fmt.Errorf("%w: must not be nil", allocation.ErrInvalid),

@@ -123,9 +123,11 @@ func TestEndedContextsAreRefused(t *testing.T) {
 }
 
 func TestProductSharesNothingWithTheStore(t *testing.T) {
-	store, service := seeded(t)
+	store, _ := seeded(t)
+	clock := memory.NewClock(morning)
+	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: clock.Now}), nil)
 	hold := want("o1", 1)
-	hold.HoldUntil = time.Now().Add(time.Hour)
+	hold.HoldUntil = morning.Add(time.Hour)
 	_, err := service.Allocate(t.Context(), hold)
 	require.NoError(t, err)
 	state, _ := store.Product("LAMP")
@@ -142,7 +144,7 @@ func TestAuditOfAnUnknownProduct(t *testing.T) {
 	_, _, err := store.Audit(t.Context(), "SOFA")
 	assert.ErrorIs(t, err, allocation.ErrNotFound)
 	events, err := store.Events(t.Context(), "SOFA", 0, 10)
-	assert.NoError(t, err)
+	require.NoError(t, err)
 	assert.Empty(t, events)
 }
 

@@ -1,13 +1,9 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -22,11 +18,13 @@ type position struct {
 // problems reports bad rows as they are found, and remembers that there were any.
 type problems struct {
 	out   io.Writer
+	show  *progress // its line has to make room
 	count int
 }
 
 func (p *problems) add(at position, reason string) {
 	p.count++
+	p.show.clear()
 	fmt.Fprintf(p.out, "%s:%d: %s\n", at.file, at.line, reason)
 }
 
@@ -45,7 +43,9 @@ type order struct {
 
 type orderRow struct {
 	position
-	request allocation.Request
+	line    allocation.OrderLine
+	split   bool
+	holdFor time.Duration // 0: firm
 }
 
 // readBatches reads ref, sku, quantity, eta, location and best_before; the last three may be missing.
@@ -73,9 +73,8 @@ func readBatches(file string, r io.Reader, bad *problems) ([]batchRow, error) {
 	}
 }
 
-// readOrders reads order, sku, quantity, split and hold_for; the last two may be missing. Holds run from
-// now.
-func readOrders(file string, r io.Reader, now time.Time, bad *problems) ([]*order, error) {
+// readOrders reads order, sku, quantity, split and hold_for; the last two may be missing.
+func readOrders(file string, r io.Reader, bad *problems) ([]*order, error) {
 	t, err := openTable(file, r, []string{"order", "sku", "quantity"}, []string{"split", "hold_for"})
 	if err != nil {
 		return nil, err
@@ -94,9 +93,9 @@ func readOrders(file string, r io.Reader, now time.Time, bad *problems) ([]*orde
 			known[id] = o
 			orders = append(orders, o)
 		}
-		var request allocation.Request
+		row := orderRow{position: at}
 		if err == nil {
-			request, err = t.request(now)
+			err = t.order(&row)
 		}
 		if fatal := bad.row(at, err, id); fatal != nil {
 			return nil, fatal
@@ -105,7 +104,7 @@ func readOrders(file string, r io.Reader, now time.Time, bad *problems) ([]*orde
 		case o != nil && err != nil:
 			o.bad = true
 		case err == nil:
-			o.rows = append(o.rows, orderRow{position: at, request: request})
+			o.rows = append(o.rows, row)
 		}
 	}
 }
@@ -126,70 +125,6 @@ func (p *problems) row(at position, err error, order allocation.OrderID) (fatal 
 	return nil
 }
 
-// rowError says what is wrong with one row.
-type rowError struct{ reason string }
-
-func (e *rowError) Error() string { return e.reason }
-
-// table is a CSV file whose first row names the columns, in any order.
-type table struct {
-	file    string
-	reader  *csv.Reader
-	columns map[string]int
-	record  []string
-}
-
-func openTable(file string, r io.Reader, required, optional []string) (*table, error) {
-	t := &table{file: file, reader: csv.NewReader(r), columns: map[string]int{}}
-	header, err := t.reader.Read()
-	if errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%s:1: the row that names the columns is missing", file)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
-	}
-	header[0] = strings.TrimPrefix(header[0], "\ufeff") // spreadsheets begin a file with a byte order mark
-	for i, name := range header {
-		_, repeated := t.columns[name]
-		if repeated || !slices.Contains(required, name) && !slices.Contains(optional, name) {
-			return nil, fmt.Errorf("%s:1: column %q is unknown or repeated: want %s and perhaps %s",
-				file, name, strings.Join(required, ", "), strings.Join(optional, ", "))
-		}
-		t.columns[name] = i
-	}
-	for _, name := range required {
-		if _, there := t.columns[name]; !there {
-			return nil, fmt.Errorf("%s:1: column %q is missing", file, name)
-		}
-	}
-	return t, nil
-}
-
-// next goes to the next row. A *rowError leaves the table usable.
-func (t *table) next() (position, error) {
-	var err error
-	t.record, err = t.reader.Read()
-	var syntax *csv.ParseError
-	switch {
-	case errors.As(err, &syntax):
-		return position{t.file, syntax.StartLine}, &rowError{syntax.Err.Error()}
-	case err != nil && !errors.Is(err, io.EOF):
-		return position{}, fmt.Errorf("%s: %w", t.file, err)
-	case err != nil:
-		return position{}, err
-	}
-	line, _ := t.reader.FieldPos(0)
-	return position{t.file, line}, nil
-}
-
-// get returns a field of the row, "" for one that isn't there.
-func (t *table) get(column string) string {
-	if i, there := t.columns[column]; there && i < len(t.record) {
-		return t.record[i]
-	}
-	return ""
-}
-
 func (t *table) batch() (b allocation.Batch, err error) {
 	b = allocation.Batch{
 		Ref:      allocation.BatchRef(t.get("ref")),
@@ -206,51 +141,39 @@ func (t *table) batch() (b allocation.Batch, err error) {
 	return b, err
 }
 
-func (t *table) request(now time.Time) (r allocation.Request, err error) {
-	r.OrderID = allocation.OrderID(t.get("order"))
-	r.SKU = allocation.SKU(t.get("sku"))
-	if r.OrderID == "" {
-		return r, &rowError{"the order is empty"}
+func (t *table) order(row *orderRow) (err error) {
+	row.line.OrderID = allocation.OrderID(t.get("order"))
+	row.line.SKU = allocation.SKU(t.get("sku"))
+	if row.line.OrderID == "" {
+		return &rowError{"the order is empty"}
 	}
-	if r.Quantity, err = t.quantity(); err != nil {
-		return r, err
+	if row.line.Quantity, err = t.quantity(); err != nil {
+		return err
 	}
 	switch split := t.get("split"); split {
 	case "", "no":
 	case "yes":
-		r.Split = true
+		row.split = true
 	default:
-		return r, &rowError{fmt.Sprintf("split %q is neither yes nor no", split)}
+		return &rowError{fmt.Sprintf("split %q is neither yes nor no", split)}
 	}
 	if text := t.get("hold_for"); text != "" {
-		hold, err := time.ParseDuration(text)
-		if err != nil || hold <= 0 {
-			return r, &rowError{fmt.Sprintf("hold_for %q is no duration such as 72h", text)}
-		}
-		r.HoldUntil = now.Add(hold)
-	}
-	return r, nil
-}
-
-func (t *table) quantity() (allocation.Quantity, error) {
-	text := t.get("quantity")
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil {
-		return 0, &rowError{fmt.Sprintf("quantity %q is no whole number", text)}
-	}
-	return allocation.Quantity(n), nil
-}
-
-// time reads a date, which begins at midnight UTC, or a moment as in RFC 3339.
-func (t *table) time(column string) (time.Time, error) {
-	text := t.get(column)
-	if text == "" {
-		return time.Time{}, nil
-	}
-	for _, layout := range []string{time.DateOnly, time.RFC3339} {
-		if at, err := time.Parse(layout, text); err == nil {
-			return at, nil
+		row.holdFor, err = time.ParseDuration(text)
+		if err != nil || row.holdFor <= 0 {
+			return &rowError{fmt.Sprintf("hold_for %q is no duration such as 72h", text)}
 		}
 	}
-	return time.Time{}, &rowError{fmt.Sprintf("%s %q is no date such as 2027-01-31", column, text)}
+	return nil
+}
+
+// requests asks for all lines of the order. Holds run from now.
+func (o *order) requests(now time.Time) []allocation.Request {
+	requests := make([]allocation.Request, len(o.rows))
+	for i, row := range o.rows {
+		requests[i] = allocation.Request{OrderLine: row.line, Split: row.split}
+		if row.holdFor > 0 {
+			requests[i].HoldUntil = now.Add(row.holdFor)
+		}
+	}
+	return requests
 }

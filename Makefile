@@ -1,0 +1,70 @@
+# `make help` lists what there is. Variables on the command line win: make fuzz FUZZTIME=5m
+
+# Every module of the repository. The nested ones keep drivers out of a host's go.mod.
+MODULES = . internal/dbtest examples
+
+# The packages whose coverage is held, each by itself, and the least they must have, in percent.
+COVERED = . ./memory
+COVER_LEAST = 90
+
+FUZZTIME = 10s
+
+LINTER_VERSION = 2.15.0
+LINTER = bin/golangci-lint
+
+# $(each) COMMAND $(done) runs a command for every module, all of them even if one fails, and then fails.
+each = failed=0; for module in $(MODULES); do
+done = || failed=1; done; exit $$failed
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: test
+test: ## vet and test every module, with the race detector
+	@$(each) go -C $$module vet ./... && go -C $$module test -race ./... $(done)
+
+.PHONY: cover
+cover: ## measure the statement coverage of the root and memory, and fail below 90%
+	@go test -coverprofile coverage.out -coverpkg "$$(echo $(COVERED) | tr ' ' ',')" . ./memory ./storetest/...
+	@awk -v least=$(COVER_LEAST) -f .ci/cover.awk coverage.out
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME each
+	@$(each) \
+		list=$$(go -C $$module test -list '^Fuzz' ./...) && \
+		echo "$$list" | awk '/^Fuzz/ { t[++n] = $$1 } /^ok/ { for (i = 1; i <= n; i++) print $$2, t[i]; n = 0 }' | \
+		while read -r package target; do \
+			go -C $$module test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null || exit 1; \
+		done $(done)
+
+.PHONY: lint
+lint: linter ## run the linters on every module
+	@root=$$(pwd); $(each) (cd $$module && "$$root/$(LINTER)" run ./...) $(done)
+
+.PHONY: fmt
+fmt: linter ## format every module, imports included
+	@root=$$(pwd); $(each) (cd $$module && "$$root/$(LINTER)" fmt ./...) $(done)
+
+.PHONY: linter
+linter: ## build the pinned linter into bin, unless it is there
+	@$(LINTER) version --short 2>/dev/null | grep -qx '$(LINTER_VERSION)' || { \
+		echo 'building golangci-lint $(LINTER_VERSION), this takes two minutes'; \
+		GOBIN="$$(pwd)/bin" go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(LINTER_VERSION); \
+	}
+
+.PHONY: download
+download: ## fetch what the modules depend on
+	@$(each) go -C $$module mod download $(done)
+
+.PHONY: tidy
+tidy: ## bring go.mod and go.sum of every module up to date
+	@$(each) go -C $$module mod tidy $(done)
+
+.PHONY: tidy-check
+tidy-check: ## fail if tidy would change anything
+	@$(each) go -C $$module mod tidy -diff $(done)
+
+.PHONY: names
+names: ## list what each package exports
+	@for package in $$(go list ./...); do echo "$$package"; go doc -short $$package | sed 's/^ */	/'; done

@@ -1,0 +1,200 @@
+// Package customstore is a store that a host might write itself, products in a JSON file. Two methods are enough:
+// Load selects, Commit checks and writes, the rules are the library's. The conformance suite tests it:
+//
+//	go test ./customstore
+package customstore
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// Store keeps products in a file. It is safe for concurrent use within one process. Every call reads the
+// whole file, so nothing that it returns shares memory with anything, and so it suits small shops
+// only. It keeps no events, which makes it no [allocation.Ledger].
+type Store struct {
+	path string
+	mu   sync.RWMutex
+}
+
+var _ allocation.Store = (*Store)(nil)
+
+// New returns a store in a folder, which must exist. The file comes with the first commit.
+func New(folder string) *Store { return &Store{path: filepath.Join(folder, "products.json")} }
+
+// products is what the file has: states that leave out no batch and no line.
+type products map[allocation.SKU]*allocation.State
+type line = allocation.Allocation
+
+// Load reads the products that the query selects.
+func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	all, err := s.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var states []allocation.State
+	for _, p := range all.selected(q) {
+		states = append(states, asked(*p, q))
+	}
+	return states, nil
+}
+
+// Commit writes all changes or none: it makes them in a copy, and puts that in the file's place.
+func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all, err := s.read(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range changes {
+		if p := all[c.SKU]; p == nil && c.Read != 0 || p != nil && p.Version != c.Read {
+			return fmt.Errorf("customstore: sku %q: %w", c.SKU, allocation.ErrConflict)
+		}
+	}
+	for _, c := range changes {
+		if len(c.Events) == 0 {
+			continue // it was only read
+		}
+		if err := all.apply(c); err != nil {
+			return err
+		}
+	}
+	return s.write(all)
+}
+
+func (s *Store) read(ctx context.Context) (products, error) {
+	if ctx == nil {
+		return nil, &allocation.Error{Op: "customstore", Field: "context", Err: allocation.ErrInvalid}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	all := products{}
+	text, err := os.ReadFile(s.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return all, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &all)
+	}
+	return all, err
+}
+
+// write replaces the file in one step: the next process, should this one crash, finds all of a commit or nothing.
+func (s *Store) write(all products) error {
+	text, err := json.Marshal(all)
+	if err == nil {
+		err = os.WriteFile(s.path+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(s.path+".new", s.path)
+	}
+	return err
+}
+
+// apply does to a product what a unit of work did.
+func (all products) apply(c allocation.Changes) error {
+	p := cmp.Or(all[c.SKU], &allocation.State{SKU: c.SKU})
+	all[c.SKU] = p
+	p.Version, p.Refused, p.LowStock = c.Version, c.Refused, c.LowStock
+	for _, b := range c.NewBatches {
+		if owners := all.selected(allocation.Query{Batch: b.Ref}); len(owners) > 0 {
+			return fmt.Errorf("customstore: batch %q: %w", b.Ref, allocation.ErrDuplicate)
+		}
+		p.Batches = append(p.Batches, b)
+	}
+	for _, change := range c.Batches {
+		i := slices.IndexFunc(p.Batches, is(change.Ref))
+		if i < 0 || p.Batches[i].Available() < change.Allocated-change.Purchased {
+			return fmt.Errorf("customstore: batch %q: somebody has changed it in the file", change.Ref)
+		}
+		b := &p.Batches[i]
+		b.Purchased += change.Purchased
+		b.Allocated += change.Allocated
+		b.ETA, b.CountedAt = change.ETA, change.CountedAt
+	}
+	for _, l := range c.NewLines {
+		if slices.ContainsFunc(p.Lines, of(l.OrderID)) {
+			return fmt.Errorf("customstore: order %q: %w", l.OrderID, allocation.ErrDuplicate)
+		}
+	}
+	p.Lines = slices.DeleteFunc(p.Lines, func(old line) bool {
+		return slices.Contains(c.Removed, old.OrderID) || slices.ContainsFunc(c.Lines, of(old.OrderID))
+	})
+	p.Lines = slices.Concat(p.Lines, c.NewLines, c.Lines)
+	return nil
+}
+
+// selected lists the products that a query selects.
+func (all products) selected(q allocation.Query) (found []*allocation.State) {
+	for sku, p := range all {
+		if slices.Contains(q.SKUs, sku) || q.Lapsed && len(lapsed(p, q)) > 0 ||
+			slices.ContainsFunc(p.Lines, of(q.Order)) || slices.ContainsFunc(p.Batches, is(q.Batch)) {
+			found = append(found, p)
+		}
+	}
+	if q.Lapsed {
+		slices.SortFunc(found, func(a, b *allocation.State) int { return byExpiry(lapsed(a, q)[0], lapsed(b, q)[0]) })
+		found = found[:min(len(found), q.Limit)]
+	}
+	return found
+}
+
+// asked cuts a product down to what the query asks for.
+func asked(p allocation.State, q allocation.Query) allocation.State {
+	gone := lapsed(&p, q)
+	p.MoreLapsed = len(gone) > q.Limit
+	unshipped := func(part allocation.Part) bool { return part.Batch == q.Batch && part.Shipped < part.Quantity }
+	open := filter(p.Lines, newestFirst, func(l line) bool { return slices.ContainsFunc(l.Parts, unshipped) })
+	if len(open) > q.Limit {
+		p.LinesFrom = open[q.Limit-1].Sequence
+	}
+	orders := append([]allocation.OrderID{q.Order}, q.Orders...)
+	for _, l := range slices.Concat(gone[:min(len(gone), q.Limit)], open[:min(len(open), q.Limit)]) {
+		orders = append(orders, l.OrderID)
+	}
+	if live := filter(p.Lines, byExpiry, func(l line) bool { return l.HeldUntil.After(q.Now) }); len(live) > 0 {
+		p.NextExpiry = live[0].HeldUntil
+	}
+	p.Lines = filter(p.Lines, newestFirst, func(l line) bool { return slices.Contains(orders, l.OrderID) })
+	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
+		from := func(part allocation.Part) bool { return part.Batch == b.Ref }
+		uses := func(l line) bool { return slices.ContainsFunc(l.Parts, from) }
+		return b.Available() == 0 && b.Ref != q.Batch && !slices.ContainsFunc(p.Lines, uses)
+	})
+	return p
+}
+
+// filter lists the wanted lines in an order.
+func filter(lines []line, by func(a, b line) int, wanted func(line) bool) []line {
+	unwanted := func(l line) bool { return !wanted(l) }
+	return slices.SortedFunc(slices.Values(slices.DeleteFunc(slices.Clone(lines), unwanted)), by)
+}
+
+func lapsed(p *allocation.State, q allocation.Query) []line {
+	return filter(p.Lines, byExpiry, func(l line) bool { return l.Lapsed(q.Now) })
+}
+
+func newestFirst(a, b line) int { return cmp.Compare(b.Sequence, a.Sequence) }
+func byExpiry(a, b line) int {
+	return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID))
+}
+
+func is(ref allocation.BatchRef) func(allocation.Batch) bool {
+	return func(b allocation.Batch) bool { return b.Ref == ref }
+}
+func of(order allocation.OrderID) func(line) bool {
+	return func(l line) bool { return l.OrderID == order }
+}

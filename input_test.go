@@ -1,0 +1,100 @@
+package allocation_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+func TestBadInputIsRefusedBeforeAnythingIsRead(t *testing.T) {
+	store := memory.New()
+	s := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	ctx := t.Context()
+	line := func(order allocation.OrderID, sku allocation.SKU, q allocation.Quantity) allocation.OrderLine {
+		return allocation.OrderLine{OrderID: order, SKU: sku, Quantity: q}
+	}
+	only := func(_ any, err error) error { return err }
+	tests := []struct {
+		name  string
+		op    string
+		field string
+		err   error
+	}{
+		{"no requests", "Allocate", "requests", only(s.Allocate(ctx))},
+		{"empty order", "Allocate", "order", only(s.Allocate(ctx, want("", "LAMP", 1)))},
+		{"NUL in SKU", "Allocate", "sku", only(s.Allocate(ctx, want("o1", "LA\x00MP", 1)))},
+		{"zero quantity", "Allocate", "quantity", only(s.Allocate(ctx, want("o1", "LAMP", 0)))},
+		{"sum overflows", "Allocate", "quantity", only(s.Allocate(ctx, want("o1", "LAMP", 1<<53-1), want("o1", "LAMP", 1)))},
+		{"batch without SKU", "AddBatch", "sku", s.AddBatch(ctx, stock("b1", "", 1))},
+		{"batch of nothing", "AddBatch", "quantity", s.AddBatch(ctx, stock("b1", "LAMP", 0))},
+		{"spaced location", "AddBatch", "location", s.AddBatch(ctx, allocation.Batch{Ref: "b", SKU: "s", Purchased: 1, Location: " a"})},
+		{"negative count", "ChangeBatchQuantity", "quantity", only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b1", Quantity: -1, At: morning}))},
+		{"count without batch", "ReceiveBatch", "batch", only(s.ReceiveBatch(ctx, allocation.Count{Quantity: 1, At: morning}))},
+		{"count without time", "ReceiveBatch", "counted at", only(s.ReceiveBatch(ctx, allocation.Count{Batch: "b1", Quantity: 1}))},
+		{"no ETA", "ChangeBatchETA", "eta", s.ChangeBatchETA(ctx, "b1", time.Time{})},
+		{"ETA of no batch", "ChangeBatchETA", "batch", s.ChangeBatchETA(ctx, "", morning)},
+		{"negative threshold", "SetLowStock", "threshold", s.SetLowStock(ctx, "LAMP", -1)},
+		{"threshold of no SKU", "SetLowStock", "sku", s.SetLowStock(ctx, "", 1)},
+		{"change to nothing", "ChangeLine", "quantity", only(s.ChangeLine(ctx, line("o1", "LAMP", 0)))},
+		{"ship nothing", "ShipPart", "quantity", only(s.ShipPart(ctx, line("o1", "LAMP", 0)))},
+		{"cancel no order", "Cancel", "order", only(s.Cancel(ctx, ""))},
+		{"cancel a bad SKU", "Cancel", "sku", only(s.Cancel(ctx, "o1", " "))},
+		{"confirm no order", "Confirm", "order", only(s.Confirm(ctx, ""))},
+		{"extend until never", "Extend", "hold until", only(s.Extend(ctx, "o1", time.Time{}))},
+		{"reconcile no SKU", "Reconcile", "sku", only(s.Reconcile(ctx, ""))},
+		{"mend no SKU", "Mend", "sku", only(s.Mend(ctx, ""))},
+	}
+	store.FailLoad(errors.New("nothing is read"))
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			require.ErrorIs(t, tt.err, allocation.ErrInvalid)
+			var detail *allocation.Error
+			require.ErrorAs(t, tt.err, &detail)
+			assert.Equal(t, []string{tt.op, tt.field}, []string{detail.Op, detail.Field})
+		})
+	}
+}
+
+func TestUnknownSubjectsAreNamed(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5))
+	ctx := t.Context()
+	only := func(_ any, err error) error { return err }
+	tests := map[string]struct {
+		err   error
+		field string
+		value any
+	}{
+		"allocate":  {only(s.Allocate(ctx, want("o1", "LAMP", 1), want("o1", "NOPE", 1))), "sku", allocation.SKU("NOPE")},
+		"cancel":    {only(s.Cancel(ctx, "nope")), "order", allocation.OrderID("nope")},
+		"line":      {only(s.Ship(ctx, "nope", "LAMP")), "order", allocation.OrderID("nope")},
+		"count":     {only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "nope", Quantity: 1, At: morning})), "batch", allocation.BatchRef("nope")},
+		"eta":       {s.ChangeBatchETA(ctx, "nope", morning), "batch", allocation.BatchRef("nope")},
+		"threshold": {s.SetLowStock(ctx, "NOPE", 1), "sku", allocation.SKU("NOPE")},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, tt.err, allocation.ErrNotFound)
+			var detail *allocation.Error
+			require.ErrorAs(t, tt.err, &detail)
+			assert.Equal(t, tt.field, detail.Field)
+			assert.Equal(t, tt.value, detail.Value)
+		})
+	}
+	assert.Empty(t, s.product("LAMP").Lines)
+}
+
+func TestNilServiceParts(t *testing.T) {
+	_, err := allocation.New(nil, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	assert.ErrorIs(t, err, allocation.ErrInvalid)
+	_, err = allocation.New(allocation.NewUnitOfWork(nil, nil), nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	assert.ErrorIs(t, err, allocation.ErrInvalid)
+	//nolint:staticcheck // a nil context is what is tested
+	_, err = newShop(t).Allocate(nil, want("o1", "LAMP", 1))
+	assert.ErrorIs(t, err, allocation.ErrInvalid)
+}

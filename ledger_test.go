@@ -1,0 +1,102 @@
+package allocation_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+func TestReconcileAndMend(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5), stock("b2", "LAMP", 1))
+	for _, order := range []allocation.OrderID{"o1", "o2"} {
+		_, err := s.Allocate(t.Context(), want(order, "LAMP", 2))
+		require.NoError(t, err)
+	}
+	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Empty(t, drifted)
+
+	// Somebody takes two units out of the storage by hand, past the library.
+	state := s.product("LAMP")
+	tampered := allocation.Changes{
+		SKU: "LAMP", Read: state.Version, Version: state.Version + 1,
+		Batches: []allocation.BatchChange{{Ref: "b1", Purchased: -2, Allocated: -1}},
+		Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{tampered}))
+
+	want := []allocation.Tally{{Batch: "b1", Purchased: 3, Allocated: 3, Promised: 4, ToldPurchased: 5, ToldAllocated: 4}}
+	drifted, err = s.Reconcile(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Equal(t, want, drifted)
+	mended, err := s.Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Equal(t, want, mended)
+
+	for range 2 {
+		drifted, err = s.Reconcile(t.Context(), "LAMP")
+		require.NoError(t, err)
+		assert.Empty(t, drifted)
+		_, err = s.Mend(t.Context(), "LAMP")
+		require.NoError(t, err)
+	}
+	after := s.product("LAMP")
+	require.Len(t, after.Lines, 1, "three units can't keep two lines of two")
+	assert.Equal(t, allocation.OrderID("o1"), after.Lines[0].OrderID, "the newest line is released")
+	assert.Equal(t, []string{"LineReleased", "BatchCorrected"}, s.kinds("LAMP", state.Version+1))
+}
+
+func TestMendOfSeveralBatchesBesideLapsedHolds(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5), stock("b2", "LAMP", 9))
+	hold := want("held", "LAMP", 6)
+	hold.HoldUntil = morning.Add(time.Minute)
+	_, err := s.Allocate(t.Context(), hold, want("o1", "LAMP", 5), want("o2", "LAMP", 3))
+	require.NoError(t, err)
+	state := s.product("LAMP")
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+		SKU: "LAMP", Read: state.Version, Version: state.Version + 1,
+		Batches: []allocation.BatchChange{{Ref: "b1", Allocated: -2, Purchased: -2}, {Ref: "b2", Allocated: -1}},
+		Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}}))
+	s.clock.Advance(time.Minute)
+	mended, err := s.Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Len(t, mended, 2)
+	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Empty(t, drifted)
+	lines := s.product("LAMP").Lines
+	require.Len(t, lines, 2, "the lapsed hold made room for the line that its batch can't keep")
+	assert.Equal(t, []allocation.Part{part("b2", 5, 0)}, lines[0].Parts)
+}
+
+func TestTallyDriftsIfAnyAccountDisagrees(t *testing.T) {
+	sound := allocation.Tally{Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, ToldPurchased: 5, ToldAllocated: 3}
+	assert.False(t, sound.Drifted())
+	for name, tamper := range map[string]func(*allocation.Tally){
+		"lines":     func(t *allocation.Tally) { t.Promised++ },
+		"purchased": func(t *allocation.Tally) { t.ToldPurchased++ },
+		"allocated": func(t *allocation.Tally) { t.ToldAllocated++ },
+	} {
+		tampered := sound
+		tamper(&tampered)
+		assert.True(t, tampered.Drifted(), name)
+	}
+}
+
+func TestReconcileNeedsALedger(t *testing.T) {
+	type plain struct{ allocation.Store }
+	s := allocation.New(allocation.NewUnitOfWork(plain{memory.New()}, nil), nil)
+	_, err := s.Reconcile(t.Context(), "LAMP")
+	assert.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = s.Mend(t.Context(), "LAMP")
+	assert.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = newShop(t).Reconcile(t.Context(), "LAMP")
+	assert.ErrorIs(t, err, allocation.ErrNotFound)
+}

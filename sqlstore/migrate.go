@@ -1,0 +1,195 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+
+	"github.com/cosmic-go/allocation"
+)
+
+//go:embed schema
+var schema embed.FS
+
+// Migration is one step from an empty database to the present tables. Its last statement enters its version
+// into the table schema_version, so that it doesn't matter which tool applied it.
+type Migration struct {
+	Version int    // 1, 2, 3 …
+	Name    string // such as "0001_allocation"
+	SQL     string // statements, each ended by a semicolon at the end of a line
+}
+
+// Migrations returns all migrations in their order, with the table prefix filled in, for hosts that have a
+// migration tool of their own. Each has to be applied once, in a transaction.
+func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
+	if dialect == nil {
+		return nil, invalid("Migrations", "dialect", nil, "must not be nil")
+	}
+	prefix, err := opts.prefix("Migrations", dialect)
+	if err != nil {
+		return nil, err
+	}
+	return dialect.migrations(prefix)
+}
+
+func (d *Dialect) migrations(prefix string) ([]Migration, error) {
+	files, err := fs.Glob(schema, "schema/"+d.folder+"/*.sql") // sorted
+	if err != nil {
+		return nil, err
+	}
+	migrations := make([]Migration, len(files))
+	for i, file := range files {
+		text, err := schema.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		migrations[i] = Migration{
+			Version: i + 1,
+			Name:    strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql"),
+			SQL:     strings.ReplaceAll(string(text), "{prefix}", prefix),
+		}
+	}
+	return migrations, nil
+}
+
+// Migrate brings the tables to the version that this package needs, by whichever [Migrations] are missing: all
+// of them or, on an error, none. It may run again, and in several processes at once. A database of a
+// newer version is left alone and answered with [ErrNotMigrated].
+func (s *Store) Migrate(ctx context.Context) error {
+	const op = "Migrate"
+	if err := s.check(ctx, op); err != nil {
+		return err
+	}
+	migrations, err := s.dialect.migrations(s.prefix)
+	if err != nil {
+		return err
+	}
+	conn, err := s.db.Conn(ctx)
+	if err == nil {
+		err = s.migrate(ctx, conn, migrations)
+		err = errors.Join(err, conn.Close())
+	}
+	if err != nil {
+		return s.explain(ctx, op, err)
+	}
+	return s.checkVersion(ctx, op)
+}
+
+// migrate applies what is missing while nobody else can.
+func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migration) error {
+	if _, err := conn.ExecContext(ctx, s.dialect.lock); err != nil {
+		return err
+	}
+	committed := false
+	defer func() {
+		if !committed {
+			undo(ctx, conn)
+		}
+	}()
+	have, err := s.version(ctx, conn)
+	if err != nil {
+		return err
+	}
+	for _, m := range migrations[min(have, len(migrations)):] {
+		for statement := range strings.SplitAfterSeq(strings.TrimSpace(m.SQL), ";\n") {
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return &failed{field: "migration", value: m.Name, err: err}
+			}
+		}
+	}
+	_, err = conn.ExecContext(ctx, `COMMIT`)
+	committed = err == nil
+	return err
+}
+
+// undo rolls back, or else gives the connection up.
+func undo(ctx context.Context, conn *sql.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
+	defer cancel()
+	if _, err := conn.ExecContext(ctx, `ROLLBACK`); err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
+}
+
+// CheckSchema tells whether the store can work: it answers [ErrNotMigrated] unless the tables have the version
+// that this package needs, and [allocation.ErrInvalid] if a connection lacks a setting that the
+// guarantees of this package rest on.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	const op = "CheckSchema"
+	if err := s.check(ctx, op); err != nil {
+		return err
+	}
+	if err := s.checkVersion(ctx, op); err != nil {
+		return err
+	}
+	for _, want := range s.dialect.settings {
+		var have string
+		if err := s.db.QueryRowContext(ctx, want.query).Scan(&have); err != nil {
+			return s.explain(ctx, op, err)
+		}
+		if have != want.want {
+			return invalid(op, want.name, have, "must be "+want.want+" on every connection, see the package's comment")
+		}
+	}
+	return nil
+}
+
+// checkVersion answers ErrNotMigrated unless the tables have the right version.
+func (s *Store) checkVersion(ctx context.Context, op string) error {
+	migrations, err := s.dialect.migrations(s.prefix)
+	if err != nil {
+		return err
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return &allocation.Error{Op: op, Field: "database", Value: s.dialect.name, Err: err}
+	}
+	defer conn.Close()
+	have, err := s.version(ctx, conn)
+	if err != nil {
+		return &allocation.Error{Op: op, Field: "database", Value: s.dialect.name, Err: err}
+	}
+	if want := len(migrations); have != want {
+		return s.notMigrated(ctx, conn, op, have, want)
+	}
+	return nil
+}
+
+func (s *Store) notMigrated(ctx context.Context, conn *sql.Conn, op string, have, want int) error {
+	var database string
+	if err := conn.QueryRowContext(ctx, s.dialect.database).Scan(&database); err != nil {
+		return &allocation.Error{Op: op, Field: "database", Value: s.dialect.name, Err: err}
+	}
+	return &allocation.Error{
+		Op: op, Field: "table", Value: s.versionTable(),
+		Err: fmt.Errorf("%w: version %s of database %q, this program needs version %d",
+			ErrNotMigrated, versionName(have), database, want),
+	}
+}
+
+func versionName(version int) string {
+	if version == 0 {
+		return "none"
+	}
+	return strconv.Itoa(version)
+}
+
+func (s *Store) versionTable() string { return s.prefix + "schema_version" }
+
+// version is the version of the tables, 0 if there are none.
+func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err error) {
+	exists := s.dialect.compile(s.prefix, s.dialect.hasTable)
+	var tables int
+	if err := conn.QueryRowContext(ctx, exists.text, s.versionTable()).Scan(&tables); err != nil || tables == 0 {
+		return 0, err
+	}
+	latest := s.dialect.compile(s.prefix, `SELECT COALESCE(MAX(version), 0) FROM {schema_version}`)
+	err = conn.QueryRowContext(ctx, latest.text).Scan(&version)
+	return version, err
+}

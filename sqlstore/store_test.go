@@ -1,0 +1,96 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+func TestNewRefusesBadArguments(t *testing.T) {
+	db := new(sql.DB)
+	for name, c := range map[string]struct {
+		db      *sql.DB
+		dialect *Dialect
+		opts    *Options
+		field   string
+	}{
+		"no database":       {nil, SQLite, nil, "database"},
+		"no dialect":        {db, nil, nil, "dialect"},
+		"quote in prefix":   {db, SQLite, &Options{TablePrefix: `a"; --`}, "table prefix"},
+		"upper-case prefix": {db, SQLite, &Options{TablePrefix: "Shop_"}, "table prefix"},
+		"digit first":       {db, SQLite, &Options{TablePrefix: "1_"}, "table prefix"},
+		"line break":        {db, SQLite, &Options{TablePrefix: "shop_\n"}, "table prefix"},
+		"long prefix":       {db, SQLite, &Options{TablePrefix: strings.Repeat("a", 31)}, "table prefix"},
+		"engine's prefix":   {db, SQLite, &Options{TablePrefix: "sqlite_shop_"}, "table prefix"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := New(c.db, c.dialect, c.opts)
+			require.ErrorIs(t, err, allocation.ErrInvalid)
+			var typed *allocation.Error
+			require.ErrorAs(t, err, &typed)
+			assert.Equal(t, "New", typed.Op)
+			assert.Equal(t, c.field, typed.Field)
+		})
+	}
+}
+
+func TestNewTakesGoodPrefixes(t *testing.T) {
+	for _, prefix := range []string{"", "a", "_", "shop_2_", strings.Repeat("a", 30)} {
+		_, err := New(new(sql.DB), SQLite, &Options{TablePrefix: prefix})
+		assert.NoError(t, err, "prefix %q", prefix)
+	}
+}
+
+func TestANilOrEndedContextIsRefusedBeforeTheDatabaseIsAsked(t *testing.T) {
+	store, err := New(new(sql.DB), SQLite, nil) // which would panic
+	require.NoError(t, err)
+	ended, cancel := context.WithCancel(context.Background())
+	cancel()
+	for name, operation := range map[string]func(ctx context.Context) error{
+		"Load":        func(ctx context.Context) error { _, err := store.Load(ctx, allocation.Query{}); return err },
+		"Commit":      func(ctx context.Context) error { return store.Commit(ctx, nil) },
+		"Audit":       func(ctx context.Context) error { _, _, err := store.Audit(ctx, "chair"); return err },
+		"Events":      func(ctx context.Context) error { _, err := store.Events(ctx, "chair", 0, 1); return err },
+		"Migrate":     store.Migrate,
+		"CheckSchema": store.CheckSchema,
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, operation(ended), context.Canceled)
+			err := operation(nil)
+			require.ErrorIs(t, err, allocation.ErrInvalid)
+			var typed *allocation.Error
+			require.ErrorAs(t, err, &typed)
+			assert.Equal(t, name, typed.Op)
+			assert.Equal(t, "context", typed.Field)
+		})
+	}
+}
+
+func TestMigrationsAreNumberedAndHaveThePrefix(t *testing.T) {
+	migrations, err := Migrations(SQLite, &Options{TablePrefix: "shop_"})
+	require.NoError(t, err)
+	require.NotEmpty(t, migrations)
+	for i, m := range migrations {
+		assert.Equal(t, i+1, m.Version)
+		assert.Regexp(t, `^000\d_[a-z_]+$`, m.Name)
+		assert.NotContains(t, m.SQL, "{")
+		assert.NotContains(t, m.SQL, defaultPrefix)
+		assert.Contains(t, m.SQL, "INSERT INTO shop_schema_version")
+	}
+	_, err = Migrations(nil, nil)
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	_, err = Migrations(SQLite, &Options{TablePrefix: "-"})
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+}
+
+func TestCompileWritesTablesAndParameters(t *testing.T) {
+	q := SQLite.compile("shop_", `SELECT sku FROM {lines} l INDEXED BY {lines_open} WHERE sku = :sku AND a > :now AND b < :sku`)
+	assert.Equal(t, `SELECT sku FROM shop_lines l INDEXED BY shop_lines_open WHERE sku = ?1 AND a > ?2 AND b < ?1`, q.text)
+	assert.Equal(t, []string{"sku", "now"}, q.params)
+}

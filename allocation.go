@@ -19,12 +19,6 @@ type Service struct {
 	policy Policy
 }
 
-// Options are the settings of [New]. Zero values mean the defaults.
-type Options struct {
-	// Policy decides which batch comes first; EarliestFirst by default.
-	Policy Policy
-}
-
 // New returns a Service over a unit of work, which is usually [NewUnitOfWork] over a store. The options may
 // be nil.
 func New(units UnitOfWork, opts *Options) *Service {

@@ -23,7 +23,7 @@ func chairs() (*allocation.Service, *memory.Store, *memory.Clock) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: clock.Now})
+	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
 	return allocation.New(units, nil), store, clock
 }
 
@@ -163,7 +163,7 @@ func ExampleService_Reconcile() {
 func ExampleUnitOfWork() {
 	ctx := context.Background()
 	_, store, clock := chairs()
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: clock.Now})
+	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
 
 	// A use case of the host's own: sell only what leaves ten chairs for the shop window.
 	err := units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {

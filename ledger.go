@@ -7,6 +7,7 @@ import (
 )
 
 // Ledger is an optional ability of a [Store], and of a [UnitOfWork] over one: to account for what it keeps.
+// Contexts are answered as by a Store.
 type Ledger interface {
 	// Audit adds up a product as of one moment, and returns the product's version then. Every batch
 	// that is known by its counters, a line or an event has a tally; the order doesn't matter. An

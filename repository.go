@@ -46,6 +46,9 @@ type Repository interface {
 // of work on top of it. A Store must be safe for concurrent use. It keeps plain values and decides
 // nothing: the rules are the product's. Package storetest tells whether one keeps its promises.
 //
+// A store inside a transaction of the host's own has a method Joined(): a unit of work on it never tries
+// again, since only the host can begin that transaction again.
+//
 // A context that is nil is an [*Error] that wraps [ErrInvalid]. One that has ended is answered with an
 // error that wraps its cause's [context.Canceled] or [context.DeadlineExceeded], and nothing has
 // been written then.
@@ -64,8 +67,19 @@ type Store interface {
 	//   - ErrUnknownOutcome if it can't be told whether the changes were written.
 	//
 	// A conflict is found before a duplicate. Once it returns nil, every later Load sees the
-	// changes. The changes are sorted by SKU, each SKU once. Commit must not keep or change them.
+	// changes. The changes are sorted by SKU, each SKU once; there may be none. Commit must not keep or change them.
 	Commit(ctx context.Context, changes []Changes) error
+}
+
+// Locker is an optional ability of a [Store]: to keep others away from products that a unit of work has read.
+// [UnitOfWork.Do] uses it after a lost race, or from the start if [Options].Lock asks for it.
+type Locker interface {
+	// Locked begins a transaction and runs fn with a Store inside it. That store's Load locks the
+	// products which it selects, in the order of their SKUs, before it reads them; its Commit writes
+	// into the transaction, under the same version check as ever. Locked commits if fn returns nil, and
+	// takes everything back if it returns an error, panics or ends its goroutine. Errors are those of
+	// Load and Commit; a deadlock is ErrConflict.
+	Locked(ctx context.Context, fn func(Store) error) error
 }
 
 // Query selects the products of one Load in exactly one of four ways: SKUs, Order, Batch or Lapsed.
@@ -96,18 +110,18 @@ type State struct {
 	// Batches are all that have units available, the one of Query.Batch, and those of Lines; each once.
 	Batches []Batch
 
-	// Lines are, each once and with all its parts:
+	// Lines are, each once and with all its parts in their order:
 	//
 	//   - those of Query.Order and Query.Orders,
 	//   - the lapsed holds, the first Query.Limit of them by HeldUntil and OrderID,
 	//   - those with unshipped units of Query.Batch, the Query.Limit newest by Sequence.
 	Lines []Allocation
 
-	// MoreLapsed says that there are more lapsed holds than Lines has.
+	// MoreLapsed says that more than Query.Limit holds have lapsed.
 	MoreLapsed bool
 
-	// LinesFrom is 0 if all lines with unshipped units of Query.Batch are in Lines, else the lowest
-	// Sequence of those that are in it for that reason. It has no meaning for other queries.
+	// LinesFrom is 0 if Query.Batch has no more than Query.Limit lines with unshipped units, else the
+	// Sequence of the last of the Query.Limit newest. It has no meaning for other queries.
 	LinesFrom int64
 
 	// NextExpiry is the earliest HeldUntil after Query.Now; zero if there is none.

@@ -101,7 +101,7 @@ func TestR6_CutUsesThePolicyOfTheService(t *testing.T) {
 
 func TestR6_CutLoadsAsManyPagesAsItNeeds(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 30))
-	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOptions{Now: s.clock.Now, Page: 1})
+	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Page: 1})
 	paged := allocation.New(units, nil)
 	for i := range 30 {
 		_, err := paged.Allocate(t.Context(), want(allocation.OrderID(fmt.Sprintf("o%02d", i)), "LAMP", 1))
@@ -117,7 +117,7 @@ func TestR6_CutLoadsAsManyPagesAsItNeeds(t *testing.T) {
 
 func TestR7_LapsedHoldsAreSoldAgainHoweverManyThereAre(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 40))
-	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOptions{Now: s.clock.Now, Page: 2})
+	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Page: 2})
 	paged := allocation.New(units, nil)
 	for i := range 40 {
 		hold := want(allocation.OrderID(fmt.Sprint("o", i)), "LAMP", 1)
@@ -141,7 +141,7 @@ func TestR7_LapsedHoldsAreSoldAgainHoweverManyThereAre(t *testing.T) {
 
 func TestR7_ReleaseLapsedClearsAllProductsInPages(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "TABLE", 10))
-	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOptions{Now: s.clock.Now, Page: 2})
+	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Page: 2})
 	paged := allocation.New(units, nil)
 	for i, sku := range []allocation.SKU{"LAMP", "LAMP", "LAMP", "SOFA", "TABLE", "LAMP", "SOFA"} {
 		hold := want(allocation.OrderID(fmt.Sprint("o", i)), sku, 1)
@@ -326,7 +326,7 @@ func TestLowStockIsToldWhenCrossedEitherWay(t *testing.T) {
 
 func TestConcurrentCallersNeverSellAUnitTwice(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 50), stock("b2", "SOFA", 50))
-	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOptions{Attempts: 10000, Backoff: 1, MaxBackoff: 1})
+	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Attempts: 10000, Backoff: 1, MaxBackoff: 1})
 	service := allocation.New(units, nil)
 	var sold sync.Map
 	var callers sync.WaitGroup

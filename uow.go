@@ -18,8 +18,12 @@ type UnitOfWork interface {
 	Do(ctx context.Context, fn func(ctx context.Context, products Repository) error) error
 }
 
-// UnitOptions are the settings of [NewUnitOfWork]. Zero values mean the defaults.
-type UnitOptions struct {
+// Options are the settings of [NewUnitOfWork] and [New], which both take the same. Zero values mean the
+// defaults.
+type Options struct {
+	// Policy decides for a Service which batch comes first; EarliestFirst by default.
+	Policy Policy
+
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 
@@ -31,20 +35,24 @@ type UnitOptions struct {
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 
+	// Lock lets every attempt lock what it reads, if the store is a [Locker]. By default only those
+	// after a lost race do, which is faster where races are rare and fair where they are not.
+	Lock bool
+
 	// Page is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. When a
 	// decision needs more, the unit of work begins again with a larger page.
 	Page int
 }
 
-// NewUnitOfWork returns the library's unit of work over a store. No transaction is open while fn runs:
-// what fn needs is read before, and one Commit at the end writes all of it, provided that every
-// product that was read, changed or not, still has the version that was read. A unit of work that
+// NewUnitOfWork returns the library's unit of work over a store. No transaction is open while fn runs,
+// unless it runs with locks: what fn needs is read before, and one Commit at the end writes all of it,
+// provided that every product that was read, changed or not, still has the version that was read. A unit of work that
 // changed nothing commits nothing if it read only once, since one read is consistent by itself.
 //
-// A lost race begins again with [UnitOptions].Attempts; so does, once, an [ErrDuplicate], because a fresh
+// A lost race begins again up to [Options].Attempts, with locks if the store is a [Locker]; so does, once, an [ErrDuplicate], because a fresh
 // read shows what is there. [ErrUnknownOutcome] is never tried again. The unit of work is safe for
 // concurrent use. It is a [Ledger] if the store is one.
-func NewUnitOfWork(store Store, opts *UnitOptions) UnitOfWork {
+func NewUnitOfWork(store Store, opts *Options) UnitOfWork {
 	u := &unit{store: store}
 	if opts != nil {
 		u.opts = *opts
@@ -53,6 +61,9 @@ func NewUnitOfWork(store Store, opts *UnitOptions) UnitOfWork {
 		u.opts.Now = time.Now
 	}
 	u.opts.Attempts = positive(u.opts.Attempts, 10)
+	if _, joined := store.(interface{ Joined() }); joined {
+		u.opts.Attempts = 1
+	}
 	u.opts.Backoff = positive(u.opts.Backoff, time.Millisecond)
 	u.opts.MaxBackoff = positive(u.opts.MaxBackoff, 100*time.Millisecond)
 	u.opts.Page = positive(u.opts.Page, 100)
@@ -68,7 +79,7 @@ func positive[N int | time.Duration](value, otherwise N) N {
 
 type unit struct {
 	store Store
-	opts  UnitOptions
+	opts  Options
 }
 
 type insideUnit struct{}
@@ -84,16 +95,23 @@ func (u *unit) Do(ctx context.Context, fn func(context.Context, Repository) erro
 	case ctx.Value(insideUnit{}) != nil:
 		return invalid("Do", "context", ctx, "must not be that of another unit of work")
 	}
+	return u.retry(ctx, fn)
+}
+
+func (u *unit) retry(ctx context.Context, fn func(context.Context, Repository) error) error {
+	inside := context.WithValue(ctx, insideUnit{}, true)
 	page, duplicates := u.opts.Page, 0
 	for attempt := 1; ; {
-		err := u.attempt(context.WithValue(ctx, insideUnit{}, true), page, fn)
+		err := u.attempt(inside, attempt, page, fn)
 		switch {
 		case errors.Is(err, errMore) && page < maxPage:
 			page = min(page*pageGrowth, maxPage)
 			continue
+		case attempt >= u.opts.Attempts:
+			return err
 		case errors.Is(err, ErrDuplicate) && duplicates == 0:
 			duplicates++
-		case !errors.Is(err, ErrConflict) || attempt >= u.opts.Attempts:
+		case !errors.Is(err, ErrConflict):
 			return err
 		}
 		if err := u.pause(ctx, attempt); err != nil {
@@ -108,17 +126,23 @@ const (
 	maxPage    = 100_000_000
 )
 
-// attempt runs fn once. Nothing is open meanwhile, so that there is nothing to undo if fn doesn't return.
-func (u *unit) attempt(ctx context.Context, page int, fn func(context.Context, Repository) error) error {
+// attempt runs fn once, with locks if the last attempt lost its race.
+func (u *unit) attempt(ctx context.Context, number, page int, fn func(context.Context, Repository) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	products := &identityMap{store: u.store, now: clean(u.opts.Now()), page: page}
-	defer products.end()
-	if err := fn(ctx, products); err != nil {
-		return err
+	run := func(store Store) error {
+		products := &identityMap{store: store, now: clean(u.opts.Now()), page: page}
+		defer products.end()
+		if err := fn(ctx, products); err != nil {
+			return err
+		}
+		return products.commit(ctx)
 	}
-	return products.commit(ctx)
+	if locker, able := u.store.(Locker); able && (u.opts.Lock || number > 1) {
+		return locker.Locked(ctx, run)
+	}
+	return run(u.store) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
 }
 
 // pause waits for a random part of the backoff, or until the context ends.

@@ -36,7 +36,7 @@ func newSpy(t *testing.T, batches ...allocation.Batch) (*spy, allocation.UnitOfW
 	t.Helper()
 	s := &spy{Store: memory.New()}
 	require.NoError(t, s.Seed(batches...))
-	return s, allocation.NewUnitOfWork(s, &allocation.UnitOptions{Backoff: 1, MaxBackoff: 1, Attempts: 4})
+	return s, allocation.NewUnitOfWork(s, &allocation.Options{Backoff: 1, MaxBackoff: 1, Attempts: 4})
 }
 
 // allocate is a use case of a host's own, which takes one unit.
@@ -236,7 +236,7 @@ func TestDoStopsOnItsContext(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 			store.FailCommit(allocation.ErrConflict)
-			units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{Backoff: time.Hour, MaxBackoff: time.Hour})
+			units := allocation.NewUnitOfWork(store, &allocation.Options{Backoff: time.Hour, MaxBackoff: time.Hour})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 			defer cancel()
 			err := units.Do(ctx, func(_ context.Context, products allocation.Repository) error {
@@ -254,7 +254,7 @@ func TestBackoffGrowsUpToItsCap(t *testing.T) {
 		for range 200 {
 			store.FailCommit(allocation.ErrConflict)
 		}
-		units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{
+		units := allocation.NewUnitOfWork(store, &allocation.Options{
 			Attempts: 200, Backoff: time.Second, MaxBackoff: 4 * time.Second,
 		})
 		var pauses []time.Duration

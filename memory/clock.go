@@ -6,7 +6,7 @@ import (
 )
 
 // Clock shows the time that a test sets. It is safe for concurrent use; give its Now to
-// [github.com/cosmic-go/allocation.UnitOptions].
+// [github.com/cosmic-go/allocation.Options].
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time

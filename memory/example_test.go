@@ -13,7 +13,7 @@ import (
 func Example() {
 	ctx := context.Background()
 	store, clock := memory.New(), memory.NewClock(time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC))
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: clock.Now}), nil)
+	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
 	if err := store.Seed(allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3}); err != nil {
 		log.Fatal(err)
 	}

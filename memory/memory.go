@@ -8,7 +8,7 @@
 // the storage doesn't answer, and [Store.Product] and [Store.Events] to look at what was committed.
 //
 //	store, clock := memory.New(), memory.NewClock(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))
-//	units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: clock.Now})
+//	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
 //	service := allocation.New(units, nil)
 package memory
 
@@ -111,7 +111,9 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	if err := s.faults.nextCommit(); err != nil {
 		return err
 	}
-	for _, test := range []func(allocation.Changes) error{s.checkVersion, s.checkUnique, s.checkSound} {
+	announced := map[allocation.BatchRef]bool{}
+	unique := func(c allocation.Changes) error { return s.checkUnique(c, announced) }
+	for _, test := range []func(allocation.Changes) error{s.checkVersion, unique, s.checkSound} {
 		for _, c := range changes {
 			if err := test(c); err != nil {
 				return err
@@ -143,12 +145,13 @@ func (s *Store) checkVersion(c allocation.Changes) error {
 	return nil
 }
 
-// checkUnique demands that new batches and lines are new.
-func (s *Store) checkUnique(c allocation.Changes) error {
+// checkUnique demands that new batches and lines are new, batches over all products of the commit.
+func (s *Store) checkUnique(c allocation.Changes, announced map[allocation.BatchRef]bool) error {
 	for _, b := range c.NewBatches {
-		if s.owners[b.Ref] != nil {
+		if s.owners[b.Ref] != nil || announced[b.Ref] {
 			return &allocation.Error{Op: "Commit", Field: "batch", Value: b.Ref, Err: allocation.ErrDuplicate}
 		}
+		announced[b.Ref] = true
 	}
 	p := s.products[c.SKU]
 	if p == nil {

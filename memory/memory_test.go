@@ -125,7 +125,7 @@ func TestEndedContextsAreRefused(t *testing.T) {
 func TestProductSharesNothingWithTheStore(t *testing.T) {
 	store, _ := seeded(t)
 	clock := memory.NewClock(morning)
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: clock.Now}), nil)
+	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
 	hold := want("o1", 1)
 	hold.HoldUntil = morning.Add(time.Hour)
 	_, err := service.Allocate(t.Context(), hold)

@@ -101,3 +101,9 @@ func checkOnly(s allocation.State) allocation.Changes {
 		SKU: s.SKU, Read: s.Version, Version: s.Version, Refused: s.Refused, LowStock: s.LowStock,
 	}
 }
+
+// line is a request for a product.
+func line(sku allocation.SKU, r allocation.Request) allocation.Request {
+	r.SKU = sku
+	return r
+}

@@ -34,12 +34,17 @@ func describeBatch(b allocation.Batch) string {
 }
 
 func describeLine(l allocation.Allocation) string {
-	var parts strings.Builder
-	for _, p := range l.Parts {
-		fmt.Fprintf(&parts, " [%d from %q, %d shipped]", p.Quantity, p.Batch, p.Shipped)
+	return fmt.Sprintf("%q: sku %q, %d units, split %t, held until %s, sequence %d, parts %s",
+		l.OrderID, l.SKU, l.Quantity, l.Split, moment(l.HeldUntil), l.Sequence, partsOf(l))
+}
+
+// partsOf writes the parts of a line down, in their order.
+func partsOf(l allocation.Allocation) string {
+	parts := make([]string, len(l.Parts))
+	for i, p := range l.Parts {
+		parts[i] = fmt.Sprintf("[%d from %q, %d shipped]", p.Quantity, p.Batch, p.Shipped)
 	}
-	return fmt.Sprintf("%q: sku %q, %d units, split %t, held until %s, sequence %d, parts%s",
-		l.OrderID, l.SKU, l.Quantity, l.Split, moment(l.HeldUntil), l.Sequence, parts.String())
+	return strings.Join(parts, " ")
 }
 
 // moment shows a time so exactly that it tells two that == tells apart.

@@ -68,8 +68,9 @@ const (
 
 // Config says which store to test, and how.
 type Config struct {
-	// New returns a store that is empty and ready for use. It is called once for each row, with
-	// that row's test, so that Cleanup and TempDir are the row's own.
+	// New returns a store that is empty and ready for use. It is called for each row, with that
+	// row's test, so that Cleanup and TempDir are the row's own, and once to see what the store
+	// is able to.
 	New func(t testing.TB) allocation.Store
 
 	// Topics are those that the store promises to keep. Left nil they are all of them, except for

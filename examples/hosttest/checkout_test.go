@@ -37,7 +37,7 @@ func open(t *testing.T) shop {
 		allocation.Batch{Ref: "lamps", SKU: "lamp", Purchased: 5},
 		allocation.Batch{Ref: "chairs", SKU: "chair", Purchased: 3},
 	))
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{
+	units := allocation.NewUnitOfWork(store, &allocation.Options{
 		Now: clock.Now, Attempts: 3, Backoff: time.Nanosecond, // a test need not wait between attempts
 	})
 	stock := allocation.New(units, nil)
@@ -258,7 +258,7 @@ func TestABadOrderIsTheCallersFault(t *testing.T) {
 func TestCustomersAtOnceNeverGetMoreThanThereIs(t *testing.T) {
 	s := open(t)
 	// Here races are real, so that three attempts might not do.
-	s.Stock = allocation.New(allocation.NewUnitOfWork(s.store, &allocation.UnitOptions{Now: s.clock.Now, Attempts: 100}), nil)
+	s.Stock = allocation.New(allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Attempts: 100}), nil)
 	var placed sync.WaitGroup
 	results := make([]error, 12)
 	for i := range results {

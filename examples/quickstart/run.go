@@ -30,7 +30,7 @@ type ledgerStore interface {
 }
 
 func newRun(store ledgerStore, now func() time.Time, bad *problems) *run {
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOptions{Now: now})
+	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: now})
 	return &run{
 		units:   units,
 		ledger:  store,

@@ -1,0 +1,219 @@
+package dbtest
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// check runs after every command.
+func (m *machine) check(t *rapid.T) {
+	for sku, state := range m.states() {
+		m.checkBatches(t, state)
+		m.checkLines(t, state)
+		m.checkLedger(t, sku, state)
+		m.checkAvailable(t, sku)
+	}
+}
+
+// checkBatches compares the counters with the lines and with the naive model.
+func (m *machine) checkBatches(t *rapid.T, state allocation.State) {
+	promised := map[allocation.BatchRef]allocation.Quantity{}
+	for _, a := range state.Lines {
+		for _, part := range a.Parts {
+			require.GreaterOrEqual(t, part.Shipped, allocation.Quantity(0), "shipped of order %q", a.OrderID)
+			require.GreaterOrEqual(t, part.Quantity, part.Shipped, "units of order %q", a.OrderID)
+			promised[part.Batch] += part.Quantity - part.Shipped
+		}
+	}
+	for _, b := range state.Batches {
+		require.Equal(t, promised[b.Ref], b.Allocated, "what the lines have of batch %q, and its counter", b.Ref)
+		require.GreaterOrEqual(t, b.Available(), allocation.Quantity(0), "Available() of batch %q", b.Ref)
+		want := m.naive.batches[b.Ref]
+		want.Allocated = b.Allocated // held against the lines above
+		require.Equal(t, want, b, "batch %q", b.Ref)
+	}
+}
+
+// checkLines compares the live lines.
+func (m *machine) checkLines(t *rapid.T, state allocation.State) {
+	live := map[lineKey]allocation.Allocation{}
+	for _, a := range state.Lines {
+		if !a.Lapsed(m.now()) {
+			a.Sequence = 0
+			live[lineKey{a.OrderID, a.SKU}] = a
+		}
+	}
+	want := map[lineKey]allocation.Allocation{}
+	for key, l := range m.naive.lines {
+		if key.sku == state.SKU && !l.Lapsed(m.now()) {
+			l.Sequence = 0
+			want[key] = l
+		}
+	}
+	require.Equal(t, want, live, "live lines of %q", state.SKU)
+}
+
+// checkLedger holds that the events add up, that the version counts them, and that the last crossing of the
+// low-stock threshold says what is.
+func (m *machine) checkLedger(t *rapid.T, sku allocation.SKU, state allocation.State) {
+	drift, err := m.service.Reconcile(t.Context(), sku)
+	require.NoError(t, err)
+	require.Empty(t, drift, "batches of %q whose counters, lines and events disagree", sku)
+	events, err := m.store.Events(t.Context(), sku, 0, math.MaxInt32)
+	require.NoError(t, err)
+	require.Len(t, events, int(state.Version), "events of %q, and its version", sku)
+	told := false
+	for _, e := range events {
+		if crossed, is := e.(allocation.LowStockCrossed); is {
+			require.NotEqual(t, told, crossed.Low, "a crossing of %q tells what was told before", sku)
+			told = crossed.Low
+		}
+	}
+	var units allocation.Quantity
+	for _, b := range state.Batches {
+		units += b.Available()
+	}
+	require.Equal(t, m.naive.low[sku], state.LowStock, "low-stock threshold of %q", sku)
+	require.Equal(t, units < state.LowStock, told, "%q has %d units, threshold %d: told to be low", sku, units, state.LowStock)
+}
+
+// checkAvailable asks the product what is available.
+func (m *machine) checkAvailable(t *rapid.T, sku allocation.SKU) {
+	now := m.now()
+	require.NoError(t, m.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		p, err := products.Get(ctx, sku)
+		require.NoError(t, err)
+		here, err := p.Available(now)
+		require.NoError(t, err)
+		require.Equal(t, m.naive.available(sku, time.Time{}, now), here, "Available() of %q", sku)
+		for _, days := range []int{0, 1, 2, 9} {
+			by := now.AddDate(0, 0, days)
+			units, err := p.AvailableBy(by, now)
+			require.NoError(t, err)
+			require.Equal(t, m.naive.available(sku, by, now), units, "AvailableBy() of %q in %d days", sku, days)
+		}
+		return nil
+	}))
+}
+
+func (m *machine) receive(t *rapid.T) {
+	c := allocation.Count{Batch: m.ref(t), Quantity: m.some(t, 0, 15), At: m.now()}
+	b := m.naive.batches[c.Batch]
+	if b.ETA.IsZero() {
+		var want outcome
+		if c.At.After(b.CountedAt) {
+			want.because(allocation.ErrNotAllowed)
+		}
+		m.run(t, want, func(s *allocation.Service) (any, error) { return s.ReceiveBatch(t.Context(), c) })
+		return
+	}
+	b.ETA = time.Time{}
+	m.cut(t, c, b, (*allocation.Service).ReceiveBatch)
+}
+
+func (m *machine) count(t *rapid.T) {
+	c := allocation.Count{Batch: m.ref(t), Quantity: m.some(t, 0, 15), At: m.now()}
+	b := m.naive.batches[c.Batch]
+	if rapid.IntRange(0, 4).Draw(t, "belated") == 0 && !b.CountedAt.IsZero() {
+		c.At = b.CountedAt
+	}
+	if !c.At.After(b.CountedAt) {
+		m.run(t, outcome{}, func(s *allocation.Service) (any, error) { return s.ChangeBatchQuantity(t.Context(), c) })
+		return
+	}
+	m.cut(t, c, b, (*allocation.Service).ChangeBatchQuantity)
+}
+
+type counting = func(*allocation.Service, context.Context, allocation.Count) ([]allocation.OrderLine, error)
+
+// cut counts a batch and holds R6 against the lines before and after. Where the rule leaves a choice, which of the
+// batches with room a line moves to, the naive model takes over what happened.
+func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call counting) {
+	before, _ := m.store.Product(b.SKU)
+	b.Purchased, b.CountedAt = c.Quantity, c.At
+	m.naive.batches[c.Batch] = b
+	lost := map[allocation.OrderID]allocation.Quantity{}
+	m.run(t, outcome{}, func(s *allocation.Service) (any, error) {
+		clear(lost)
+		released, err := call(s, t.Context(), c)
+		for _, l := range released {
+			require.NotContains(t, lost, l.OrderID, "released lines are reported once")
+			lost[l.OrderID] = l.Quantity
+		}
+		return released, err
+	})
+	after, _ := m.store.Product(b.SKU)
+	for key := range m.naive.lines {
+		if key.sku == b.SKU {
+			delete(m.naive.lines, key)
+		}
+	}
+	for _, a := range after.Lines {
+		m.naive.lines[lineKey{a.OrderID, a.SKU}] = a
+	}
+	m.checkCut(t, c, before.Lines, lost)
+}
+
+// checkCut walks the live lines from the newest: as many as it takes leave, the others are as they were.
+func (m *machine) checkCut(t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity) {
+	before = slices.DeleteFunc(before, func(a allocation.Allocation) bool { return a.Lapsed(m.now()) })
+	slices.SortFunc(before, func(a, b allocation.Allocation) int { return int(b.Sequence - a.Sequence) })
+	tooMany := -c.Quantity
+	for _, a := range before {
+		tooMany += openOn(a, c.Batch)
+	}
+	for _, old := range before {
+		a := m.naive.lines[lineKey{old.OrderID, old.SKU}]
+		units := openOn(old, c.Batch)
+		require.Equal(t, old.Quantity, a.Quantity+lost[old.OrderID], "units of order %q, kept and lost", old.OrderID)
+		require.Equal(t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
+		if tooMany <= 0 || units == 0 {
+			require.Equal(t, old, a, "a line that had no need to move")
+			continue
+		}
+		tooMany -= units
+		m.checkLost(t, old, units, lost[old.OrderID])
+		if !old.Split {
+			m.checkWhole(t, old, a, c.Batch, lost[old.OrderID])
+		}
+	}
+}
+
+// checkLost holds that units are only lost if no other batch has room for them.
+func (m *machine) checkLost(t *rapid.T, old allocation.Allocation, units, lost allocation.Quantity) {
+	if lost == 0 {
+		return
+	}
+	for _, ref := range m.naive.ranked(old.SKU) {
+		free := m.naive.free(ref, m.now())
+		room := free > 0 && (old.Split || free >= units)
+		require.False(t, room, "order %q lost %d units, and batch %q has %d", old.OrderID, lost, ref, free)
+	}
+}
+
+// checkWhole holds that a whole line's open units are still together.
+func (m *machine) checkWhole(t *rapid.T, old, a allocation.Allocation, cut allocation.BatchRef, lost allocation.Quantity) {
+	units := openOn(old, cut)
+	together := lost == units
+	for _, part := range a.Parts {
+		together = together || part.Quantity-part.Shipped == units
+	}
+	require.True(t, together, "a whole line of %d open units became %v and lost %d", units, a.Parts, lost)
+}
+
+// openOn is how many unshipped units a line has from a batch.
+func openOn(a allocation.Allocation, ref allocation.BatchRef) (units allocation.Quantity) {
+	for _, part := range a.Parts {
+		if part.Batch == ref {
+			units += part.Quantity - part.Shipped
+		}
+	}
+	return units
+}

@@ -1,0 +1,327 @@
+package dbtest
+
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// naive is the model that the property tests believe in: plain maps, written from the rules R1 to R8. It keeps no
+// counter; what is promised or free is added up from the lines whenever somebody asks.
+type naive struct {
+	batches map[allocation.BatchRef]allocation.Batch // Allocated stays 0
+	lines   map[lineKey]allocation.Allocation        // lapsed holds stay and count for nothing
+	low     map[allocation.SKU]allocation.Quantity
+}
+
+type lineKey struct {
+	order allocation.OrderID
+	sku   allocation.SKU
+}
+
+func newNaive() *naive {
+	return &naive{
+		batches: map[allocation.BatchRef]allocation.Batch{},
+		lines:   map[lineKey]allocation.Allocation{},
+		low:     map[allocation.SKU]allocation.Quantity{},
+	}
+}
+
+func (n *naive) clone() *naive {
+	c := &naive{batches: maps.Clone(n.batches), lines: map[lineKey]allocation.Allocation{}, low: maps.Clone(n.low)}
+	for key, l := range n.lines {
+		l.Parts = slices.Clone(l.Parts)
+		c.lines[key] = l
+	}
+	return c
+}
+
+func (n *naive) known(sku allocation.SKU) bool {
+	for _, b := range n.batches {
+		if b.SKU == sku {
+			return true
+		}
+	}
+	return false
+}
+
+// live finds a line that binds stock at now.
+func (n *naive) live(key lineKey, now time.Time) (allocation.Allocation, bool) {
+	l, there := n.lines[key]
+	return l, there && !l.Lapsed(now)
+}
+
+// free is what a batch could give at now.
+func (n *naive) free(ref allocation.BatchRef, now time.Time) allocation.Quantity {
+	free := n.batches[ref].Purchased
+	for _, l := range n.lines {
+		for _, part := range l.Parts {
+			if part.Batch == ref && !l.Lapsed(now) {
+				free -= part.Quantity - part.Shipped
+			}
+		}
+	}
+	return free
+}
+
+// available adds up what the batches that arrive by a time could give.
+func (n *naive) available(sku allocation.SKU, by, now time.Time) (sum allocation.Quantity) {
+	for ref, b := range n.batches {
+		if b.SKU == sku && !b.ETA.After(by) {
+			sum += n.free(ref, now)
+		}
+	}
+	return sum
+}
+
+// ranked lists a product's batches in the order of R1.
+func (n *naive) ranked(sku allocation.SKU) []allocation.BatchRef {
+	var refs []allocation.BatchRef
+	for ref, b := range n.batches {
+		if b.SKU == sku {
+			refs = append(refs, ref)
+		}
+	}
+	slices.SortFunc(refs, func(a, b allocation.BatchRef) int {
+		return cmp.Or(n.batches[a].ETA.Compare(n.batches[b].ETA), cmp.Compare(a, b))
+	})
+	return refs
+}
+
+// pick finds batches for so many units (R2), or says the most that there is.
+func (n *naive) pick(sku allocation.SKU, units allocation.Quantity, split bool, now time.Time) (parts []allocation.Part, most allocation.Quantity) {
+	left := units
+	for _, ref := range n.ranked(sku) {
+		free := n.free(ref, now)
+		switch {
+		case split:
+			most += free
+		case free > most:
+			most = free
+		}
+		if share := min(left, free); share > 0 && (split || free >= units) {
+			parts = append(parts, allocation.Part{Batch: ref, Quantity: share})
+			left -= share
+		}
+	}
+	if left > 0 {
+		return nil, most
+	}
+	return parts, most
+}
+
+// outcome is what the naive model expects: the reasons for an error, any of which will do, or shortages, or neither.
+type outcome struct {
+	reasons []error
+	short   []allocation.Shortage
+}
+
+func (o *outcome) because(reason error) { o.reasons = append(o.reasons, reason) }
+func (o *outcome) ok() bool             { return o.reasons == nil && o.short == nil }
+
+var errGone = errors.Join(allocation.ErrNotFound, allocation.ErrLapsed) // the one or the other
+
+// allocate judges all lines, one after the other (R4), and takes all or none (R5).
+func (n *naive) allocate(requests []allocation.Request, now time.Time) (want outcome) {
+	merged, consistent := merge(requests)
+	if !consistent {
+		return outcome{reasons: []error{allocation.ErrInvalid}}
+	}
+	after := n.clone()
+	for _, r := range merged {
+		key := lineKey{r.OrderID, r.SKU}
+		old, there := after.live(key, now)
+		switch {
+		case !n.known(r.SKU):
+			return outcome{reasons: []error{allocation.ErrNotFound}} // it is found before any line is judged
+		case there && old.Quantity == r.Quantity:
+			continue
+		case there:
+			want.because(allocation.ErrMismatch)
+			continue
+		case !r.HoldUntil.IsZero() && !r.HoldUntil.After(now):
+			want.because(allocation.ErrInvalid)
+			continue
+		}
+		parts, most := after.pick(r.SKU, r.Quantity, r.Split, now)
+		if parts == nil {
+			want.short = append(want.short, allocation.Shortage{OrderLine: r.OrderLine, Available: most})
+			continue
+		}
+		after.lines[key] = allocation.Allocation{OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil, Parts: parts}
+	}
+	if want.ok() {
+		*n = *after
+	}
+	return want
+}
+
+// merge adds up the lines of one order and SKU and sorts them by SKU.
+func merge(requests []allocation.Request) (merged []allocation.Request, consistent bool) {
+	for _, r := range requests {
+		i := slices.IndexFunc(merged, func(m allocation.Request) bool { return m.OrderID == r.OrderID && m.SKU == r.SKU })
+		switch {
+		case i < 0:
+			merged = append(merged, r)
+		case merged[i].Split != r.Split || !merged[i].HoldUntil.Equal(r.HoldUntil):
+			return nil, false
+		default:
+			merged[i].Quantity += r.Quantity
+		}
+	}
+	slices.SortStableFunc(merged, func(a, b allocation.Request) int { return cmp.Compare(a.SKU, b.SKU) })
+	// An unknown SKU is found before any line is judged, so it comes first.
+	return merged, true
+}
+
+// each runs a verb on an order's lines of some products: on all of them, or on none.
+func (n *naive) each(order allocation.OrderID, skus []allocation.SKU, now time.Time, verb func(l allocation.Allocation, want *outcome) allocation.Allocation) (want outcome) {
+	after := n.clone()
+	for _, sku := range skus {
+		l, there := after.live(lineKey{order, sku}, now)
+		if !there {
+			want.because(errGone)
+			continue
+		}
+		after.put(verb(l, &want))
+	}
+	if want.ok() {
+		*n = *after
+	}
+	return want
+}
+
+// put keeps a line; parts without units, and a line without parts, are gone.
+func (n *naive) put(l allocation.Allocation) {
+	l.Parts = slices.DeleteFunc(l.Parts, func(p allocation.Part) bool { return p.Quantity == 0 })
+	l.Quantity = 0
+	for _, part := range l.Parts {
+		l.Quantity += part.Quantity
+	}
+	key := lineKey{l.OrderID, l.SKU}
+	if n.lines[key] = l; l.Quantity == 0 {
+		delete(n.lines, key)
+	}
+}
+
+// cancelled is the line without its unshipped units.
+func cancelled(l allocation.Allocation, _ *outcome) allocation.Allocation {
+	return shrunk(l, l.Shipped())
+}
+
+// shrunk takes units off the last parts until so many are left.
+func shrunk(l allocation.Allocation, to allocation.Quantity) allocation.Allocation {
+	for i := len(l.Parts) - 1; i >= 0; i-- {
+		part := &l.Parts[i]
+		share := min(part.Quantity-part.Shipped, l.Quantity-to)
+		part.Quantity -= share
+		l.Quantity -= share
+	}
+	return l
+}
+
+func confirmed(l allocation.Allocation, _ *outcome) allocation.Allocation {
+	l.HeldUntil = time.Time{}
+	return l
+}
+
+func extended(until, now time.Time) func(allocation.Allocation, *outcome) allocation.Allocation {
+	return func(l allocation.Allocation, want *outcome) allocation.Allocation {
+		if l.HeldUntil.IsZero() {
+			want.because(allocation.ErrNotAllowed)
+		}
+		if !until.After(now) {
+			want.because(allocation.ErrInvalid)
+		}
+		if until.After(l.HeldUntil) {
+			l.HeldUntil = until
+		}
+		return l
+	}
+}
+
+// shipped lets units leave until so many in total have left, 0 for all (R8).
+func (n *naive) shipped(total allocation.Quantity) func(allocation.Allocation, *outcome) allocation.Allocation {
+	return func(l allocation.Allocation, want *outcome) allocation.Allocation {
+		if total == 0 {
+			total = l.Quantity
+		}
+		if total > l.Quantity || !l.HeldUntil.IsZero() {
+			want.because(allocation.ErrNotAllowed)
+			return l
+		}
+		units := total - l.Shipped()
+		for i := range l.Parts {
+			part := &l.Parts[i]
+			share := min(units, part.Quantity-part.Shipped)
+			if b := n.batches[part.Batch]; b.ETA.IsZero() && share > 0 {
+				part.Shipped += share
+				units -= share
+			}
+		}
+		if units > 0 {
+			want.because(allocation.ErrNotAllowed)
+		}
+		return l
+	}
+}
+
+// settle takes what was shipped since before out of the batches.
+func (n *naive) settle(before *naive) {
+	for key, l := range n.lines {
+		old := map[allocation.BatchRef]allocation.Quantity{}
+		for _, part := range before.lines[key].Parts {
+			old[part.Batch] = part.Shipped
+		}
+		for _, part := range l.Parts {
+			b := n.batches[part.Batch]
+			b.Purchased -= part.Shipped - old[part.Batch]
+			n.batches[part.Batch] = b
+		}
+	}
+}
+
+// change gives a line another quantity (R2, R5).
+func (n *naive) change(wanted allocation.OrderLine, now time.Time) (want outcome) {
+	l, there := n.clone().live(lineKey{wanted.OrderID, wanted.SKU}, now)
+	switch {
+	case !there:
+		want.because(errGone)
+		return want
+	case wanted.Quantity < l.Shipped():
+		want.because(allocation.ErrNotAllowed)
+		return want
+	case wanted.Quantity <= l.Quantity:
+		n.put(shrunk(l, wanted.Quantity))
+		return want
+	}
+	more, base := wanted.Quantity-l.Quantity, l.Quantity
+	if home := slices.IndexFunc(l.Parts, func(p allocation.Part) bool { return p.Quantity > p.Shipped }); !l.Split {
+		if home >= 0 && n.free(l.Parts[home].Batch, now) >= more {
+			l.Parts[home].Quantity += more
+			n.put(l)
+			return want
+		}
+		l, base = shrunk(l, l.Shipped()), l.Shipped()
+	}
+	without := n.clone()
+	without.put(l)
+	parts, most := without.pick(l.SKU, wanted.Quantity-l.Quantity, l.Split, now)
+	if parts == nil {
+		want.short = []allocation.Shortage{{OrderLine: wanted, Available: base + most}}
+		return want
+	}
+	for _, part := range parts {
+		if i := slices.IndexFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == part.Batch && p.Quantity > 0 }); i >= 0 {
+			l.Parts[i].Quantity += part.Quantity
+			continue
+		}
+		l.Parts = append(l.Parts, part)
+	}
+	n.put(l)
+	return want
+}

@@ -1,0 +1,347 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// machine drives a Service over the store in memory with random commands, and the naive model beside it. Every
+// command is tried before on small pages, without being written: a page must not change an answer.
+type machine struct {
+	store   *memory.Store
+	clock   *memory.Clock
+	units   allocation.UnitOfWork
+	service *allocation.Service
+	trials  []*allocation.Service
+	naive   *naive
+	skus    []allocation.SKU
+	orders  []allocation.OrderID
+	batches int
+}
+
+// dry is a store that forgets what is committed.
+type dry struct{ allocation.Store }
+
+func (dry) Commit(context.Context, []allocation.Changes) error { return nil }
+
+func newMachine(skus []allocation.SKU, orders []allocation.OrderID) *machine {
+	m := &machine{store: memory.New(), clock: memory.NewClock(time.Date(2031, 3, 3, 9, 0, 0, 0, time.UTC))}
+	m.skus, m.orders, m.naive = skus, orders, newNaive()
+	m.units = allocation.NewUnitOfWork(m.store, &allocation.Options{Now: m.clock.Now})
+	m.service = allocation.New(m.units, nil)
+	for page := 1; page <= 2; page++ {
+		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.Options{Now: m.clock.Now, Page: page})
+		m.trials = append(m.trials, allocation.New(units, nil))
+	}
+	return m
+}
+
+// TestPropertiesOfManyProducts has orders over several SKUs, which are all or nothing.
+func TestPropertiesOfManyProducts(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMachine([]allocation.SKU{"lamp", "sofa", "vase"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
+		t.Repeat(m.actions())
+	})
+}
+
+// TestPropertiesOfOneProduct has one crowded SKU, whose lines get in each other's way.
+func TestPropertiesOfOneProduct(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m := newMachine([]allocation.SKU{"lamp"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"})
+		t.Repeat(m.actions())
+	})
+}
+
+func (m *machine) actions() map[string]func(*rapid.T) {
+	return map[string]func(*rapid.T){
+		"":              m.check,
+		"add batch":     m.addBatch,
+		"eta":           m.changeETA,
+		"receive":       m.receive,
+		"count":         m.count,
+		"allocate":      m.allocate,
+		"allocate more": m.allocate,
+		"change line":   m.changeLine,
+		"cancel":        m.cancel,
+		"confirm":       m.confirm,
+		"extend":        m.extend,
+		"ship":          m.ship,
+		"ship part":     m.shipPart,
+		"release":       m.release,
+		"low stock":     m.lowStock,
+		"time passes":   func(t *rapid.T) { m.clock.Advance(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour) },
+	}
+}
+
+func (m *machine) now() time.Time { return m.clock.Now() }
+
+func (m *machine) sku(t *rapid.T) allocation.SKU { return rapid.SampledFrom(m.skus).Draw(t, "sku") }
+
+func (m *machine) order(t *rapid.T) allocation.OrderID {
+	return rapid.SampledFrom(m.orders).Draw(t, "order")
+}
+
+func (m *machine) some(t *rapid.T, least, most int) allocation.Quantity {
+	return allocation.Quantity(rapid.IntRange(least, most).Draw(t, "quantity"))
+}
+
+// ref is a batch that exists; without one the command is drawn again.
+func (m *machine) ref(t *rapid.T) allocation.BatchRef {
+	if m.batches == 0 {
+		t.Skip("no batch yet")
+	}
+	return allocation.BatchRef(fmt.Sprintf("b%d", rapid.IntRange(1, m.batches).Draw(t, "batch")))
+}
+
+// states is what the store has of every product.
+func (m *machine) states() map[allocation.SKU]allocation.State {
+	states := map[allocation.SKU]allocation.State{}
+	for _, sku := range m.skus {
+		if s, there := m.store.Product(sku); there {
+			states[sku] = s
+		}
+	}
+	return states
+}
+
+// answer brings an outcome into a form that can be compared.
+func answer(value any, err error) string {
+	var short *allocation.OutOfStockError
+	switch {
+	case err == nil:
+		return fmt.Sprint(value)
+	case errors.As(err, &short):
+		return fmt.Sprint("short of ", short.Shortages)
+	}
+	for _, reason := range []error{allocation.ErrInvalid, allocation.ErrMismatch, allocation.ErrNotAllowed, allocation.ErrLapsed, allocation.ErrNotFound} {
+		if errors.Is(err, reason) {
+			return reason.Error()
+		}
+	}
+	return err.Error()
+}
+
+// run gives a command to the trials and then to the service, and compares the answers with each other, with the
+// outcome that the naive model wants, and, after an error, with what the store had before.
+func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service) (any, error)) {
+	before := m.states()
+	trials := make([]string, len(m.trials))
+	for i, s := range m.trials {
+		trials[i] = answer(call(s))
+	}
+	value, err := call(m.service)
+	for i, trial := range trials {
+		require.Equal(t, answer(value, err), trial, "answer with pages of 100, and of %d", i+1)
+	}
+	var short *allocation.OutOfStockError
+	var told []allocation.Shortage
+	if errors.As(err, &short) {
+		told = short.Shortages
+	}
+	switch {
+	case want.reasons != nil:
+		require.Error(t, err, "want one of %v", want.reasons)
+		require.True(t, slices.ContainsFunc(want.reasons, func(reason error) bool {
+			return errors.Is(err, reason) || reason == errGone && (errors.Is(err, allocation.ErrNotFound) || errors.Is(err, allocation.ErrLapsed))
+		}), "got %v, want one of %v", err, want.reasons)
+	case want.short != nil:
+		require.Equal(t, want.short, told, "shortages of %v", err)
+	default:
+		require.NoError(t, err)
+		return
+	}
+	m.unchanged(t, before, told)
+}
+
+// unchanged holds that an error changed no batch and no line, and that a refusal was told once (R10).
+func (m *machine) unchanged(t *rapid.T, before map[allocation.SKU]allocation.State, short []allocation.Shortage) {
+	for sku, now := range m.states() {
+		old := before[sku]
+		told := old.Version
+		if old.Refused != old.Version {
+			for _, s := range short {
+				if s.SKU == sku {
+					told++
+				}
+			}
+		}
+		require.Equal(t, told, now.Version, "version of %q after an error", sku)
+		require.ElementsMatch(t, old.Batches, now.Batches, "batches of %q after an error", sku)
+		require.ElementsMatch(t, old.Lines, now.Lines, "lines of %q after an error", sku)
+	}
+}
+
+func (m *machine) addBatch(t *rapid.T) {
+	b := allocation.Batch{SKU: m.sku(t), Purchased: m.some(t, 1, 15)}
+	if days := rapid.IntRange(0, 3).Draw(t, "days"); days > 0 {
+		b.ETA = m.now().AddDate(0, 0, days)
+	}
+	var want outcome
+	if m.batches > 0 && rapid.IntRange(0, 3).Draw(t, "again") == 0 {
+		known := m.naive.batches[m.ref(t)]
+		b = allocation.Batch{Ref: known.Ref, SKU: known.SKU, Purchased: known.AnnouncedQuantity, ETA: known.AnnouncedETA}
+		if rapid.Bool().Draw(t, "differently") {
+			b.Purchased++
+			want.because(allocation.ErrMismatch)
+		}
+	} else {
+		m.batches++
+		b.Ref = allocation.BatchRef(fmt.Sprintf("b%d", m.batches))
+		added := b
+		added.AnnouncedQuantity, added.AnnouncedETA = b.Purchased, b.ETA
+		m.naive.batches[b.Ref] = added
+	}
+	m.run(t, want, func(s *allocation.Service) (any, error) { return nil, s.AddBatch(t.Context(), b) })
+}
+
+func (m *machine) changeETA(t *rapid.T) {
+	ref, eta := m.ref(t), m.now().AddDate(0, 0, rapid.IntRange(-1, 5).Draw(t, "days"))
+	b := m.naive.batches[ref]
+	var want outcome
+	if b.ETA.IsZero() {
+		want.because(allocation.ErrNotAllowed)
+	} else {
+		b.ETA = eta
+		m.naive.batches[ref] = b
+	}
+	m.run(t, want, func(s *allocation.Service) (any, error) { return nil, s.ChangeBatchETA(t.Context(), ref, eta) })
+}
+
+func (m *machine) lowStock(t *rapid.T) {
+	sku, threshold := m.sku(t), m.some(t, 0, 12)
+	var want outcome
+	if m.naive.known(sku) {
+		m.naive.low[sku] = threshold
+	} else {
+		want.because(allocation.ErrNotFound)
+	}
+	m.run(t, want, func(s *allocation.Service) (any, error) { return nil, s.SetLowStock(t.Context(), sku, threshold) })
+}
+
+func (m *machine) allocate(t *rapid.T) {
+	requests := make([]allocation.Request, rapid.IntRange(1, 4).Draw(t, "lines"))
+	for i := range requests {
+		r := &requests[i]
+		r.OrderLine = allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Quantity: m.some(t, 1, 9)}
+		r.Split = rapid.Bool().Draw(t, "split")
+		if rapid.IntRange(0, 2).Draw(t, "hold") == 0 {
+			r.HoldUntil = m.now().Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "hours")) * time.Hour)
+		}
+		if l, there := m.naive.lines[lineKey{r.OrderID, r.SKU}]; there && rapid.Bool().Draw(t, "repeat") {
+			r.Quantity = l.Quantity
+		}
+	}
+	want := m.naive.allocate(requests, m.now())
+	m.run(t, want, func(s *allocation.Service) (any, error) {
+		given, err := s.Allocate(t.Context(), requests...)
+		return quantities(given), err
+	})
+}
+
+// quantities leaves out the batches: on which page of lapsed holds they are may decide between them.
+func quantities(given []allocation.Allocation) (lines []allocation.OrderLine) {
+	for _, a := range given {
+		lines = append(lines, a.OrderLine)
+	}
+	return lines
+}
+
+func (m *machine) changeLine(t *rapid.T) {
+	wanted := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Quantity: m.some(t, 1, 15)}
+	var want outcome
+	if m.naive.known(wanted.SKU) {
+		want = m.naive.change(wanted, m.now())
+	} else {
+		want.because(allocation.ErrNotFound)
+	}
+	m.run(t, want, func(s *allocation.Service) (any, error) {
+		a, err := s.ChangeLine(t.Context(), wanted)
+		return a.OrderLine, err
+	})
+}
+
+// some products of an order, each named once.
+func (m *machine) skusOf(t *rapid.T) []allocation.SKU {
+	return rapid.SliceOfNDistinct(rapid.SampledFrom(m.skus), 1, min(2, len(m.skus)), rapid.ID).Draw(t, "skus")
+}
+
+type verb = func(s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU) ([]allocation.Allocation, error)
+
+// each runs a verb on some lines of an order.
+func (m *machine) each(t *rapid.T, v verb, as func(allocation.Allocation, *outcome) allocation.Allocation) {
+	order, skus, before := m.order(t), m.skusOf(t), m.naive.clone()
+	want := m.naive.each(order, skus, m.now(), as)
+	m.naive.settle(before)
+	m.run(t, want, func(s *allocation.Service) (any, error) {
+		lines, err := v(s, t.Context(), order, skus...)
+		return quantities(lines), err
+	})
+}
+
+// cancel may find a lapsed hold or not: once it is swept the order has no line. Such orders are left alone.
+func (m *machine) cancel(t *rapid.T) {
+	for _, l := range m.naive.lines {
+		if l.Lapsed(m.now()) {
+			t.Skip("a hold has lapsed")
+		}
+	}
+	m.each(t, (*allocation.Service).Cancel, cancelled)
+}
+
+func (m *machine) confirm(t *rapid.T) { m.each(t, (*allocation.Service).Confirm, confirmed) }
+
+func (m *machine) ship(t *rapid.T) {
+	m.each(t, (*allocation.Service).Ship, func(l allocation.Allocation, want *outcome) allocation.Allocation {
+		return m.naive.shipped(0)(l, want)
+	})
+}
+
+func (m *machine) extend(t *rapid.T) {
+	until := m.now().Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "hours")) * time.Hour)
+	m.each(t, func(s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU) ([]allocation.Allocation, error) {
+		return s.Extend(ctx, order, until, skus...)
+	}, extended(until, m.now()))
+}
+
+func (m *machine) shipPart(t *rapid.T) {
+	line := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Quantity: m.some(t, 1, 10)}
+	before := m.naive.clone()
+	want := m.naive.each(line.OrderID, []allocation.SKU{line.SKU}, m.now(), func(l allocation.Allocation, want *outcome) allocation.Allocation {
+		if line.Quantity <= l.Shipped() {
+			return l // a repeat, however late
+		}
+		return m.naive.shipped(line.Quantity)(l, want)
+	})
+	m.naive.settle(before)
+	m.run(t, want, func(s *allocation.Service) (any, error) {
+		a, err := s.ShipPart(t.Context(), line)
+		return a.OrderLine, err
+	})
+}
+
+// release clears lapsed holds away, with pages of any size.
+func (m *machine) release(t *rapid.T) {
+	page := rapid.IntRange(1, 3).Draw(t, "page")
+	units := allocation.NewUnitOfWork(m.store, &allocation.Options{Now: m.clock.Now, Page: page})
+	lapsed := 0
+	for _, s := range m.states() {
+		for _, a := range s.Lines {
+			if a.Lapsed(m.now()) {
+				lapsed++
+			}
+		}
+	}
+	released, err := allocation.New(units, nil).ReleaseLapsed(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, lapsed, released, "ReleaseLapsed(), with pages of %d", page)
+}

@@ -1,0 +1,162 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql/driver"
+	"slices"
+	"sync"
+)
+
+// spy stands between database/sql and a driver: it notes every statement, and can make one fail.
+type spy struct {
+	driver.Connector
+
+	mu         sync.Mutex
+	statements []string
+
+	// before is asked about every statement, BEGIN, COMMIT and ROLLBACK included, and its error is
+	// returned instead of running it; nil lets it pass.
+	before func(statement string) error
+
+	// after is the same, asked once the statement has run.
+	after func(statement string) error
+}
+
+func (s *spy) note(statement string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.statements = append(s.statements, statement)
+	if s.before != nil {
+		return s.before(statement)
+	}
+	return nil
+}
+
+func (s *spy) answer(statement string, err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err == nil && s.after != nil {
+		return s.after(statement)
+	}
+	return err
+}
+
+// set changes what happens to statements.
+func (s *spy) set(before, after func(statement string) error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.before, s.after = before, after
+}
+
+// forget begins a new list of statements, and returns the old one, in which each stands once.
+func (s *spy) forget() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	noted := s.statements
+	s.statements = nil
+	slices.Sort(noted)
+	return slices.Compact(noted)
+}
+
+func (s *spy) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := s.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &spyConn{driverConn: conn.(driverConn), spy: s}, nil
+}
+
+// driverConn is what the driver's connections can do.
+type driverConn interface {
+	driver.Conn
+	driver.ConnPrepareContext
+	driver.ConnBeginTx
+	driver.ExecerContext
+	driver.QueryerContext
+	driver.SessionResetter
+	driver.Validator
+}
+
+type spyConn struct {
+	driverConn
+	spy *spy
+}
+
+func (c *spyConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.spy.note(text); err != nil {
+		return nil, err
+	}
+	result, err := c.driverConn.ExecContext(ctx, text, args)
+	return result, c.spy.answer(text, err)
+}
+
+func (c *spyConn) QueryContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.spy.note(text); err != nil {
+		return nil, err
+	}
+	return c.driverConn.QueryContext(ctx, text, args)
+}
+
+func (c *spyConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
+	if err := c.spy.note("BEGIN"); err != nil {
+		return nil, err
+	}
+	tx, err := c.driverConn.BeginTx(ctx, opts)
+	return &spyTx{Tx: tx, spy: c.spy}, c.spy.answer("BEGIN", err)
+}
+
+type spyTx struct {
+	driver.Tx
+	spy *spy
+}
+
+func (t *spyTx) Commit() error {
+	if err := t.spy.note("COMMIT"); err != nil {
+		_ = t.Tx.Rollback() // a connection that is lost takes its transaction along
+		return err
+	}
+	return t.spy.answer("COMMIT", t.Tx.Commit())
+}
+
+func (t *spyTx) Rollback() error {
+	if err := t.spy.note("ROLLBACK"); err != nil {
+		return err
+	}
+	return t.spy.answer("ROLLBACK", t.Tx.Rollback())
+}
+
+func (c *spyConn) PrepareContext(ctx context.Context, text string) (driver.Stmt, error) {
+	stmt, err := c.driverConn.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	return &spyStmt{driverStmt: stmt.(driverStmt), text: text, spy: c.spy}, nil
+}
+
+// driverStmt is what the driver's statements can do.
+type driverStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+type spyStmt struct {
+	driverStmt
+	text string
+	spy  *spy
+}
+
+func (s *spyStmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.spy.note(s.text); err != nil {
+		return nil, err
+	}
+	result, err := s.driverStmt.ExecContext(ctx, args)
+	return result, s.spy.answer(s.text, err)
+}
+
+func (s *spyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.spy.note(s.text); err != nil {
+		return nil, err
+	}
+	return s.driverStmt.QueryContext(ctx, args)
+}

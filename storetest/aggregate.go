@@ -1,0 +1,237 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var aggregateRows = []row{
+	{"R3: many who repeat one order at once get one allocation",
+		"a double click, or a queue that delivers twice, must not sell twice", aggregateRepeatAtOnce},
+	{"R4: many who buy at once never get more than there is",
+		"overselling is what this library exists to prevent", aggregateOverselling},
+	{"R6: cutting a batch moves its newest lines, on however many pages they are",
+		"the oldest promise is kept longest, and what fits nowhere is reported", aggregateCut},
+	{"R7: a hold that lapsed is sold again, and can't be confirmed",
+		"a hold counts until its moment and not a microsecond longer, swept or not", aggregateLapsed},
+	{"R7: a shortage looks at all lapsed holds, on however many pages they are",
+		"stock that nobody holds any longer would be refused", aggregateLapsedPages},
+	{"R7: clearing away lapsed holds ends when none is left",
+		"the events have to come even for products that nobody buys", aggregateRelease},
+	{"R10: a refusal is recorded once, until something else happens",
+		"ten thousand refusals after a sell-out cost reads, not writes", aggregateRefusal},
+	{"a unit of work that fails, panics or ends its goroutine leaves nothing",
+		"its decisions were never taken", aggregateForgotten},
+	{"commands of all kinds leave counters that are the sums of the lines",
+		"a unit that is in one account and not in the other is sold twice or never", aggregateBusy},
+}
+
+func aggregateRepeatAtOnce(b *bench) {
+	s := b.open(plenty)
+	s.add("apple", stock("a1", 5))
+	s.add("apple", stock("a2", 5))
+	var got [racers]string
+	answers := race(func(i int) error {
+		allocations, err := s.service.Allocate(b.Context(), line("apple", firm("o1", 3)))
+		if err == nil {
+			got[i] = partsOf(allocations[0])
+		}
+		return err
+	})
+	b.must(errors.Join(answers...), "the same order from many at once")
+	for i, parts := range got {
+		if want := `[3 from "a1", 0 shipped]`; parts != want {
+			b.errorf("racer %d got %s, want %s", i, parts, want)
+		}
+	}
+	if got := b.batchOf(b.state(of("apple")), "a1").Allocated; got != 3 {
+		b.errorf("allocated of batch %q = %d, want 3", "a1", got)
+	}
+}
+
+func aggregateOverselling(b *bench) {
+	const units, each = 10, 3
+	s := b.open(plenty)
+	s.add("apple", stock("a1", units/2))
+	s.add("apple", stock("a2", units/2))
+	done := trade{skus: []allocation.SKU{"apple"}, refs: []allocation.BatchRef{"a1", "a2"}, orders: named[allocation.OrderID]("o", racers*each)}
+	var sold atomic.Int64
+	answers := race(func(i int) error {
+		for _, order := range done.orders[i*each : (i+1)*each] {
+			_, err := s.service.Allocate(b.Context(), line("apple", firm(order, 1)))
+			var short *allocation.OutOfStockError
+			switch {
+			case err == nil:
+				sold.Add(1)
+			case !errors.As(err, &short):
+				return err
+			}
+		}
+		return nil
+	})
+	b.must(errors.Join(answers...), "buying at the same time")
+	b.tally(done, "apple")
+	if lines := len(b.state(of("apple", done.orders...)).Lines); sold.Load() != units || lines != units {
+		b.errorf("%d customers were told that they got a unit and %d lines are there, want %d of each", sold.Load(), lines, units)
+	}
+}
+
+func aggregateCut(b *bench) {
+	s := b.open(2)
+	s.add("apple", stock("a1", 10))
+	s.sell("apple", firm("o1", 2), firm("o2", 2), firm("o3", 2), firm("o4", 2), firm("o5", 2))
+	s.add("apple", stock("a2", 4))
+	s.now = minute(2)
+	// One line is within the first page, three are not.
+	for i, step := range []struct {
+		units    allocation.Quantity
+		released []allocation.OrderLine
+	}{
+		{8, nil},
+		{2, []allocation.OrderLine{{OrderID: "o3", SKU: "apple", Quantity: 2}, {OrderID: "o4", SKU: "apple", Quantity: 2}}},
+	} {
+		count := allocation.Count{Batch: "a1", Quantity: step.units, At: minute(i + 1)}
+		released, err := s.service.ChangeBatchQuantity(b.Context(), count)
+		b.must(err, "ChangeBatchQuantity(%+v)", count)
+		if !slices.Equal(released, step.released) {
+			b.errorf("released by a cut to %d units = %+v, want %+v", step.units, released, step.released)
+		}
+	}
+	for order, want := range map[allocation.OrderID]string{
+		"o1": `[2 from "a1", 0 shipped]`, "o2": `[2 from "a2", 0 shipped]`, "o3": "", "o4": "",
+		"o5": `[2 from "a2", 0 shipped]`,
+	} {
+		s.wantParts("apple", order, want)
+	}
+}
+
+func aggregateLapsed(b *bench) {
+	s := b.open(plenty)
+	s.add("apple", stock("a1", 5))
+	s.sell("apple", held("o1", 3, minute(1)), held("o2", 2, minute(3)))
+	s.now = minute(1).Add(-time.Microsecond)
+	if short := s.refuses("apple", firm("o3", 3)); short[0].Available != 0 {
+		b.errorf("available just before a hold lapses = %d, want 0", short[0].Available)
+	}
+	s.now = minute(1)
+	_, err := s.service.Confirm(b.Context(), "o1")
+	b.wantError(err, allocation.ErrLapsed, "Confirm of a hold at its HeldUntil")
+	s.sell("apple", firm("o3", 3))
+	s.wantParts("apple", "o1", "")
+	s.wantParts("apple", "o3", `[3 from "a1", 0 shipped]`)
+	_, err = s.service.Confirm(b.Context(), "o2")
+	b.must(err, "Confirm of a live hold")
+	s.now = minute(9)
+	s.refuses("apple", firm("o4", 1))
+}
+
+func aggregateLapsedPages(b *bench) {
+	s := b.open(1)
+	s.add("apple", stock("a1", 3))
+	s.add("apple", stock("a2", 1))
+	s.sell("apple", held("o1", 1, minute(3)), held("o2", 1, minute(1)), held("o3", 1, minute(2)), held("o4", 1, minute(9)))
+	s.now = minute(5)
+	s.sell("apple", firm("o5", 3))
+	s.wantParts("apple", "o5", `[3 from "a1", 0 shipped]`)
+	if short := s.refuses("apple", firm("o6", 1)); short[0].Available != 0 {
+		b.errorf("available beside a live hold = %d, want 0", short[0].Available)
+	}
+}
+
+func aggregateRelease(b *bench) {
+	s := b.open(2)
+	skus := named[allocation.SKU]("sku", 5)
+	for i, sku := range skus {
+		s.add(sku, stock(allocation.BatchRef(fmt.Sprint("b", i)), 9))
+		s.sell(sku, held("o1", 2, minute(i+1)), held("o2", 1, minute(7-i)), firm("o3", 1), held("live", 1, minute(20)))
+	}
+	s.now = minute(10)
+	for _, want := range []int{2 * len(skus), 0} {
+		released, err := s.service.ReleaseLapsed(b.Context())
+		b.must(err, "ReleaseLapsed")
+		if released != want {
+			b.errorf("ReleaseLapsed = %d lines, want %d", released, want)
+		}
+	}
+	for i, sku := range skus {
+		if got := b.batchOf(b.state(of(sku)), allocation.BatchRef(fmt.Sprint("b", i))).Allocated; got != 2 {
+			b.errorf("allocated of %q = %d after clearing away, want 2", sku, got)
+		}
+	}
+}
+
+func aggregateRefusal(b *bench) {
+	s := b.open(plenty)
+	s.add("apple", stock("a1", 5))
+	before := s.version("apple")
+	for range 3 {
+		s.refuses("apple", firm("o1", 6))
+	}
+	if got := b.state(of("apple")); got.Version != before+1 || got.Refused != before+1 {
+		b.errorf("version and refused after 3 refusals = %d and %d, want %d", got.Version, got.Refused, before+1)
+	}
+	s.sell("apple", firm("o2", 1))
+	s.refuses("apple", firm("o1", 6))
+	if got := b.state(of("apple")); got.Version != before+3 || got.Refused != before+3 {
+		b.errorf("version and refused after a sale and another refusal = %d and %d, want %d", got.Version, got.Refused, before+3)
+	}
+}
+
+func aggregateForgotten(b *bench) {
+	s := b.open(plenty)
+	s.add("apple", stock("a1", 5))
+	s.sell("apple", firm("o1", 2))
+	q := of("apple", "o1", "o2")
+	before := describe(b.load(q)...)
+	failure := errors.New("the host's own")
+	for name, end := range map[string]func() error{
+		"error": func() error { return failure },
+		"panic": func() error { panic(failure) },
+		"exit":  func() error { runtime.Goexit(); return nil },
+	} {
+		var ended sync.WaitGroup
+		ended.Go(func() {
+			defer func() { _ = recover() }()
+			_ = s.units.Do(b.Context(), func(ctx context.Context, products allocation.Repository) error {
+				if err := s.everything(ctx, products); err != nil {
+					return err
+				}
+				return end()
+			})
+		})
+		ended.Wait()
+		if d := difference(describe(b.load(q)...), before); d != "" {
+			b.errorf("a unit of work that ended with %s left traces:%s", name, d)
+		}
+	}
+}
+
+// everything changes a product in several ways.
+func (s *shop) everything(ctx context.Context, products allocation.Repository) error {
+	p, err := products.Get(ctx, "apple", "o1", "o2")
+	if err != nil {
+		return err
+	}
+	if _, err := p.Cancel("o1", noon); err != nil {
+		return err
+	}
+	if _, err := p.Allocate(noon, nil, line("apple", firm("o2", 4))); err != nil {
+		return err
+	}
+	return p.AddBatch(allocation.Batch{Ref: "a2", SKU: "apple", Purchased: 1}, noon)
+}
+
+func aggregateBusy(b *bench) {
+	done := b.busyShop(2, 150)
+	for _, sku := range done.skus {
+		b.tally(done, sku)
+	}
+}

@@ -1,0 +1,121 @@
+package storetest
+
+import (
+	"errors"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var auditRows = []row{
+	{"counters, lines and events of a busy product agree",
+		"three accounts of the same units are worth something only if each is right (R9)", auditBusy},
+	{"Audit tells of drift between counters, lines and events",
+		"it is what finds a row that was changed by hand; adding up only one of the three finds nothing", auditDrift},
+	{"Audit knows batches that are used up, and those that only an event knows",
+		"what has been lost altogether is the worst drift", auditEveryBatch},
+	{"an unknown SKU is an *allocation.Error that wraps ErrNotFound",
+		"no tallies would say that all is well", auditUnknown},
+}
+
+func auditBusy(b *bench) {
+	b.ledger()
+	shop := b.busyShop(1, 150)
+	for _, sku := range shop.skus {
+		version, tallies := b.audit(sku)
+		seen := b.tally(shop, sku)
+		if version != seen.version {
+			b.errorf("version of Audit(%q) = %d, want %d", sku, version, seen.version)
+		}
+		if len(tallies) != len(seen.batches) {
+			b.errorf("Audit(%q) = %d tallies, want %d", sku, len(tallies), len(seen.batches))
+		}
+		for _, t := range tallies {
+			if want := seen.batches[t.Batch]; t.Drifted() || t.Purchased != want.Purchased || t.Allocated != want.Allocated {
+				b.errorf("tally = %+v, want one that agrees with %+v", t, want)
+			}
+		}
+	}
+}
+
+func (b *bench) audit(sku allocation.SKU) (int64, []allocation.Tally) {
+	b.Helper()
+	version, tallies, err := b.ledger().Audit(b.Context(), sku)
+	b.must(err, "Audit(%q)", sku)
+	return version, tallies
+}
+
+// wantTallies compares tallies in any order.
+func (b *bench) wantTallies(sku allocation.SKU, want ...allocation.Tally) {
+	b.Helper()
+	_, got := b.audit(sku)
+	byRef := map[allocation.BatchRef]allocation.Tally{}
+	for _, t := range got {
+		byRef[t.Batch] = t
+	}
+	for _, w := range want {
+		if byRef[w.Batch] != w {
+			b.errorf("tally of batch %q = %+v, want %+v", w.Batch, byRef[w.Batch], w)
+		}
+	}
+	if len(got) != len(want) {
+		b.errorf("Audit(%q) = %d tallies, want %d: %+v", sku, len(got), len(want), got)
+	}
+}
+
+func auditDrift(b *bench) {
+	b.ledger()
+	b.announce("apple", stock("a1", 10), stock("a2", 10), stock("a3", 10))
+	noCounter := b.allocation("apple", firm("o1", 3))
+	noCounter.Batches = nil
+	b.commit(noCounter)
+	noLine := b.decide(of("apple", "o2"), func(p *allocation.Product) error {
+		_, err := p.Allocate(noon, latest, line("apple", firm("o2", 4)))
+		return err
+	})
+	noLine.NewLines = nil
+	b.commit(noLine)
+	b.wantTallies("apple",
+		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, ToldPurchased: 10, ToldAllocated: 3},
+		allocation.Tally{Batch: "a2", Purchased: 10, ToldPurchased: 10},
+		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, ToldPurchased: 10, ToldAllocated: 4},
+	)
+	untold := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
+	untold.Batches = []allocation.BatchChange{{Ref: "a2", Purchased: 5, Allocated: 1}}
+	b.commit(untold)
+	b.wantTallies("apple",
+		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, ToldPurchased: 10, ToldAllocated: 3},
+		allocation.Tally{Batch: "a2", Purchased: 15, Allocated: 1, ToldPurchased: 10},
+		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, ToldPurchased: 10, ToldAllocated: 4},
+	)
+}
+
+// latest is a policy that prefers the higher Ref.
+func latest(x, y allocation.Batch) int { return -allocation.EarliestFirst(x, y) }
+
+func auditEveryBatch(b *bench) {
+	b.ledger()
+	b.announce("apple", stock("a1", 4), stock("a2", 5))
+	b.allocate("apple", firm("o1", 4))
+	b.ship("apple", "o1", 4)
+	ghost := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
+	ghost.Events = append(ghost.Events, allocation.BatchAdded{SKU: "apple", At: noon, Batch: "ghost", Quantity: 7})
+	ghost.Version++
+	b.commit(ghost)
+	b.wantTallies("apple",
+		allocation.Tally{Batch: "a1"},
+		allocation.Tally{Batch: "a2", Purchased: 5, ToldPurchased: 5},
+		allocation.Tally{Batch: "ghost", ToldPurchased: 7},
+	)
+}
+
+func auditUnknown(b *bench) {
+	b.announce("apple", stock("a1", 4))
+	_, tallies, err := b.ledger().Audit(b.Context(), "pear")
+	b.wantError(err, allocation.ErrNotFound, "Audit of an unknown SKU")
+	if typed := (*allocation.Error)(nil); !errors.As(err, &typed) {
+		b.errorf("Audit of an unknown SKU = %v (%T), want an *allocation.Error", err, err)
+	}
+	if len(tallies) > 0 {
+		b.errorf("Audit of an unknown SKU = %+v", tallies)
+	}
+}

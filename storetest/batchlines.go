@@ -1,0 +1,110 @@
+package storetest
+
+import (
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var batchLineRows = []row{
+	{"by batch the newest lines come, by Sequence",
+		"the newest promise is the first to move when a batch is cut (R6)", batchLinesNewest},
+	{"LinesFrom is the lowest Sequence of the page, and 0 if all lines are there",
+		"the model moves the wrong lines, or asks for a next page for ever, if it can't tell where its page ends", batchLinesFrom},
+	{"by batch the lines with unshipped units of that batch come, and only those",
+		"cutting a batch by one unit must not load everything that was ever sold from it", batchLinesOpen},
+	{"a line of a batch comes with its other parts and their batches",
+		"the whole line has to be known to move a part of it", batchLinesWhole},
+	{"a line that was asked for besides doesn't stretch the page",
+		"the lines between the page and that one would be taken for loaded, and would not move", batchLinesAsked},
+	{"a line keeps its Sequence when it changes",
+		"otherwise a line that was changed would lose its place to newer ones (R6)", batchLinesSequence},
+}
+
+// fiveLines are on batch a1, in another order than that of their names. Announcing the batches took the
+// sequences 1 and 2, so that theirs are 3 to 7.
+func fiveLines(b *bench) {
+	b.Helper()
+	b.announce("apple", stock("a1", 100), stock("a2", 200))
+	for _, order := range []allocation.OrderID{"o3", "o1", "o5", "o2", "o4"} {
+		b.allocate("apple", firm(order, 1))
+	}
+}
+
+func batchLinesNewest(b *bench) {
+	fiveLines(b)
+	for i, want := range [][]allocation.OrderID{
+		{"o4"}, {"o4", "o2"}, {"o4", "o2", "o5"}, {"o4", "o2", "o5", "o1"}, {"o4", "o2", "o5", "o1", "o3"},
+	} {
+		q := first(i+1, ofBatch("a1"))
+		b.wantLines(b.state(q), q, want...)
+	}
+	q := first(1, ofBatch("a2"))
+	b.wantLines(b.state(q), q)
+}
+
+func batchLinesFrom(b *bench) {
+	fiveLines(b)
+	for limit, want := range map[int]int64{1: 7, 2: 6, 4: 4, 5: 0, 6: 0} {
+		q := first(limit, ofBatch("a1"))
+		if got := b.state(q).LinesFrom; got != want {
+			b.errorf("LinesFrom after Load(%s) = %d, want %d: there are 5 lines", shown(q), got, want)
+		}
+	}
+	q := first(1, ofBatch("a2"))
+	if got := b.state(q).LinesFrom; got != 0 {
+		b.errorf("LinesFrom after Load(%s) = %d, want 0: there is no line", shown(q), got)
+	}
+}
+
+func batchLinesOpen(b *bench) {
+	b.announce("apple", stock("a1", 10), stock("a2", 100))
+	b.allocate("apple", firm("shipped", 2), firm("part shipped", 3))
+	b.allocate("apple", split("shipped from here", 8), firm("elsewhere", 9))
+	b.ship("apple", "shipped", 2)
+	b.ship("apple", "part shipped", 1)
+	b.ship("apple", "shipped from here", 6)
+	q := ofBatch("a1")
+	b.wantLines(b.state(q), q, "part shipped")
+	q = ofBatch("a2")
+	b.wantLines(b.state(q), q, "elsewhere", "shipped from here")
+	q = first(1, ofBatch("a1"))
+	if got := b.state(q).LinesFrom; got != 0 {
+		b.errorf("LinesFrom after Load(%s) = %d, want 0: 1 line has unshipped units", shown(q), got)
+	}
+}
+
+func batchLinesWhole(b *bench) {
+	b.announce("apple", stock("a1", 2), stock("a2", 3), stock("a3", 4))
+	b.allocate("apple", split("o1", 5))
+	q := ofBatch("a2")
+	s := b.state(q)
+	b.wantBatches(s, q, "a1", "a2", "a3")
+	if got, want := partsOf(b.lineOf(s, "o1")), `[2 from "a1", 0 shipped] [3 from "a2", 0 shipped]`; got != want {
+		b.errorf("parts of order %q after Load(%s) = %s, want %s", "o1", shown(q), got, want)
+	}
+}
+
+func batchLinesAsked(b *bench) {
+	fiveLines(b)
+	q := first(2, ofBatch("a1", "o3"))
+	s := b.state(q)
+	b.wantLines(s, q, "o3", "o2", "o4")
+	if want := b.lineOf(s, "o2").Sequence; s.LinesFrom != want {
+		b.errorf("LinesFrom after Load(%s) = %d, want %d, the second newest line's", shown(q), s.LinesFrom, want)
+	}
+}
+
+func batchLinesSequence(b *bench) {
+	fiveLines(b)
+	sequence := b.lineOf(b.state(of("apple", "o3")), "o3").Sequence
+	b.commit(b.resize("apple", "o3", 4))
+	b.ship("apple", "o3", 2)
+	if got := b.lineOf(b.state(of("apple", "o3")), "o3").Sequence; got != sequence {
+		b.errorf("Sequence of order %q = %d after it grew and shipped, want %d as before", "o3", got, sequence)
+	}
+	q := first(4, ofBatch("a1"))
+	if s := b.state(q); slices.ContainsFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == "o3" }) {
+		b.errorf("the 4 newest lines of 5 include order %q, which is the oldest", "o3")
+	}
+}

@@ -1,0 +1,82 @@
+package storetest
+
+import (
+	"context"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// faultOf finds a fault that another topic has a row for as well.
+func faultOf(stores []broken, fault string) func() allocation.Store {
+	for _, s := range stores {
+		if s.fault == fault {
+			return s.new
+		}
+	}
+	panic("no broken store has the fault " + fault)
+}
+
+var brokenAggregates = []broken{
+	{fault: "neither versions nor keys of lines are checked", row: "R3: many who repeat one order at once get one allocation",
+		new: slowly(func(s *memory.Store, c *allocation.Changes) {
+			onto(s, c)
+			old := whole(s, c.SKU)
+			for i, l := range c.NewLines {
+				if hasLine(old, l.OrderID) {
+					c.NewLines, c.Lines = c.NewLines[:i], append(c.Lines, l)
+					break
+				}
+			}
+		})},
+	{fault: "lost update: versions aren't checked", row: "R4: many who buy at once never get more than there is", new: slowly(onto)},
+	{fault: "the oldest lines of a batch come first", row: "R6: cutting a batch moves its newest lines, on however many pages they are",
+		new: faultOf(brokenBatchLines, "the oldest lines of a batch come first")},
+	{fault: "LinesFrom is never set", row: "R6: cutting a batch moves its newest lines, on however many pages they are",
+		new: faultOf(brokenBatchLines, "LinesFrom is never set")},
+	{fault: "a hold lapses after its HeldUntil", row: "R7: a hold that lapsed is sold again, and can't be confirmed",
+		new: faultOf(brokenLapsed, "a hold lapses after its HeldUntil")},
+	{fault: "MoreLapsed is never set", row: "R7: a shortage looks at all lapsed holds, on however many pages they are",
+		new: faultOf(brokenLapsed, "MoreLapsed is never set")},
+	{fault: "removed lines stay", row: "R7: clearing away lapsed holds ends when none is left",
+		new: faultOf(brokenWrites, "removed lines stay")},
+	{fault: "refusals are forgotten", row: "R10: a refusal is recorded once, until something else happens",
+		new: faultOf(brokenWrites, "refusals are forgotten")},
+	{fault: "shared pointer out", row: "a unit of work that fails, panics or ends its goroutine leaves nothing", new: sharedOut},
+	{fault: "parts that a line no longer has stay", row: "commands of all kinds leave counters that are the sums of the lines",
+		new: faultOf(brokenWrites, "parts that a line no longer has stay")},
+	{fault: "counters are set instead of added", row: "R8: what was shipped stays shipped, and what was taken back is free",
+		new: faultOf(brokenWrites, "counters are set instead of added")},
+	{fault: "shipped lines are left out", row: "R3, R8: a repeated command changes nothing",
+		new: faultOf(brokenLoads, "shipped lines are left out")},
+	{fault: "the moment of a count is forgotten", row: "R3, R8: a repeated command changes nothing",
+		new: faultOf(brokenValues, "the moment of a count is forgotten")},
+	{fault: "an order has one product", row: "R5: an order is met whole, or not at all",
+		new: faultOf(brokenLoads, "an order has one product")},
+	{fault: "no product is found by batch", row: "R8: a batch can't be announced again under another SKU",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				if q.Batch != "" {
+					return nil, err
+				}
+				return states, err
+			}
+		})},
+	{fault: "the split flag is forgotten", row: "R2: a line grows, shrinks and moves with all of its parts",
+		new: faultOf(brokenValues, "the split flag is forgotten")},
+}
+
+// slowly makes a store that commits something else than it was given, and lets others load before.
+func slowly(spoil func(s *memory.Store, c *allocation.Changes)) func() allocation.Store {
+	return with(func(s *faulty) {
+		s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+			pause()
+			changes = copyOf(changes)
+			for i := range changes {
+				spoil(s.Store, &changes[i])
+			}
+			return s.Store.Commit(ctx, changes)
+		}
+	})
+}

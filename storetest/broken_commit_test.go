@@ -1,0 +1,300 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// onto moves a change to the version that the product has now, so that no check can fail.
+func onto(s *memory.Store, c *allocation.Changes) {
+	if len(c.Events) == 0 {
+		c.SKU, c.Read, c.Version = "no such product", 0, 0
+		return
+	}
+	c.Read = whole(s, c.SKU).Version
+	c.Version = c.Read + int64(len(c.Events))
+}
+
+var brokenVersions = []broken{
+	{fault: "lost update: versions aren't checked", row: "a version that was outdated meanwhile is a conflict", new: writing(onto)},
+	{fault: "a version that doesn't exist is taken", row: "a version that doesn't exist yet is a conflict",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			if c.Read > whole(s, c.SKU).Version {
+				onto(s, c)
+			}
+		})},
+	{fault: "a product that is new again is merged", row: "a product is new only once",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			if c.Read == 0 {
+				onto(s, c)
+			}
+		})},
+	{fault: "a product that isn't there is made", row: "a product that isn't there can't be changed",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			if _, known := s.Product(c.SKU); !known {
+				onto(s, c)
+			}
+		})},
+	{fault: "products that were only read aren't checked", row: "a product that was only read is checked as well",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			if len(c.Events) == 0 {
+				onto(s, c)
+			}
+		})},
+	{fault: "a check moves the version", row: "a check changes nothing",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			if len(c.Events) == 0 && c.Read > 0 {
+				c.Version++
+				c.Events = []allocation.Event{allocation.LowStockSet{SKU: c.SKU, At: noon}}
+			}
+		})},
+	{fault: "duplicates are found before conflicts", row: "a conflict is found before a duplicate",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					if hasDuplicate(s.Store, c) {
+						return allocation.ErrDuplicate
+					}
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "a commit of nothing fails", row: "a commit of nothing succeeds",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				if len(changes) == 0 {
+					return errBroken
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+}
+
+func hasDuplicate(s *memory.Store, c allocation.Changes) bool {
+	for _, b := range c.NewBatches {
+		if hasOwner(s, b.Ref) {
+			return true
+		}
+	}
+	old := whole(s, c.SKU)
+	return slices.ContainsFunc(c.NewLines, func(l allocation.Allocation) bool { return hasLine(old, l.OrderID) })
+}
+
+func hasOwner(s *memory.Store, ref allocation.BatchRef) bool {
+	owners, err := s.Load(context.Background(), ofBatch(ref))
+	return err != nil || len(owners) > 0
+}
+
+var brokenKeys = []broken{
+	{fault: "the unique key on batches is forgotten", row: "a batch exists only once, under whatever SKU",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			c.NewBatches = slices.DeleteFunc(c.NewBatches, func(b allocation.Batch) bool { return hasOwner(s, b.Ref) })
+		})},
+	{fault: "the unique key on batches is one per SKU", row: "a batch exists only once, under whatever SKU",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			c.NewBatches = slices.DeleteFunc(c.NewBatches, func(b allocation.Batch) bool {
+				return hasOwner(s, b.Ref) && !hasBatch(whole(s, c.SKU), b.Ref)
+			})
+		})},
+	{fault: "new batches of one commit aren't compared with each other", row: "a batch can't be new in two products of one commit",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				changes = copyOf(changes)
+				seen := map[allocation.BatchRef]bool{}
+				for i := range changes {
+					changes[i].NewBatches = slices.DeleteFunc(changes[i].NewBatches, func(b allocation.Batch) bool {
+						again := seen[b.Ref]
+						seen[b.Ref] = true
+						return again
+					})
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "the unique key on lines is forgotten", row: "a line exists only once",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			old := whole(s, c.SKU)
+			c.NewLines = slices.DeleteFunc(c.NewLines, func(l allocation.Allocation) bool {
+				if hasLine(old, l.OrderID) {
+					c.Lines = append(c.Lines, l)
+					return true
+				}
+				return false
+			})
+		})},
+	{fault: "a line that was removed keeps its key", row: "a line that was removed may be new again",
+		new: with(func(s *faulty) {
+			var mu sync.Mutex
+			removed := map[string]bool{}
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				mu.Lock()
+				defer mu.Unlock()
+				for _, c := range changes {
+					for _, l := range c.NewLines {
+						if removed[fmt.Sprintf("%q %q", c.SKU, l.OrderID)] {
+							return allocation.ErrDuplicate
+						}
+					}
+					for _, order := range c.Removed {
+						removed[fmt.Sprintf("%q %q", c.SKU, order)] = true
+					}
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "the key of a line is its order alone", row: "the same order may have lines of several products",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					for _, l := range c.NewLines {
+						if states, _ := s.Store.Load(ctx, ofOrder(l.OrderID)); len(states) > 0 {
+							return allocation.ErrDuplicate
+						}
+					}
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+}
+
+var brokenWrites = []broken{
+	{fault: "events are not counted into the version", row: "what was committed is there, under its new version",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			if len(c.Events) > 0 {
+				c.Version = c.Read + 1
+			}
+		})},
+	{fault: "a load shows the state before the last commit", row: "what was committed is there, under its new version",
+		new: with(func(s *faulty) {
+			before := memory.New()
+			var last []allocation.Changes
+			s.load = before.Load
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				if err == nil {
+					_ = before.Commit(ctx, last)
+					last = copyOf(changes)
+				}
+				return err
+			}
+		})},
+	{fault: "counters are set instead of added", row: "counters are changed by differences",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			for i := range c.Batches {
+				for _, b := range whole(s, c.SKU).Batches {
+					if b.Ref == c.Batches[i].Ref {
+						c.Batches[i].Purchased -= b.Purchased
+						c.Batches[i].Allocated -= b.Allocated
+					}
+				}
+			}
+		})},
+	{fault: "an ETA is never taken away", row: "ETA and CountedAt of a batch are set",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			for i := range c.Batches {
+				for _, b := range whole(s, c.SKU).Batches {
+					if b.Ref == c.Batches[i].Ref && c.Batches[i].ETA.IsZero() {
+						c.Batches[i].ETA = b.ETA
+					}
+				}
+			}
+		})},
+	{fault: "lines lost on restore: only the first part comes back", row: "a line is replaced whole, with fewer parts or other ones",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for i := range state.Lines {
+				l := &state.Lines[i]
+				l.Parts = l.Parts[:1]
+				l.Quantity = l.Parts[0].Quantity
+			}
+		})},
+	{fault: "parts that a line no longer has stay", row: "a line is replaced whole, with fewer parts or other ones",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			for i := range c.Lines {
+				l := &c.Lines[i]
+				for _, old := range whole(s, c.SKU).Lines {
+					if old.OrderID == l.OrderID && len(old.Parts) > len(l.Parts) {
+						l.Parts = append(l.Parts, old.Parts[len(l.Parts):]...)
+					}
+				}
+			}
+		})},
+	{fault: "removed lines stay", row: "a line that was removed is gone, and the others stay",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Removed = nil })},
+	{fault: "an order that is removed from one product is removed from all", row: "a line that was removed is gone, and the others stay",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				for _, c := range changes {
+					for _, order := range c.Removed {
+						removeEverywhere(s.Store, order)
+					}
+				}
+				return err
+			}
+		})},
+	{fault: "leak before commit: each product is written by itself", row: "of several products all are written, or none",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					if err := s.Store.Commit(ctx, []allocation.Changes{c}); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		})},
+	{fault: "commit after error: a conflict is written and reported", row: "of several products all are written, or none",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				if errors.Is(err, allocation.ErrConflict) {
+					changes = copyOf(changes)
+					for i := range changes {
+						onto(s.Store, &changes[i])
+					}
+					_ = s.Store.Commit(ctx, changes)
+				}
+				return err
+			}
+		})},
+	{fault: "refusals are forgotten", row: "the number of the last refusal and the low-stock threshold are kept",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Refused = 0 })},
+	{fault: "the threshold is written for new products only", row: "the number of the last refusal and the low-stock threshold are kept",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			if c.Read > 0 {
+				c.LowStock = whole(s, c.SKU).LowStock
+			}
+		})},
+	{fault: "a product without batches isn't found", row: "a product may be without batches",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				return slices.DeleteFunc(states, func(state allocation.State) bool { return len(state.Batches) == 0 }), err
+			}
+		})},
+	{fault: "a hundred lines at most", row: "many lines and products fit into one commit",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.NewLines = c.NewLines[:min(len(c.NewLines), 100)] })},
+	{fault: "a hundred products at most", row: "many lines and products fit into one commit",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				return s.Store.Commit(ctx, changes[:min(len(changes), 100)])
+			}
+		})},
+}
+
+func removeEverywhere(s *memory.Store, order allocation.OrderID) {
+	ctx := context.Background()
+	states, _ := s.Load(ctx, ofOrder(order))
+	for _, state := range states {
+		_ = s.Commit(ctx, []allocation.Changes{{
+			SKU: state.SKU, Read: state.Version, Version: state.Version + 1, Removed: []allocation.OrderID{order},
+			Events: []allocation.Event{allocation.LowStockSet{SKU: state.SKU, At: noon}},
+		}})
+	}
+}

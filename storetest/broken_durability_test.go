@@ -1,0 +1,91 @@
+package storetest
+
+import (
+	"context"
+	"sync"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// journal is a store that writes its commits into a journal, and is opened again by repeating them.
+type journal struct {
+	*memory.Store
+	mu      sync.Mutex
+	commits [][]allocation.Changes
+	failed  [][]allocation.Changes
+}
+
+func (j *journal) Commit(ctx context.Context, changes []allocation.Changes) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	err := j.Store.Commit(ctx, changes)
+	if err == nil {
+		j.commits = append(j.commits, copyOf(changes))
+	} else {
+		j.failed = append(j.failed, copyOf(changes))
+	}
+	return err
+}
+
+func newJournal() allocation.Store { return &journal{Store: memory.New()} }
+
+// replayed opens a journal again, with changes spoiled on the way.
+func replayed(spoil func(c *allocation.Changes)) func(allocation.Store) allocation.Store {
+	return func(store allocation.Store) allocation.Store {
+		old, again := store.(*journal), &journal{Store: memory.New()}
+		for _, changes := range old.commits {
+			for i := range changes {
+				spoil(&changes[i])
+			}
+			_ = again.Commit(context.Background(), changes)
+		}
+		return again
+	}
+}
+
+var brokenDurability = []broken{
+	{fault: "the last commit is lost", row: "everything is there when the data are opened again", new: newJournal,
+		reopen: func(store allocation.Store) allocation.Store {
+			j := store.(*journal)
+			j.commits = j.commits[:len(j.commits)-1]
+			return replayed(func(*allocation.Changes) {})(j)
+		}},
+	{fault: "holds come back as firm lines", row: "everything is there when the data are opened again", new: newJournal,
+		reopen: replayed(func(c *allocation.Changes) {
+			for i := range c.NewLines {
+				c.NewLines[i].HeldUntil = noon.AddDate(1, 0, 0)
+			}
+		})},
+	{fault: "events are not kept", row: "everything is there when the data are opened again", new: newJournal,
+		reopen: replayed(func(c *allocation.Changes) {
+			for i := range c.Events {
+				c.Events[i] = allocation.LowStockSet{SKU: c.SKU, At: noon}
+			}
+		})},
+	{fault: "lines that were removed come back", row: "what was taken back, and what was never committed, is gone when the data are opened again",
+		new: newJournal, reopen: replayed(func(c *allocation.Changes) { c.Removed = nil })},
+	{fault: "commits that failed are repeated", row: "what was taken back, and what was never committed, is gone when the data are opened again",
+		new: newJournal, reopen: func(store allocation.Store) allocation.Store {
+			j := store.(*journal)
+			for _, changes := range j.failed {
+				for _, c := range changes {
+					_ = j.Commit(context.Background(), []allocation.Changes{c})
+				}
+			}
+			return j
+		}},
+	{fault: "versions are not checked after opening", row: "versions and keys are checked when the data are opened again", new: newJournal,
+		reopen: func(store allocation.Store) allocation.Store {
+			j := store.(*journal)
+			s := &faulty{Store: j.Store, load: j.Load, events: j.Events, audit: j.Audit}
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				changes = copyOf(changes)
+				for i := range changes {
+					onto(j.Store, &changes[i])
+				}
+				return j.Store.Commit(ctx, changes)
+			}
+			return s
+		}},
+}

@@ -1,0 +1,189 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+var brokenCopies = []broken{
+	{fault: "shared pointer out: loads hand out what the store keeps", row: "a state that was loaded shares nothing with the store", new: sharedOut},
+	{fault: "shared pointer out: two loads of a version are the same memory", row: "two loads share nothing", new: sharedOut},
+	{fault: "shared pointer in: the slices of a commit are kept", row: "what was committed shares nothing with the store", new: sharedIn},
+	{fault: "Commit sorts its arguments", row: "Commit leaves its arguments alone",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					slices.Reverse(c.Events)
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+}
+
+// sharedOut keeps the states of each version, and hands out the same ones every time.
+var sharedOut = with(func(s *faulty) {
+	var mu sync.Mutex
+	kept := map[string]allocation.State{}
+	s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		states, err := s.Store.Load(ctx, q)
+		for i, state := range states {
+			key := fmt.Sprintf("%q %d %+v", state.SKU, state.Version, q)
+			if _, known := kept[key]; !known {
+				kept[key] = state
+			}
+			states[i] = kept[key]
+		}
+		return states, err
+	}
+})
+
+// sharedIn keeps the parts of lines as they were committed.
+var sharedIn = with(func(s *faulty) {
+	var mu sync.Mutex
+	kept := map[string][]allocation.Part{}
+	key := func(sku allocation.SKU, order allocation.OrderID) string { return fmt.Sprintf("%q %q", sku, order) }
+	s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+		mu.Lock()
+		defer mu.Unlock()
+		err := s.Store.Commit(ctx, changes)
+		for _, c := range changes {
+			for _, l := range slices.Concat(c.NewLines, c.Lines) {
+				if err == nil {
+					kept[key(c.SKU, l.OrderID)] = l.Parts
+				}
+			}
+		}
+		return err
+	}
+	s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		states, err := s.Store.Load(ctx, q)
+		for _, state := range states {
+			for i, l := range state.Lines {
+				state.Lines[i].Parts = slices.Clone(kept[key(state.SKU, l.OrderID)])
+			}
+		}
+		return states, err
+	}
+})
+
+// pause lets others come in between.
+func pause() {
+	for range 100 {
+		runtime.Gosched()
+	}
+}
+
+var brokenRaces = []broken{
+	{fault: "products that were only read aren't checked", row: "of two decisions that rest on each other's product one is refused",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			if len(c.Events) == 0 {
+				onto(s, c)
+			}
+		})},
+	{fault: "the version is checked before the write", row: "of those who race for one version exactly one wins",
+		new: checkedBefore(func(c allocation.Changes) bool { return c.Read > 0 })},
+	{fault: "whether a product is new is checked before the write", row: "of those who race to make a product new exactly one wins",
+		new: checkedBefore(func(c allocation.Changes) bool { return c.Read == 0 })},
+	{fault: "whether a batch is new is checked before the write", row: "of those who race for one batch reference exactly one wins",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					if hasDuplicate(s.Store, c) {
+						return allocation.ErrDuplicate
+					}
+				}
+				pause()
+				err := s.Store.Commit(ctx, changes)
+				if !errors.Is(err, allocation.ErrDuplicate) {
+					return err
+				}
+				changes = copyOf(changes)
+				for i := range changes {
+					changes[i].NewBatches = nil
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "torn reads: each product is read by itself", row: "nobody sees half of a commit",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) (states []allocation.State, err error) {
+				if len(q.SKUs) < 2 {
+					return s.Store.Load(ctx, q)
+				}
+				for _, sku := range q.SKUs {
+					one := q
+					one.SKUs = []allocation.SKU{sku}
+					state, err := s.Store.Load(ctx, one)
+					if err != nil {
+						return nil, err
+					}
+					states = append(states, state...)
+					pause()
+				}
+				return states, nil
+			}
+		})},
+	{fault: "torn reads: lines are read after their product", row: "nobody sees half of a commit",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				if len(q.SKUs) < 2 {
+					return states, err
+				}
+				pause()
+				for i := range states {
+					for _, l := range whole(s.Store, states[i].SKU).Lines {
+						if asked(q, l.OrderID) {
+							addLine(s.Store, &states[i], l)
+						}
+					}
+				}
+				return states, err
+			}
+		})},
+	{fault: "a lock that is taken is no conflict", row: "commits that name the same products in any order of arrival all end",
+		new: with(func(s *faulty) {
+			var mu sync.Mutex
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				if !mu.TryLock() {
+					return errors.New("database is locked")
+				}
+				defer mu.Unlock()
+				pause()
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+}
+
+// checkedBefore makes a store that looks at the versions of some changes first, and writes them later without
+// looking again.
+func checkedBefore(which func(c allocation.Changes) bool) func() allocation.Store {
+	return with(func(s *faulty) {
+		s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+			for _, c := range changes {
+				if whole(s.Store, c.SKU).Version != c.Read {
+					return allocation.ErrConflict
+				}
+			}
+			pause()
+			changes = copyOf(changes)
+			for i := range changes {
+				if which(changes[i]) {
+					onto(s.Store, &changes[i])
+				}
+			}
+			return s.Store.Commit(ctx, changes)
+		}
+	})
+}

@@ -1,0 +1,308 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+var brokenLoads = []broken{
+	{fault: "all products are loaded always", row: "by SKUs it is the named products and no others",
+		new: asking(func(s *memory.Store, q *allocation.Query) {
+			for _, sku := range []allocation.SKU{"apple", "pear", "plum"} {
+				if len(q.SKUs) > 0 && !slices.Contains(q.SKUs, sku) {
+					q.SKUs = append(q.SKUs, sku)
+				}
+			}
+		})},
+	{fault: "a missing SKU is an empty state", row: "what is missing is left out",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				for _, sku := range q.SKUs {
+					if _, known := s.Product(sku); !known && err == nil {
+						states = append(states, allocation.State{SKU: sku})
+					}
+				}
+				return states, err
+			}
+		})},
+	{fault: "a missing order is an error", row: "what is missing is left out",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				if q.Order != "" && len(states) == 0 && err == nil {
+					return nil, allocation.ErrNotFound
+				}
+				return states, err
+			}
+		})},
+	{fault: "an order has one product", row: "by order it is the products that the order has lines of",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				if q.Order != "" && len(states) > 1 {
+					states = states[:1]
+				}
+				return states, err
+			}
+		})},
+	{fault: "the batch that was asked for is left out when used up",
+		row: "by batch it is the product that owns the batch, which comes along even if it is used up",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			if q.Batch != "" && len(state.Lines) == 0 {
+				state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Available() == 0 })
+			}
+		})},
+	{fault: "used-up batches are loaded always", row: "batches that are used up stay where they are",
+		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
+			state.Batches = whole(s, state.SKU).Batches
+		})},
+	{fault: "lines of other orders are loaded", row: "lines of other orders stay where they are",
+		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
+			for _, l := range whole(s, state.SKU).Lines {
+				addLine(s, state, l)
+			}
+		})},
+	{fault: "only open batches are loaded", row: "a line comes with all of its parts, and their batches even if they are used up",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Available() == 0 })
+		})},
+	{fault: "parts that are shipped are left out", row: "a line comes with all of its parts, and their batches even if they are used up",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for i := range state.Lines {
+				l := &state.Lines[i]
+				l.Parts = slices.DeleteFunc(l.Parts, func(p allocation.Part) bool {
+					gone := p.Shipped == p.Quantity && len(l.Parts) > 1
+					if gone {
+						l.Quantity -= p.Quantity
+					}
+					return gone
+				})
+			}
+		})},
+	{fault: "shipped lines are left out", row: "a line that is shipped comes when it is asked for",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			dropLines(state, func(l allocation.Allocation) bool { return l.Shipped() == l.Quantity })
+		})},
+	{fault: "a batch comes once for each line", row: "what several reasons select comes once",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			if len(state.Lines) > 1 {
+				state.Batches = append(state.Batches, state.Batches...)
+			}
+		})},
+	{fault: "a line comes once for each time that it is asked for", row: "what several reasons select comes once",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			for _, l := range slices.Clone(state.Lines) {
+				if slices.Index(q.Orders, l.OrderID) >= 0 && l.Lapsed(q.Now) {
+					state.Lines = append(state.Lines, l)
+				}
+			}
+		})},
+	{fault: "further orders come by SKU only", row: "lines of further orders come with every selector, and select no products themselves",
+		new: asking(func(_ *memory.Store, q *allocation.Query) {
+			if q.SKUs == nil {
+				q.Orders = nil
+			}
+		})},
+	{fault: "a hundred arguments at most", row: "many products come with one Load",
+		new: asking(func(_ *memory.Store, q *allocation.Query) { q.SKUs = q.SKUs[:min(len(q.SKUs), 100)] })},
+}
+
+var brokenLapsed = []broken{
+	{fault: "a hold lapses after its HeldUntil", row: "a hold lapses at its very HeldUntil",
+		new: asking(func(_ *memory.Store, q *allocation.Query) { q.Now = q.Now.Add(-time.Microsecond) })},
+	{fault: "a hold lapses before its HeldUntil", row: "a hold lapses at its very HeldUntil",
+		new: asking(func(_ *memory.Store, q *allocation.Query) { q.Now = q.Now.Add(time.Microsecond) })},
+	{fault: "lapsed holds come by SKU only", row: "lapsed holds come with every selector, and with their batches",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			if q.SKUs == nil {
+				dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asked(q, l.OrderID) })
+			}
+		})},
+	{fault: "lapsed holds in the order of their names", row: "of the lapsed holds the first come, by HeldUntil and then by OrderID",
+		new: reorderedLapsed(func(x, y allocation.Allocation) int { return cmp.Compare(x.OrderID, y.OrderID) })},
+	{fault: "lapsed holds without an order among those of one moment", row: "of the lapsed holds the first come, by HeldUntil and then by OrderID",
+		new: reorderedLapsed(func(x, y allocation.Allocation) int {
+			return cmp.Or(x.HeldUntil.Compare(y.HeldUntil), cmp.Compare(y.OrderID, x.OrderID))
+		})},
+	{fault: "MoreLapsed is never set", row: "MoreLapsed says that there are more than Limit, and not that there are as many",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.MoreLapsed = false })},
+	{fault: "MoreLapsed is set when the page is full", row: "MoreLapsed says that there are more than Limit, and not that there are as many",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			lapsed := 0
+			for _, l := range state.Lines {
+				if l.Lapsed(q.Now) {
+					lapsed++
+				}
+			}
+			state.MoreLapsed = lapsed >= q.Limit
+		})},
+	{fault: "the limit counts over all products", row: "the limit counts lapsed holds per product",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				left := q.Limit
+				for i := range states {
+					dropLines(&states[i], func(l allocation.Allocation) bool {
+						if !l.Lapsed(q.Now) {
+							return false
+						}
+						left--
+						return left < 0
+					})
+				}
+				return states, err
+			}
+		})},
+	{fault: "Lapsed ignores the limit", row: "by Lapsed it is the products whose holds lapsed first, at most Limit of them",
+		new: asking(func(_ *memory.Store, q *allocation.Query) {
+			if q.Lapsed {
+				q.Limit = plenty
+			}
+		})},
+	{fault: "Lapsed takes products by SKU", row: "by Lapsed it is the products whose holds lapsed first, at most Limit of them",
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				if !q.Lapsed {
+					return s.Store.Load(ctx, q)
+				}
+				limit := q.Limit
+				q.Limit = plenty
+				states, err := s.Store.Load(ctx, q)
+				slices.SortFunc(states, func(x, y allocation.State) int { return cmp.Compare(x.SKU, y.SKU) })
+				return states[:min(limit, len(states))], err
+			}
+		})},
+	{fault: "Lapsed takes live holds for lapsed ones",
+		row: "firm lines, live holds, and holds that were confirmed or taken back select nothing by Lapsed",
+		new: asking(func(_ *memory.Store, q *allocation.Query) {
+			if q.Lapsed {
+				q.Now = q.Now.Add(time.Hour)
+			}
+		})},
+	{fault: "a hold that was confirmed keeps its time",
+		row: "firm lines, live holds, and holds that were confirmed or taken back select nothing by Lapsed",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			for i, l := range c.Lines {
+				for _, old := range whole(s, c.SKU).Lines {
+					if old.OrderID == l.OrderID && l.HeldUntil.IsZero() {
+						c.Lines[i].HeldUntil = old.HeldUntil
+					}
+				}
+			}
+		})},
+	{fault: "NextExpiry looks at the loaded lines only", row: "NextExpiry is the earliest end of a live hold, loaded or not",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			state.NextExpiry = earliest(state.Lines, q.Now)
+		})},
+	{fault: "NextExpiry is that of any hold", row: "NextExpiry is the earliest end of a live hold, loaded or not",
+		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
+			state.NextExpiry = earliest(whole(s, state.SKU).Lines, time.Time{})
+		})},
+}
+
+func earliest(lines []allocation.Allocation, after time.Time) (next time.Time) {
+	for _, l := range lines {
+		if l.HeldUntil.After(after) && (next.IsZero() || l.HeldUntil.Before(next)) {
+			next = l.HeldUntil
+		}
+	}
+	return next
+}
+
+// reorderedLapsed makes a store that begins with other lapsed holds.
+func reorderedLapsed(compare func(x, y allocation.Allocation) int) func() allocation.Store {
+	return answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
+		var lapsed []allocation.Allocation
+		for _, l := range whole(s, state.SKU).Lines {
+			if l.Lapsed(q.Now) {
+				lapsed = append(lapsed, l)
+			}
+		}
+		slices.SortFunc(lapsed, compare)
+		dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asked(q, l.OrderID) })
+		for _, l := range lapsed[:min(len(lapsed), q.Limit)] {
+			addLine(s, state, l)
+		}
+	})
+}
+
+var brokenBatchLines = []broken{
+	{fault: "the oldest lines of a batch come first", row: "by batch the newest lines come, by Sequence",
+		new: pagedLines(func(x, y allocation.Allocation) int { return cmp.Compare(x.Sequence, y.Sequence) })},
+	{fault: "the lines of a batch come in the order of their names", row: "by batch the newest lines come, by Sequence",
+		new: pagedLines(func(x, y allocation.Allocation) int { return cmp.Compare(y.OrderID, x.OrderID) })},
+	{fault: "LinesFrom is never set", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are there",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.LinesFrom = 0 })},
+	{fault: "LinesFrom is set when all lines are there", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are there",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			for _, l := range state.Lines {
+				if state.LinesFrom == 0 || l.Sequence < state.LinesFrom {
+					state.LinesFrom = l.Sequence
+				}
+			}
+		})},
+	{fault: "shipped lines of a batch come too", row: "by batch the lines with unshipped units of that batch come, and only those",
+		new: answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
+			for _, l := range whole(s, state.SKU).Lines {
+				if slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == q.Batch }) {
+					addLine(s, state, l)
+				}
+			}
+		})},
+	{fault: "a line of a batch comes with that part only", row: "a line of a batch comes with its other parts and their batches",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			for i := range state.Lines {
+				l := &state.Lines[i]
+				if q.Batch == "" {
+					continue
+				}
+				l.Parts = slices.DeleteFunc(l.Parts, func(p allocation.Part) bool { return p.Batch != q.Batch })
+				l.Quantity = 0
+				for _, p := range l.Parts {
+					l.Quantity += p.Quantity
+				}
+			}
+		})},
+	{fault: "LinesFrom is the lowest of all lines that come", row: "a line that was asked for besides doesn't stretch the page",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for _, l := range state.Lines {
+				state.LinesFrom = min(state.LinesFrom, l.Sequence)
+			}
+		})},
+	{fault: "a line that changes becomes the newest", row: "a line keeps its Sequence when it changes",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			for i := range c.Lines {
+				c.Lines[i].Sequence = c.Version
+			}
+		})},
+}
+
+// pagedLines makes a store that begins with other lines of a batch.
+func pagedLines(compare func(x, y allocation.Allocation) int) func() allocation.Store {
+	return answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
+		if q.Batch == "" {
+			return
+		}
+		var open []allocation.Allocation
+		for _, l := range whole(s, state.SKU).Lines {
+			if slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == q.Batch && p.Shipped < p.Quantity }) {
+				open = append(open, l)
+			}
+		}
+		slices.SortFunc(open, compare)
+		dropLines(state, func(l allocation.Allocation) bool { return !l.Lapsed(q.Now) && !asked(q, l.OrderID) })
+		state.LinesFrom = 0
+		for i, l := range open[:min(len(open), q.Limit)] {
+			addLine(s, state, l)
+			if len(open) > q.Limit && (i == 0 || l.Sequence < state.LinesFrom) {
+				state.LinesFrom = l.Sequence
+			}
+		}
+	})
+}

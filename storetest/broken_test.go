@@ -1,0 +1,217 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// broken is a store that breaks one promise, and the row that has to notice.
+type broken struct {
+	fault  string
+	row    string
+	new    func() allocation.Store
+	reopen func(allocation.Store) allocation.Store // nil: the store itself
+}
+
+var brokenStores = map[Topic][]broken{
+	Load:       slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines),
+	Values:     brokenValues,
+	Commit:     slices.Concat(brokenVersions, brokenKeys, brokenWrites),
+	Isolation:  slices.Concat(brokenCopies, brokenRaces),
+	Context:    brokenContexts,
+	Aggregate:  brokenAggregates,
+	Ledger:     slices.Concat(brokenEvents, brokenAudits),
+	Durability: brokenDurability,
+}
+
+// TestBrokenStoresAreRejected holds that the suite notices each fault, in the row that is about it, and that
+// there is no row which never fails.
+func TestBrokenStoresAreRejected(t *testing.T) {
+	for _, g := range groups {
+		t.Run(string(g.topic), func(t *testing.T) {
+			noticed := map[string]bool{}
+			for _, s := range brokenStores[g.topic] {
+				t.Run(s.fault, func(t *testing.T) {
+					failed := failures(t, s.config(), g.topic)
+					for name := range failed {
+						noticed[name] = true
+					}
+					if failed[s.row] == nil {
+						t.Errorf("row %q passed; those that failed are %q", s.row, slices.Collect(keys(failed)))
+					}
+				})
+			}
+			for _, r := range g.rows {
+				if !noticed[r.name] {
+					t.Errorf("row %q rejects none of the broken stores", r.name)
+				}
+			}
+		})
+	}
+}
+
+func keys(failed map[string][]string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for name, seen := range failed {
+			if !yield(name + ": " + strings.Join(seen, "; ")) {
+				return
+			}
+		}
+	}
+}
+
+func TestSoundStoreIsNotRejected(t *testing.T) {
+	sound := broken{new: func() allocation.Store { return memory.New() }}
+	for _, g := range groups {
+		for name, seen := range failures(t, sound.config(), g.topic) {
+			t.Errorf("%s/%s: %s", g.topic, name, strings.Join(seen, "\n"))
+		}
+	}
+}
+
+func (s broken) config() Config {
+	return Config{
+		New: func(testing.TB) allocation.Store { return s.new() },
+		Reopen: func(_ testing.TB, store allocation.Store) allocation.Store {
+			if s.reopen == nil {
+				return store
+			}
+			return s.reopen(store)
+		},
+	}
+}
+
+// faulty is a sound store in which some methods are replaced.
+type faulty struct {
+	*memory.Store
+	load   func(ctx context.Context, q allocation.Query) ([]allocation.State, error)
+	commit func(ctx context.Context, changes []allocation.Changes) error
+	events func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error)
+	audit  func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error)
+}
+
+func (s *faulty) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	return s.load(ctx, q)
+}
+
+func (s *faulty) Commit(ctx context.Context, changes []allocation.Changes) error {
+	return s.commit(ctx, changes)
+}
+
+func (s *faulty) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+	return s.events(ctx, sku, after, limit)
+}
+
+func (s *faulty) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+	return s.audit(ctx, sku)
+}
+
+// with makes a store in which replace puts something else in the place of methods.
+func with(replace func(s *faulty)) func() allocation.Store {
+	return func() allocation.Store {
+		m := memory.New()
+		s := &faulty{Store: m, load: m.Load, commit: m.Commit, events: m.Events, audit: m.Audit}
+		replace(s)
+		return s
+	}
+}
+
+// asking makes a store that understands queries otherwise.
+func asking(change func(s *memory.Store, q *allocation.Query)) func() allocation.Store {
+	return with(func(s *faulty) {
+		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+			q.Orders, q.SKUs = slices.Clone(q.Orders), slices.Clone(q.SKUs)
+			change(s.Store, &q)
+			return s.Store.Load(ctx, q)
+		}
+	})
+}
+
+// answering makes a store that spoils the states that it loads.
+func answering(spoil func(s *memory.Store, q allocation.Query, state *allocation.State)) func() allocation.Store {
+	return with(func(s *faulty) {
+		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+			states, err := s.Store.Load(ctx, q)
+			for i := range states {
+				spoil(s.Store, q, &states[i])
+			}
+			return states, err
+		}
+	})
+}
+
+// writing makes a store that commits something else than it was given.
+func writing(spoil func(s *memory.Store, c *allocation.Changes)) func() allocation.Store {
+	return with(func(s *faulty) {
+		s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+			changes = copyOf(changes)
+			for i := range changes {
+				spoil(s.Store, &changes[i])
+			}
+			return s.Store.Commit(ctx, changes)
+		}
+	})
+}
+
+func copyOf(changes []allocation.Changes) []allocation.Changes {
+	changes = slices.Clone(changes)
+	for i := range changes {
+		c := &changes[i]
+		c.NewBatches, c.Batches = slices.Clone(c.NewBatches), slices.Clone(c.Batches)
+		c.NewLines, c.Lines = copyLines(c.NewLines), copyLines(c.Lines)
+		c.Removed, c.Events = slices.Clone(c.Removed), slices.Clone(c.Events)
+	}
+	return changes
+}
+
+func copyLines(lines []allocation.Allocation) []allocation.Allocation {
+	lines = slices.Clone(lines)
+	for i := range lines {
+		lines[i].Parts = slices.Clone(lines[i].Parts)
+	}
+	return lines
+}
+
+// whole is everything that a store has of a product.
+func whole(s *memory.Store, sku allocation.SKU) allocation.State {
+	state, _ := s.Product(sku)
+	return state
+}
+
+func hasBatch(s allocation.State, ref allocation.BatchRef) bool {
+	return slices.ContainsFunc(s.Batches, func(b allocation.Batch) bool { return b.Ref == ref })
+}
+
+func hasLine(s allocation.State, order allocation.OrderID) bool {
+	return slices.ContainsFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == order })
+}
+
+// addLine adds a line with its batches, as a sound store would.
+func addLine(s *memory.Store, state *allocation.State, l allocation.Allocation) {
+	if hasLine(*state, l.OrderID) {
+		return
+	}
+	state.Lines = append(state.Lines, l)
+	for _, b := range whole(s, state.SKU).Batches {
+		if !hasBatch(*state, b.Ref) && slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == b.Ref }) {
+			state.Batches = append(state.Batches, b)
+		}
+	}
+}
+
+// dropLines leaves lines out.
+func dropLines(state *allocation.State, drop func(l allocation.Allocation) bool) {
+	state.Lines = slices.DeleteFunc(state.Lines, drop)
+}
+
+func asked(q allocation.Query, order allocation.OrderID) bool {
+	return q.Order == order || slices.Contains(q.Orders, order)
+}
+
+var errBroken = fmt.Errorf("broken")

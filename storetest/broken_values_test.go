@@ -1,0 +1,124 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+var brokenValues = []broken{
+	{fault: "times are cut to seconds", row: "times are kept to the microsecond, and are UTC",
+		new: times(func(t time.Time) time.Time { return t.Truncate(time.Second) })},
+	{fault: "times are in the zone of the server", row: "times are kept to the microsecond, and are UTC",
+		new: times(func(t time.Time) time.Time { return t.In(time.FixedZone("server", 3600)) })},
+	{fault: "a time that isn't set is 1970", row: "a time that isn't set stays so",
+		new: times(func(t time.Time) time.Time {
+			if t.IsZero() {
+				return time.Unix(0, 0).UTC()
+			}
+			return t
+		})},
+	{fault: "times are nanoseconds in 64 bits", row: "the first and the last moment that the model lets through are kept",
+		new: times(func(t time.Time) time.Time {
+			if t.IsZero() {
+				return t
+			}
+			return time.Unix(0, t.UnixNano()).UTC()
+		})},
+	{fault: "identifiers are compared without case", row: "identifiers that differ by a byte are different",
+		new: confusing(strings.ToLower)},
+	{fault: "identifiers are compared without accents", row: "identifiers that differ by a byte are different",
+		new: confusing(strings.NewReplacer("\u0301", "", "é", "e", "Ç", "C").Replace)},
+	{fault: "identifiers are cut to 191 bytes", row: "identifiers may hold whatever the model lets through",
+		new: confusing(func(id string) string { return id[:min(len(id), 191)] })},
+	{fault: "quantities are floating-point numbers", row: "quantities up to 2^53-1 are exact",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for i := range state.Batches {
+				state.Batches[i].Purchased = allocation.Quantity(float32(state.Batches[i].Purchased))
+			}
+		})},
+	{fault: "what was announced is what there is now", row: "a batch keeps what it was announced with, whatever becomes of it",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for i := range state.Batches {
+				b := &state.Batches[i]
+				b.AnnouncedQuantity, b.AnnouncedETA = b.Purchased, b.ETA
+			}
+		})},
+	{fault: "the moment of a count is forgotten", row: "the moment of the last count is kept",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			for i := range c.Batches {
+				c.Batches[i].CountedAt = time.Time{}
+			}
+		})},
+	{fault: "the split flag is forgotten", row: "a line keeps its terms",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for i := range state.Lines {
+				state.Lines[i].Split = false
+			}
+		})},
+	{fault: "parts come by their batch", row: "parts stay in their order",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			for _, l := range state.Lines {
+				slices.SortFunc(l.Parts, func(x, y allocation.Part) int { return cmp.Compare(x.Batch, y.Batch) })
+			}
+		})},
+}
+
+// times makes a store that loads other times than it was given.
+func times(change func(time.Time) time.Time) func() allocation.Store {
+	return answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+		for i := range state.Batches {
+			b := &state.Batches[i]
+			for _, t := range []*time.Time{&b.ETA, &b.BestBefore, &b.CountedAt, &b.AnnouncedETA} {
+				*t = change(*t)
+			}
+		}
+		for i := range state.Lines {
+			state.Lines[i].HeldUntil = change(state.Lines[i].HeldUntil)
+		}
+		state.NextExpiry = change(state.NextExpiry)
+	})
+}
+
+// confusing makes a store that takes identifiers for one another which fold makes the same. It keeps the
+// spelling that it saw first.
+func confusing(fold func(string) string) func() allocation.Store {
+	return with(func(s *faulty) {
+		var mu sync.Mutex
+		spelled := map[string]string{}
+		same := func(id string) string {
+			mu.Lock()
+			defer mu.Unlock()
+			first, known := spelled[fold(id)]
+			if !known {
+				first = id
+				spelled[fold(id)] = id
+			}
+			return first
+		}
+		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+			q.SKUs, q.Orders = slices.Clone(q.SKUs), slices.Clone(q.Orders)
+			for i := range q.SKUs {
+				q.SKUs[i] = allocation.SKU(same(string(q.SKUs[i])))
+			}
+			for i := range q.Orders {
+				q.Orders[i] = allocation.OrderID(same(string(q.Orders[i])))
+			}
+			q.Order, q.Batch = allocation.OrderID(same(string(q.Order))), allocation.BatchRef(same(string(q.Batch)))
+			return s.Store.Load(ctx, q)
+		}
+		s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+			changes = copyOf(changes)
+			for i := range changes {
+				changes[i].SKU = allocation.SKU(same(string(changes[i].SKU)))
+			}
+			return s.Store.Commit(ctx, changes)
+		}
+	})
+}

@@ -1,0 +1,89 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var contextRows = []row{
+	{"a Load whose context has ended answers with the context's error",
+		"the caller is gone; an empty answer would be taken for a missing product", contextLoad},
+	{"a Commit whose context has ended writes nothing and answers with the context's error",
+		"the caller was told that nothing happened", contextCommit},
+	{"a nil context is refused as invalid",
+		"it is a mistake in the host's code, and must not end as a panic inside a driver", contextNil},
+	{"the store goes on after a call whose context had ended",
+		"one caller who gives up must not spoil a connection or a lock for the others", contextAfter},
+}
+
+// ended lists contexts that have ended, and the error that each must be answered with.
+func (b *bench) ended() map[error]context.Context {
+	cancelled, cancel := context.WithCancel(b.Context())
+	cancel()
+	late, cancel := context.WithDeadline(b.Context(), time.Unix(0, 0))
+	b.Cleanup(cancel)
+	return map[error]context.Context{context.Canceled: cancelled, context.DeadlineExceeded: late}
+}
+
+func contextLoad(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	for want, ctx := range b.ended() {
+		for _, q := range []allocation.Query{of("apple"), ofOrder("o1"), ofBatch("a1"), ofLapsed(noon)} {
+			_, err := b.store.Load(ctx, q)
+			b.wantError(err, want, "Load(%s) under a context that has ended", shown(q))
+		}
+	}
+}
+
+func contextCommit(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	c := b.allocation("apple", firm("o1", 1))
+	for want, ctx := range b.ended() {
+		before := b.picture(c)
+		err := b.store.Commit(ctx, []allocation.Changes{c})
+		b.wantError(err, want, "Commit under a context that has ended")
+		if errors.Is(err, allocation.ErrConflict) {
+			b.errorf("Commit under a context that has ended = %v, which would be tried again", err)
+		}
+		if d := difference(b.picture(c), before); d != "" {
+			b.errorf("Commit under a context that has ended (%v) left traces:%s", err, d)
+		}
+	}
+}
+
+func contextNil(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	c := b.allocation("apple", firm("o1", 1))
+	before := b.picture(c)
+	var none context.Context
+	_, loading := b.store.Load(none, of("apple"))
+	committing := b.store.Commit(none, []allocation.Changes{c})
+	for call, err := range map[string]error{"Load": loading, "Commit": committing} {
+		b.wantError(err, allocation.ErrInvalid, "%s under a nil context", call)
+		if typed := (*allocation.Error)(nil); !errors.As(err, &typed) {
+			b.errorf("%s under a nil context = %v (%T), want an *allocation.Error", call, err, err)
+		}
+	}
+	if d := difference(b.picture(c), before); d != "" {
+		b.errorf("Commit under a nil context left traces:%s", d)
+	}
+}
+
+func contextAfter(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	for _, ctx := range b.ended() {
+		for range 20 {
+			c := b.allocation("apple", firm("o1", 1))
+			_, loading := b.store.Load(ctx, of("apple"))
+			if committing := b.store.Commit(ctx, []allocation.Changes{c}); loading == nil || committing == nil {
+				b.fatalf("Load and Commit under a context that has ended = %v and %v, want errors", loading, committing)
+			}
+		}
+	}
+	b.allocate("apple", firm("o1", 1))
+	q := of("apple", "o1")
+	b.wantLines(b.state(q), q, "o1")
+}

@@ -1,0 +1,128 @@
+package storetest
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var copyRows = []row{
+	{"a state that was loaded shares nothing with the store",
+		"a unit of work that fails has changed its copy, and must leave no trace", copiesLoaded},
+	{"two loads share nothing",
+		"two units of work at the same time would see each other's half-done work", copiesApart},
+	{"what was committed shares nothing with the store",
+		"the caller may go on using its slices", copiesCommitted},
+	{"Commit leaves its arguments alone",
+		"the caller may look at them afterwards, as tests and event handlers do", copiesArguments},
+}
+
+// history leaves something of everything in a product, and returns the orders that have lines.
+func history(b *bench, sku allocation.SKU) []allocation.OrderID {
+	b.Helper()
+	b.announce(sku, stock("a1", 3), stock("a2", 30), shipment("a3", 40, minute(60)))
+	b.allocate(sku, split("o1", 5), held("o2", 1, minute(9)), firm("o3", 2), held("o4", 2, minute(8)))
+	b.ship(sku, "o1", 4)
+	b.ship(sku, "o3", 2)
+	b.commit(b.resize(sku, "o1", 6))
+	b.change(of(sku), func(p *allocation.Product) error { return p.SetLowStock(3, noon) })
+	return named[allocation.OrderID]("o", 4)
+}
+
+func copiesLoaded(b *bench) {
+	orders := history(b, "apple")
+	q := of("apple", orders...)
+	before := b.load(q)
+	for _, q := range []allocation.Query{q, ofOrder("o1", orders...), ofBatch("a1", orders...), at(minute(8), ofLapsed(noon))} {
+		scribble(b.load(q))
+	}
+	b.wantStates(b.load(q), before, "product after the caller wrote into what it had loaded")
+}
+
+func copiesApart(b *bench) {
+	orders := history(b, "apple")
+	q := of("apple", orders...)
+	one, two := b.load(q), b.load(q)
+	before := describe(two...)
+	scribble(one)
+	if d := difference(describe(two...), before); d != "" {
+		b.errorf("a state changed when another load's was written into:%s", d)
+	}
+}
+
+func copiesCommitted(b *bench) {
+	b.announce("apple", stock("a1", 3), stock("a2", 30))
+	b.allocate("apple", split("o1", 4))
+	q := of("apple", "o1", "o2")
+	c := b.decide(q, func(p *allocation.Product) error {
+		if err := p.AddBatch(allocation.Batch{Ref: "a3", SKU: "apple", Purchased: 7}, noon); err != nil {
+			return err
+		}
+		if _, err := p.Allocate(noon, nil, line("apple", split("o2", 5))); err != nil {
+			return err
+		}
+		_, err := p.ShipPart(allocation.OrderLine{OrderID: "o1", SKU: "apple", Quantity: 1}, noon)
+		return err
+	})
+	b.commit(c)
+	before := append(describe(b.load(q)...), b.told("apple")...)
+	for i := range c.NewBatches {
+		c.NewBatches[i] = allocation.Batch{Ref: "scribble"}
+	}
+	for i := range c.Batches {
+		c.Batches[i] = allocation.BatchChange{Ref: "scribble"}
+	}
+	scribbleLines(c.NewLines)
+	scribbleLines(c.Lines)
+	clear(c.Events)
+	after := append(describe(b.load(q)...), b.told("apple")...)
+	if d := difference(after, before); d != "" {
+		b.errorf("the store changed when the caller wrote into what it had committed:%s", d)
+	}
+}
+
+func copiesArguments(b *bench) {
+	b.announce("apple", stock("a1", 3), stock("a2", 30))
+	b.announce("pear", stock("p1", 9))
+	b.allocate("apple", split("o1", 4), firm("old", 1))
+	apple := b.decide(of("apple", "o1", "o2", "old"), func(p *allocation.Product) error {
+		if _, err := p.Allocate(noon, nil, line("apple", split("o2", 5))); err != nil {
+			return err
+		}
+		if _, err := p.Cancel("old", noon); err != nil {
+			return err
+		}
+		_, err := p.ShipPart(allocation.OrderLine{OrderID: "o1", SKU: "apple", Quantity: 1}, noon)
+		return err
+	})
+	changes := []allocation.Changes{apple, b.allocation("pear", firm("o1", 1))}
+	before := fmt.Sprintf("%+v", changes)
+	b.commit(changes...)
+	if after := fmt.Sprintf("%+v", changes); after != before {
+		b.errorf("Commit wrote into its arguments:\n  before: %s\n  after:  %s", before, after)
+	}
+}
+
+// scribble writes into whatever the states' slices lead to, beyond their length as well.
+func scribble(states []allocation.State) {
+	for i := range states {
+		batches := states[i].Batches[:cap(states[i].Batches)]
+		for j := range batches {
+			batches[j] = allocation.Batch{Ref: "scribble", Purchased: 1}
+		}
+		scribbleLines(states[i].Lines)
+	}
+}
+
+func scribbleLines(lines []allocation.Allocation) {
+	for i := range lines {
+		parts := lines[i].Parts[:cap(lines[i].Parts)]
+		for j := range parts {
+			parts[j] = allocation.Part{Batch: "scribble", Quantity: 1}
+		}
+	}
+	for i := range lines {
+		lines[i] = allocation.Allocation{OrderLine: allocation.OrderLine{OrderID: "scribble"}, Parts: slices.Clone(lines[i].Parts)}
+	}
+}

@@ -1,0 +1,63 @@
+package storetest
+
+import "github.com/cosmic-go/allocation"
+
+var durabilityRows = []row{
+	{"everything is there when the data are opened again",
+		"a promise to a customer outlives the process that gave it", durableAll},
+	{"what was taken back, and what was never committed, is gone when the data are opened again",
+		"it must not come back with the next start", durableGone},
+	{"versions and keys are checked when the data are opened again",
+		"a unit of work may have begun before, and a delivery note may arrive after", durableChecked},
+}
+
+func durableAll(b *bench) {
+	done := b.busyShop(3, 120)
+	orders := append(history(b, "quince"), done.orders...)
+	look := func() (text []string) {
+		for _, sku := range append(done.skus, "quince") {
+			text = append(text, describe(b.load(of(sku, orders...))...)...)
+			text = append(text, b.told(sku)...)
+		}
+		for _, ref := range done.refs {
+			text = append(text, describe(b.load(ofBatch(ref))...)...)
+		}
+		return append(text, describe(b.load(ofLapsed(minute(500)))...)...)
+	}
+	before := look()
+	for range 2 {
+		b.reopen()
+		if d := difference(look(), before); d != "" {
+			b.errorf("after opening the data again:%s", d)
+		}
+	}
+}
+
+func durableGone(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	b.allocate("apple", held("o1", 1, minute(1)), firm("o2", 2))
+	b.commit(b.cancellation("apple", "o1"))
+	stale := b.allocation("apple", firm("o3", 1))
+	stale.Read, stale.Version = stale.Read-1, stale.Version-1
+	b.refused(allocation.ErrConflict, b.product("aaa", stock("new", 1)).Changes(), stale)
+	b.reopen()
+	q := at(minute(2), of("apple", "o1", "o2", "o3"))
+	b.wantLines(b.state(q), q, "o2")
+	q = ofSKUs("aaa", "apple")
+	b.wantSKUs(b.load(q), q, "apple")
+	b.announce("pear", stock("new", 1))
+}
+
+func durableChecked(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	stale := b.allocation("apple", firm("o1", 1))
+	b.allocate("apple", firm("o2", 2))
+	b.reopen()
+	b.refused(allocation.ErrConflict, stale)
+	b.refused(allocation.ErrConflict, b.product("apple", stock("a2", 1)).Changes())
+	b.refused(allocation.ErrDuplicate, b.product("pear", stock("a1", 1)).Changes())
+	again := b.allocation("apple", firm("o3", 1))
+	again.NewLines[0].OrderID = "o2"
+	b.refused(allocation.ErrDuplicate, again)
+	b.allocate("apple", firm("o3", 1))
+}

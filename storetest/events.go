@@ -1,0 +1,157 @@
+package storetest
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var eventRows = []row{
+	{"events are kept in the order of their numbers, each once",
+		"who adds them up, or acts on them, relies on all of them in this order (R9)", eventsOrder},
+	{"an event of every kind comes back as it was",
+		"type, identifiers, quantities and times are what a handler acts on", eventsKinds},
+	{"events come in pages, by number",
+		"a product's history has no limit", eventsPages},
+	{"every product has its own events, and an unknown one has none",
+		"numbers count per product", eventsPerProduct},
+	{"a commit that failed tells nothing",
+		"an event for what didn't happen sends goods that nobody ordered", eventsFailed},
+}
+
+// told describes all events of a product; nothing if the store is no ledger.
+func (b *bench) told(sku allocation.SKU) []string {
+	b.Helper()
+	if !isLedger(b.store) {
+		return nil
+	}
+	return describeEvents(b.events(sku, 0, math.MaxInt32))
+}
+
+func (b *bench) events(sku allocation.SKU, after int64, limit int) []allocation.Event {
+	b.Helper()
+	events, err := b.ledger().Events(b.Context(), sku, after, limit)
+	b.must(err, "Events(%s, after %d, limit %d)", brief(string(sku)), after, limit)
+	return events
+}
+
+func describeEvents(events []allocation.Event) []string {
+	text := make([]string, len(events))
+	for i, e := range events {
+		text[i] = fmt.Sprintf("event %d of those that were asked for: %T%+v", i+1, e, e)
+	}
+	return text
+}
+
+// wantEvents compares events and their order.
+func (b *bench) wantEvents(got, want []allocation.Event, format string, args ...any) {
+	b.Helper()
+	same := len(got) == len(want)
+	for i := 0; same && i < len(got); i++ {
+		same = got[i] == want[i]
+	}
+	if !same {
+		b.errorf("%s differ:%s", fmt.Sprintf(format, args...), difference(describeEvents(got), describeEvents(want)))
+	}
+}
+
+func eventsOrder(b *bench) {
+	b.ledger()
+	var want []allocation.Event
+	tell := func(c allocation.Changes) {
+		b.commit(c)
+		want = append(want, c.Events...)
+	}
+	tell(b.product("apple", stock("a1", 3), stock("a2", 30)).Changes())
+	tell(b.allocation("apple", split("o1", 5), firm("o2", 2), held("o3", 1, minute(1))))
+	tell(b.resize("apple", "o1", 2))
+	tell(b.cancellation("apple", "o2"))
+	b.commit(checkOnly(b.state(of("apple"))))
+	for i := range 12 {
+		tell(b.allocation("apple", firm(allocation.OrderID(fmt.Sprint("more", i)), 1)))
+	}
+	b.wantEvents(b.events("apple", 0, plenty), want, "events of product %q", "apple")
+	if got := b.state(of("apple")).Version; got != int64(len(want)) {
+		b.errorf("version = %d, want %d, the number of the last event", got, len(want))
+	}
+}
+
+// everyKind has an event of each kind, with all fields set, and without those that may be zero.
+func everyKind() []allocation.Event {
+	const sku, order, ref = allocation.SKU("äpple \"1\""), allocation.OrderID("o'1"), allocation.BatchRef("a\\1")
+	moment := noon.Add(123_457 * time.Microsecond)
+	return []allocation.Event{
+		allocation.BatchAdded{SKU: sku, At: moment, Batch: ref, Quantity: 1<<53 - 1, ETA: minute(1), Location: "<north>", BestBefore: minute(2)},
+		allocation.BatchETAChanged{SKU: sku, At: moment, Batch: ref, From: minute(1), To: minute(2)},
+		allocation.BatchReceived{SKU: sku, At: moment, Batch: ref, From: 1<<53 - 1, To: 20},
+		allocation.BatchQuantityChanged{SKU: sku, At: moment, Batch: ref, From: 20, To: 0},
+		allocation.BatchCorrected{SKU: sku, At: moment, Batch: ref, Purchased: -5, Allocated: 7},
+		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3, HeldUntil: minute(3)},
+		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3},
+		allocation.LineDeallocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 1},
+		allocation.LineReleased{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 2},
+		allocation.LineShipped{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3},
+		allocation.LineRefused{SKU: sku, At: moment, OrderID: order, Quantity: 1<<53 - 1},
+		allocation.HoldConfirmed{SKU: sku, At: moment, OrderID: order},
+		allocation.HoldExtended{SKU: sku, At: moment, OrderID: order, From: minute(3), To: minute(4)},
+		allocation.HoldLapsed{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3, HeldUntil: minute(4)},
+		allocation.LowStockSet{SKU: sku, At: moment, From: 0, To: 9},
+		allocation.LowStockCrossed{SKU: sku, At: moment, Available: 4, Threshold: 9, Low: true},
+	}
+}
+
+func eventsKinds(b *bench) {
+	told := everyKind()
+	added := told[0].(allocation.BatchAdded)
+	b.commit(allocation.Changes{
+		SKU: added.SKU, Version: int64(len(told)), Events: told,
+		NewBatches: []allocation.Batch{announcedAs(added.SKU, stock(added.Batch, 20))},
+	})
+	b.wantEvents(b.events(added.SKU, 0, plenty), told, "events of every kind")
+}
+
+func eventsPages(b *bench) {
+	b.ledger()
+	b.announce("apple", stock("a1", 100))
+	for i := range 11 {
+		b.allocate("apple", firm(allocation.OrderID(fmt.Sprint("o", i)), 1))
+	}
+	all := b.events("apple", 0, plenty)
+	if len(all) != 12 {
+		b.fatalf("%d events, want 12", len(all))
+	}
+	for after := range int64(14) {
+		for _, limit := range []int{1, 3, 12, 100} {
+			from := min(int(after), len(all))
+			b.wantEvents(b.events("apple", after, limit), all[from:min(from+limit, len(all))],
+				"events after %d with limit %d", after, limit)
+		}
+	}
+}
+
+func eventsPerProduct(b *bench) {
+	b.ledger()
+	apple, pear := b.product("apple", stock("a1", 10)).Changes(), b.product("pear", stock("p1", 10)).Changes()
+	b.commit(apple, pear)
+	b.wantEvents(b.events("apple", 0, plenty), apple.Events, "events of product %q", "apple")
+	b.wantEvents(b.events("pear", 0, plenty), pear.Events, "events of product %q", "pear")
+	b.wantEvents(b.events("plum", 0, plenty), nil, "events of an unknown product")
+}
+
+func eventsFailed(b *bench) {
+	b.ledger()
+	b.announce("apple", stock("a1", 10))
+	b.announce("pear", stock("p1", 10))
+	stale, duplicate := b.allocation("pear", firm("o1", 1)), b.allocation("pear", firm("o1", 1))
+	stale.Read, stale.Version = stale.Read-1, stale.Version-1
+	duplicate.NewBatches = []allocation.Batch{announcedAs("pear", stock("a1", 1))}
+	b.refused(allocation.ErrConflict, b.allocation("apple", firm("o1", 1)), stale)
+	b.refused(allocation.ErrDuplicate, b.allocation("apple", firm("o1", 1)), duplicate)
+	for _, sku := range []allocation.SKU{"apple", "pear"} {
+		if got := b.events(sku, 0, plenty); len(got) != 1 {
+			b.errorf("product %q has %d events after commits that failed, want 1:%s", sku, len(got), describeEvents(got))
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package storetest
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var keyRows = []row{
+	{"a batch exists only once, under whatever SKU",
+		"a repeated delivery note would bring its stock into the books twice (R8)", keyBatch},
+	{"a batch can't be new in two products of one commit",
+		"its Ref has to lead to one product", keyBatchWithin},
+	{"a line exists only once",
+		"an order that wasn't loaded might be there; the model relies on the store to refuse it (R3)", keyLine},
+	{"a line that was removed may be new again",
+		"a customer who cancelled may order again under the same number", keyAgain},
+	{"the same order may have lines of several products",
+		"OrderID and SKU together name a line", keyOrder},
+}
+
+func keyBatch(b *bench) {
+	b.announce("apple", stock("a1", 10), stock("a2", 1))
+	b.announce("pear", stock("p1", 10))
+	b.allocate("apple", firm("o1", 10))
+	b.ship("apple", "o1", 10)
+	for _, ref := range []allocation.BatchRef{"a1", "a2"} {
+		for _, sku := range []allocation.SKU{"apple", "pear"} {
+			c := b.decide(of(sku), func(p *allocation.Product) error { return p.SetLowStock(7, noon) })
+			c.NewBatches = []allocation.Batch{announcedAs(sku, stock("new", 5)), announcedAs(sku, stock(ref, 5))}
+			b.refused(allocation.ErrDuplicate, c)
+		}
+		b.refused(allocation.ErrDuplicate, b.product("plum", stock(ref, 5)).Changes())
+	}
+}
+
+func keyBatchWithin(b *bench) {
+	b.refused(allocation.ErrDuplicate, b.product("apple", stock("x", 1)).Changes(), b.product("pear", stock("x", 1)).Changes())
+	q := ofSKUs("apple", "pear")
+	b.wantSKUs(b.load(q), q)
+	b.announce("pear", stock("x", 1))
+}
+
+func keyLine(b *bench) {
+	b.announce("apple", stock("a1", 100))
+	b.allocate("apple", firm("open", 1), held("held", 1, minute(1)), firm("shipped", 2))
+	b.ship("apple", "shipped", 2)
+	for _, order := range []allocation.OrderID{"open", "held", "shipped"} {
+		c := b.allocation("apple", firm("new", 1), firm("other", 3))
+		c.NewLines[1].OrderID = order
+		b.refused(allocation.ErrDuplicate, c)
+	}
+}
+
+func keyAgain(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	b.allocate("apple", firm("o1", 4))
+	b.commit(b.cancellation("apple", "o1"))
+	b.allocate("apple", split("o1", 5))
+	q := of("apple", "o1")
+	b.wantLines(b.state(q), q, "o1")
+	if got := b.lineOf(b.state(q), "o1"); got.Quantity != 5 {
+		b.errorf("line after cancelling 4 units and ordering 5 = %s, want 5 units", describeLine(got))
+	}
+}
+
+func keyOrder(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	b.announce("pear", stock("p1", 10))
+	b.allocate("apple", firm("o1", 1))
+	b.allocate("pear", firm("o1", 2))
+	b.commit(b.cancellation("apple", "o1"))
+	q := ofOrder("o1")
+	s := b.state(q)
+	b.wantSKUs([]allocation.State{s}, q, "pear")
+	b.wantLines(s, q, "o1")
+}
+
+// refused demands that a commit fails with target and leaves everything as it was.
+func (b *bench) refused(target error, changes ...allocation.Changes) error {
+	b.Helper()
+	before := b.picture(changes...)
+	err := b.try(changes...)
+	b.wantError(err, target, "Commit of %d products", len(changes))
+	if err == nil {
+		return nil
+	}
+	if d := difference(b.picture(changes...), before); d != "" {
+		b.errorf("a commit that failed (%v) left traces:%s", err, d)
+	}
+	return err
+}
+
+// picture describes everything that changes could have touched. It looks at each product in several ways,
+// since what one way in has forgotten another one may still lead to.
+func (b *bench) picture(changes ...allocation.Changes) []string {
+	b.Helper()
+	var text []string
+	for _, c := range changes {
+		var orders []allocation.OrderID
+		for _, l := range slices.Concat(c.NewLines, c.Lines) {
+			orders = append(orders, l.OrderID)
+		}
+		orders = append(orders, c.Removed...)
+		text = append(text, describe(b.load(of(c.SKU, orders...))...)...)
+		for _, order := range orders {
+			text = append(text, describe(b.load(ofOrder(order))...)...)
+		}
+		for _, ref := range refsOf(c) {
+			text = append(text, describe(b.load(ofBatch(ref))...)...)
+		}
+		text = append(text, b.told(c.SKU)...)
+	}
+	return text
+}
+
+func refsOf(c allocation.Changes) []allocation.BatchRef {
+	var refs []allocation.BatchRef
+	for _, batch := range c.NewBatches {
+		refs = append(refs, batch.Ref)
+	}
+	for _, change := range c.Batches {
+		refs = append(refs, change.Ref)
+	}
+	return refs
+}
+
+// announcedAs is a new batch as Changes have it.
+func announcedAs(sku allocation.SKU, batch allocation.Batch) allocation.Batch {
+	batch.SKU, batch.AnnouncedQuantity, batch.AnnouncedETA = sku, batch.Purchased, batch.ETA
+	return batch
+}
+
+// bySKU puts changes into the order in which Commit gets them.
+func bySKU(changes ...allocation.Changes) []allocation.Changes {
+	slices.SortFunc(changes, func(x, y allocation.Changes) int { return cmp.Compare(x.SKU, y.SKU) })
+	return changes
+}

@@ -1,0 +1,179 @@
+package storetest
+
+import (
+	"fmt"
+
+	"github.com/cosmic-go/allocation"
+)
+
+var loadRows = []row{
+	{"by SKUs it is the named products and no others",
+		"a use case reads what it names in one Load, and pays for nothing else", loadBySKUs},
+	{"what is missing is left out",
+		"a missing product is told by its absence; an empty state or an error would be taken for something else", loadMissing},
+	{"by order it is the products that the order has lines of",
+		"cancelling or shipping an order has to reach all of its lines, shipped ones included", loadByOrder},
+	{"by batch it is the product that owns the batch, which comes along even if it is used up",
+		"counting a batch, or announcing it again, needs the batch as it is", loadByBatch},
+	{"batches that are used up stay where they are",
+		"otherwise every load grows with the product's history", loadOpenBatches},
+	{"lines of other orders stay where they are",
+		"otherwise every load grows with the product's history", loadAskedLines},
+	{"a line comes with all of its parts, and their batches even if they are used up",
+		"a line can't be cancelled or shipped without the batches that it is from", loadLineBatches},
+	{"a line that is shipped comes when it is asked for",
+		"a late repeat of its order would be sold a second time (R3)", loadShippedLine},
+	{"what several reasons select comes once",
+		"the model adds up what it gets, and would count units twice", loadOnce},
+	{"lines of further orders come with every selector, and select no products themselves",
+		"an order that was asked for and doesn't come is taken for one without a line", loadFurtherOrders},
+	{"many products come with one Load",
+		"large orders exist; a limit on the number of arguments must not show", loadMany},
+}
+
+func loadBySKUs(b *bench) {
+	for _, sku := range []allocation.SKU{"apple", "pear", "plum"} {
+		b.announce(sku, stock(allocation.BatchRef("of "+sku), 10))
+	}
+	q := ofSKUs("plum", "apple")
+	states := b.load(q)
+	b.wantSKUs(states, q, "apple", "plum")
+	for _, s := range states {
+		b.wantBatches(s, q, allocation.BatchRef("of "+s.SKU))
+	}
+}
+
+func loadMissing(b *bench) {
+	b.announce("apple", stock("a1", 10))
+	q := ofSKUs("apple", "pear")
+	b.wantSKUs(b.load(q), q, "apple")
+	for _, q := range []allocation.Query{of("pear"), of("pear", "o1"), ofOrder("o1"), ofBatch("a2"), ofLapsed(noon)} {
+		b.wantSKUs(b.load(q), q)
+	}
+}
+
+func loadByOrder(b *bench) {
+	for _, sku := range []allocation.SKU{"apple", "pear", "plum", "quince"} {
+		b.announce(sku, stock(allocation.BatchRef("of "+sku), 10))
+	}
+	b.allocate("apple", firm("o1", 2), firm("o2", 1))
+	b.allocate("pear", firm("o2", 3))
+	b.allocate("plum", firm("o1", 4))
+	b.ship("plum", "o1", 4)
+	q := ofOrder("o1")
+	states := b.load(q)
+	b.wantSKUs(states, q, "apple", "plum")
+	for _, s := range states {
+		b.wantLines(s, q, "o1")
+	}
+}
+
+func loadByBatch(b *bench) {
+	b.announce("apple", stock("a1", 10), stock("a2", 10))
+	b.announce("pear", stock("p1", 10))
+	b.allocate("apple", firm("o1", 10))
+	b.ship("apple", "o1", 10)
+	q := ofBatch("a1")
+	s := b.state(q)
+	b.wantSKUs([]allocation.State{s}, q, "apple")
+	b.wantBatches(s, q, "a1", "a2")
+	b.wantLines(s, q)
+	q = ofBatch("a2")
+	b.wantBatches(b.state(q), q, "a2")
+}
+
+func loadOpenBatches(b *bench) {
+	b.announce("apple", stock("1 promised", 3), stock("2 shipped", 4), stock("3 counted", 5), stock("4 open", 6),
+		shipment("5 under way", 7, minute(60)))
+	b.allocate("apple", firm("o1", 3), firm("o2", 4))
+	b.ship("apple", "o2", 4)
+	b.count("3 counted", 0, noon)
+	q := of("apple")
+	b.wantBatches(b.state(q), q, "4 open", "5 under way")
+}
+
+func loadAskedLines(b *bench) {
+	b.announce("apple", stock("a1", 100))
+	b.allocate("apple", firm("o1", 1), firm("o2", 2), held("o3", 3, minute(5)), firm("o4", 4))
+	b.ship("apple", "o4", 4)
+	q := of("apple")
+	b.wantLines(b.state(q), q)
+	q = of("apple", "o3", "o1")
+	b.wantLines(b.state(q), q, "o1", "o3")
+	q = ofOrder("o2")
+	b.wantLines(b.state(q), q, "o2")
+}
+
+func loadLineBatches(b *bench) {
+	b.announce("apple", stock("a1", 2), stock("a2", 3), stock("a3", 4), stock("a4", 1))
+	b.allocate("apple", firm("other", 1))
+	b.allocate("apple", split("o1", 7))
+	b.ship("apple", "o1", 4)
+	for _, q := range []allocation.Query{of("apple", "o1"), ofOrder("o1")} {
+		s := b.state(q)
+		b.wantBatches(s, q, "a1", "a2", "a3", "a4")
+		want := "[1 from \"a1\", 1 shipped] [3 from \"a2\", 3 shipped] [3 from \"a3\", 0 shipped]"
+		if got := partsOf(b.lineOf(s, "o1")); got != want {
+			b.errorf("parts of order %q after Load(%s) = %s, want %s", "o1", shown(q), got, want)
+		}
+	}
+}
+
+func loadShippedLine(b *bench) {
+	b.announce("apple", stock("a1", 5))
+	b.allocate("apple", firm("o1", 5))
+	b.ship("apple", "o1", 5)
+	q := of("apple", "o1")
+	s := b.state(q)
+	b.wantLines(s, q, "o1")
+	b.wantBatches(s, q, "a1")
+}
+
+func loadOnce(b *bench) {
+	b.announce("apple", stock("a1", 10), stock("a2", 5))
+	b.allocate("apple", split("o1", 12), held("o2", 1, minute(1)))
+	for _, q := range []allocation.Query{
+		of("apple", "o1", "o2", "o1"),
+		at(minute(2), ofOrder("o1", "o2", "o1")),
+		at(minute(2), ofBatch("a1", "o1", "o2")),
+		at(minute(2), ofBatch("a2", "o1", "o2", "o2")),
+	} {
+		s := b.state(q)
+		b.wantBatches(s, q, "a1", "a2")
+		b.wantLines(s, q, "o1", "o2")
+	}
+}
+
+func loadFurtherOrders(b *bench) {
+	b.announce("apple", stock("a1", 2), stock("a2", 10))
+	b.announce("pear", stock("p1", 10))
+	b.allocate("apple", firm("o1", 2), firm("o2", 3), held("o3", 1, minute(1)))
+	b.allocate("pear", firm("o2", 4))
+	for _, q := range []allocation.Query{of("apple", "o2", "none"), ofOrder("o1", "o2", "none"), ofBatch("a1", "o2", "none")} {
+		states := b.load(q)
+		b.wantSKUs(states, q, "apple")
+		for _, s := range states {
+			b.lineOf(s, "o2")
+		}
+	}
+	q := ofLapsed(minute(1))
+	q.Orders = []allocation.OrderID{"o2"}
+	states := b.load(q)
+	b.wantSKUs(states, q, "apple")
+	for _, s := range states {
+		b.wantLines(s, q, "o2", "o3")
+		b.wantBatches(s, q, "a2")
+	}
+}
+
+func loadMany(b *bench) {
+	const n = 300
+	skus := named[allocation.SKU]("sku", n)
+	for i, sku := range skus {
+		b.announce(sku, stock(allocation.BatchRef(fmt.Sprintf("batch%d", i)), 1))
+	}
+	q := ofSKUs(skus...)
+	b.wantSKUs(b.load(q), q, skus...)
+	q = of("sku1", named[allocation.OrderID]("order", n)...)
+	b.wantSKUs(b.load(q), q, "sku1")
+}

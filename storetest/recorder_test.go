@@ -1,0 +1,51 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+)
+
+// recorder stands in for the test of a row that is expected to fail.
+type recorder struct {
+	testing.TB
+	mu   sync.Mutex
+	seen []string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen = append(r.seen, fmt.Sprintf(format, args...))
+}
+
+func (r *recorder) FailNow() { panic(rowEnded{}) }
+
+type rowEnded struct{}
+
+// failures runs the rows of a topic, and returns what each that failed has seen.
+func failures(t testing.TB, config Config, topic Topic) map[string][]string {
+	failed := map[string][]string{}
+	for _, g := range groups {
+		if g.topic != topic {
+			continue
+		}
+		for _, r := range g.rows {
+			record := &recorder{TB: t}
+			runRecorded(record, r, config)
+			if record.seen != nil {
+				failed[r.name] = record.seen
+			}
+		}
+	}
+	return failed
+}
+
+func runRecorded(record *recorder, r row, config Config) {
+	defer func() {
+		if cause := recover(); cause != nil && cause != (rowEnded{}) {
+			record.Errorf("panic: %v", cause)
+		}
+	}()
+	r.run(record, config)
+}

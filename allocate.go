@@ -64,10 +64,10 @@ func merge(op string, requests []Request) ([]Request, error) {
 
 // check refuses a request with bad data.
 func (r Request) check(op string) error {
-	if err := r.OrderLine.check(op); err != nil || r.HoldUntil.IsZero() {
+	if err := r.OrderLine.check(op); err != nil {
 		return err
 	}
-	return checkTime(op, "hold until", r.HoldUntil)
+	return checkTimeIfAny(op, "hold until", r.HoldUntil)
 }
 
 // checkHold refuses a new hold whose time has passed.

@@ -93,7 +93,7 @@ func (u *unit) Do(ctx context.Context, fn func(context.Context, Repository) erro
 	case fn == nil:
 		return invalid("Do", "function", nil, "must not be nil")
 	case ctx.Value(insideUnit{}) != nil:
-		return invalid("Do", "context", ctx, "must not be that of another unit of work")
+		return invalid("Do", "context", "of a unit of work", "units of work don't nest")
 	}
 	return u.retry(ctx, fn)
 }

@@ -55,6 +55,13 @@ func checkTime(op, field string, t time.Time) error {
 	return nil
 }
 
+func checkTimeIfAny(op, field string, t time.Time) error {
+	if t.IsZero() {
+		return nil
+	}
+	return checkTime(op, field, t)
+}
+
 // check refuses a line with a bad identifier or quantity.
 func (l OrderLine) check(op string) error {
 	if err := checkID(op, "order", l.OrderID); err != nil {
@@ -79,13 +86,11 @@ func (b Batch) check(op string) error {
 			return err
 		}
 	}
-	for field, t := range map[string]time.Time{"eta": b.ETA, "best before": b.BestBefore} {
-		if t.IsZero() {
-			continue
-		}
-		if err := checkTime(op, field, t); err != nil {
-			return err
-		}
+	if err := checkTimeIfAny(op, "eta", b.ETA); err != nil {
+		return err
+	}
+	if err := checkTimeIfAny(op, "best before", b.BestBefore); err != nil {
+		return err
 	}
 	if b.Allocated != 0 {
 		return invalid(op, "allocated", b.Allocated, "must be 0 in an announcement")

@@ -174,7 +174,6 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 		}
 	}
 	slices.SortStableFunc(merged, func(a, b allocation.Request) int { return cmp.Compare(a.SKU, b.SKU) })
-	// An unknown SKU is found before any line is judged, so it comes first.
 	return merged, true
 }
 

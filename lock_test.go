@@ -1,0 +1,90 @@
+package allocation_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// lockable is a store that notes which attempts ran with locks, and how they ended.
+type lockable struct {
+	*memory.Store
+	plain int
+	ended []error
+}
+
+func (l *lockable) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	l.plain++
+	return l.Store.Load(ctx, q)
+}
+
+func (l *lockable) Locked(_ context.Context, fn func(allocation.Store) error) error {
+	err := fn(l.Store)
+	l.ended = append(l.ended, err)
+	return err
+}
+
+func newLockable(t *testing.T, opts allocation.Options) (*lockable, *allocation.Service) {
+	t.Helper()
+	store := &lockable{Store: memory.New()}
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
+	opts.Backoff, opts.MaxBackoff = 1, 1
+	return store, allocation.New(allocation.NewUnitOfWork(store, &opts), nil)
+}
+
+func TestDoLocksAfterALostRace(t *testing.T) {
+	store, service := newLockable(t, allocation.Options{})
+	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	assert.Empty(t, store.ended, "nothing was lost yet")
+
+	store.FailCommit(allocation.ErrConflict, allocation.ErrConflict)
+	_, err = service.Allocate(t.Context(), want("o2", "LAMP", 1))
+	require.NoError(t, err)
+	assert.Equal(t, 2, store.plain, "first attempts")
+	require.Len(t, store.ended, 2)
+	require.ErrorIs(t, store.ended[0], allocation.ErrConflict)
+	assert.NoError(t, store.ended[1])
+}
+
+func TestDoLocksFromTheStartIfAsked(t *testing.T) {
+	store, service := newLockable(t, allocation.Options{Lock: true})
+	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	assert.Zero(t, store.plain)
+	assert.Equal(t, []error{nil}, store.ended)
+}
+
+func TestDoTakesBackWhatFailsUnderLock(t *testing.T) {
+	store, _ := newLockable(t, allocation.Options{})
+	units := allocation.NewUnitOfWork(store, &allocation.Options{Lock: true})
+	failure := errors.New("changed my mind")
+	err := units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		require.NoError(t, allocate(ctx, products, "o1", "LAMP"))
+		return failure
+	})
+	assert.Same(t, failure, err)
+	assert.Equal(t, []error{failure}, store.ended, "the store hears of it")
+}
+
+// joined is a store in a transaction of the host's own.
+type joined struct{ *memory.Store }
+
+func (joined) Joined() {}
+
+func TestDoNeverTriesAgainInAHostsTransaction(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
+	for _, fault := range []error{allocation.ErrConflict, allocation.ErrDuplicate} {
+		store.FailCommit(fault)
+		units := allocation.NewUnitOfWork(joined{store}, &allocation.Options{Attempts: 9})
+		_, err := allocation.New(units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+		assert.ErrorIs(t, err, fault)
+	}
+}

@@ -90,8 +90,9 @@ func (c Count) check(op string) error {
 }
 
 // ReceiveBatch says that a batch arrived, and what was counted then. If that is less than promised,
-// lines move as in [Product.ChangeBatchQuantity]. A batch that has arrived before is
-// [ErrNotAllowed], unless the count is a repeat.
+// lines move as in [Product.ChangeBatchQuantity]. If the batch was counted later than that already, the
+// later count stays and only the arrival is news. A batch that has arrived before is [ErrNotAllowed],
+// unless the count is a repeat.
 func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (released []OrderLine, err error) {
 	const op = "ReceiveBatch"
 	now = clean(now)
@@ -100,13 +101,13 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 	case err != nil:
 		return nil, err
 	case !b.ETA.IsZero():
-		at := clean(counted.At)
-		return p.setQuantity(op, b, counted.Quantity, now, policy, func() {
-			p.tell(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: counted.Quantity})
-			b.ETA = time.Time{}
-			if at.After(b.CountedAt) {
-				b.CountedAt = at
-			}
+		quantity, at := counted.Quantity, clean(counted.At)
+		if b.knows(counted) {
+			quantity, at = b.Purchased, b.CountedAt
+		}
+		return p.setQuantity(op, b, quantity, now, policy, func() {
+			p.tell(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: quantity})
+			b.ETA, b.CountedAt = time.Time{}, at
 		})
 	case b.knows(counted):
 		return nil, nil
@@ -195,17 +196,16 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 	if err != nil || len(leaving) == 0 {
 		return nil, err
 	}
+	if p.moreLapsed {
+		return nil, p.more(op) // with more units free fewer lines might have to leave
+	}
 	for _, l := range leaving {
 		free[at] += l.partOf(b.Ref).open()
 	}
 	moves := make([]move, 0, len(leaving))
 	// The oldest goes first: it has the oldest promise.
 	for _, l := range slices.Backward(leaving) {
-		m := p.moveFrom(b, l, free, policy)
-		if m.lost > 0 && p.moreLapsed {
-			return nil, p.more(op)
-		}
-		if m.moved > 0 || m.lost > 0 {
+		if m := p.moveFrom(b, l, free, policy); m.moved > 0 || m.lost > 0 {
 			moves = append(moves, m)
 		}
 	}
@@ -233,22 +233,27 @@ func (p *Product) newestOn(op string, b *batch, units Quantity, now time.Time) (
 	return nil, p.more(op)
 }
 
-// moveFrom finds other batches for a line's units on b, and counts them as taken from free. Units that
-// b itself can keep stay.
+// moveFrom finds places for a line's units on b, and counts them as taken from free. What b can keep stays;
+// of the rest, a line that may be split keeps as much as there is room for.
 func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy) move {
-	units := l.partOf(b.Ref).open()
+	at, units := p.index(b.Ref), l.partOf(b.Ref).open()
+	if free[at] >= units {
+		free[at] -= units
+		return move{}
+	}
+	if l.Split {
+		units -= free[at]
+		free[at] = 0
+	}
 	parts, most := p.choose(free, policy, units, l.Split)
 	if parts == nil && l.Split && most > 0 {
 		parts, _ = p.choose(free, policy, most, true)
 	}
 	p.reserve(free, parts)
-	m := move{line: l, lost: units}
+	m := move{line: l, to: parts, lost: units}
 	for _, part := range parts {
 		m.lost -= part.Quantity
-		if part.Batch != b.Ref {
-			m.moved += part.Quantity
-			m.to = append(m.to, part)
-		}
+		m.moved += part.Quantity
 	}
 	return m
 }

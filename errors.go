@@ -20,7 +20,7 @@ var (
 	ErrNotFound = errors.New("not found")
 
 	// ErrMismatch is wrapped when a known key comes with other data: a line with another quantity
-	// (R3), a batch announced differently (R8), a count of the same moment with another result.
+	// (R3), a batch announced differently (R8).
 	ErrMismatch = errors.New("known with other data")
 
 	// ErrNotAllowed is wrapped when the present state of a line or batch forbids the command, such as
@@ -57,11 +57,14 @@ var (
 type Error struct {
 	Op    string // the method that was called, such as "Allocate"
 	Field string // what the error is about, such as "sku" or "quantity"
-	Value any    // the offending or missing value
+	Value any    // the offending or missing value; nil if there is none
 	Err   error  // why
 }
 
 func (e *Error) Error() string {
+	if e.Value == nil {
+		return fmt.Sprintf("allocation: %s: %s: %v", e.Op, e.Field, e.Err)
+	}
 	return fmt.Sprintf("allocation: %s: %s %s: %v", e.Op, e.Field, printable(e.Value), e.Err)
 }
 

@@ -1,7 +1,9 @@
 package allocation
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -240,6 +242,9 @@ func DecodeEvent(kind string, data []byte) (Event, error) {
 		return nil, invalid("DecodeEvent", "kind", kind, "unknown kind of event")
 	}
 	event, err := decode(data)
+	if err == nil && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+		err = errors.New("it must be an object")
+	}
 	if err != nil {
 		return nil, &Error{Op: "DecodeEvent", Field: "data", Value: string(data), Err: fmt.Errorf("%w: %w", ErrInvalid, err)}
 	}

@@ -80,6 +80,9 @@ func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) err
 			Available: most,
 		})
 	}
+	if home.Quantity > 0 && p.moreLapsed {
+		return p.more("ChangeLine") // with more units free it might stay where it is
+	}
 	p.releaseLapsed(now)
 	if home.Quantity > 0 {
 		p.deallocate(l, home.Batch, home.Quantity, now)

@@ -61,8 +61,8 @@ type Batch struct {
 	CountedAt time.Time
 }
 
-// Available is how many units of the batch are not promised to anybody.
-func (b Batch) Available() Quantity { return b.Purchased - b.Allocated }
+// Available is how many units of the batch are not promised to anybody, never less than 0.
+func (b Batch) Available() Quantity { return max(0, b.Purchased-b.Allocated) }
 
 // Allocation is what a line was given.
 type Allocation struct {

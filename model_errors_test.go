@@ -38,7 +38,7 @@ func TestErrorNamesOperationAndSubject(t *testing.T) {
 		},
 		"no value": {
 			allocation.Error{Op: "Do", Field: "context", Err: allocation.ErrInvalid},
-			`allocation: Do: context "<nil>": invalid`,
+			`allocation: Do: context: invalid`,
 		},
 	}
 	for name, row := range rows {

@@ -6,7 +6,7 @@ import (
 )
 
 // Product returns the aggregate that was loaded with the given query, for those who write a [Repository]
-// of their own. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
+// of their own. It takes the state over, which must not be used afterwards. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
 func (s State) Product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines)+len(q.Orders))}
 	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed

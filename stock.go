@@ -22,17 +22,18 @@ func (p *Product) available(op string, now time.Time, counts func(*batch) bool) 
 	var sum Quantity
 	for i, b := range p.batches {
 		if counts(b) {
-			sum = addSaturating(sum, free[i])
+			sum = addSaturating(sum, max(0, free[i]))
 		}
 	}
 	return sum, nil
 }
 
-// free lists what each batch could give at now: what is available and what lapsed holds still occupy.
+// free lists what each batch could give at now: what is available and what lapsed holds still occupy. It is
+// negative for a batch that has promised more than it has.
 func (p *Product) free(now time.Time) []Quantity {
 	free := make([]Quantity, len(p.batches))
 	for i, b := range p.batches {
-		free[i] = b.Available()
+		free[i] = b.Purchased - b.Allocated
 	}
 	for _, l := range p.lines {
 		if l.removed || !l.Lapsed(now) {

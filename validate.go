@@ -49,7 +49,7 @@ func checkQuantity(op, field string, q, least Quantity) error {
 
 // checkTime refuses a time that RFC 3339, and with it JSON, can't write.
 func checkTime(op, field string, t time.Time) error {
-	if year := t.UTC().Year(); t.IsZero() || year < 1 || year > 9999 {
+	if kept := clean(t); kept.IsZero() || kept.Year() < 1 || kept.Year() > 9999 {
 		return invalid(op, field, t, "must be set and in the years 1 to 9999")
 	}
 	return nil
@@ -106,7 +106,7 @@ func clean(t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// addSaturating adds two counts; a sum over many batches may exceed what one of them can have.
+// addSaturating adds two counts that are not negative; a sum over many batches may exceed what one of them can have.
 func addSaturating(a, b Quantity) Quantity {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64

@@ -102,7 +102,7 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 		return nil, err
 	case !b.ETA.IsZero():
 		quantity, at := counted.Quantity, clean(counted.At)
-		if b.knows(counted) {
+		if at.Before(b.CountedAt) {
 			quantity, at = b.Purchased, b.CountedAt
 		}
 		return p.setQuantity(op, b, quantity, now, policy, func() {

@@ -17,7 +17,6 @@ type identityMap struct {
 	page     int
 	products []*Product // by SKU
 	loads    int
-	broken   error // the first conflict between two loads
 	ended    bool
 }
 
@@ -156,7 +155,6 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	loaded := make([]*Product, len(states))
 	for i, s := range states {
 		if loaded[i], err = m.know(s, q); err != nil {
-			m.broken = err
 			return nil, err
 		}
 	}
@@ -177,9 +175,6 @@ func (m *identityMap) know(s State, q Query) (*Product, error) {
 }
 
 func (m *identityMap) commit(ctx context.Context) error {
-	if m.broken != nil {
-		return m.broken
-	}
 	changes := make([]Changes, 0, len(m.products))
 	changed := false
 	for _, p := range m.products {

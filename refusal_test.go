@@ -48,6 +48,17 @@ func TestR10_RefusalThatLostItsRaceIsJudgedAgain(t *testing.T) {
 	assert.Equal(t, []allocation.Part{part("b2", 2, 0)}, given[0].Parts)
 }
 
+func TestR10_RefusalOfALostAttemptIsNoAnswer(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 1))
+	broken := errors.New("no route to host")
+	s.store.FailCommit(allocation.ErrConflict)
+	s.store.FailLoad(nil, broken)
+	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 2))
+	require.ErrorIs(t, err, broken)
+	var short *allocation.OutOfStockError
+	assert.NotErrorAs(t, err, &short, "what was short then may be there now")
+}
+
 // unitsThat lets something happen once between a decision and its commit.
 type unitsThat struct {
 	allocation.UnitOfWork

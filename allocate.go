@@ -12,7 +12,7 @@ import (
 // the earlier ones left (R4). A line that has its allocation already keeps it, whatever the terms
 // (R3); the same line with another quantity is [ErrMismatch].
 //
-// The allocations come in the order of the requests. If any line can't be met, the answer is an
+// The allocations come in the order in which the lines first appear. If any line can't be met, the answer is an
 // [*OutOfStockError] that names each.
 func (p *Product) Allocate(now time.Time, policy Policy, requests ...Request) ([]Allocation, error) {
 	requests, err := merge("Allocate", requests)

@@ -13,7 +13,9 @@ import (
 //
 // Every method validates its arguments before anything is read ([ErrInvalid]), and answers [ErrNotFound] for
 // a SKU, batch or order that the store doesn't have. It may be repeated after an [ErrUnknownOutcome], a
-// lost connection or a crash; its comment says what the repeat answers if the first call went through.
+// lost connection or a crash; its comment says what the repeat answers if the first call went through. A
+// repeat is the same call before any other command on the same line or batch: a line that was cancelled, for
+// example, can be allocated anew.
 type Service struct {
 	units  UnitOfWork
 	policy Policy
@@ -240,16 +242,17 @@ func (s *Service) Cancel(ctx context.Context, order OrderID, skus ...SKU) (shipp
 }
 
 // Confirm makes the holds of an order firm, or those of its lines of the given SKUs: all of them, or none if
-// any has lapsed. That is [ErrLapsed], or [ErrNotFound] once the hold was cleared away. It returns what is
-// firm now; a line that was released meanwhile (R6) is not among it, unless its SKU was given and not found.
-// A repeat changes nothing and returns the same.
+// any has lapsed. It returns what is firm now. Without SKUs it knows only the lines that are there: one whose
+// hold lapsed and was cleared away, or that was released because its batch was cut (R6), is not among them.
+// Name the SKUs of the whole order, as after a payment, and a line that is gone is [ErrNotFound] and confirms
+// none; one that is there and has lapsed is [ErrLapsed]. A repeat changes nothing and returns the same.
 func (s *Service) Confirm(ctx context.Context, order OrderID, skus ...SKU) ([]Allocation, error) {
 	return s.eachLine(ctx, "Confirm", order, skus, (*Product).Confirm)
 }
 
 // Extend holds the lines of an order, or those of the given SKUs, until a later time: all of them, or none if
-// any is firm ([ErrNotAllowed]) or has lapsed: [ErrLapsed], or [ErrNotFound] once the hold was cleared away.
-// A repeat changes nothing and returns the same.
+// any has lapsed ([ErrLapsed]) or is firm ([ErrNotAllowed]). As with [Service.Confirm], only lines whose SKUs
+// are given can be missed. A repeat changes nothing and returns the same.
 func (s *Service) Extend(ctx context.Context, order OrderID, until time.Time, skus ...SKU) ([]Allocation, error) {
 	if err := checkTime("Extend", "hold until", until); err != nil {
 		return nil, err

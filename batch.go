@@ -71,8 +71,9 @@ func (p *Product) ChangeBatchETA(ref BatchRef, eta, now time.Time) error {
 }
 
 // Count is the result of counting a batch: so many units were there at that moment, promised ones
-// included, shipped ones not. The moment identifies the count: a batch takes no notice of one that
-// is not later than its last, so that a repeated or belated message can't undo what happened since.
+// included, shipped ones not. The moment identifies the count: a batch takes no notice of one that is
+// not later than its last count, which makes a repeated message harmless. A new count from before the
+// batch's last shipment is [ErrNotAllowed], since it counted what has left since: count again.
 type Count struct {
 	Batch    BatchRef
 	Quantity Quantity
@@ -126,6 +127,9 @@ func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Polic
 		return nil, err
 	}
 	at := clean(counted.At)
+	if at.Before(b.ShippedAt) {
+		return nil, notAllowed(op, "counted at", counted.At, "units were shipped after that")
+	}
 	return p.setQuantity(op, b, counted.Quantity, now, policy, func() {
 		p.tell(BatchQuantityChanged{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: counted.Quantity})
 		b.CountedAt = at
@@ -145,16 +149,25 @@ func (p *Product) counted(op string, c Count, now time.Time) (*batch, error) {
 // knows reports whether the batch was counted at that moment or later.
 func (b *batch) knows(c Count) bool { return !clean(c.At).After(b.CountedAt) }
 
-// setQuantity changes what a batch has; tell tells it. Lines leave the batch before and join others
-// after, so that no event in between says that more was promised than is there.
+// setQuantity changes what a batch has; tell tells it.
 func (p *Product) setQuantity(
 	op string, b *batch, quantity Quantity, now time.Time, policy Policy, tell func(),
 ) (released []OrderLine, err error) {
+	wasLow := p.isLow()
 	moves, err := p.cut(op, b, quantity, now, policy)
 	if err != nil {
 		return nil, err
 	}
-	wasLow := p.isLow()
+	released = p.carryOutCut(b, quantity, now, moves, tell)
+	p.tellIfCrossed(wasLow, now)
+	return released, nil
+}
+
+// carryOutCut lets lines leave the batch before it shrinks and join others after, so that no event in between
+// says that more was promised than is there.
+func (p *Product) carryOutCut(
+	b *batch, quantity Quantity, now time.Time, moves []move, tell func(),
+) (released []OrderLine) {
 	if b.Allocated > quantity {
 		p.releaseLapsed(now)
 	}
@@ -175,8 +188,7 @@ func (p *Product) setQuantity(
 			p.give(m.line, part.Batch, part.Quantity, now)
 		}
 	}
-	p.tellIfCrossed(wasLow, now)
-	return released, nil
+	return released
 }
 
 // move is what happens to a line whose batch is cut: so many units go to other batches, so many are lost.
@@ -256,24 +268,4 @@ func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy) mo
 		m.moved += part.Quantity
 	}
 	return m
-}
-
-// mend makes the counter of a batch agree with its lines, and the ledger with both.
-func (p *Product) mend(t Tally, now time.Time, policy Policy) error {
-	b, err := p.batch("Mend", t.Batch)
-	if err != nil {
-		return err
-	}
-	counter := b.Allocated
-	b.Allocated += t.Promised - t.Allocated
-	if _, err := p.setQuantity("Mend", b, b.Purchased, now, policy, func() {
-		p.tell(BatchCorrected{
-			SKU: p.sku, At: now, Batch: b.Ref,
-			Purchased: t.Purchased - t.ToldPurchased, Allocated: t.Promised - t.ToldAllocated,
-		})
-	}); err != nil {
-		b.Allocated = counter
-		return err
-	}
-	return nil
 }

@@ -51,7 +51,7 @@
 // # Errors
 //
 // An [*Error] names the operation, the subject and its value, and wraps one of the sentinels: [ErrInvalid]
-// before anything is read; [ErrNotFound], [ErrMismatch], [ErrNotAllowed] and [ErrLapsed] when the model
+// before anything is written; [ErrNotFound], [ErrMismatch], [ErrNotAllowed] and [ErrLapsed] when the model
 // refuses; [ErrConflict] when every attempt lost its race; [ErrUnknownOutcome] when the answer to a commit
 // was lost. Lines that can't be met are an [*OutOfStockError]. After any error but ErrUnknownOutcome
 // nothing has changed.

@@ -9,8 +9,9 @@ import (
 // Before anything is read: the call itself can't be carried out.
 var (
 	// ErrInvalid is wrapped by every error about an argument that breaks a rule of its own: an empty
-	// or oversized identifier, a quantity out of range, a hold in the past, a nil context, a unit of
-	// work inside another. Nothing has been read or written.
+	// or oversized identifier, a quantity out of range, a nil context, a unit of work inside another.
+	// Nothing has been read. A hold in the past, or a count in the future, is found once the unit of work
+	// has a clock; nothing has been written then.
 	ErrInvalid = errors.New("invalid")
 )
 
@@ -27,7 +28,8 @@ var (
 	// shipping what has not arrived, or shrinking a line below what was shipped.
 	ErrNotAllowed = errors.New("not allowed")
 
-	// ErrLapsed is wrapped when a hold is confirmed or extended after its time (R7).
+	// ErrLapsed is wrapped when a command other than Cancel meets a hold after its time (R7). Once the
+	// hold has been cleared away, by somebody else's sale for example, it is ErrNotFound.
 	ErrLapsed = errors.New("hold has lapsed")
 
 	// ErrNotLoaded is wrapped when a product is asked about a line or a batch that was not loaded

@@ -42,7 +42,7 @@ func (t Tally) Drifted() bool {
 }
 
 // Reconcile compares the counters, lines and events of a product and returns the batches where they disagree;
-// none if all is well. It answers [errors.ErrUnsupported] if the store is no [Ledger].
+// none if all is well. It answers [errors.ErrUnsupported], wrapped, if the store is no [Ledger].
 func (s *Service) Reconcile(ctx context.Context, sku SKU) ([]Tally, error) {
 	_, drifted, err := s.audit(ctx, "Reconcile", sku)
 	return drifted, err
@@ -74,8 +74,9 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // Mend puts right what Reconcile finds, and returns what it found. What customers were promised is taken for
 // true: a batch's allocated counter becomes the sum of its lines. So is what a batch has, its purchased
 // counter; if more was promised than that, the newest lines move or are released as in
-// [Service.ChangeBatchQuantity]. The ledger gets a [BatchCorrected] that makes it agree. A repeat finds
-// nothing to do.
+// [Service.ChangeBatchQuantity]. The ledger gets a [BatchCorrected] that makes it agree. A batch that is gone
+// and known only by lines or events is [ErrNotFound] and has to be put back by hand. A repeat finds nothing
+// to do.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
 	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
@@ -84,37 +85,48 @@ func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error)
 		if err != nil {
 			return err
 		}
+		if len(mended) == 0 {
+			return nil
+		}
+		var p *Product
 		for _, t := range mended {
-			p, err := products.GetByBatch(ctx, t.Batch)
-			if err != nil {
-				return err
-			}
-			if p.read != version {
-				return &Error{Op: op, Field: "sku", Value: sku, Err: ErrConflict}
-			}
-			if err := p.mend(t, products.Now(), s.policy); err != nil {
+			if p, err = products.GetByBatch(ctx, t.Batch); err != nil {
 				return err
 			}
 		}
-		return nil
+		if p.read != version {
+			return &Error{Op: op, Field: "sku", Value: sku, Err: ErrConflict}
+		}
+		return p.mend(mended, products.Now(), s.policy)
 	})
 	return onlyIf(mended, err)
 }
 
 // Audit asks the store, if it is a [Ledger].
 func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
-	ledger, able := u.store.(Ledger)
-	if !able {
-		return 0, nil, fmt.Errorf("allocation: audit: %w", errors.ErrUnsupported)
+	ledger, err := u.ledger("Audit")
+	if err != nil {
+		return 0, nil, err
 	}
 	return ledger.Audit(ctx, sku)
 }
 
 // Events asks the store, if it is a [Ledger].
 func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error) {
-	ledger, able := u.store.(Ledger)
-	if !able {
-		return nil, fmt.Errorf("allocation: events: %w", errors.ErrUnsupported)
+	ledger, err := u.ledger("Events")
+	if err != nil {
+		return nil, err
 	}
 	return ledger.Events(ctx, sku, after, limit)
+}
+
+func (u *unit) ledger(op string) (Ledger, error) {
+	if u.store == nil {
+		return nil, invalid(op, "store", nil, "must not be nil")
+	}
+	ledger, able := u.store.(Ledger)
+	if !able {
+		return nil, &Error{Op: op, Field: "store", Value: fmt.Sprintf("%T", u.store), Err: errors.ErrUnsupported}
+	}
+	return ledger, nil
 }

@@ -49,7 +49,7 @@ func TestReconcileAndMend(t *testing.T) {
 	after := s.product("LAMP")
 	require.Len(t, after.Lines, 1, "three units can't keep two lines of two")
 	assert.Equal(t, allocation.OrderID("o1"), after.Lines[0].OrderID, "the newest line is released")
-	assert.Equal(t, []string{"LineReleased", "BatchCorrected"}, s.kinds("LAMP", state.Version+1))
+	assert.Equal(t, []string{"BatchCorrected", "LineReleased"}, s.kinds("LAMP", state.Version+1))
 }
 
 func TestMendOfSeveralBatchesBesideLapsedHolds(t *testing.T) {
@@ -76,6 +76,43 @@ func TestMendOfSeveralBatchesBesideLapsedHolds(t *testing.T) {
 	assert.Equal(t, []allocation.Part{part("b2", 5, 0)}, lines[0].Parts)
 }
 
+func TestMendReleasesNoPromiseThatOtherBatchesHaveRoomFor(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5), stock("b2", "LAMP", 10))
+	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 5))
+	require.NoError(t, err)
+	state := s.product("LAMP")
+	// By hand: three units of b1 are taken away, and b2 is said to be promised to somebody.
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+		SKU: "LAMP", Read: state.Version, Version: state.Version + 1,
+		Batches: []allocation.BatchChange{{Ref: "b1", Purchased: -3, Allocated: -3}, {Ref: "b2", Allocated: 10}},
+		Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}}))
+	_, err = s.Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	lines := s.product("LAMP").Lines
+	require.Len(t, lines, 1)
+	assert.Equal(t, []allocation.Part{part("b2", 5, 0)}, lines[0].Parts)
+	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Empty(t, drifted)
+}
+
+func TestMendTellsThatStockIsLow(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 10))
+	require.NoError(t, s.SetLowStock(t.Context(), "LAMP", 5))
+	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 9))
+	require.NoError(t, err)
+	state := s.product("LAMP")
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+		SKU: "LAMP", Read: state.Version, Version: state.Version + 1, LowStock: 5,
+		Batches: []allocation.BatchChange{{Ref: "b1", Allocated: -9}},
+		Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}}))
+	_, err = s.Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"BatchCorrected", "LowStockCrossed"}, s.kinds("LAMP", state.Version+1))
+}
+
 func TestTallyDriftsIfAnyAccountDisagrees(t *testing.T) {
 	sound := allocation.Tally{Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, ToldPurchased: 5, ToldAllocated: 3}
 	assert.False(t, sound.Drifted())
@@ -97,6 +134,8 @@ func TestReconcileNeedsALedger(t *testing.T) {
 	assert.ErrorIs(t, err, errors.ErrUnsupported)
 	_, err = s.Mend(t.Context(), "LAMP")
 	assert.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = allocation.New(allocation.NewUnitOfWork(nil, nil), nil).Reconcile(t.Context(), "LAMP")
+	require.ErrorIs(t, err, allocation.ErrInvalid)
 	_, err = newShop(t).Reconcile(t.Context(), "LAMP")
 	assert.ErrorIs(t, err, allocation.ErrNotFound)
 }

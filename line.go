@@ -174,6 +174,9 @@ func (p *Product) ship(op string, l *line, total Quantity, now time.Time) (Alloc
 		}
 		b.Purchased -= share
 		b.Allocated -= share
+		if now.After(b.ShippedAt) {
+			b.ShippedAt = now
+		}
 		part.Shipped += share
 		l.changed = true
 		units -= share

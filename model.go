@@ -56,9 +56,10 @@ type Batch struct {
 	AnnouncedQuantity Quantity
 	AnnouncedETA      time.Time
 
-	// CountedAt is the moment of the last count, zero if there was none; it tells a repeated or
-	// belated count from a new one.
+	// CountedAt and ShippedAt are the moments of the last count and of the last shipment, zero if
+	// there was none; they tell a repeated or belated count from a new one.
 	CountedAt time.Time
+	ShippedAt time.Time
 }
 
 // Available is how many units of the batch are not promised to anybody, never less than 0.

@@ -104,6 +104,20 @@ func TestR8_ReceiptCountedBeforeTheLastCount(t *testing.T) {
 	assert.Equal(t, "0/4", p.batch("b"), "the later count stands")
 }
 
+func TestR8_CountFromBeforeAShipmentIsRefused(t *testing.T) {
+	p := newTested(t, inWarehouse("b", 10))
+	p.allocates(whole("o", 4))
+	noon := monday.Add(3 * time.Hour)
+	_, err := p.Ship("o", noon)
+	require.NoError(t, err)
+	_, err = p.ChangeBatchQuantity(counted("b", 10, monday), noon, nil)
+	require.ErrorIs(t, err, allocation.ErrNotAllowed, "the four that left were counted too")
+	assert.Equal(t, "0/6", p.batch("b"))
+	_, err = p.ChangeBatchQuantity(counted("b", 5, noon), noon, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "0/5", p.batch("b"))
+}
+
 func TestR12_DecodeEventNull(t *testing.T) {
 	_, err := allocation.DecodeEvent("LineAllocated", []byte("null"))
 	assert.ErrorIs(t, err, allocation.ErrInvalid)

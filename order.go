@@ -48,7 +48,7 @@ func loadOrder(ctx context.Context, products Repository, requests []Request) (*o
 	return o, nil
 }
 
-// plan lets every product judge its share. It returns all shortages, or else any other error.
+// plan lets every product judge its share. It returns all shortages, unless there is any other error.
 func (o *order) plan(now time.Time, policy Policy) (short *OutOfStockError, err error) {
 	for i := range o.shares {
 		s := &o.shares[i]

@@ -47,7 +47,8 @@ func PreferLocations(locations ...Location) Policy {
 	return func(a, b Batch) int { return cmp.Compare(rank(a), rank(b)) }
 }
 
-// Then asks next where p doesn't care. [EarliestFirst] always cares, so it is of use only at the end.
+// Then asks next where p doesn't care. [EarliestFirst] always cares, so it is of use only at the end. A
+// function becomes a Policy by conversion: Policy(FirstExpiredFirst).Then(other).
 func (p Policy) Then(next Policy) Policy {
 	return func(a, b Batch) int {
 		if order := p.compare(a, b); order != 0 {

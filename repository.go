@@ -38,7 +38,7 @@ type Repository interface {
 	GetLapsed(ctx context.Context) ([]*Product, error)
 
 	// Add makes a new product known. It answers [ErrDuplicate] if this unit of work has one of the
-	// same SKU.
+	// same SKU; if only the store has one, the commit is a lost race.
 	Add(p *Product) error
 }
 
@@ -124,7 +124,8 @@ type State struct {
 	// Sequence of the last of the Query.Limit newest. It has no meaning for other queries.
 	LinesFrom int64
 
-	// NextExpiry is the earliest HeldUntil after Query.Now; zero if there is none.
+	// NextExpiry is the earliest HeldUntil after Query.Now, zero if there is none: until then no more
+	// units become free by themselves, and a state may be kept.
 	NextExpiry time.Time
 }
 
@@ -132,7 +133,7 @@ type State struct {
 // still has the version that was read.
 type Changes struct {
 	SKU      SKU
-	Read     int64    // the version that was read; 0 if the product is new
+	Read     int64    // the version that was read; 0 if the product is new, and then there are events
 	Version  int64    // the version to write: Read plus the number of events
 	Refused  int64    // the number of the last refusal's event
 	LowStock Quantity // the low-stock threshold
@@ -158,4 +159,5 @@ type BatchChange struct {
 	Allocated Quantity  // difference
 	ETA       time.Time // value
 	CountedAt time.Time // value
+	ShippedAt time.Time // value
 }

@@ -6,7 +6,7 @@ import (
 )
 
 // Product returns the aggregate that was loaded with the given query, for those who write a [Repository]
-// of their own. It takes the state over, which must not be used afterwards. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
+// of their own. It shares no memory with the state. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
 func (s State) Product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines)+len(q.Orders))}
 	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
@@ -65,6 +65,7 @@ func (p *Product) learnLine(a Allocation) error {
 	if sum != a.Quantity || sum == 0 {
 		return contradiction(p.sku, "the parts of order %q add up to %d, not %d", a.OrderID, sum, a.Quantity)
 	}
+	a.Parts = slices.Clone(a.Parts)
 	l := &line{Allocation: a, stored: true}
 	p.lines = append(p.lines, l)
 	p.byOrder[a.OrderID] = l
@@ -134,5 +135,6 @@ func (b *batch) change() BatchChange {
 		Allocated: b.Allocated - b.stored.Allocated,
 		ETA:       b.ETA,
 		CountedAt: b.CountedAt,
+		ShippedAt: b.ShippedAt,
 	}
 }

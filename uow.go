@@ -40,7 +40,9 @@ type Options struct {
 	Lock bool
 
 	// Page is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. When a
-	// decision needs more, the unit of work begins again with a larger page.
+	// line can't be met, or would have to move, without those beyond the page, the unit of work begins
+	// again with a larger page. A line that can be met doesn't wait for them: it may get units of a
+	// later batch while more holds than a page lapsed on an earlier one.
 	Page int
 }
 
@@ -51,7 +53,7 @@ type Options struct {
 //
 // A lost race begins again up to [Options].Attempts, with locks if the store is a [Locker]; so does, once, an [ErrDuplicate], because a fresh
 // read shows what is there. [ErrUnknownOutcome] is never tried again. The unit of work is safe for
-// concurrent use. It is a [Ledger] if the store is one.
+// concurrent use. It is a [Ledger] too, and answers [errors.ErrUnsupported] if the store is none.
 func NewUnitOfWork(store Store, opts *Options) UnitOfWork {
 	u := &unit{store: store}
 	if opts != nil {
@@ -147,9 +149,11 @@ func (u *unit) attempt(ctx context.Context, number, page int, fn func(context.Co
 
 // pause waits for a random part of the backoff, or until the context ends.
 func (u *unit) pause(ctx context.Context, attempt int) error {
-	longest := u.opts.Backoff << min(attempt-1, 20)
-	longest = min(longest, u.opts.MaxBackoff)
-	timer := time.NewTimer(rand.N(longest) + 1)
+	longest := min(u.opts.Backoff, u.opts.MaxBackoff)
+	for range attempt - 1 {
+		longest = min(2*min(longest, u.opts.MaxBackoff/2+1), u.opts.MaxBackoff)
+	}
+	timer := time.NewTimer(rand.N(longest))
 	defer timer.Stop()
 	select {
 	case <-timer.C:

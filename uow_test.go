@@ -3,7 +3,9 @@ package allocation_test
 import (
 	"context"
 	"errors"
+	"math"
 	"runtime"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -245,6 +247,18 @@ func TestDoStopsOnItsContext(t *testing.T) {
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		})
 	})
+}
+
+func TestBackoffTakesAnySetting(t *testing.T) {
+	for _, longest := range []time.Duration{1, 2, 3, time.Nanosecond * 1000} {
+		store := memory.New()
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
+		store.FailCommit(slices.Repeat([]error{allocation.ErrConflict}, 70)...)
+		units := allocation.NewUnitOfWork(store, &allocation.Options{Attempts: 80, Backoff: math.MaxInt64, MaxBackoff: longest})
+		require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+			return allocate(ctx, products, "o1", "LAMP")
+		}))
+	}
 }
 
 func TestBackoffGrowsUpToItsCap(t *testing.T) {

@@ -97,7 +97,7 @@ func (s *Store) lapsed(q allocation.Query) []*product {
 	slices.SortFunc(found, func(a, b *product) int {
 		return cmp.Or(a.holds[0].until.Compare(b.holds[0].until), cmp.Compare(a.sku, b.sku))
 	})
-	return found[:min(len(found), q.Limit)]
+	return found[:min(len(found), max(q.Limit, 0))]
 }
 
 // Commit writes all changes or none, see [allocation.Store]. It also refuses what a database would refuse by

@@ -56,6 +56,7 @@ func newProduct(sku allocation.SKU) *product {
 
 // load copies as much of the product as the query asks for.
 func (p *product) load(q allocation.Query) allocation.State {
+	q.Limit = max(q.Limit, 0)
 	l := loading{product: p, state: allocation.State{
 		SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock,
 		Batches: make([]allocation.Batch, 0, len(p.open)+1),
@@ -146,7 +147,7 @@ func (p *product) changeBatch(c allocation.BatchChange) {
 	wasOpen := b.Available() > 0
 	b.Purchased += c.Purchased
 	b.Allocated += c.Allocated
-	b.ETA, b.CountedAt = c.ETA, c.CountedAt
+	b.ETA, b.CountedAt, b.ShippedAt = c.ETA, c.CountedAt, c.ShippedAt
 	p.setOpen(b, wasOpen)
 }
 

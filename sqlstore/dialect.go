@@ -1,8 +1,12 @@
 package sqlstore
 
 import (
+	"context"
+	"database/sql"
 	"strconv"
 	"strings"
+
+	"github.com/cosmic-go/allocation"
 )
 
 // Dialect is what differs between database engines. The engines that are supported are variables of this
@@ -11,13 +15,17 @@ type Dialect struct {
 	name   string
 	folder string // of the migrations, below schema
 
-	// placeholder writes the n-th parameter of a statement, counted from 1; every use of it may be
-	// written the same.
+	// placeholder writes the n-th parameter of a statement, counted from 1. Numbered says that every use
+	// of a parameter may be written the same; otherwise each use is a parameter of its own.
 	placeholder func(n int) string
+	numbered    bool
 
 	// list is a relation with one column, value, over the elements of the JSON array of strings that
 	// the given parameter has. It lets a statement take any number of values and keep its text.
 	list func(param string) string
+
+	// join is a join that goes from left to right, where a planner can be told so.
+	join string
 
 	// by stands behind a table's alias and names the index to use, where a planner that knows too
 	// little about the data may choose to read the whole table.
@@ -27,6 +35,21 @@ type Dialect struct {
 	// a join that every engine spells in its own way.
 	lapsed string
 
+	// arms is the most SKUs for which lapsedArm, the same for :sku alone, is repeated instead.
+	arms      int
+	lapsedArm string
+
+	// expiring selects the held_until of the first hold of p that has not lapsed.
+	expiring string
+
+	// lapsing selects the SKUs of the :limit products whose holds lapsed first.
+	lapsing string
+
+	// promised selects what the lines of a product have of each batch, as rows of an audit; integer is the
+	// type of 64 bits that a sum is cast to.
+	promised string
+	integer  string
+
 	// hasTable selects how many tables (0 or 1) are called :table, and database the name of the database.
 	hasTable string
 	database string
@@ -34,13 +57,49 @@ type Dialect struct {
 	// settings are what CheckSchema demands of a connection.
 	settings []setting
 
-	// lock begins the transaction of a migration, which no two processes have at once.
-	lock string
+	// A migration, which no two processes have at once, is between lock and unlock; after an error,
+	// undo comes in the place of unlock.
+	lock         []string
+	unlock, undo string
 
 	// reserved is a table prefix that the engine keeps to itself.
 	reserved string
 
+	// schemas says that tables may be qualified with Options.Schema.
+	schemas bool
+
+	// isolations are the levels that transactions can be asked for, besides the connection's own.
+	isolations []sql.IsolationLevel
+
+	// first is the first statement of a transaction with locks, if it has to lock everything. Else lock
+	// rows is how products are locked one by one, at level locking unless the host wants another.
+	first    string
+	lockRows string
+	locking  sql.IsolationLevel
+
+	// savepoint begins a commit inside a host's transaction, and proves that there is one still.
+	// Empty where a commit is a single statement.
+	savepoint []string
+
+	// prepares says that statements are worth being prepared by database/sql; otherwise the
+	// driver keeps those that it has seen.
+	prepares bool
+
+	// writer is how changes are written. Atomic says that it takes a single statement, which needs no
+	// transaction.
+	writer func(c *compiler) writer
+	atomic bool
+
 	classify func(error) class
+}
+
+// writer writes the changes of one unit of work.
+type writer interface {
+	// write demands the versions first. It answers a *failed that says what it was about.
+	write(ctx context.Context, r runner, changes []allocation.Changes) error
+
+	// queries are its statements, for those to prepare who need to.
+	queries() []*query
 }
 
 // setting is a query for one value that has to be as wanted.
@@ -48,22 +107,15 @@ type setting struct {
 	name, query, want string
 }
 
-// class says what an error of the engine means.
-type class int
+// compiler turns a statement's markers into what the engine wants: {name} into a table with its schema and
+// prefix, {#name} into an index, which has the prefix only, and :name into a parameter.
+type compiler struct {
+	*Dialect
+	schema, prefix string
+}
 
-const (
-	unanswered class = iota // no answer of the engine, as far as one can tell
-	answered                // a definite failure
-	conflict                // a fresh attempt may cure it
-	duplicate               // a unique key exists
-	refused                 // another constraint was broken
-	undefined               // possibly a table or column that doesn't exist
-)
-
-// compile turns a statement's markers into what the engine wants: {name} into a prefixed table or index, and
-// :name into a parameter.
-func (d *Dialect) compile(prefix, text string) *query {
-	q := &query{}
+func (c *compiler) compile(text string) *query {
+	q := &query{repeats: !c.numbered}
 	var out strings.Builder
 	for {
 		at := strings.IndexAny(text, "{:")
@@ -74,16 +126,30 @@ func (d *Dialect) compile(prefix, text string) *query {
 		}
 		out.WriteString(text[:at])
 		marker := text[at]
-		name := text[at+1:]
-		name = name[:strings.IndexFunc(name+" ", func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })]
-		text = text[at+1+len(name):]
+		text = text[at+1:]
+		qualifier := c.qualifier()
+		if rest, index := strings.CutPrefix(text, "#"); index {
+			text, qualifier = rest, ""
+		}
+		name := text[:strings.IndexFunc(text+" ", func(r rune) bool {
+			return r != '_' && (r < 'a' || r > 'z') && (r < '0' || r > '9')
+		})]
+		text = text[len(name):]
 		if marker == '{' {
-			out.WriteString(prefix + name)
+			out.WriteString(qualifier + c.prefix + name)
 			text = text[len("}"):]
 			continue
 		}
-		out.WriteString(d.placeholder(q.param(name)))
+		out.WriteString(c.placeholder(q.param(name)))
 	}
+}
+
+// qualifier stands before the name of a table.
+func (c *compiler) qualifier() string {
+	if c.schema == "" {
+		return ""
+	}
+	return c.schema + "."
 }
 
 func numbered(sign string) func(int) string {

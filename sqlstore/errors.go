@@ -25,13 +25,26 @@ type failed struct {
 func (f *failed) Error() string { return f.err.Error() }
 func (f *failed) Unwrap() error { return f.err }
 
-// explain turns an error into what the contract of [allocation.Store] says. No transaction may be open, since
-// it may have to ask the database what is there.
+// explain is meaning, and tells whether the error is one of missing tables. No transaction may be open, since it
+// may have to ask the database what is there.
 func (s *Store) explain(ctx context.Context, op string, err error) error {
+	if err != nil && ctx.Err() == nil && s.classify(err) == undefined {
+		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
+			return missing
+		}
+	}
+	return s.meaning(ctx, op, err)
+}
+
+// meaning turns an error into what the contract of [allocation.Store] says.
+func (s *Store) meaning(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
 	at := &failed{field: "database", value: s.dialect.name, err: err}
 	errors.As(err, &at)
 	reason := err
-	switch class := s.dialect.classify(err); {
+	switch class := s.classify(err); {
 	case errors.Is(err, allocation.ErrUnknownOutcome), errors.Is(err, allocation.ErrConflict):
 	case ctx.Err() != nil:
 		return ended(op, ctx.Err())
@@ -41,10 +54,6 @@ func (s *Store) explain(ctx context.Context, op string, err error) error {
 		reason = fmt.Errorf("%w: %w", at.taken, err)
 	case class == duplicate, class == refused:
 		reason = fmt.Errorf("the database refuses: %w", err)
-	case class == undefined:
-		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
-			return missing
-		}
 	}
 	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
 }

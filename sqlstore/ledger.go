@@ -4,28 +4,10 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
 )
-
-// told appends the events to the ledger.
-func (w writer) told(ctx context.Context, c allocation.Changes) error {
-	for i, e := range c.Events {
-		sequence := c.Read + int64(i) + 1
-		data, err := json.Marshal(e)
-		if err == nil {
-			batch, purchased, allocated := e.Movement()
-			_, err = w.exec(ctx, w.addEvent, string(c.SKU), sequence, e.Kind(), e.Time().UnixMicro(),
-				sql.NullString{String: string(batch), Valid: batch != ""}, int64(purchased), int64(allocated), string(data))
-		}
-		if err != nil {
-			return &failed{field: "event", value: sequence, err: err}
-		}
-	}
-	return nil
-}
 
 // Audit adds up a product in the database, see [allocation.Ledger].
 func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
@@ -33,9 +15,14 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 	if err := s.check(ctx, op); err != nil {
 		return 0, nil, err
 	}
+	version, tallies, err = s.audit(ctx, s.pool(), sku)
+	return version, tallies, s.explain(ctx, op, err)
+}
+
+func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
-	arg := func(string) any { return string(sku) }
-	err = s.each(ctx, s.statements.audit, arg, func(rows *sql.Rows) error {
+	audit := s.statements.audit
+	err = r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows *sql.Rows) error {
 		var kind int
 		var ref allocation.BatchRef
 		var first, second int64
@@ -53,10 +40,10 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 		return nil
 	})
 	if err != nil {
-		return 0, nil, s.explain(ctx, op, err)
+		return 0, nil, err
 	}
 	if version == 0 {
-		return 0, nil, &allocation.Error{Op: op, Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+		return 0, nil, &failed{field: "sku", value: sku, err: allocation.ErrNotFound}
 	}
 	for _, t := range byRef {
 		tallies = append(tallies, *t)
@@ -83,11 +70,16 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
-	arg := func(name string) any {
+	events, err := s.events(ctx, s.pool(), sku, after, limit)
+	return events, s.explain(ctx, op, err)
+}
+
+func (s *Store) events(ctx context.Context, r runner, sku allocation.SKU, after int64, limit int) (events []allocation.Event, err error) {
+	told := s.statements.events
+	args := told.args(func(name string) any {
 		return map[string]any{"sku": string(sku), "after": after, "limit": max(limit, 0)}[name]
-	}
-	var events []allocation.Event
-	err := s.each(ctx, s.statements.events, arg, func(rows *sql.Rows) error {
+	})
+	err = r.each(ctx, told, args, func(rows *sql.Rows) error {
 		var sequence int64
 		var kind, data string
 		if err := rows.Scan(&sequence, &kind, &data); err != nil {
@@ -101,7 +93,7 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 		return nil
 	})
 	if err != nil {
-		return nil, s.explain(ctx, op, err)
+		return nil, err
 	}
 	return events, nil
 }

@@ -6,6 +6,8 @@ import (
 	"database/sql"
 	"encoding/json"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -17,9 +19,15 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
+	states, err := s.load(ctx, s.pool(), q)
+	return states, s.explain(ctx, op, err)
+}
+
+func (s *Store) load(ctx context.Context, r runner, q allocation.Query) ([]allocation.State, error) {
 	l := newLoading(q)
-	if err := s.each(ctx, l.statement(s.statements), l.arg, l.row); err != nil {
-		return nil, s.explain(ctx, op, err)
+	statement := s.statements.load(q)
+	if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
+		return nil, err
 	}
 	return l.states(), nil
 }
@@ -52,18 +60,6 @@ func newLoading(q allocation.Query) *loading {
 	return l
 }
 
-func (l *loading) statement(s *statements) *query {
-	switch {
-	case l.Lapsed:
-		return s.lapsed
-	case l.Order != "":
-		return s.byOrder
-	case l.Batch != "":
-		return s.byBatch
-	}
-	return s.bySKU
-}
-
 func (l *loading) arg(name string) any {
 	switch name {
 	case "skus":
@@ -78,8 +74,11 @@ func (l *loading) arg(name string) any {
 		return l.Now.UnixMicro()
 	case "limit":
 		return l.Limit
-	default: // "more": one beyond the page shows whether there is more
+	case "more": // one beyond the page shows whether there is more
 		return l.Limit + 1
+	default: // the SKU of an arm
+		n, _ := strconv.Atoi(strings.TrimPrefix(name, "sku"))
+		return string(l.SKUs[n])
 	}
 }
 
@@ -109,9 +108,9 @@ func (l *loading) row(rows *sql.Rows) error {
 		sku        allocation.SKU
 		key, other string
 		n          [5]int64
-		t          [4]sql.NullInt64
+		t          [5]sql.NullInt64
 	)
-	err := rows.Scan(&kind, &sku, &key, &other, &n[0], &n[1], &n[2], &n[3], &n[4], &t[0], &t[1], &t[2], &t[3])
+	err := rows.Scan(&kind, &sku, &key, &other, &n[0], &n[1], &n[2], &n[3], &n[4], &t[0], &t[1], &t[2], &t[3], &t[4])
 	if err != nil {
 		return err
 	}
@@ -123,7 +122,7 @@ func (l *loading) row(rows *sql.Rows) error {
 		p.Batches = append(p.Batches, allocation.Batch{
 			Ref: allocation.BatchRef(key), SKU: sku, Location: allocation.Location(other),
 			Purchased: allocation.Quantity(n[0]), Allocated: allocation.Quantity(n[1]), AnnouncedQuantity: allocation.Quantity(n[2]),
-			ETA: moment(t[0]), BestBefore: moment(t[1]), AnnouncedETA: moment(t[2]), CountedAt: moment(t[3]),
+			ETA: moment(t[0]), BestBefore: moment(t[1]), AnnouncedETA: moment(t[2]), CountedAt: moment(t[3]), ShippedAt: moment(t[4]),
 		})
 	default:
 		part := allocation.Part{

@@ -31,15 +31,15 @@ func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
 	if dialect == nil {
 		return nil, invalid("Migrations", "dialect", nil, "must not be nil")
 	}
-	prefix, err := opts.prefix("Migrations", dialect)
+	names, err := opts.names("Migrations", dialect)
 	if err != nil {
 		return nil, err
 	}
-	return dialect.migrations(prefix)
+	return names.migrations()
 }
 
-func (d *Dialect) migrations(prefix string) ([]Migration, error) {
-	files, err := fs.Glob(schema, "schema/"+d.folder+"/*.sql") // sorted
+func (c *compiler) migrations() ([]Migration, error) {
+	files, err := fs.Glob(schema, "schema/"+c.folder+"/*.sql") // sorted
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (d *Dialect) migrations(prefix string) ([]Migration, error) {
 		migrations[i] = Migration{
 			Version: i + 1,
 			Name:    strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql"),
-			SQL:     strings.ReplaceAll(string(text), "{prefix}", prefix),
+			SQL:     strings.NewReplacer("{schema}", c.qualifier(), "{prefix}", c.prefix).Replace(string(text)),
 		}
 	}
 	return migrations, nil
@@ -66,7 +66,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.check(ctx, op); err != nil {
 		return err
 	}
-	migrations, err := s.dialect.migrations(s.prefix)
+	migrations, err := s.names.migrations()
 	if err != nil {
 		return err
 	}
@@ -83,15 +83,17 @@ func (s *Store) Migrate(ctx context.Context) error {
 
 // migrate applies what is missing while nobody else can.
 func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migration) error {
-	if _, err := conn.ExecContext(ctx, s.dialect.lock); err != nil {
-		return err
-	}
 	committed := false
 	defer func() {
 		if !committed {
-			undo(ctx, conn)
+			s.undo(ctx, conn)
 		}
 	}()
+	for _, statement := range s.dialect.lock {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
 	have, err := s.version(ctx, conn)
 	if err != nil {
 		return err
@@ -103,16 +105,16 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 			}
 		}
 	}
-	_, err = conn.ExecContext(ctx, `COMMIT`)
+	_, err = conn.ExecContext(ctx, s.dialect.unlock)
 	committed = err == nil
 	return err
 }
 
 // undo rolls back, or else gives the connection up.
-func undo(ctx context.Context, conn *sql.Conn) {
+func (s *Store) undo(ctx context.Context, conn *sql.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, `ROLLBACK`); err != nil {
+	if _, err := conn.ExecContext(ctx, s.dialect.undo); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 }
@@ -142,7 +144,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 
 // checkVersion answers ErrNotMigrated unless the tables have the right version.
 func (s *Store) checkVersion(ctx context.Context, op string) error {
-	migrations, err := s.dialect.migrations(s.prefix)
+	migrations, err := s.names.migrations()
 	if err != nil {
 		return err
 	}
@@ -180,16 +182,21 @@ func versionName(version int) string {
 	return strconv.Itoa(version)
 }
 
-func (s *Store) versionTable() string { return s.prefix + "schema_version" }
+func (s *Store) versionTable() string { return s.names.qualifier() + s.names.prefix + "schema_version" }
 
 // version is the version of the tables, 0 if there are none.
 func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err error) {
-	exists := s.dialect.compile(s.prefix, s.dialect.hasTable)
+	exists := s.names.compile(s.dialect.hasTable)
+	args := exists.args(func(name string) any {
+		return map[string]string{
+			"qualified": s.versionTable(), "table": s.names.prefix + "schema_version", "schema": s.names.schema,
+		}[name]
+	})
 	var tables int
-	if err := conn.QueryRowContext(ctx, exists.text, s.versionTable()).Scan(&tables); err != nil || tables == 0 {
+	if err := conn.QueryRowContext(ctx, exists.text, args...).Scan(&tables); err != nil || tables == 0 {
 		return 0, err
 	}
-	latest := s.dialect.compile(s.prefix, `SELECT COALESCE(MAX(version), 0) FROM {schema_version}`)
+	latest := s.names.compile(`SELECT COALESCE(MAX(version), 0) FROM {schema_version}`)
 	err = conn.QueryRowContext(ctx, latest.text).Scan(&version)
 	return version, err
 }

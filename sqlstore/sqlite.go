@@ -1,36 +1,54 @@
 package sqlstore
 
-import "errors"
-
-// SQLite is the dialect of SQLite 3.37 or later. Any driver will do whose errors have a method Code() int
-// that answers SQLite's extended result code, as those of modernc.org/sqlite do.
+// SQLite is the dialect of SQLite 3.37 or later. Any driver will do whose errors tell SQLite's extended
+// result code, as those of modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3 do.
 var SQLite = &Dialect{
 	name:        "sqlite",
 	folder:      "sqlite",
 	placeholder: numbered("?"),
+	numbered:    true,
+	join:        "CROSS JOIN",
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
-	by:          func(index string) string { return "INDEXED BY {" + index + "}" },
+	by:          func(index string) string { return "INDEXED BY {#" + index + "}" },
 	lapsed: `
 			SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
 				SELECT json_group_array(order_id) FROM (
-					SELECT l.order_id FROM {lines} l INDEXED BY {lines_held}
+					SELECT l.order_id FROM {lines} l INDEXED BY {#lines_held}
 					WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= :now
 					ORDER BY l.held_until, l.order_id LIMIT :more))) first`,
+	expiring: `
+			SELECT l.held_until FROM {lines} l INDEXED BY {#lines_held}
+			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
+	lapsing: `
+			SELECT l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
+			WHERE l.part = 0 AND l.held_until <= :now
+			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT :limit`,
+	integer: "BIGINT",
+	promised: `
+		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l INDEXED BY {#lines_open}
+		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
 	hasTable: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = :table`,
 	database: `SELECT file FROM pragma_database_list WHERE name = 'main'`,
 	settings: []setting{{name: "foreign_keys", query: `PRAGMA foreign_keys`, want: "1"}},
-	lock:     `BEGIN IMMEDIATE`,
+	lock:     []string{`BEGIN IMMEDIATE`},
+	unlock:   `COMMIT`,
+	undo:     `ROLLBACK`,
 	reserved: "sqlite_",
-	classify: classifySQLite,
+
+	// A transaction that begins by writing waits for its turn; one that has read first can't.
+	first:     `UPDATE {products} SET version = version WHERE sku = ''`,
+	savepoint: []string{setSavepoint},
+	prepares:  true,
+	writer:    newRowWrites,
+	classify:  classifySQLite,
 }
 
 // classifySQLite goes by the result code, see https://sqlite.org/rescode.html.
 func classifySQLite(err error) class {
-	var coded interface{ Code() int }
-	if !errors.As(err, &coded) {
+	code, ok := find(err, sqliteCode)
+	if !ok {
 		return unanswered
 	}
-	code := coded.Code()
 	switch code & 0xff {
 	case 1: // ERROR
 		return undefined
@@ -46,4 +64,12 @@ func classifySQLite(err error) class {
 		return refused
 	}
 	return answered
+}
+
+// sqliteCode is the extended result code: modernc.org/sqlite has it as Code, others keep it apart.
+func sqliteCode(err error) (int64, bool) {
+	if code, ok := number(err, "ExtendedCode"); ok && code != 0 {
+		return code, true
+	}
+	return number(err, "Code")
 }

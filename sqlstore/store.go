@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/cosmic-go/allocation"
@@ -16,15 +17,55 @@ type Options struct {
 	// own, and so that one database can hold several stores: "allocation_" by default. It is a
 	// lower-case letter or underscore and at most 29 more of these or digits.
 	TablePrefix string
+
+	// Schema is where the tables are, by default wherever the connection looks first: a schema of
+	// PostgreSQL, a database of MariaDB. It has the form of a prefix, with at most 63 bytes, and must
+	// exist. SQLite has none.
+	Schema string
+
+	// Isolation is the level of the transactions of Commit and Locked; by default that of the connection,
+	// except that Locked reads committed rows, which is all that it needs. At
+	// [sql.LevelSerializable] the engine checks by itself what the versions check anyway. It costs
+	// PostgreSQL two round trips for a commit.
+	Isolation sql.IsolationLevel
+
+	// Classify is asked first what an error of the driver means, for drivers and servers that this
+	// package doesn't know. It answers [allocation.ErrConflict] if nothing was written and a fresh attempt may
+	// cure it, [allocation.ErrDuplicate] if a unique key exists, [allocation.ErrUnknownOutcome] if it
+	// is no answer of the server, and nil if it doesn't know. It must be safe for concurrent use.
+	Classify func(error) error
 }
 
 const defaultPrefix = "allocation_"
 
-var validPrefix = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,29}$`)
+var (
+	validPrefix = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,29}$`)
+	validSchema = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+)
+
+// names returns how tables are named, if the options are valid.
+func (o *Options) names(op string, dialect *Dialect) (*compiler, error) {
+	if o == nil {
+		o = &Options{}
+	}
+	prefix, err := o.prefix(op, dialect)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case o.Schema != "" && !dialect.schemas:
+		return nil, invalid(op, "schema", o.Schema, "must be empty: the engine has none")
+	case o.Schema != "" && !validSchema.MatchString(o.Schema):
+		return nil, invalid(op, "schema", o.Schema, "must be a to z, 0 to 9 and _, no digit first, and at most 63 bytes")
+	case o.Isolation != sql.LevelDefault && !slices.Contains(dialect.isolations, o.Isolation):
+		return nil, invalid(op, "isolation", o.Isolation, "is not a level at which this engine keeps the promises of a store")
+	}
+	return &compiler{Dialect: dialect, schema: o.Schema, prefix: prefix}, nil
+}
 
 // prefix returns the table prefix, if it is a valid one.
 func (o *Options) prefix(op string, dialect *Dialect) (string, error) {
-	if o == nil || o.TablePrefix == "" {
+	if o.TablePrefix == "" {
 		return defaultPrefix, nil
 	}
 	switch prefix := o.TablePrefix; {
@@ -42,8 +83,10 @@ func (o *Options) prefix(op string, dialect *Dialect) (string, error) {
 type Store struct {
 	db         *sql.DB
 	dialect    *Dialect
-	prefix     string
+	names      *compiler
 	statements *statements
+	isolation  sql.IsolationLevel
+	hosts      func(error) error // Options.Classify
 }
 
 var (
@@ -52,7 +95,7 @@ var (
 )
 
 // New returns a store over a database, which has to be migrated, see [Store.Migrate]. It does not talk to the
-// database yet. The options may be nil. A nil database or dialect and a bad prefix are an
+// database yet. The options may be nil. A nil database or dialect and bad options are an
 // [*allocation.Error] that wraps [allocation.ErrInvalid].
 func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	switch {
@@ -61,12 +104,19 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	case dialect == nil:
 		return nil, invalid("New", "dialect", nil, "must not be nil")
 	}
-	prefix, err := opts.prefix("New", dialect)
+	names, err := opts.names("New", dialect)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{db: db, dialect: dialect, prefix: prefix, statements: dialect.statements(prefix)}, nil
+	s := &Store{db: db, dialect: dialect, names: names, statements: names.statements()}
+	if opts != nil {
+		s.isolation, s.hosts = opts.Isolation, opts.Classify
+	}
+	return s, nil
 }
+
+// pool is where loads run.
+func (s *Store) pool() pool { return pool{db: s.db, prepares: s.dialect.prepares} }
 
 // check refuses a context with which nothing can be done.
 func (s *Store) check(ctx context.Context, op string) error {

@@ -13,22 +13,34 @@ import (
 // whether the caller still waits.
 const closing = 30 * time.Second
 
-// transaction is a *sql.Tx that the caller's context doesn't end. Left to itself, database/sql rolls back in
-// the background when the context ends, and then nobody can tell whether COMMIT was sent.
+// transaction is the [runner] of a *sql.Tx: one of ours, which the caller's context doesn't end, or a host's. Left
+// to itself, database/sql rolls back in the background when the context ends, and then nobody can tell
+// whether COMMIT was sent.
 type transaction struct {
-	tx     *sql.Tx
-	cancel context.CancelFunc
-	stmts  map[*query]*sql.Stmt
+	tx       *sql.Tx
+	prepares bool
+	cancel   context.CancelFunc // nil for a host's
+	stmts    map[*query]*sql.Stmt
+
+	// failed is the first error of a statement. From then on the server may have ended the transaction, so
+	// that what comes next would be a transaction of its own, or may refuse all but a rollback.
+	failed error
+}
+
+func (s *Store) transactionOn(tx *sql.Tx, cancel context.CancelFunc) *transaction {
+	return &transaction{tx: tx, prepares: s.dialect.prepares, cancel: cancel, stmts: map[*query]*sql.Stmt{}}
 }
 
 // inTransaction commits what fn does, unless fn returns an error, panics or ends its goroutine.
-func (s *Store) inTransaction(ctx context.Context, fn func(*transaction) error) error {
-	for _, q := range s.statements.writes.all() {
-		if _, err := q.prepare(ctx, s.db); err != nil {
-			return err
+func (s *Store) inTransaction(ctx context.Context, level sql.IsolationLevel, fn func(*transaction) error) error {
+	if s.dialect.prepares {
+		for _, q := range s.statements.ahead() {
+			if _, err := q.prepare(ctx, s.db); err != nil {
+				return err
+			}
 		}
 	}
-	t, err := s.begin(ctx)
+	t, err := s.begin(ctx, level)
 	if err != nil {
 		return err
 	}
@@ -36,23 +48,26 @@ func (s *Store) inTransaction(ctx context.Context, fn func(*transaction) error) 
 	if err := fn(t); err != nil {
 		return err
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	switch {
+	case t.failed != nil:
+		return t.failed
+	case ctx.Err() != nil:
+		return ctx.Err()
 	}
-	return t.commit(s.dialect)
+	return s.commit(t)
 }
 
 // begin waits for a connection as long as the context lasts.
-func (s *Store) begin(ctx context.Context) (*transaction, error) {
+func (s *Store) begin(ctx context.Context, level sql.IsolationLevel) (*transaction, error) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	detach := context.AfterFunc(ctx, cancel)
-	tx, err := s.db.BeginTx(lasting, nil)
+	tx, err := s.db.BeginTx(lasting, &sql.TxOptions{Isolation: level})
 	if err != nil {
 		detach()
 		cancel()
 		return nil, err
 	}
-	t := &transaction{tx: tx, cancel: cancel, stmts: map[*query]*sql.Stmt{}}
+	t := s.transactionOn(tx, cancel)
 	if !detach() {
 		t.rollback()
 		return nil, ctx.Err()
@@ -60,25 +75,59 @@ func (s *Store) begin(ctx context.Context) (*transaction, error) {
 	return t, nil
 }
 
-// exec runs a statement that has been prepared, and returns how many rows it met.
 func (t *transaction) exec(ctx context.Context, q *query, args ...any) (rows int64, err error) {
-	stmt := t.stmts[q]
-	if stmt == nil {
-		stmt = t.tx.StmtContext(ctx, q.prepared.Load())
-		t.stmts[q] = stmt
+	defer func() { t.note(err) }()
+	if !t.prepares {
+		return affected(t.tx.ExecContext(ctx, q.text, args...))
 	}
-	result, err := stmt.ExecContext(ctx, args...)
+	stmt, err := t.stmt(ctx, q)
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	return affected(stmt.ExecContext(ctx, args...))
 }
 
-func (t *transaction) commit(dialect *Dialect) error {
+func (t *transaction) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) (err error) {
+	defer func() { t.note(err) }()
+	if !t.prepares {
+		return scan(row)(t.tx.QueryContext(ctx, q.text, args...))
+	}
+	stmt, err := t.stmt(ctx, q)
+	if err != nil {
+		return err
+	}
+	return scan(row)(stmt.QueryContext(ctx, args...))
+}
+
+// stmt takes no second connection: what isn't prepared yet is prepared on that of the transaction.
+func (t *transaction) stmt(ctx context.Context, q *query) (*sql.Stmt, error) {
+	if known := t.stmts[q]; known != nil {
+		return known, nil
+	}
+	var stmt *sql.Stmt
+	if known := q.prepared.Load(); known != nil {
+		stmt = t.tx.StmtContext(ctx, known)
+	} else {
+		var err error
+		if stmt, err = t.tx.PrepareContext(ctx, q.text); err != nil {
+			return nil, err
+		}
+	}
+	t.stmts[q] = stmt // the end of the transaction closes it
+	return stmt, nil
+}
+
+func (t *transaction) note(err error) {
+	if t.failed == nil {
+		t.failed = err
+	}
+}
+
+func (s *Store) commit(t *transaction) error {
 	timer := time.AfterFunc(closing, t.cancel)
 	defer timer.Stop()
 	err := t.tx.Commit()
-	if err != nil && dialect.classify(err) == unanswered {
+	if err != nil && s.classify(err) == unanswered {
 		return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 	}
 	return err

@@ -42,7 +42,6 @@ var brokenAggregates = []broken{
 		new: faultOf(brokenWrites, "removed lines stay")},
 	{fault: "refusals are forgotten", row: "R10: a refusal is recorded once, until something else happens",
 		new: faultOf(brokenWrites, "refusals are forgotten")},
-	{fault: "shared pointer out", row: "a unit of work that fails, panics or ends its goroutine leaves nothing", new: sharedOut},
 	{fault: "parts that a line no longer has stay", row: "commands of all kinds leave counters that are the sums of the lines",
 		new: faultOf(brokenWrites, "parts that a line no longer has stay")},
 	{fault: "counters are set instead of added", row: "R8: what was shipped stays shipped, and what was taken back is free",
@@ -71,7 +70,7 @@ var brokenAggregates = []broken{
 func slowly(spoil func(s *memory.Store, c *allocation.Changes)) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.commit = func(ctx context.Context, changes []allocation.Changes) error {
-			pause()
+			pause(s)
 			changes = copyOf(changes)
 			for i := range changes {
 				spoil(s.Store, &changes[i])

@@ -77,9 +77,9 @@ var sharedIn = with(func(s *faulty) {
 	}
 })
 
-// pause lets others come in between.
-func pause() {
-	for range 100 {
+// pause lets a commit come in between, if there is anybody who commits.
+func pause(s *faulty) {
+	for before, patience := s.commits.Load(), 5000; patience > 0 && s.commits.Load() == before; patience-- {
 		runtime.Gosched()
 	}
 }
@@ -103,7 +103,7 @@ var brokenRaces = []broken{
 						return allocation.ErrDuplicate
 					}
 				}
-				pause()
+				pause(s)
 				err := s.Store.Commit(ctx, changes)
 				if !errors.Is(err, allocation.ErrDuplicate) {
 					return err
@@ -129,7 +129,7 @@ var brokenRaces = []broken{
 						return nil, err
 					}
 					states = append(states, state...)
-					pause()
+					pause(s)
 				}
 				return states, nil
 			}
@@ -141,7 +141,7 @@ var brokenRaces = []broken{
 				if len(q.SKUs) < 2 {
 					return states, err
 				}
-				pause()
+				pause(s)
 				for i := range states {
 					for _, l := range whole(s.Store, states[i].SKU).Lines {
 						if asked(q, l.OrderID) {
@@ -160,7 +160,7 @@ var brokenRaces = []broken{
 					return errors.New("database is locked")
 				}
 				defer mu.Unlock()
-				pause()
+				pause(s)
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
@@ -176,7 +176,7 @@ func checkedBefore(which func(c allocation.Changes) bool) func() allocation.Stor
 					return allocation.ErrConflict
 				}
 			}
-			pause()
+			pause(s)
 			changes = copyOf(changes)
 			for i := range changes {
 				if which(changes[i]) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/cosmic-go/allocation"
@@ -94,6 +95,8 @@ type faulty struct {
 	commit func(ctx context.Context, changes []allocation.Changes) error
 	events func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error)
 	audit  func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error)
+
+	commits atomic.Int64 // that have ended
 }
 
 func (s *faulty) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
@@ -101,6 +104,7 @@ func (s *faulty) Load(ctx context.Context, q allocation.Query) ([]allocation.Sta
 }
 
 func (s *faulty) Commit(ctx context.Context, changes []allocation.Changes) error {
+	defer s.commits.Add(1)
 	return s.commit(ctx, changes)
 }
 

@@ -56,6 +56,12 @@ var brokenValues = []broken{
 				c.Batches[i].CountedAt = time.Time{}
 			}
 		})},
+	{fault: "the moment of a shipment is forgotten", row: "a batch keeps what it was announced with, whatever becomes of it",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			for i := range c.Batches {
+				c.Batches[i].ShippedAt = time.Time{}
+			}
+		})},
 	{fault: "the split flag is forgotten", row: "a line keeps its terms",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
@@ -75,7 +81,7 @@ func times(change func(time.Time) time.Time) func() allocation.Store {
 	return answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 		for i := range state.Batches {
 			b := &state.Batches[i]
-			for _, t := range []*time.Time{&b.ETA, &b.BestBefore, &b.CountedAt, &b.AnnouncedETA} {
+			for _, t := range []*time.Time{&b.ETA, &b.BestBefore, &b.CountedAt, &b.ShippedAt, &b.AnnouncedETA} {
 				*t = change(*t)
 			}
 		}

@@ -28,9 +28,9 @@ func describe(states ...allocation.State) []string {
 }
 
 func describeBatch(b allocation.Batch) string {
-	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, announced %d for %s, counted at %s",
+	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, announced %d for %s, counted at %s, shipped at %s",
 		b.Ref, b.SKU, b.Purchased, b.Allocated, moment(b.ETA), b.Location, moment(b.BestBefore),
-		b.AnnouncedQuantity, moment(b.AnnouncedETA), moment(b.CountedAt))
+		b.AnnouncedQuantity, moment(b.AnnouncedETA), moment(b.CountedAt), moment(b.ShippedAt))
 }
 
 func describeLine(l allocation.Allocation) string {

@@ -181,7 +181,7 @@ func valuesAnnounced(b *bench) {
 	b.ship("apple", "o1", 7)
 	got := b.batchOf(b.state(ofBatch("a1")), "a1")
 	want := announced
-	want.ETA, want.Purchased, want.CountedAt = time.Time{}, 0, noon
+	want.ETA, want.Purchased, want.CountedAt, want.ShippedAt = time.Time{}, 0, noon, noon
 	want.AnnouncedETA, want.AnnouncedQuantity = announced.ETA, announced.Purchased
 	if got != want {
 		b.errorf("batch after it moved, arrived and was sold is\n  got:  %s\n  want: %s", describeBatch(got), describeBatch(want))

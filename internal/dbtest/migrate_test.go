@@ -2,6 +2,7 @@ package dbtest
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 
@@ -13,99 +14,111 @@ import (
 )
 
 func TestMigrateMayRunAgain(t *testing.T) {
-	ctx := context.Background()
-	db := open(t, dsn(newFile(t)))
-	store := migrated(t, db)
-	stocked(t, store)
-	require.NoError(t, store.Migrate(ctx))
-	require.NoError(t, store.CheckSchema(ctx))
-	assert.EqualValues(t, 1, load(t, store, "chair").Version, "version after the second Migrate")
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		db := e.new(t).open(t)
+		store := e.migrated(t, db)
+		stocked(t, store)
+		require.NoError(t, store.Migrate(ctx))
+		require.NoError(t, store.CheckSchema(ctx))
+		assert.EqualValues(t, 1, load(t, store, "chair").Version, "version after the second Migrate")
+	})
 }
 
 func TestMigrateMayRunInSeveralProcessesAtOnce(t *testing.T) {
-	file := newFile(t)
-	open(t, dsn(file)) // its own pool, as a process has
-	errs := make([]error, 6)
-	var all sync.WaitGroup
-	for i := range errs {
-		store := storeOn(t, open(t, dsn(file)), nil)
-		all.Go(func() { errs[i] = store.Migrate(context.Background()) })
-	}
-	all.Wait()
-	for i, err := range errs {
-		assert.NoError(t, err, "process %d", i)
-	}
+	each(t, engines, func(t *testing.T, e *engine) {
+		p := e.new(t)
+		p.open(t) // its own pool, as a process has
+		errs := make([]error, 6)
+		var all sync.WaitGroup
+		for i := range errs {
+			store := e.store(t, p.open(t), nil)
+			all.Go(func() { errs[i] = store.Migrate(context.Background()) })
+		}
+		all.Wait()
+		for i, err := range errs {
+			assert.NoError(t, err, "process %d", i)
+		}
+	})
 }
 
 func TestAFailedMigrateLeavesNothing(t *testing.T) {
-	ctx := context.Background()
-	db := open(t, dsn(newFile(t)))
-	exec(t, db, `CREATE TABLE allocation_events (mine TEXT)`)
-	store := storeOn(t, db, nil)
-	require.Error(t, store.Migrate(ctx))
-	require.ErrorIs(t, store.CheckSchema(ctx), sqlstore.ErrNotMigrated)
-	exec(t, db, `DROP TABLE allocation_events`)
-	require.NoError(t, store.Migrate(ctx))
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		db := e.new(t).open(t)
+		exec(t, db, `CREATE TABLE allocation_events (mine TEXT)`)
+		store := e.store(t, db, nil)
+		require.Error(t, store.Migrate(ctx))
+		require.ErrorIs(t, store.CheckSchema(ctx), sqlstore.ErrNotMigrated)
+		exec(t, db, `DROP TABLE allocation_events`)
+		require.NoError(t, store.Migrate(ctx))
+	})
 }
 
 func TestStoresWithOtherPrefixesShareADatabase(t *testing.T) {
-	ctx := context.Background()
-	db := open(t, dsn(newFile(t)))
-	north := storeOn(t, db, &sqlstore.Options{TablePrefix: "north_"})
-	south := storeOn(t, db, &sqlstore.Options{TablePrefix: "south_"})
-	require.NoError(t, north.Migrate(ctx))
-	require.ErrorIs(t, south.CheckSchema(ctx), sqlstore.ErrNotMigrated)
-	require.NoError(t, south.Migrate(ctx))
-	stocked(t, north)
-	states, err := south.Load(ctx, allocation.Query{SKUs: []allocation.SKU{"chair"}})
-	require.NoError(t, err)
-	assert.Empty(t, states, "products in the south")
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		db := e.new(t).open(t)
+		north := e.store(t, db, &sqlstore.Options{TablePrefix: "north_"})
+		south := e.store(t, db, &sqlstore.Options{TablePrefix: "south_"})
+		require.NoError(t, north.Migrate(ctx))
+		require.ErrorIs(t, south.CheckSchema(ctx), sqlstore.ErrNotMigrated)
+		require.NoError(t, south.Migrate(ctx))
+		stocked(t, north)
+		states, err := south.Load(ctx, allocation.Query{SKUs: []allocation.SKU{"chair"}})
+		require.NoError(t, err)
+		assert.Empty(t, states, "products in the south")
 
-	var strangers int
-	require.NoError(t, db.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_master
-		WHERE name NOT LIKE 'north\_%' ESCAPE '\' AND name NOT LIKE 'south\_%' ESCAPE '\'
-		AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`).Scan(&strangers))
-	assert.Zero(t, strangers, "tables and indexes without prefix")
+		var strangers int
+		require.NoError(t, db.QueryRowContext(ctx, e.strangers).Scan(&strangers))
+		assert.Zero(t, strangers, "tables and indexes without prefix")
+	})
 }
 
 func TestAHostMayMigrateWithItsOwnTool(t *testing.T) {
-	ctx := context.Background()
-	opts := &sqlstore.Options{TablePrefix: "own_"}
-	db := open(t, dsn(newFile(t)))
-	store := storeOn(t, db, opts)
-	migrations, err := sqlstore.Migrations(sqlstore.SQLite, opts)
-	require.NoError(t, err)
-	for i, m := range migrations {
-		require.Equal(t, i+1, m.Version)
-		exec(t, db, m.SQL)
-	}
-	require.NoError(t, store.CheckSchema(ctx))
-	require.NoError(t, store.Migrate(ctx), "Migrate after the host's own tool")
-	stocked(t, store)
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		opts := &sqlstore.Options{TablePrefix: "own_"}
+		db := e.new(t).open(t)
+		store := e.store(t, db, opts)
+		migrations, err := sqlstore.Migrations(e.dialect, opts)
+		require.NoError(t, err)
+		for i, m := range migrations {
+			require.Equal(t, i+1, m.Version)
+			e.apply(t, db, m.SQL)
+		}
+		require.NoError(t, store.CheckSchema(ctx))
+		require.NoError(t, store.Migrate(ctx), "Migrate after the host's own tool")
+		stocked(t, store)
+	})
 }
 
 func TestAnotherVersionOfTheSchemaIsRefused(t *testing.T) {
-	for name, version := range map[string]int{"older": 0, "newer": 99} {
-		t.Run(name, func(t *testing.T) {
-			ctx := context.Background()
-			db := open(t, dsn(newFile(t)))
-			store := migrated(t, db)
-			exec(t, db, `UPDATE allocation_schema_version SET version = ?`, version)
-			err := store.CheckSchema(ctx)
-			require.ErrorIs(t, err, sqlstore.ErrNotMigrated)
-			var typed *allocation.Error
-			require.ErrorAs(t, err, &typed)
-			assert.Equal(t, "CheckSchema", typed.Op)
-			assert.Equal(t, "allocation_schema_version", typed.Value)
-		})
-	}
+	each(t, engines, func(t *testing.T, e *engine) {
+		for name, version := range map[string]int{"older": 0, "newer": 99} {
+			t.Run(name, func(t *testing.T) {
+				ctx := context.Background()
+				db := e.new(t).open(t)
+				store := e.migrated(t, db)
+				exec(t, db, fmt.Sprint(`UPDATE allocation_schema_version SET version = `, version))
+				err := store.CheckSchema(ctx)
+				require.ErrorIs(t, err, sqlstore.ErrNotMigrated)
+				var typed *allocation.Error
+				require.ErrorAs(t, err, &typed)
+				assert.Equal(t, "CheckSchema", typed.Op)
+				assert.Equal(t, "allocation_schema_version", typed.Value)
+			})
+		}
+	})
 }
 
 func TestMigrateLeavesANewerSchemaAlone(t *testing.T) {
-	db := open(t, dsn(newFile(t)))
-	store := migrated(t, db)
-	exec(t, db, `UPDATE allocation_schema_version SET version = 99`)
-	require.ErrorIs(t, store.Migrate(context.Background()), sqlstore.ErrNotMigrated)
+	each(t, engines, func(t *testing.T, e *engine) {
+		db := e.new(t).open(t)
+		store := e.migrated(t, db)
+		exec(t, db, `UPDATE allocation_schema_version SET version = 99`)
+		require.ErrorIs(t, store.Migrate(context.Background()), sqlstore.ErrNotMigrated)
+	})
 }
 
 func TestCheckSchemaInsistsOnForeignKeys(t *testing.T) {

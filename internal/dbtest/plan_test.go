@@ -97,22 +97,24 @@ func plan(t *testing.T, db *sql.DB, statement string) (steps []string) {
 }
 
 func TestOneLoadIsOneStatementOutsideAnyTransaction(t *testing.T) {
-	spied, db := openSpied(t, dsn(newFile(t)))
-	store := migrated(t, db)
-	stocked(t, store)
-	for name, q := range map[string]allocation.Query{
-		"by SKU":   {SKUs: []allocation.SKU{"chair"}, Orders: []allocation.OrderID{"o"}},
-		"by order": {Order: "o"},
-		"by batch": {Batch: "b"},
-		"lapsed":   {Lapsed: true, Limit: 5},
-	} {
-		t.Run(name, func(t *testing.T) {
-			spied.forget()
-			_, err := store.Load(context.Background(), q)
-			require.NoError(t, err)
-			assert.Len(t, spied.forget(), 1)
-		})
-	}
+	each(t, engines, func(t *testing.T, e *engine) {
+		spied, db := e.new(t).spied(t)
+		store := e.migrated(t, db)
+		stocked(t, store)
+		for name, q := range map[string]allocation.Query{
+			"by SKU":   {SKUs: []allocation.SKU{"chair"}, Orders: []allocation.OrderID{"o"}},
+			"by order": {Order: "o"},
+			"by batch": {Batch: "b"},
+			"lapsed":   {Lapsed: true, Limit: 5},
+		} {
+			t.Run(name, func(t *testing.T) {
+				spied.forget()
+				_, err := store.Load(context.Background(), q)
+				require.NoError(t, err)
+				assert.Len(t, spied.forget(), 1)
+			})
+		}
+	})
 }
 
 func TestALoadMayNameMoreProductsThanAStatementHasParameters(t *testing.T) {
@@ -130,18 +132,20 @@ func TestALoadMayNameMoreProductsThanAStatementHasParameters(t *testing.T) {
 }
 
 func TestTheFirstStatementOfATransactionWritesAProduct(t *testing.T) {
-	spied, db := openSpied(t, dsn(newFile(t)))
-	store := migrated(t, db)
-	stocked(t, store)
-	changes := decide(t, store, "chair", firm("o", "chair", 1))
-	spied.forget()
-	var first string
-	spied.set(func(statement string) error {
-		if first == "" && statement != "BEGIN" {
-			first = strings.TrimSpace(statement)
-		}
-		return nil
-	}, nil)
-	require.NoError(t, store.Commit(context.Background(), []allocation.Changes{changes}))
-	assert.True(t, strings.HasPrefix(first, "UPDATE allocation_products SET version"), "first statement = %s", first)
+	each(t, transactional, func(t *testing.T, e *engine) {
+		spied, db := e.new(t).spied(t)
+		store := e.migrated(t, db)
+		stocked(t, store)
+		changes := decide(t, store, "chair", firm("o", "chair", 1))
+		spied.forget()
+		var first string
+		spied.set(func(statement string) error {
+			if first == "" && statement != "BEGIN" {
+				first = strings.TrimSpace(statement)
+			}
+			return nil
+		}, nil)
+		require.NoError(t, store.Commit(context.Background(), []allocation.Changes{changes}))
+		assert.True(t, strings.HasPrefix(first, e.steps[1]) && strings.Contains(first, "allocation_products"), "first statement = %s", first)
+	})
 }

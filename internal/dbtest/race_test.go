@@ -16,68 +16,72 @@ import (
 
 // Two pools on one file stand for two processes.
 func TestManyBuyersNeverOversell(t *testing.T) {
-	const (
-		buyers = 4 // of each process
-		orders = 10
-		stock  = 60 // for 80 orders of one unit
-	)
-	ctx := context.Background()
-	file := newFile(t)
-	store := migrated(t, open(t, dsn(file)))
-	service, _ := serviceOn(store)
-	for _, sku := range []allocation.SKU{"chair", "table"} {
-		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "of " + allocation.BatchRef(sku), SKU: sku, Purchased: stock}))
-	}
-
-	var sold, refused atomic.Int64
-	var all sync.WaitGroup
-	for process, store := range []allocation.Store{store, storeOn(t, open(t, dsn(file)), nil)} {
+	each(t, engines, func(t *testing.T, e *engine) {
+		const (
+			buyers = 4 // of each process
+			orders = 10
+			stock  = 60 // for 80 orders of one unit
+		)
+		ctx := context.Background()
+		p := e.new(t)
+		store := e.migrated(t, p.open(t))
 		service, _ := serviceOn(store)
-		for buyer := range buyers {
-			all.Go(func() {
-				for i := range orders {
-					order := allocation.OrderID(fmt.Sprintf("%d-%d-%d", process, buyer, i))
-					_, err := service.Allocate(ctx, firm(order, "chair", 1), firm(order, "table", 1))
-					var short *allocation.OutOfStockError
-					switch {
-					case err == nil:
-						sold.Add(1)
-					case errors.As(err, &short):
-						refused.Add(1)
-					default:
-						assert.NoError(t, err, "order %q", order)
-					}
-				}
-			})
+		for _, sku := range []allocation.SKU{"chair", "table"} {
+			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "of " + allocation.BatchRef(sku), SKU: sku, Purchased: stock}))
 		}
-	}
-	all.Wait()
-	assert.EqualValues(t, stock, sold.Load(), "orders sold")
-	assert.EqualValues(t, 2*buyers*orders-stock, refused.Load(), "orders refused")
-	for _, sku := range []allocation.SKU{"chair", "table"} {
-		_, tallies, err := store.Audit(ctx, sku)
-		require.NoError(t, err)
-		assert.Equal(t, []allocation.Tally{{
-			Batch: "of " + allocation.BatchRef(sku), Purchased: stock, Allocated: stock,
-			Promised: stock, ToldPurchased: stock, ToldAllocated: stock,
-		}}, tallies)
-	}
+
+		var sold, refused atomic.Int64
+		var all sync.WaitGroup
+		for process, store := range []allocation.Store{store, e.store(t, p.open(t), nil)} {
+			service, _ := serviceOn(store)
+			for buyer := range buyers {
+				all.Go(func() {
+					for i := range orders {
+						order := allocation.OrderID(fmt.Sprintf("%d-%d-%d", process, buyer, i))
+						_, err := service.Allocate(ctx, firm(order, "chair", 1), firm(order, "table", 1))
+						var short *allocation.OutOfStockError
+						switch {
+						case err == nil:
+							sold.Add(1)
+						case errors.As(err, &short):
+							refused.Add(1)
+						default:
+							assert.NoError(t, err, "order %q", order)
+						}
+					}
+				})
+			}
+		}
+		all.Wait()
+		assert.EqualValues(t, stock, sold.Load(), "orders sold")
+		assert.EqualValues(t, 2*buyers*orders-stock, refused.Load(), "orders refused")
+		for _, sku := range []allocation.SKU{"chair", "table"} {
+			_, tallies, err := store.Audit(ctx, sku)
+			require.NoError(t, err)
+			assert.Equal(t, []allocation.Tally{{
+				Batch: "of " + allocation.BatchRef(sku), Purchased: stock, Allocated: stock,
+				Promised: stock, ToldPurchased: stock, ToldAllocated: stock,
+			}}, tallies)
+		}
+	})
 }
 
 func TestAPoolOfOneConnectionIsEnough(t *testing.T) {
-	ctx := context.Background()
-	db := open(t, dsn(newFile(t)))
-	db.SetMaxOpenConns(1)
-	service, _ := stocked(t, migrated(t, db))
-	var all sync.WaitGroup
-	for i := range 5 {
-		all.Go(func() {
-			_, err := service.Allocate(ctx, firm(allocation.OrderID(fmt.Sprint("o", i)), "chair", 2))
-			assert.NoError(t, err)
-		})
-	}
-	all.Wait()
-	_, err := service.Allocate(ctx, firm("late", "chair", 1))
-	var short *allocation.OutOfStockError
-	require.ErrorAs(t, err, &short)
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		db := e.new(t).open(t)
+		db.SetMaxOpenConns(1)
+		service, _ := stocked(t, e.migrated(t, db))
+		var all sync.WaitGroup
+		for i := range 5 {
+			all.Go(func() {
+				_, err := service.Allocate(ctx, firm(allocation.OrderID(fmt.Sprint("o", i)), "chair", 2))
+				assert.NoError(t, err)
+			})
+		}
+		all.Wait()
+		_, err := service.Allocate(ctx, firm("late", "chair", 1))
+		var short *allocation.OutOfStockError
+		require.ErrorAs(t, err, &short)
+	})
 }

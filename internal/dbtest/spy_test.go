@@ -3,6 +3,7 @@ package dbtest
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"slices"
 	"sync"
 )
@@ -41,6 +42,22 @@ func (s *spy) answer(statement string, err error) error {
 	return err
 }
 
+// answerRows is answer for a query, which has run once all of its rows were read.
+func (s *spy) answerRows(statement string, rows driver.Rows, err error) (driver.Rows, error) {
+	if err != nil {
+		return rows, err
+	}
+	failed := s.answer(statement, nil)
+	if failed == nil {
+		return rows, nil
+	}
+	values := make([]driver.Value, len(rows.Columns()))
+	for err == nil {
+		err = rows.Next(values)
+	}
+	return nil, errors.Join(failed, rows.Close())
+}
+
 // set changes what happens to statements.
 func (s *spy) set(before, after func(statement string) error) {
 	s.mu.Lock()
@@ -48,12 +65,18 @@ func (s *spy) set(before, after func(statement string) error) {
 	s.before, s.after = before, after
 }
 
-// forget begins a new list of statements, and returns the old one, in which each stands once.
-func (s *spy) forget() []string {
+// trips begins a new list of statements, and returns the old one.
+func (s *spy) trips() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	noted := s.statements
 	s.statements = nil
+	return noted
+}
+
+// forget is trips, in which each stands once.
+func (s *spy) forget() []string {
+	noted := s.trips()
 	slices.Sort(noted)
 	return slices.Compact(noted)
 }
@@ -74,12 +97,24 @@ type driverConn interface {
 	driver.ExecerContext
 	driver.QueryerContext
 	driver.SessionResetter
-	driver.Validator
 }
 
 type spyConn struct {
 	driverConn
 	spy *spy
+}
+
+// IsValid and CheckNamedValue are optional for a driver.
+func (c *spyConn) IsValid() bool {
+	able, ok := c.driverConn.(driver.Validator)
+	return !ok || able.IsValid()
+}
+
+func (c *spyConn) CheckNamedValue(v *driver.NamedValue) error {
+	if able, ok := c.driverConn.(driver.NamedValueChecker); ok {
+		return able.CheckNamedValue(v)
+	}
+	return driver.ErrSkip
 }
 
 func (c *spyConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
@@ -94,7 +129,8 @@ func (c *spyConn) QueryContext(ctx context.Context, text string, args []driver.N
 	if err := c.spy.note(text); err != nil {
 		return nil, err
 	}
-	return c.driverConn.QueryContext(ctx, text, args)
+	rows, err := c.driverConn.QueryContext(ctx, text, args)
+	return c.spy.answerRows(text, rows, err)
 }
 
 func (c *spyConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
@@ -158,5 +194,6 @@ func (s *spyStmt) QueryContext(ctx context.Context, args []driver.NamedValue) (d
 	if err := s.spy.note(s.text); err != nil {
 		return nil, err
 	}
-	return s.driverStmt.QueryContext(ctx, args)
+	rows, err := s.driverStmt.QueryContext(ctx, args)
+	return s.spy.answerRows(s.text, rows, err)
 }

@@ -27,6 +27,7 @@ CREATE TABLE {prefix}batches (
     announced_quantity INTEGER NOT NULL,
     announced_eta      INTEGER,
     counted_at         INTEGER,          -- NULL: never counted
+    shipped_at         INTEGER,          -- NULL: nothing was shipped from it
     open               INTEGER NOT NULL GENERATED ALWAYS AS (allocated < purchased) VIRTUAL,
     CONSTRAINT {prefix}never_oversold CHECK (allocated >= 0 AND allocated <= purchased)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,30 @@
+package allocation
+
+import "time"
+
+// mend makes the counters of batches agree with their lines, and the ledger with both. All counters come
+// first: whether a batch has to be cut depends on the room in the others.
+func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
+	wasLow := p.isLow()
+	for _, t := range drifted {
+		b, err := p.batch("Mend", t.Batch)
+		if err != nil {
+			return err
+		}
+		b.Allocated += t.Promised - t.Allocated
+		p.tell(BatchCorrected{
+			SKU: p.sku, At: now, Batch: b.Ref,
+			Purchased: t.Purchased - t.ToldPurchased, Allocated: t.Promised - t.ToldAllocated,
+		})
+	}
+	for _, t := range drifted {
+		b := p.batches[p.index(t.Batch)]
+		moves, err := p.cut("Mend", b, b.Purchased, now, policy)
+		if err != nil {
+			return err
+		}
+		p.carryOutCut(b, b.Purchased, now, moves, func() {})
+	}
+	p.tellIfCrossed(wasLow, now)
+	return nil
+}

@@ -1,0 +1,193 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// Join returns a store inside a transaction of the host's own, which has to come from the store's database:
+// what the host writes and what is allocated become visible together, or neither does. The host alone
+// commits, rolls back and tries again; the transaction must not be used by anything else
+// while a method of the store runs, and the store is not for several goroutines.
+//
+// A version conflict leaves everything in place and as it was before the Commit. After an error of the database the
+// host has to roll back: the server may have ended the transaction already, and to go on would write outside any. The
+// store refuses everything from then on, with an error that wraps the first. So has the host to roll back after an
+// error of a statement of its own, without asking the store again.
+//
+// The store is an [allocation.Ledger], and a unit of work on it never tries again. A nil transaction is
+// answered by its methods, as [allocation.ErrInvalid].
+func (s *Store) Join(tx *sql.Tx) allocation.Store {
+	return joined{&inside{store: s, transaction: s.transactionOn(tx, nil), savepoint: s.dialect.savepoint}}
+}
+
+// joined is inside a host's transaction.
+type joined struct{ *inside }
+
+// Joined tells [allocation.NewUnitOfWork] that only the host can begin again.
+func (joined) Joined() {}
+
+var (
+	_ allocation.Ledger = joined{}
+	_ allocation.Locker = (*Store)(nil)
+)
+
+// Locked runs fn with a store inside a transaction of its own, see [allocation.Locker]. It keeps a connection until
+// fn returns. SQLite has no locks of rows: there fn is alone in the whole database.
+func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) error {
+	const op = "Locked"
+	if err := s.check(ctx, op); err != nil {
+		return err
+	}
+	level := s.isolation
+	if level == sql.LevelDefault {
+		level = s.dialect.locking
+	}
+	var decided error
+	err := s.inTransaction(ctx, level, func(t *transaction) error {
+		if first := s.statements.first; first != nil {
+			if _, err := t.exec(ctx, first); err != nil {
+				return err
+			}
+		}
+		decided = fn(&inside{store: s, transaction: t, locks: s.statements.lockRows != nil})
+		return decided
+	})
+	if err == nil || decided != nil {
+		return decided
+	}
+	return s.explain(ctx, op, err)
+}
+
+// inside is a store in a transaction that somebody else ends.
+type inside struct {
+	store       *Store
+	transaction *transaction
+	locks       bool     // products are locked before they are read
+	savepoint   []string // what a commit begins with
+	first       error    // that of the first method that has spoilt the transaction
+}
+
+// check refuses what can't be done any more.
+func (in *inside) check(ctx context.Context, op string) error {
+	switch {
+	case in.transaction.tx == nil:
+		return invalid(op, "transaction", nil, "must not be nil")
+	case in.first != nil:
+		return &allocation.Error{
+			Op: op, Field: "transaction", Value: in.store.dialect.name,
+			Err: fmt.Errorf("it must be rolled back after: %w", in.first),
+		}
+	}
+	return in.store.check(ctx, op)
+}
+
+// explain says what an error means, and keeps the first that has spoilt the transaction.
+func (in *inside) explain(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	err = in.store.meaning(ctx, op, err)
+	if in.transaction.failed != nil {
+		in.first = err
+	}
+	return err
+}
+
+func (in *inside) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	const op = "Load"
+	if err := in.check(ctx, op); err != nil {
+		return nil, err
+	}
+	if in.locks {
+		if err := in.lock(ctx, q); err != nil {
+			return nil, in.explain(ctx, op, err)
+		}
+	}
+	states, err := in.store.load(ctx, in.transaction, q)
+	return states, in.explain(ctx, op, err)
+}
+
+// lock locks products in the order of their SKUs. They are read by another statement: one that waited for a
+// lock may have seen the rest as it was before.
+func (in *inside) lock(ctx context.Context, q allocation.Query) error {
+	skus := slices.Clone(q.SKUs)
+	if choice := in.store.statements.choice(q); choice != nil {
+		l := newLoading(q)
+		err := in.transaction.each(ctx, choice, choice.args(l.arg), func(rows *sql.Rows) error {
+			skus = append(skus, "")
+			return rows.Scan(&skus[len(skus)-1])
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(skus) == 0 {
+		return nil
+	}
+	slices.Sort(skus)
+	lock := in.store.statements.lockRows
+	return in.transaction.each(ctx, lock, []any{list(skus)}, func(*sql.Rows) error { return nil })
+}
+
+func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) error {
+	const op = "Commit"
+	if err := in.check(ctx, op); err != nil {
+		return err
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	return in.explain(ctx, op, in.write(ctx, changes))
+}
+
+// write undoes by itself what it wrote before it lost a race. Without a savepoint that is up to the end of the
+// transaction, which then has to be a rollback.
+func (in *inside) write(ctx context.Context, changes []allocation.Changes) error {
+	t := in.transaction
+	for _, statement := range in.savepoint {
+		if _, err := t.exec(ctx, in.store.statements.plain(statement)); err != nil {
+			return err
+		}
+	}
+	err := in.store.statements.writer.write(ctx, t, changes)
+	switch {
+	case err == nil || in.store.dialect.atomic:
+		return err
+	case in.savepoint == nil:
+		t.note(err)
+		return err
+	}
+	if _, undone := t.exec(ctx, in.store.statements.plain(backToSavepoint)); undone != nil {
+		return errors.Join(err, undone)
+	}
+	return err
+}
+
+const (
+	setSavepoint    = "SAVEPOINT allocation_commit"
+	backToSavepoint = "ROLLBACK TO SAVEPOINT allocation_commit"
+)
+
+func (in *inside) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+	const op = "Audit"
+	if err := in.check(ctx, op); err != nil {
+		return 0, nil, err
+	}
+	version, tallies, err = in.store.audit(ctx, in.transaction, sku)
+	return version, tallies, in.explain(ctx, op, err)
+}
+
+func (in *inside) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+	const op = "Events"
+	if err := in.check(ctx, op); err != nil {
+		return nil, err
+	}
+	events, err := in.store.events(ctx, in.transaction, sku, after, limit)
+	return events, in.explain(ctx, op, err)
+}

@@ -1,0 +1,101 @@
+package sqlstore
+
+import (
+	"database/sql"
+)
+
+// MariaDB is the dialect of MariaDB 10.6 or later, for any driver whose errors have a field Number, as those of
+// go-sql-driver/mysql do.
+var MariaDB = &Dialect{
+	name:        "mariadb",
+	folder:      "mariadb",
+	placeholder: func(int) string { return "?" },
+	join:        "STRAIGHT_JOIN",
+	list:        func(param string) string { return jsonTable(param, "$[*]", "value VARBINARY(255) PATH '$'") },
+	by:          func(index string) string { return "FORCE INDEX ({#" + index + "})" },
+
+	// A row of a join can't limit another table, and a column that is compared with another is no bound of
+	// an index: beyond some SKUs this goes through all holds of a product, the live ones included.
+	lapsed: `
+			SELECT l.sku, l.order_id FROM (
+				SELECT c.sku,
+					(SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
+						WHERE l.held_sku = c.sku AND l.held_until <= :now
+						ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET :limit) AS until,
+					(SELECT l.order_id FROM {lines} l FORCE INDEX ({#lines_held})
+						WHERE l.held_sku = c.sku AND l.held_until <= :now
+						ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET :limit) AS order_id
+				FROM chosen c LIMIT 1000000000) last CROSS JOIN {lines} l FORCE INDEX ({#lines_held})
+			WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, :now)
+				AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)`,
+	arms: 50,
+	lapsedArm: `
+			(SELECT l.sku, l.order_id FROM {lines} l FORCE INDEX ({#lines_held})
+				WHERE l.held_sku = :sku AND l.held_until <= :now
+				ORDER BY l.held_until, l.order_id LIMIT :more)`,
+	expiring: `
+			SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
+			WHERE l.held_sku = p.sku AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
+	lapsing: `
+			SELECT l.held_sku AS sku FROM {lines} l FORCE INDEX ({#lines_lapsing})
+			WHERE l.lapses <= :now
+			GROUP BY l.held_sku ORDER BY MIN(l.lapses), l.held_sku LIMIT :limit`,
+	integer: "SIGNED",
+	promised: `
+		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
+		FROM {batches} b FORCE INDEX ({#batches_by_sku}) STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_open})
+		WHERE b.sku = :sku AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = :sku GROUP BY l.batch_ref`,
+	hasTable: `
+		SELECT COUNT(*) FROM information_schema.tables
+		WHERE table_schema = COALESCE(NULLIF(:schema, ''), DATABASE()) AND table_name = :table`,
+	database: `SELECT COALESCE(DATABASE(), '')`,
+	settings: []setting{{
+		name: "tx_isolation", query: `SELECT IF(@@tx_isolation = 'READ-UNCOMMITTED', @@tx_isolation, 'READ-COMMITTED or above')`,
+		want: "READ-COMMITTED or above",
+	}},
+	lock:    []string{`SELECT GET_LOCK('allocation_migrate', 86400)`},
+	unlock:  `DO RELEASE_LOCK('allocation_migrate')`,
+	undo:    `DO RELEASE_LOCK('allocation_migrate')`,
+	schemas: true,
+	isolations: []sql.IsolationLevel{
+		sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable,
+	},
+	lockRows: `
+		SELECT p.sku, p.version FROM ` + jsonTable(":skus", "$[*]", "value VARBINARY(255) PATH '$'") + ` k
+		STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE`,
+	locking: sql.LevelReadCommitted,
+
+	// Outside a transaction there is no savepoint to go back to.
+	savepoint: []string{setSavepoint, backToSavepoint},
+	prepares:  true,
+	writer:    newTableWrites,
+	classify:  classifyMariaDB,
+}
+
+// classifyMariaDB goes by the number, see https://mariadb.com/docs/server/reference/error-codes.
+func classifyMariaDB(err error) class {
+	number, ok := find(err, func(err error) (int64, bool) {
+		if !field(err, "Message").IsValid() {
+			return 0, false
+		}
+		return number(err, "Number")
+	})
+	if !ok {
+		return unanswered
+	}
+	switch number {
+	case 1213, 1205, 1020: // deadlock, lock wait timeout, record has changed since last read
+		return conflict
+	case 9007, 8028, 8022: // the same, as TiDB says it
+		return conflict
+	case 1062, 1586: // duplicate entry
+		return duplicate
+	case 1048, 1216, 1217, 1264, 1406, 1451, 1452, 3819, 4025: // NULL, foreign key, range, length, check
+		return refused
+	case 1049, 1054, 1146: // database, column, table
+		return undefined
+	case 1053, 1180, 1927: // shutdown, error during COMMIT, connection killed
+		return unanswered
+	}
+	return answered
+}

@@ -1,0 +1,97 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"strings"
+)
+
+// PostgreSQL is the dialect of PostgreSQL 12 or later, for any driver whose errors have a method SQLState()
+// string, as those of jackc/pgx and lib/pq do.
+var PostgreSQL = &Dialect{
+	name:        "postgresql",
+	folder:      "postgresql",
+	placeholder: numbered("$"),
+	numbered:    true,
+	join:        "CROSS JOIN",
+	list:        func(param string) string { return "json_array_elements_text(CAST(" + param + " AS json))" },
+	by:          func(string) string { return "" },
+	lapsed: `
+			SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+				SELECT l.order_id FROM {lines} l
+				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= CAST(:now AS bigint)
+				ORDER BY l.held_until, l.order_id LIMIT :more) h`,
+	expiring: `
+			SELECT l.held_until FROM {lines} l
+			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > CAST(:now AS bigint) ORDER BY l.held_until LIMIT 1`,
+	lapsing: `
+			SELECT l.sku FROM {lines} l
+			WHERE l.part = 0 AND l.held_until <= CAST(:now AS bigint)
+			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT :limit`,
+	integer: "BIGINT",
+	promised: `
+		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l
+		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
+	hasTable: `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass(CAST(:qualified AS text))`,
+	database: `SELECT current_database()`,
+	lock:     []string{`BEGIN`, `SELECT pg_advisory_xact_lock(4702394921427284854)`},
+	unlock:   `COMMIT`,
+	undo:     `ROLLBACK`,
+	reserved: "pg_",
+	schemas:  true,
+	isolations: []sql.IsolationLevel{
+		sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable,
+	},
+	lockRows: `
+		SELECT p.sku FROM {products} p WHERE p.sku IN (SELECT value FROM json_array_elements_text(CAST(:skus AS json)))
+		ORDER BY p.sku FOR NO KEY UPDATE`,
+	locking:  sql.LevelReadCommitted,
+	writer:   newArrayWrites,
+	atomic:   true,
+	classify: classifyPostgreSQL,
+}
+
+// classifyPostgreSQL goes by the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func classifyPostgreSQL(err error) class {
+	state, ok := find(err, func(err error) (string, bool) {
+		coded, ok := err.(interface{ SQLState() string }) //nolint:errorlint // find walks the tree
+		if !ok {
+			return "", false
+		}
+		return coded.SQLState(), true
+	})
+	if !ok {
+		return unanswered
+	}
+	switch state {
+	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
+		return conflict
+	case "57P01", "57P05": // ended by an administrator or as idle: the statement is undone
+		return conflict
+	case "57P02", "40003": // ended by the crash of another process: it may have committed
+		return unanswered
+	case "23505":
+		return duplicate
+	case "42P01", "3F000", "42703": // table, schema, column
+		return undefined
+	}
+	switch {
+	case strings.HasPrefix(state, "23"):
+		return refused
+	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "58"), strings.HasPrefix(state, "XX"):
+		return unanswered // connection, system, internal error: also told while a commit is under way
+	}
+	return answered
+}
+
+// constraint is the name of the constraint that refused, "" if the driver doesn't tell.
+func constraint(err error) string {
+	name, _ := find(err, func(err error) (string, bool) {
+		for _, known := range []string{"ConstraintName", "Constraint"} {
+			if v := field(err, known); v.IsValid() {
+				return v.String(), true
+			}
+		}
+		return "", false
+	})
+	return name
+}

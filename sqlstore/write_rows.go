@@ -1,0 +1,176 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// rowWrites write row by row, which is fastest where the database is in the same process.
+type rowWrites struct {
+	addProduct, setProduct, verify *query
+	addBatch, changeBatch          *query
+	addPart, removeLine            *query
+	addEvent                       *query
+}
+
+func newRowWrites(c *compiler) writer {
+	compile := c.compile
+	return &rowWrites{
+		addProduct: compile(`
+			INSERT INTO {products} (sku, version, refused, low_stock) VALUES (:sku, :version, :refused, :low_stock)`),
+		setProduct: compile(`
+			UPDATE {products} SET version = :version, refused = :refused, low_stock = :low_stock
+			WHERE sku = :sku AND version = :read`),
+		verify: compile(`UPDATE {products} SET version = version WHERE sku = :sku AND version = :read`),
+		addBatch: compile(`
+			INSERT INTO {batches} (ref, sku, purchased, allocated, eta, location, best_before,
+				announced_quantity, announced_eta, counted_at, shipped_at)
+			VALUES (:ref, :sku, :purchased, :allocated, :eta, :location, :best_before,
+				:announced_quantity, :announced_eta, :counted_at, :shipped_at)`),
+		changeBatch: compile(`
+			UPDATE {batches} SET purchased = purchased + :purchased, allocated = allocated + :allocated,
+				eta = :eta, counted_at = :counted_at, shipped_at = :shipped_at
+			WHERE ref = :ref AND sku = :sku`),
+		addPart: compile(`
+			INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+			VALUES (:order_id, :sku, :part, :batch_ref, :quantity, :shipped, :split, :held_until, :sequence)`),
+		removeLine: compile(`DELETE FROM {lines} WHERE order_id = :order_id AND sku = :sku`),
+		addEvent: compile(`
+			INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
+			VALUES (:sku, :sequence, :kind, :at, :batch_ref, :purchased, :allocated, :data)`),
+	}
+}
+
+func (w *rowWrites) queries() []*query {
+	return []*query{
+		w.addProduct, w.setProduct, w.verify, w.addBatch, w.changeBatch, w.addPart, w.removeLine, w.addEvent,
+	}
+}
+
+func (w *rowWrites) write(ctx context.Context, r runner, changes []allocation.Changes) error {
+	by := rowWriter{runner: r, rowWrites: w}
+	steps := []func(context.Context, allocation.Changes) error{by.product, by.added, by.changed, by.told}
+	for _, step := range steps {
+		for _, c := range changes {
+			if err := step(ctx, c); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// rowWriter writes changes, a step for all products at a time.
+type rowWriter struct {
+	runner
+	*rowWrites
+}
+
+// product demands the version that was read, and sets the new one.
+func (w rowWriter) product(ctx context.Context, c allocation.Changes) error {
+	var rows int64
+	var err error
+	switch {
+	case !tells(c):
+		rows, err = w.exec(ctx, w.verify, string(c.SKU), c.Read)
+		if c.Read == 0 {
+			rows++ // it must not exist
+		}
+	case c.Read == 0:
+		rows, err = w.exec(ctx, w.addProduct, string(c.SKU), c.Version, c.Refused, int64(c.LowStock))
+	default:
+		rows, err = w.exec(ctx, w.setProduct, c.Version, c.Refused, int64(c.LowStock), string(c.SKU), c.Read)
+	}
+	switch {
+	case err != nil:
+		return &failed{field: "sku", value: c.SKU, err: err, taken: allocation.ErrConflict}
+	case rows != 1:
+		return lost(c)
+	}
+	return nil
+}
+
+// added writes what must be new: batches first, since lines refer to them.
+func (w rowWriter) added(ctx context.Context, c allocation.Changes) error {
+	for _, b := range c.NewBatches {
+		_, err := w.exec(ctx, w.addBatch, string(b.Ref), string(c.SKU), int64(b.Purchased), int64(b.Allocated),
+			micros(b.ETA), string(b.Location), micros(b.BestBefore),
+			int64(b.AnnouncedQuantity), micros(b.AnnouncedETA), micros(b.CountedAt), micros(b.ShippedAt))
+		if err != nil {
+			return &failed{field: "batch", value: b.Ref, err: err, taken: allocation.ErrDuplicate}
+		}
+	}
+	for _, a := range c.NewLines {
+		if err := w.line(ctx, c.SKU, a, allocation.ErrDuplicate); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changed writes what is there already.
+func (w rowWriter) changed(ctx context.Context, c allocation.Changes) error {
+	for _, b := range c.Batches {
+		rows, err := w.exec(ctx, w.changeBatch, int64(b.Purchased), int64(b.Allocated),
+			micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(b.Ref), string(c.SKU))
+		if err == nil && rows == 0 {
+			err = errors.New("it doesn't exist")
+		}
+		if err != nil {
+			return &failed{field: "batch", value: b.Ref, err: err}
+		}
+	}
+	for _, order := range c.Removed {
+		if err := w.remove(ctx, c.SKU, order); err != nil {
+			return err
+		}
+	}
+	for _, a := range c.Lines {
+		if err := w.remove(ctx, c.SKU, a.OrderID); err != nil {
+			return err
+		}
+		if err := w.line(ctx, c.SKU, a, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w rowWriter) line(ctx context.Context, sku allocation.SKU, a allocation.Allocation, taken error) error {
+	for i, part := range a.Parts {
+		_, err := w.exec(ctx, w.addPart, string(a.OrderID), string(sku), i, string(part.Batch),
+			int64(part.Quantity), int64(part.Shipped), flag(a.Split), micros(a.HeldUntil), a.Sequence)
+		if err != nil {
+			return &failed{field: "order", value: a.OrderID, err: err, taken: taken}
+		}
+	}
+	return nil
+}
+
+func (w rowWriter) remove(ctx context.Context, sku allocation.SKU, order allocation.OrderID) error {
+	if _, err := w.exec(ctx, w.removeLine, string(order), string(sku)); err != nil {
+		return &failed{field: "order", value: order, err: err}
+	}
+	return nil
+}
+
+// told appends the events to the ledger.
+func (w rowWriter) told(ctx context.Context, c allocation.Changes) error {
+	for i, e := range c.Events {
+		sequence := c.Read + int64(i) + 1
+		data, err := json.Marshal(e)
+		if err == nil {
+			batch, purchased, allocated := e.Movement()
+			_, err = w.exec(ctx, w.addEvent, string(c.SKU), sequence, e.Kind(), e.Time().UnixMicro(),
+				sql.NullString{String: string(batch), Valid: batch != ""}, int64(purchased), int64(allocated), string(data))
+		}
+		if err != nil {
+			return &failed{field: "event", value: sequence, err: err}
+		}
+	}
+	return nil
+}

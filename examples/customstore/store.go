@@ -123,7 +123,7 @@ func (all products) apply(c allocation.Changes) error {
 		b := &p.Batches[i]
 		b.Purchased += change.Purchased
 		b.Allocated += change.Allocated
-		b.ETA, b.CountedAt = change.ETA, change.CountedAt
+		b.ETA, b.CountedAt, b.ShippedAt = change.ETA, change.CountedAt, change.ShippedAt
 	}
 	for _, l := range c.NewLines {
 		if slices.ContainsFunc(p.Lines, of(l.OrderID)) {

@@ -24,8 +24,10 @@ type Dialect struct {
 	// the given parameter has. It lets a statement take any number of values and keep its text.
 	list func(param string) string
 
-	// join is a join that goes from left to right, where a planner can be told so.
-	join string
+	// lookup joins a table, called alias, for each row of what stands before: by an index, even where a
+	// planner that knows too little about the data, or sees few rows, would read the whole table. The index is named
+	// where it isn't the primary key.
+	lookup func(table, alias, index, condition string) string
 
 	// by stands behind a table's alias and names the index to use, where a planner that knows too
 	// little about the data may choose to read the whole table.
@@ -154,4 +156,14 @@ func (c *compiler) qualifier() string {
 
 func numbered(sign string) func(int) string {
 	return func(n int) string { return sign + strconv.Itoa(n) }
+}
+
+// fromLeft is a lookup where a join may demand to go from left to right.
+func fromLeft(join string, by func(index string) string) func(table, alias, index, condition string) string {
+	return func(table, alias, index, condition string) string {
+		if index != "" {
+			index = " " + by(index)
+		}
+		return " " + join + " {" + table + "} " + alias + index + " WHERE " + condition
+	}
 }

@@ -1,6 +1,6 @@
 // Package sqlstore keeps products in a relational database, through database/sql: the [allocation.Store] for
 // hosts that have a database already. It imports no driver; the host brings its own, and tells the engine
-// by a [Dialect]. So far there is one, [SQLite].
+// by a [Dialect]: [PostgreSQL], [MariaDB] or [SQLite].
 //
 //	db, err := sql.Open("sqlite", "file:stock.db?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)"+
 //		"&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
@@ -27,13 +27,33 @@
 // Don't share the page cache (cache=shared). A database in memory belongs to one connection: give it a pool of
 // one (db.SetMaxOpenConns(1)), which is enough for everything here.
 //
+// # Opening PostgreSQL
+//
+//	db, err := sql.Open("pgx", "postgres://user:password@host/shop") // import _ "github.com/jackc/pgx/v5/stdlib"
+//	store, err := sqlstore.New(db, sqlstore.PostgreSQL, &sqlstore.Options{Schema: "stock"})
+//
+// Statements are given to the driver as text. jackc/pgx keeps those that it has prepared; with lib/pq set
+// binary_parameters=yes, or each statement takes two round trips. Every level of isolation will do, also as the
+// connection's default.
+//
+// # Opening MariaDB
+//
+//	db, err := sql.Open("mysql", "user:password@tcp(host)/shop") // import _ "github.com/go-sql-driver/mysql"
+//	store, err := sqlstore.New(db, sqlstore.MariaDB, nil)
+//
+// The driver's parameters parseTime, clientFoundRows and interpolateParams make no difference to what is kept. The
+// character set of the connection is utf8mb4, the driver's default. The level READ UNCOMMITTED would show
+// half of a commit, and [Store.CheckSchema] refuses it; innodb_snapshot_isolation may be on or off.
+//
 // # The tables
 //
 // The tables are created by [Store.Migrate], if the host wants that, or by the host's own migration tool from
 // [Migrations]: plain SQL, numbered, with the prefix of [Options] filled in. No other function changes
 // the schema. Each migration enters its number into the table schema_version, so that both ways can
 // take turns. [Store.CheckSchema] tells at the program's start whether all is there; every method that
-// finds it isn't answers [ErrNotMigrated].
+// finds it isn't answers [ErrNotMigrated]. On SQLite and PostgreSQL a migration is applied whole or not at all. MariaDB
+// can't undo DDL: there a migration that failed halfway is simply run again, and the number is entered last. A schema
+// that is named in [Options] has to exist.
 //
 // Hosts are welcome to read the tables. The ledger (events) has one row for each event, with the units by which
 // it moved the purchased and allocated counters of a batch: their sums are the counters. Times are
@@ -43,9 +63,31 @@
 // # What is guaranteed
 //
 // A load is one SELECT outside any transaction, so it sees one moment and keeps no connection while the host
-// thinks. A commit is one short transaction. Its first statement writes, on the condition that the
-// product still has the version that was read, so that of two units of work on one product the second
-// finds nothing to write: [allocation.ErrConflict]. Products are written in the order of their SKUs.
+// thinks. A commit is under the condition that each product still has the version that was read, so that of two
+// units of work on one product the second finds nothing to write: [allocation.ErrConflict].
+//
+//   - PostgreSQL: one statement, without a transaction around it, so an allocation takes two round trips however many
+//     lines it has. It locks the products in the order of their SKUs, and writes only if all have their versions.
+//   - MariaDB: a short transaction with one statement for each table, seven round trips with the load and
+//     however many lines. Its first statement writes the products, in the order of their SKUs. If a unit of work
+//     has read a product that it doesn't change, one more locks them all first.
+//   - SQLite: a short transaction, row by row. Its first statement writes, so it waits for its turn.
+//
+// [Store.Locked] is for those who rather wait than lose races: a transaction with what it reads locked in the order
+// of the SKUs, on SQLite the whole database. [Store.Join] is for hosts that write something of their own with
+// an allocation:
+//
+//	tx, err := db.BeginTx(ctx, nil)
+//	…
+//	defer tx.Rollback()
+//	_, err = tx.ExecContext(ctx, `INSERT INTO orders …`)
+//	…
+//	service := allocation.New(allocation.NewUnitOfWork(store.Join(tx), nil), nil)
+//	_, err = service.Allocate(ctx, lines...)
+//	if err != nil {
+//		return err // and begin again if it is an allocation.ErrConflict
+//	}
+//	return tx.Commit()
 //
 // The database refuses by itself as well, whoever writes: more units promised than there are, a second line of
 // the same order and SKU, a part of a line from an unknown batch. Such a refusal is an
@@ -59,7 +101,11 @@
 // # Errors
 //
 // Errors of the database are an [*allocation.Error] whose Op is the method and which wraps the driver's error;
-// its Field is "database" where it concerns nothing smaller. A commit that the context ends before COMMIT
-// is sent is rolled back and answered with the context's error. COMMIT itself is not cut short; if its
-// answer is lost, because the connection is, the error is [allocation.ErrUnknownOutcome].
+// its Field is "database" where it concerns nothing smaller. Errors are told apart by what drivers tell with them: a
+// SQLSTATE, a number, a result code. [Options].Classify adds what else a host knows.
+//
+// A commit that the context ends before COMMIT is sent is rolled back and answered with the context's error. COMMIT
+// itself is not cut short; if its answer is lost, because the connection is, the error is
+// [allocation.ErrUnknownOutcome]. So it is if the connection is lost, or the context ends, while PostgreSQL works on its one
+// statement. What the server has answered, and a connection that could not be had, leave no doubt.
 package sqlstore

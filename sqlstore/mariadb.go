@@ -10,9 +10,9 @@ var MariaDB = &Dialect{
 	name:        "mariadb",
 	folder:      "mariadb",
 	placeholder: func(int) string { return "?" },
-	join:        "STRAIGHT_JOIN",
+	lookup:      fromLeft("STRAIGHT_JOIN", forceIndex),
 	list:        func(param string) string { return jsonTable(param, "$[*]", "value VARBINARY(255) PATH '$'") },
-	by:          func(index string) string { return "FORCE INDEX ({#" + index + "})" },
+	by:          forceIndex,
 
 	// A row of a join can't limit another table, and a column that is compared with another is no bound of
 	// an index: beyond some SKUs this goes through all holds of a product, the live ones included.
@@ -25,7 +25,7 @@ var MariaDB = &Dialect{
 					(SELECT l.order_id FROM {lines} l FORCE INDEX ({#lines_held})
 						WHERE l.held_sku = c.sku AND l.held_until <= :now
 						ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET :limit) AS order_id
-				FROM chosen c LIMIT 1000000000) last CROSS JOIN {lines} l FORCE INDEX ({#lines_held})
+				FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_held})
 			WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, :now)
 				AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)`,
 	arms: 50,
@@ -71,6 +71,8 @@ var MariaDB = &Dialect{
 	writer:    newTableWrites,
 	classify:  classifyMariaDB,
 }
+
+func forceIndex(index string) string { return "FORCE INDEX ({#" + index + "})" }
 
 // classifyMariaDB goes by the number, see https://mariadb.com/docs/server/reference/error-codes.
 func classifyMariaDB(err error) class {

@@ -12,9 +12,11 @@ var PostgreSQL = &Dialect{
 	folder:      "postgresql",
 	placeholder: numbered("$"),
 	numbered:    true,
-	join:        "CROSS JOIN",
-	list:        func(param string) string { return "json_array_elements_text(CAST(" + param + " AS json))" },
-	by:          func(string) string { return "" },
+	lookup: func(table, alias, _, condition string) string { // OFFSET keeps it from being planned as another join
+		return " CROSS JOIN LATERAL (SELECT * FROM {" + table + "} " + alias + " WHERE " + condition + " OFFSET 0) " + alias
+	},
+	list: func(param string) string { return "json_array_elements_text(CAST(" + param + " AS json))" },
+	by:   func(string) string { return "" },
 	lapsed: `
 			SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
 				SELECT l.order_id FROM {lines} l
@@ -42,7 +44,7 @@ var PostgreSQL = &Dialect{
 		sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable,
 	},
 	lockRows: `
-		SELECT p.sku FROM {products} p WHERE p.sku IN (SELECT value FROM json_array_elements_text(CAST(:skus AS json)))
+		SELECT p.sku FROM {products} p WHERE p.sku = ANY (ARRAY(SELECT json_array_elements_text(CAST(:skus AS json))))
 		ORDER BY p.sku FOR NO KEY UPDATE`,
 	locking:  sql.LevelReadCommitted,
 	writer:   newArrayWrites,
@@ -53,7 +55,7 @@ var PostgreSQL = &Dialect{
 // classifyPostgreSQL goes by the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func classifyPostgreSQL(err error) class {
 	state, ok := find(err, func(err error) (string, bool) {
-		coded, ok := err.(interface{ SQLState() string }) //nolint:errorlint // find walks the tree
+		coded, ok := err.(interface{ SQLState() string })
 		if !ok {
 			return "", false
 		}
@@ -63,7 +65,7 @@ func classifyPostgreSQL(err error) class {
 		return unanswered
 	}
 	switch state {
-	case "40001", "40P01", "55P03": // serialization failure, deadlock, lock not available
+	case "40001", "40P01", "55P03": // a schedule that isn't serial, deadlock, lock not available
 		return conflict
 	case "57P01", "57P05": // ended by an administrator or as idle: the statement is undone
 		return conflict

@@ -76,13 +76,15 @@ func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
 
 func (p pool) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {
 	if !p.prepares {
-		return scan(row)(p.db.QueryContext(ctx, q.text, args...))
+		rows, err := p.db.QueryContext(ctx, q.text, args...)
+		return scan(rows, err, row)
 	}
 	stmt, err := q.prepare(ctx, p.db)
 	if err != nil {
 		return err
 	}
-	return scan(row)(stmt.QueryContext(ctx, args...))
+	rows, err := stmt.QueryContext(ctx, args...)
+	return scan(rows, err, row)
 }
 
 // single runs one statement on a connection, and keeps how it went.
@@ -98,7 +100,8 @@ func (s *single) exec(ctx context.Context, q *query, args ...any) (int64, error)
 }
 
 func (s *single) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {
-	return s.note(scan(row)(s.conn.QueryContext(ctx, q.text, args...)))
+	rows, err := s.conn.QueryContext(ctx, q.text, args...)
+	return s.note(scan(rows, err, row))
 }
 
 // note goes by what drivers promise: ErrBadConn, and nothing else, says that a fresh connection is safe to try.
@@ -108,19 +111,17 @@ func (s *single) note(err error) error {
 }
 
 // scan reads an answer to its end, where errors may be that come after the last row.
-func scan(row func(*sql.Rows) error) func(*sql.Rows, error) error {
-	return func(rows *sql.Rows, err error) error {
-		if err != nil {
+func scan(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
 			return err
 		}
-		defer rows.Close()
-		for rows.Next() {
-			if err := row(rows); err != nil {
-				return err
-			}
-		}
-		return rows.Err()
 	}
+	return rows.Err()
 }
 
 func affected(result sql.Result, err error) (int64, error) {

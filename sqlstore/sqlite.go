@@ -7,9 +7,9 @@ var SQLite = &Dialect{
 	folder:      "sqlite",
 	placeholder: numbered("?"),
 	numbered:    true,
-	join:        "CROSS JOIN",
+	lookup:      fromLeft("CROSS JOIN", indexedBy),
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
-	by:          func(index string) string { return "INDEXED BY {#" + index + "}" },
+	by:          indexedBy,
 	lapsed: `
 			SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
 				SELECT json_group_array(order_id) FROM (
@@ -42,6 +42,8 @@ var SQLite = &Dialect{
 	writer:    newRowWrites,
 	classify:  classifySQLite,
 }
+
+func indexedBy(index string) string { return "INDEXED BY {#" + index + "}" }
 
 // classifySQLite goes by the result code, see https://sqlite.org/rescode.html.
 func classifySQLite(err error) class {

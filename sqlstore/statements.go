@@ -35,7 +35,7 @@ func (c *compiler) statements() *statements {
 		lapsed:   c.load(c.lapsing, "", "", c.Dialect.lapsed),
 		chosenBy: [3]*query{c.compile(chosenByOrder), c.compile(chosenByBatch), c.compile(c.lapsing)},
 		versions: c.compile(`
-			SELECT p.sku, p.version FROM ` + c.list(":skus") + ` k ` + c.join + ` {products} p WHERE p.sku = k.value`),
+			SELECT p.sku, p.version FROM ` + c.list(":skus") + ` k` + c.lookup("products", "p", "", "p.sku = k.value")),
 		audit: c.compile(c.auditText()),
 		events: c.compile(`
 			SELECT sequence, kind, data FROM {events}
@@ -116,32 +116,29 @@ func (s *statements) plain(text string) *query {
 // load compiles one SELECT, so that it sees one moment, with rows of three kinds: products, batches, and parts of
 // lines. Chosen selects the products. Nothing in it reaches rows of the past: all goes through keys
 // and through the indexes of open rows. Where it fetches :more than a page, [loading] cuts.
-//
-// CROSS JOIN is replaced by the join that goes from left to right.
 func (c *compiler) load(chosen, furtherLines, furtherBatches, lapsed string) *query {
-	text := `
+	lines := c.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
+	return c.compile(`
 		WITH chosen (sku) AS (` + chosen + `),
 		wanted (sku, order_id) AS (
-			SELECT l.sku, l.order_id FROM ` + c.list(":orders") + ` o CROSS JOIN {lines} l
-			WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+			SELECT l.sku, l.order_id FROM ` + c.list(":orders") + ` o` +
+		c.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)") + `
 			UNION` + lapsed + furtherLines + `),
 		shown (ref) AS (
-			SELECT b.ref FROM chosen c CROSS JOIN {batches} b ` + c.by("batches_by_sku") + ` WHERE b.sku = c.sku AND b.open = 1
+			SELECT b.ref FROM chosen c` + c.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku AND b.open = 1") + `
 			UNION
-			SELECT l.batch_ref FROM wanted w CROSS JOIN {lines} l WHERE l.order_id = w.order_id AND l.sku = w.sku` +
-		furtherBatches + `)
+			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
 		SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0,
 			(` + c.expiring + `), NULL, NULL, NULL, NULL
-		FROM chosen c CROSS JOIN {products} p WHERE p.sku = c.sku
+		FROM chosen c` + c.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0,
 			b.eta, b.best_before, b.announced_eta, b.counted_at, b.shipped_at
-		FROM shown s CROSS JOIN {batches} b WHERE b.ref = s.ref
+		FROM shown s` + c.lookup("batches", "b", "", "b.ref = s.ref") + `
 		UNION ALL
 		SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence,
 			l.held_until, NULL, NULL, NULL, NULL
-		FROM wanted w CROSS JOIN {lines} l WHERE l.order_id = w.order_id AND l.sku = w.sku`
-	return c.compile(strings.ReplaceAll(text, "CROSS JOIN", c.join))
+		FROM wanted w` + lines)
 }
 
 // newestLines selects the :more newest open lines of a batch.

@@ -90,13 +90,15 @@ func (t *transaction) exec(ctx context.Context, q *query, args ...any) (rows int
 func (t *transaction) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) (err error) {
 	defer func() { t.note(err) }()
 	if !t.prepares {
-		return scan(row)(t.tx.QueryContext(ctx, q.text, args...))
+		rows, err := t.tx.QueryContext(ctx, q.text, args...)
+		return scan(rows, err, row)
 	}
 	stmt, err := t.stmt(ctx, q)
 	if err != nil {
 		return err
 	}
-	return scan(row)(stmt.QueryContext(ctx, args...))
+	rows, err := stmt.QueryContext(ctx, args...)
+	return scan(rows, err, row)
 }
 
 // stmt takes no second connection: what isn't prepared yet is prepared on that of the transaction.

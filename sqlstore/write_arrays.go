@@ -45,6 +45,8 @@ const oneLineText = `
 // The rows of products are locked in the order of their SKUs before anything is written, so that those who want
 // the same products wait for each other and never in a circle. All joins carry the SKU: without it the planner expects
 // one product, and goes through all batches for each.
+//
+//nolint:misspell // so SQL spells it
 const allText = `
 	WITH p AS MATERIALIZED (
 		SELECT * FROM unnest(CAST(:p_sku AS text[]), CAST(:p_read AS bigint[]), CAST(:p_version AS bigint[]),

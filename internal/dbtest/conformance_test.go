@@ -104,7 +104,7 @@ func (h hosted) inTx(ctx context.Context, fn func(store allocation.Store) error)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() //nolint:errcheck // it has been committed, or nobody needs it
+	defer tx.Rollback()
 	if err := fn(h.Join(tx)); err != nil {
 		return err
 	}

@@ -152,7 +152,7 @@ func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service)
 	case want.reasons != nil:
 		require.Error(t, err, "want one of %v", want.reasons)
 		require.True(t, slices.ContainsFunc(want.reasons, func(reason error) bool {
-			return errors.Is(err, reason) || reason == errGone && (errors.Is(err, allocation.ErrNotFound) || errors.Is(err, allocation.ErrLapsed))
+			return errors.Is(err, reason) || errors.Is(reason, errGone) && (errors.Is(err, allocation.ErrNotFound) || errors.Is(err, allocation.ErrLapsed))
 		}), "got %v, want one of %v", err, want.reasons)
 	case want.short != nil:
 		require.Equal(t, want.short, told, "shortages of %v", err)

@@ -1,0 +1,136 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/lib/pq"
+	"github.com/mattn/go-sqlite3"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/storetest"
+)
+
+// otherDrivers are those that the other tests don't use. Package ncruces tests one more.
+var otherDrivers = []*engine{
+	{
+		name: "PostgreSQL with lib/pq", dialect: sqlstore.PostgreSQL, empty: on(servers.PostgreSQL),
+		connector: func(dsn string) (driver.Connector, error) { return pq.NewConnector(dsn) },
+	},
+	{
+		name: "PostgreSQL with lib/pq, binary parameters", dialect: sqlstore.PostgreSQL, empty: on(servers.PostgreSQL),
+		connector: func(dsn string) (driver.Connector, error) { return pq.NewConnector(dsn + "&binary_parameters=yes") },
+	},
+	{
+		name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFile,
+		connector: func(dsn string) (driver.Connector, error) { return mattn{file: fileOf(dsn)}, nil },
+	},
+}
+
+// mattn connects to a file.
+type mattn struct{ file string }
+
+func (m mattn) Connect(context.Context) (driver.Conn, error) {
+	return m.Driver().Open("file:" + m.file + "?_foreign_keys=1&_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL")
+}
+
+func (mattn) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+
+func TestTheStoreKeepsItsPromisesWithOtherDrivers(t *testing.T) {
+	each(t, otherDrivers, func(t *testing.T, e *engine) {
+		next := e.emptyPlaces(t)
+		storetest.Run(t, storetest.Config{
+			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
+			Reopen: reopen,
+		})
+	})
+}
+
+// coded is what drivers tell with their errors, each in its own way.
+type (
+	withState  struct{ state string }
+	withNumber struct {
+		Number  uint16
+		Message string
+	}
+	withFields struct{ Code, ExtendedCode int }
+)
+
+func (e withState) Error() string    { return "SQLSTATE " + e.state }
+func (e withState) SQLState() string { return e.state }
+func (e *withNumber) Error() string  { return e.Message }
+func (e withFields) Error() string   { return "a failure of the database" }
+
+func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
+	for name, c := range map[string]struct {
+		on   *engine
+		err  error
+		want error // nil: none of the sentinels
+	}{
+		"serialization failure":  {onPostgreSQL, withState{"40001"}, allocation.ErrConflict},
+		"deadlock":               {onPostgreSQL, withState{"40P01"}, allocation.ErrConflict},
+		"lock not available":     {onPostgreSQL, withState{"55P03"}, allocation.ErrConflict},
+		"ended by administrator": {onPostgreSQL, withState{"57P01"}, allocation.ErrConflict},
+		"another one's crash":    {onPostgreSQL, withState{"57P02"}, allocation.ErrUnknownOutcome},
+		"connection failure":     {onPostgreSQL, withState{"08006"}, allocation.ErrUnknownOutcome},
+		"check":                  {onPostgreSQL, withState{"23514"}, nil},
+		"unnamed unique key":     {onPostgreSQL, withState{"23505"}, nil},
+		"statement timeout":      {onPostgreSQL, withState{"57014"}, nil},
+		"1213":                   {onMariaDB, &withNumber{1213, "deadlock"}, allocation.ErrConflict},
+		"1205":                   {onMariaDB, &withNumber{1205, "lock wait timeout"}, allocation.ErrConflict},
+		"1020":                   {onMariaDB, &withNumber{1020, "record has changed"}, allocation.ErrConflict},
+		"1927":                   {onMariaDB, &withNumber{1927, "connection was killed"}, allocation.ErrUnknownOutcome},
+		"4025":                   {onMariaDB, &withNumber{4025, "constraint failed"}, nil},
+		"busy, by fields":        {onSQLite, withFields{5, 517}, allocation.ErrConflict},
+		"input/output by fields": {onSQLite, withFields{10, 0}, allocation.ErrUnknownOutcome},
+		"full, by fields":        {onSQLite, withFields{13, 13}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := commitThatFails(t, c.on, c.err, nil)
+			require.ErrorIs(t, err, c.err)
+			for _, sentinel := range []error{allocation.ErrConflict, allocation.ErrDuplicate, allocation.ErrUnknownOutcome} {
+				require.Equal(t, sentinel == c.want, errors.Is(err, sentinel), "%v, %v", err, sentinel) //nolint:errorlint // sentinels are compared
+			}
+		})
+	}
+}
+
+func TestAHostsClassifierIsAskedFirst(t *testing.T) {
+	strange := &withNumber{9999, "strange"}
+	for name, told := range map[string]error{
+		"conflict": allocation.ErrConflict, "unknown outcome": allocation.ErrUnknownOutcome, "doesn't know": nil,
+	} {
+		t.Run(name, func(t *testing.T) {
+			each(t, []*engine{onSQLite, onMariaDB}, func(t *testing.T, e *engine) {
+				err := commitThatFails(t, e, strange, func(error) error { return told })
+				if told != nil {
+					require.ErrorIs(t, err, told)
+					return
+				}
+				require.NotErrorIs(t, err, allocation.ErrConflict)
+			})
+		})
+	}
+}
+
+// commitThatFails returns what a store answers if the driver fails where a commit is made to last.
+func commitThatFails(t *testing.T, e *engine, failure error, classify func(error) error) error {
+	t.Helper()
+	spied, db := e.new(t).spied(t)
+	stocked(t, e.migrated(t, db))
+	store := e.store(t, db, &sqlstore.Options{Classify: classify})
+	changes := decide(t, store, "chair", firm("o", "chair", 1))
+	spied.set(func(statement string) error {
+		if strings.HasPrefix(strings.TrimSpace(statement), e.commit) {
+			return failure
+		}
+		return nil
+	}, nil)
+	return store.Commit(context.Background(), []allocation.Changes{changes})
+}

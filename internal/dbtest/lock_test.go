@@ -1,0 +1,101 @@
+package dbtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// Whoever has locked what it reads never loses a race, so that one attempt is enough.
+func TestWithLocksNobodyLosesARace(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		const buyers, orders = 4, 8
+		ctx := context.Background()
+		s := e.shop(t)
+		clock := memory.NewClock(start)
+		opts := &allocation.Options{Now: clock.Now, Attempts: 1, Lock: true}
+		var all sync.WaitGroup
+		for buyer := range buyers {
+			units := allocation.NewUnitOfWork(s.store, opts)
+			all.Go(func() {
+				for i := range orders {
+					skus := []allocation.SKU{"chair", "table"}
+					err := units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+						order := allocation.OrderID(fmt.Sprint(buyer, "-", i))
+						found, err := products.GetMany(ctx, []allocation.SKU{skus[buyer%2], skus[1-buyer%2]}, order)
+						if err != nil {
+							return err
+						}
+						for _, p := range found {
+							_, err = p.Allocate(products.Now(), nil, firm(order, p.SKU(), 1))
+							var short *allocation.OutOfStockError
+							if err != nil && !errors.As(err, &short) {
+								return err
+							}
+						}
+						return nil
+					})
+					assert.NoError(t, err, "buyer %d, order %d", buyer, i)
+				}
+			})
+		}
+		all.Wait()
+		for _, sku := range []allocation.SKU{"chair", "table"} {
+			_, tallies, err := s.store.Audit(ctx, sku)
+			require.NoError(t, err)
+			assert.EqualValues(t, 10, tallies[0].Promised, "units of sku %q promised, of 10", sku)
+			assert.False(t, tallies[0].Drifted(), "%+v", tallies[0])
+		}
+	})
+}
+
+func TestLockedTakesEverythingBackUnlessFnReturnsNil(t *testing.T) {
+	mistake := errors.New("the host's mistake")
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		s := e.shop(t)
+		c := decide(t, s.store, "chair", firm("o", "chair", 1))
+		write := func(store allocation.Store) { assert.NoError(t, store.Commit(ctx, []allocation.Changes{c})) }
+		err := s.store.Locked(ctx, func(store allocation.Store) error {
+			write(store)
+			return mistake
+		})
+		require.Equal(t, mistake, err, "the error of fn, as it is")
+		assert.Panics(t, func() {
+			_ = s.store.Locked(ctx, func(store allocation.Store) error {
+				write(store)
+				panic(mistake)
+			})
+		})
+		s.want(t, 0, map[allocation.SKU]int64{"chair": 1})
+		require.NoError(t, s.store.Locked(ctx, func(store allocation.Store) error {
+			write(store)
+			return nil
+		}))
+		s.want(t, 0, map[allocation.SKU]int64{"chair": 2})
+	})
+}
+
+func TestLockedCommitsNothingOnceACommitInsideFailed(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		ctx := context.Background()
+		s := e.shop(t)
+		chair := decide(t, s.store, "chair", firm("o", "chair", 1))
+		table := decide(t, s.store, "table", firm("o", "table", 1))
+		table.NewBatches = append(table.NewBatches, allocation.Batch{Ref: "b", SKU: "table", Purchased: 1}) // is the chairs'
+		err := s.store.Locked(ctx, func(store allocation.Store) error {
+			assert.ErrorIs(t, store.Commit(ctx, []allocation.Changes{chair, table}), allocation.ErrDuplicate)
+			return nil
+		})
+		require.Error(t, err)
+		s.want(t, 0, map[allocation.SKU]int64{"chair": 1, "table": 1})
+	})
+}

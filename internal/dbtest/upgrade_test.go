@@ -1,0 +1,159 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore"
+)
+
+// used is a used database of a version of the schema: its tables, with the rows of testdata.
+func (e *engine) used(t *testing.T, version int) *sql.DB {
+	t.Helper()
+	db := e.new(t).open(t)
+	migrations, err := sqlstore.Migrations(e.dialect, nil)
+	require.NoError(t, err)
+	for _, m := range migrations[:version] {
+		e.apply(t, db, m.SQL)
+	}
+	rows, err := os.ReadFile(fmt.Sprintf("testdata/version_%d.sql", version))
+	require.NoError(t, err, "a version of the schema without rows to upgrade")
+	e.apply(t, db, string(rows))
+	return db
+}
+
+func TestEveryVersionOfTheSchemaIsUpgradedAndKeepsItsData(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		migrations, err := sqlstore.Migrations(e.dialect, nil)
+		require.NoError(t, err)
+		for _, m := range migrations {
+			t.Run(m.Name, func(t *testing.T) {
+				store := e.store(t, e.used(t, m.Version), nil)
+				require.NoError(t, store.Migrate(context.Background()))
+				require.NoError(t, store.CheckSchema(context.Background()))
+				requireKept(t, store)
+				requireUsable(t, store)
+			})
+		}
+	})
+}
+
+// day is a moment of the testdata.
+func day(days, minutes int) time.Time {
+	return start.AddDate(0, 0, days).Add(time.Duration(minutes) * time.Minute)
+}
+
+// requireKept compares a store with what every file of testdata has in common.
+func requireKept(t *testing.T, store *sqlstore.Store) {
+	t.Helper()
+	states, err := store.Load(context.Background(), allocation.Query{
+		SKUs: []allocation.SKU{"chair", "Ж lamp"}, Orders: []allocation.OrderID{"o-1", "o-2", "o-3", "o-4"}, Now: day(0, 20), Limit: 10,
+	})
+	require.NoError(t, err)
+	require.Len(t, states, 2)
+	if states[0].SKU != "chair" {
+		states[0], states[1] = states[1], states[0]
+	}
+	chair, lamp := states[0], states[1]
+	assert.Equal(t, [3]int64{17, 9, 5}, [3]int64{chair.Version, chair.Refused, int64(chair.LowStock)})
+	assert.ElementsMatch(t, []allocation.Batch{{
+		Ref: "b-1", SKU: "chair", Purchased: 7, Allocated: 7, Location: "north", AnnouncedQuantity: 10,
+		CountedAt: day(0, 11), ShippedAt: day(0, 9),
+	}, {
+		Ref: "b-2", SKU: "chair", Purchased: 6, Allocated: 1, ETA: day(7, 0), BestBefore: day(365, 0),
+		AnnouncedQuantity: 6, AnnouncedETA: day(7, 0),
+	}}, chair.Batches)
+	assert.ElementsMatch(t, []allocation.Allocation{{
+		OrderLine: firm("o-1", "chair", 4).OrderLine, Sequence: 4,
+		Parts: []allocation.Part{{Batch: "b-1", Quantity: 4, Shipped: 3}},
+	}, {
+		OrderLine: firm("o-2", "chair", 7).OrderLine, Sequence: 16, Split: true,
+		Parts: []allocation.Part{{Batch: "b-1", Quantity: 6}, {Batch: "b-2", Quantity: 1}},
+	}}, chair.Lines)
+	assert.ElementsMatch(t, []allocation.Allocation{{
+		OrderLine: firm("o-1", "Ж lamp", 1).OrderLine, Sequence: 2,
+		Parts: []allocation.Part{{Batch: "b-3", Quantity: 1, Shipped: 1}},
+	}, {
+		OrderLine: firm("o-4", "Ж lamp", 2).OrderLine, Sequence: 3, HeldUntil: day(2, 0),
+		Parts: []allocation.Part{{Batch: "b-3", Quantity: 2}},
+	}}, lamp.Lines)
+	assert.Equal(t, day(2, 0), lamp.NextExpiry)
+}
+
+// requireUsable goes on with what was kept, and reads its ledger.
+func requireUsable(t *testing.T, store *sqlstore.Store) {
+	t.Helper()
+	ctx := context.Background()
+	service, clock := serviceOn(store)
+	clock.Set(day(0, 20))
+	again, err := service.Allocate(ctx, firm("o-1", "chair", 4)) // shipped in part: a repeat
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, again[0].Shipped())
+	_, err = service.Ship(ctx, "o-1")
+	require.NoError(t, err)
+	clock.Set(day(3, 0))
+	released, err := service.ReleaseLapsed(ctx)
+	require.NoError(t, err)
+	assert.Equal(t, 1, released, "holds")
+	for sku, events := range map[allocation.SKU]int{"chair": 18, "Ж lamp": 5} {
+		told, err := store.Events(ctx, sku, 0, 100)
+		require.NoError(t, err)
+		assert.Len(t, told, events, "events of sku %q", sku)
+		drifted, err := service.Reconcile(ctx, sku)
+		require.NoError(t, err)
+		assert.Empty(t, drifted, "sku %q", sku)
+	}
+}
+
+func TestMigratingAUsedDatabaseAgainKeepsEveryRow(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		migrations, err := sqlstore.Migrations(e.dialect, nil)
+		require.NoError(t, err)
+		db := e.used(t, len(migrations))
+		before := everyRow(t, db)
+		require.Len(t, before, len(migrations)+2+3+5+21, "rows")
+		for range 2 {
+			require.NoError(t, e.store(t, db, nil).Migrate(context.Background()))
+		}
+		assert.Equal(t, before, everyRow(t, db))
+	})
+}
+
+// everyRow is each row of each table, as text.
+func everyRow(t *testing.T, db *sql.DB) (all []string) {
+	t.Helper()
+	for _, table := range []string{
+		"schema_version ORDER BY version", "products ORDER BY sku", "batches ORDER BY ref",
+		"lines ORDER BY order_id, sku, part", "events ORDER BY sku, sequence",
+	} {
+		all = append(all, rowsOf(t, db, table)...)
+	}
+	return all
+}
+
+func rowsOf(t *testing.T, db *sql.DB, table string) (all []string) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), `SELECT * FROM allocation_`+table)
+	require.NoError(t, err)
+	defer rows.Close()
+	columns, err := rows.Columns()
+	require.NoError(t, err)
+	row, to := make([]sql.NullString, len(columns)), make([]any, len(columns))
+	for i := range row {
+		to[i] = &row[i]
+	}
+	for rows.Next() {
+		require.NoError(t, rows.Scan(to...))
+		all = append(all, fmt.Sprint(table, row))
+	}
+	require.NoError(t, rows.Err())
+	return all
+}

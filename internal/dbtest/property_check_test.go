@@ -121,11 +121,20 @@ func (m *machine) receive(t *rapid.T) {
 func (m *machine) count(t *rapid.T) {
 	c := allocation.Count{Batch: m.ref(t), Quantity: m.some(t, 0, 15), At: m.now()}
 	b := m.naive.batches[c.Batch]
-	if rapid.IntRange(0, 4).Draw(t, "belated") == 0 && !b.CountedAt.IsZero() {
+	switch belated := rapid.IntRange(0, 5).Draw(t, "belated"); {
+	case belated == 0 && !b.CountedAt.IsZero():
 		c.At = b.CountedAt
+	case belated == 1 && !b.ShippedAt.IsZero():
+		c.At = b.ShippedAt.Add(-time.Minute)
 	}
 	if !c.At.After(b.CountedAt) {
 		m.run(t, outcome{}, func(s *allocation.Service) (any, error) { return s.ChangeBatchQuantity(t.Context(), c) })
+		return
+	}
+	if c.At.Before(b.ShippedAt) {
+		var want outcome
+		want.because(allocation.ErrNotAllowed)
+		m.run(t, want, func(s *allocation.Service) (any, error) { return s.ChangeBatchQuantity(t.Context(), c) })
 		return
 	}
 	m.cut(t, c, b, (*allocation.Service).ChangeBatchQuantity)

@@ -270,7 +270,7 @@ func (n *naive) shipped(total allocation.Quantity) func(allocation.Allocation, *
 }
 
 // settle takes what was shipped since before out of the batches.
-func (n *naive) settle(before *naive) {
+func (n *naive) settle(before *naive, now time.Time) {
 	for key, l := range n.lines {
 		old := map[allocation.BatchRef]allocation.Quantity{}
 		for _, part := range before.lines[key].Parts {
@@ -278,7 +278,10 @@ func (n *naive) settle(before *naive) {
 		}
 		for _, part := range l.Parts {
 			b := n.batches[part.Batch]
-			b.Purchased -= part.Shipped - old[part.Batch]
+			if units := part.Shipped - old[part.Batch]; units > 0 {
+				b.Purchased -= units
+				b.ShippedAt = now
+			}
 			n.batches[part.Batch] = b
 		}
 	}

@@ -281,7 +281,7 @@ type verb = func(s *allocation.Service, ctx context.Context, order allocation.Or
 func (m *machine) each(t *rapid.T, v verb, as func(allocation.Allocation, *outcome) allocation.Allocation) {
 	order, skus, before := m.order(t), m.skusOf(t), m.naive.clone()
 	want := m.naive.each(order, skus, m.now(), as)
-	m.naive.settle(before)
+	m.naive.settle(before, m.now())
 	m.run(t, want, func(s *allocation.Service) (any, error) {
 		lines, err := v(s, t.Context(), order, skus...)
 		return quantities(lines), err
@@ -322,7 +322,7 @@ func (m *machine) shipPart(t *rapid.T) {
 		}
 		return m.naive.shipped(line.Quantity)(l, want)
 	})
-	m.naive.settle(before)
+	m.naive.settle(before, m.now())
 	m.run(t, want, func(s *allocation.Service) (any, error) {
 		a, err := s.ShipPart(t.Context(), line)
 		return a.OrderLine, err

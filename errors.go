@@ -50,7 +50,9 @@ var (
 
 	// ErrUnknownOutcome is returned by Commit when its answer was lost: all of it has been written,
 	// or none. It is never retried by the library, since only the caller knows what to do in the
-	// meantime; to repeat the whole command is safe, its comment says what the repeat answers.
+	// meantime; to repeat the whole command is safe, its comment says what the repeat answers. A commit
+	// whose connection was cut may still be running on the server: a repeat that is refused meanwhile
+	// can be overtaken by it, and a later look shows which it was.
 	ErrUnknownOutcome = errors.New("outcome unknown")
 )
 

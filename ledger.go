@@ -79,27 +79,39 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // to do.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
-	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
-		var version int64
-		version, mended, err = s.audit(ctx, op, sku)
-		if err != nil {
+	for range mendAttempts {
+		version, drifted, err := s.audit(ctx, op, sku)
+		if err != nil || len(drifted) == 0 {
+			return nil, err
+		}
+		// The audit is over before the unit of work begins, which may hold the only connection there is.
+		err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
+			return s.mend(ctx, products, version, drifted)
+		})
+		if !errors.Is(err, errOutdated) {
+			return onlyIf(drifted, err)
+		}
+	}
+	return nil, &Error{Op: op, Field: "sku", Value: sku, Err: ErrConflict}
+}
+
+// mendAttempts is how often a product may change between its audit and its mending.
+const mendAttempts = 10
+
+var errOutdated = errors.New("changed since it was audited")
+
+func (s *Service) mend(ctx context.Context, products Repository, version int64, drifted []Tally) error {
+	var p *Product
+	var err error
+	for _, t := range drifted {
+		if p, err = products.GetByBatch(ctx, t.Batch); err != nil {
 			return err
 		}
-		if len(mended) == 0 {
-			return nil
-		}
-		var p *Product
-		for _, t := range mended {
-			if p, err = products.GetByBatch(ctx, t.Batch); err != nil {
-				return err
-			}
-		}
-		if p.read != version {
-			return &Error{Op: op, Field: "sku", Value: sku, Err: ErrConflict}
-		}
-		return p.mend(mended, products.Now(), s.policy)
-	})
-	return onlyIf(mended, err)
+	}
+	if p.read != version {
+		return errOutdated
+	}
+	return p.mend(drifted, products.Now(), s.policy)
 }
 
 // Audit asks the store, if it is a [Ledger].

@@ -1,7 +1,9 @@
 package allocation_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -111,6 +113,45 @@ func TestMendTellsThatStockIsLow(t *testing.T) {
 	_, err = s.Mend(t.Context(), "LAMP")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"BatchCorrected", "LowStockCrossed"}, s.kinds("LAMP", state.Version+1))
+}
+
+// restless changes the product after each of its first audits.
+type restless struct {
+	*memory.Store
+	moves int
+}
+
+func (r *restless) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+	version, tallies, err := r.Store.Audit(ctx, sku)
+	if r.moves > 0 {
+		r.moves--
+		order := allocation.OrderID(fmt.Sprint("other", r.moves))
+		service := allocation.New(allocation.NewUnitOfWork(r.Store, nil), nil)
+		if _, err := service.Allocate(ctx, want(order, sku, 1)); err != nil {
+			return 0, nil, err
+		}
+	}
+	return version, tallies, err
+}
+
+func TestMendAuditsAgainIfTheProductChanged(t *testing.T) {
+	for moves, answer := range map[int]error{3: nil, 30: allocation.ErrConflict} {
+		s := newShop(t, stock("b1", "LAMP", 100), stock("b2", "LAMP", 1))
+		state := s.product("LAMP")
+		require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+			SKU: "LAMP", Read: state.Version, Version: state.Version + 1,
+			Batches: []allocation.BatchChange{{Ref: "b2", Allocated: 1}},
+			Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+		}}))
+		store := &restless{Store: s.store, moves: moves}
+		service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+		_, err := service.Mend(t.Context(), "LAMP")
+		require.ErrorIs(t, err, answer)
+		store.moves = 0
+		drifted, err := service.Reconcile(t.Context(), "LAMP")
+		require.NoError(t, err)
+		assert.Len(t, drifted, map[bool]int{true: 0, false: 1}[answer == nil])
+	}
 }
 
 func TestTallyDriftsIfAnyAccountDisagrees(t *testing.T) {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// caller sends one command after the other. All that it does with an order it does itself, so that its journal says
+// what the order must have come to.
+type caller struct {
+	id       int // from 1, of all callers
+	settings *settings
+	journal  *journal
+	clock    *clock
+	races    *racing
+	service  *allocation.Service
+
+	knowledge knowledge
+	next      int
+	open      *step // what the caller before it left without an outcome
+}
+
+// patience is how long an unknown outcome is pursued after the end of the run.
+const patience = time.Minute
+
+// locksEvery is how many callers there are to one that locks what it reads from the start. The others do so after
+// a lost race.
+const locksEvery = 4
+
+// newCaller is the caller with that number, which goes on where its journal ends.
+func newCaller(id int, s *settings, j *journal, store allocation.Store, past []*step) *caller {
+	c := &caller{id: id, settings: s, journal: j, next: 1}
+	var last int64
+	for _, done := range past {
+		c.next = done.number + 1
+		for _, a := range done.attempts {
+			last = max(last, a.from)
+			if a.outcome != killed {
+				last = max(last, a.to)
+			}
+		}
+		if done.open() {
+			c.open = done
+			continue
+		}
+		c.knowledge.learn(done.command, done.last().outcome, done.last().answer)
+	}
+	c.clock = newClock(s.owners(), id, last)
+	races, counted := countRaces(store)
+	c.races = races
+	units := allocation.NewUnitOfWork(counted, &allocation.Options{Now: c.clock.Now, Lock: id%locksEvery == 0})
+	c.service = allocation.New(units, nil)
+	return c
+}
+
+// run sends commands until the given time, and then until the last has an outcome.
+func (c *caller) run(ctx context.Context, until time.Time) {
+	ctx, stop := context.WithDeadline(ctx, until.Add(patience))
+	defer stop()
+	if c.open != nil {
+		c.do(ctx, c.open.number, c.open.command, true)
+	}
+	ch := &chooser{settings: c.settings, caller: c.id, clock: c.clock}
+	for time.Now().Before(until) && c.next <= c.settings.Commands {
+		number := c.next
+		c.next++
+		c.do(ctx, number, ch.choose(number, &c.knowledge), false)
+	}
+}
+
+// do tries a command until its outcome is definite. What failed without having changed anything may be given up.
+func (c *caller) do(ctx context.Context, number int, cmd command, wasLost bool) {
+	r := c.settings.random(purposeOf(c.id, number) ^ 1<<63)
+	for ctx.Err() == nil {
+		told, a := c.try(ctx, number, cmd, r.IntN(50) == 0, time.Duration(r.IntN(10_000))*time.Microsecond)
+		switch told {
+		case unknown:
+			wasLost = true
+		case failed:
+			if !wasLost && r.IntN(2) == 0 {
+				return
+			}
+		default:
+			c.knowledge.learn(cmd, told, a)
+			return
+		}
+		rest(ctx, time.Duration(1+r.IntN(60))*time.Millisecond)
+	}
+}
+
+// try calls the service once, and may hang up on it after a while.
+func (c *caller) try(ctx context.Context, number int, cmd command, hangUp bool, after time.Duration) (outcome, answer) {
+	if hangUp {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, after)
+		defer stop()
+	}
+	c.journal.write(entry{Caller: c.id, Number: number, At: c.clock.tick(), Command: &cmd})
+	c.races.lost, c.races.deadlocks = 0, 0
+	a, err := cmd.run(ctx, c.service)
+	now := c.clock.Now()
+	told, why := judge(err, cmd, now)
+	e := entry{
+		Caller: c.id, Number: number, At: now.UnixMicro(),
+		Outcome: told, Why: why, Answer: a, Lost: c.races.lost, Deadlocks: c.races.deadlocks,
+	}
+	if err != nil {
+		e.Text = err.Error()
+	}
+	c.journal.write(e)
+	return told, a
+}
+
+// rest waits, or until the context ends.
+func rest(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}

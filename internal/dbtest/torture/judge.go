@@ -1,0 +1,87 @@
+package main
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// judge looks at what a commit did to each line, and notes what has become of them.
+func (b *books) judge(c *commit) {
+	for key, now := range c.lines {
+		v := version{lineState: now}
+		switch {
+		case c.by == nil:
+			b.report.fault(unexplained, "order %q changed at %s", key.order, c.at)
+		case c.by.step.command.Order == key.order:
+			v.by = c.by.step.number
+			if c.changed[key] {
+				b.judgeOwn(c, key)
+			}
+		case c.changed[key] && c.by.step.command.counts():
+			if was := c.before[key]; now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
+				b.report.fault(wrong, "order %q had %d of %q before it was moved at %s and %d after, and %d were released",
+					key.order, was.quantity(), key.sku, c.at, now.quantity(), c.released[key])
+			}
+		case c.changed[key]:
+			b.report.fault(wrong, "%s of order %q changed %q of order %q", c.by.step.command.Verb, c.by.step.command.Order, key.sku, key.order)
+		}
+		b.push(key, v)
+	}
+	if c.by == nil {
+		return
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(c.released), compareLines) {
+		c.by.released = append(c.by.released, allocation.OrderLine{OrderID: key.order, SKU: key.sku, Quantity: c.released[key]})
+	}
+}
+
+// judgeOwn looks at what a command did to a line of its own order.
+func (b *books) judgeOwn(c *commit, key lineKey) {
+	cmd, was, now := c.by.step.command, c.before[key], c.lines[key]
+	if cmd.Verb == allocate && len(was.parts) > 0 && !was.lapsed(c.at) {
+		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s", key.order, was.quantity(), key.sku, c.at)
+	}
+	if cmd.Verb == allocate && !cmd.Split && len(now.parts) > 1 {
+		b.report.fault(wrong, "order %q was split over %d batches of %q at %s", key.order, len(now.parts), key.sku, c.at)
+	}
+	if !cmd.done(key.sku, now) {
+		b.report.fault(wrong, "%s left order %q with %d of %q, %d of them shipped, held until %s, at %s",
+			cmd.Verb, key.order, now.quantity(), key.sku, now.shipped(), now.held, c.at)
+	}
+}
+
+// done says that a line is as it must be at the moment at which the command is done.
+func (c command) done(sku allocation.SKU, l lineState) bool {
+	switch c.Verb {
+	case allocate:
+		return l.quantity() == c.wanted()[sku]
+	case confirm:
+		return len(l.parts) > 0 && l.held.IsZero()
+	case extend:
+		return len(l.parts) > 0 && !l.held.Before(c.Hold)
+	case change:
+		return l.quantity() == c.wanted()[sku]
+	case ship:
+		return len(l.parts) > 0 && l.shipped() == l.quantity()
+	case shipPart:
+		return l.shipped() >= c.wanted()[sku]
+	case cancel:
+		return l.shipped() == l.quantity()
+	}
+	return false
+}
+
+func compareLines(a, b lineKey) int {
+	if a.order != b.order {
+		if a.order < b.order {
+			return -1
+		}
+		return 1
+	}
+	if a.sku < b.sku {
+		return -1
+	}
+	return 1
+}

@@ -1,0 +1,98 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+// settings are what a run depends on. The same settings lead to the same decisions, timing aside.
+type settings struct {
+	Engine    string
+	Seed      uint64
+	Processes int
+	Callers   int // of each process
+	SKUs      int
+	Commands  int // of each caller, at most
+	For       time.Duration
+	Cut       float64 // probability that a request to the database, or its answer, takes the connection with it
+	Kills     int     // of clients
+	Restarts  int     // of the server
+
+	Configuration []string // of the server, as name=value
+}
+
+// define makes a flag of each setting.
+func (s *settings) define(flags *flag.FlagSet) {
+	flags.StringVar(&s.Engine, "engine", "sqlite", "sqlite, postgresql or mariadb")
+	flags.Uint64Var(&s.Seed, "seed", rand.Uint64N(1_000_000), "of all decisions")
+	flags.IntVar(&s.Processes, "processes", 4, "client processes")
+	flags.IntVar(&s.Callers, "callers", 8, "goroutines of each client")
+	flags.IntVar(&s.SKUs, "skus", 3, "products that all of them want")
+	flags.IntVar(&s.Commands, "commands", 100_000, "of each caller, at most")
+	flags.DurationVar(&s.For, "for", time.Minute, "how long the clients send commands")
+	flags.Float64Var(&s.Cut, "cut", 0.01, "probability that a request or an answer cuts its connection")
+	flags.IntVar(&s.Kills, "kills", 8, "how often a client is killed and started again")
+	flags.IntVar(&s.Restarts, "restarts", 2, "how often the server is killed and started again (not sqlite)")
+	flags.Func("set", "a `name=value` of the server's configuration; may be repeated", func(text string) error {
+		if !strings.Contains(text, "=") {
+			return errors.New("it has no =")
+		}
+		s.Configuration = append(s.Configuration, text)
+		return nil
+	})
+}
+
+// String is the command line that repeats the run.
+func (s *settings) String() string {
+	var line strings.Builder
+	fmt.Fprintf(&line, "go run ./torture -engine %s -seed %d -processes %d -callers %d -skus %d -commands %d -for %s -cut %g -kills %d -restarts %d",
+		s.Engine, s.Seed, s.Processes, s.Callers, s.SKUs, s.Commands, s.For, s.Cut, s.Kills, s.Restarts)
+	for _, text := range s.Configuration {
+		fmt.Fprintf(&line, " -set '%s'", text)
+	}
+	return line.String()
+}
+
+// server are the options of the server to start.
+func (s *settings) server() *servers.Options {
+	opts := &servers.Options{Fast: true, Settings: map[string]string{}}
+	for _, text := range s.Configuration {
+		name, value, _ := strings.Cut(text, "=")
+		opts.Settings[name] = value
+	}
+	return opts
+}
+
+// check refuses settings with which there is nothing to do.
+func (s *settings) check() error {
+	if s.Processes < 1 || s.Callers < 1 || s.SKUs < 1 || s.Commands < 1 || s.For <= 0 {
+		return fmt.Errorf("processes, callers, skus, commands and for must be positive: %s", s)
+	}
+	if s.Cut < 0 || s.Cut >= 1 || s.Kills < 0 || s.Restarts < 0 {
+		return fmt.Errorf("cut must be 0 to 1, kills and restarts not negative: %s", s)
+	}
+	return nil
+}
+
+// owners is how many clocks there are: one for each caller of each client, from 1, and 0 for the parent.
+func (s *settings) owners() int { return s.Processes*s.Callers + 1 }
+
+// random is the source of the decisions of one purpose.
+func (s *settings) random(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(s.Seed, purpose)) }
+
+// sku names the products.
+func (s *settings) sku(i int) allocation.SKU { return allocation.SKU(fmt.Sprintf("sku-%d", i)) }
+
+// sharedBatches is how many batches each product has from the start, which everybody may count.
+const sharedBatches = 3
+
+func sharedBatch(sku allocation.SKU, i int) allocation.BatchRef {
+	return allocation.BatchRef(fmt.Sprintf("%s-batch-%d", sku, i))
+}

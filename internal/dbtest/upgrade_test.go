@@ -3,6 +3,7 @@ package dbtest
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 	"os"
 	"testing"
@@ -15,7 +16,7 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// used is a used database of a version of the schema: its tables, with the rows of testdata.
+// used is a used database of a version of the schema: its tables, with the rows that it wrote.
 func (e *engine) used(t *testing.T, version int) *sql.DB {
 	t.Helper()
 	db := e.new(t).open(t)
@@ -24,7 +25,7 @@ func (e *engine) used(t *testing.T, version int) *sql.DB {
 	for _, m := range migrations[:version] {
 		e.apply(t, db, m.SQL)
 	}
-	rows, err := os.ReadFile(fmt.Sprintf("testdata/version_%d.sql", version))
+	rows, err := os.ReadFile(fmt.Sprintf("rows/version_%d.sql", version))
 	require.NoError(t, err, "a version of the schema without rows to upgrade")
 	e.apply(t, db, string(rows))
 	return db
@@ -36,22 +37,24 @@ func TestEveryVersionOfTheSchemaIsUpgradedAndKeepsItsData(t *testing.T) {
 		require.NoError(t, err)
 		for _, m := range migrations {
 			t.Run(m.Name, func(t *testing.T) {
-				store := e.store(t, e.used(t, m.Version), nil)
+				db := e.used(t, m.Version)
+				store := e.store(t, db, nil)
 				require.NoError(t, store.Migrate(context.Background()))
 				require.NoError(t, store.CheckSchema(context.Background()))
 				requireKept(t, store)
+				requireTold(t, db, store)
 				requireUsable(t, store)
 			})
 		}
 	})
 }
 
-// day is a moment of the testdata.
+// day is a moment in the life of the used database.
 func day(days, minutes int) time.Time {
 	return start.AddDate(0, 0, days).Add(time.Duration(minutes) * time.Minute)
 }
 
-// requireKept compares a store with what every file of testdata has in common.
+// requireKept compares a store with what every file of rows has in common.
 func requireKept(t *testing.T, store *sqlstore.Store) {
 	t.Helper()
 	states, err := store.Load(context.Background(), allocation.Query{
@@ -86,6 +89,30 @@ func requireKept(t *testing.T, store *sqlstore.Store) {
 		Parts: []allocation.Part{{Batch: "b-3", Quantity: 2}},
 	}}, lamp.Lines)
 	assert.Equal(t, day(2, 0), lamp.NextExpiry)
+}
+
+// requireTold demands that every event is understood in full: as text it is what was stored.
+func requireTold(t *testing.T, db *sql.DB, store *sqlstore.Store) {
+	t.Helper()
+	var told []allocation.Event
+	for _, sku := range []allocation.SKU{"chair", "Ж lamp"} {
+		events, err := store.Events(t.Context(), sku, 0, 100)
+		require.NoError(t, err)
+		told = append(told, events...)
+	}
+	rows, err := db.QueryContext(t.Context(), `SELECT kind, data FROM allocation_events ORDER BY sku, sequence`)
+	require.NoError(t, err)
+	defer rows.Close()
+	for i := 0; rows.Next(); i++ {
+		var kind, stored string
+		require.NoError(t, rows.Scan(&kind, &stored))
+		require.Less(t, i, len(told), "events that are told")
+		assert.Equal(t, kind, told[i].Kind())
+		now, err := json.Marshal(told[i])
+		require.NoError(t, err)
+		assert.JSONEq(t, stored, string(now))
+	}
+	require.NoError(t, rows.Err())
 }
 
 // requireUsable goes on with what was kept, and reads its ledger.

@@ -1,0 +1,142 @@
+// Command checkout is a shop with a table of orders in the same database as its stock. It places each order in one
+// transaction of its own, which writes the order's row and promises its goods, so that there never is one without
+// the other:
+//
+//	go run ./checkout                  # places three orders, of which the last finds too little stock
+//	go run ./checkout -crash order-2   # dies between the two writes of that order
+//	go run ./checkout                  # finds nothing half done, and places it
+//
+// It keeps everything in the SQLite file checkout.db, or on a server:
+//
+//	go run ./checkout -engine postgresql -dsn postgres://user:password@host/database
+//	go run ./checkout -engine mariadb -dsn 'user:password@tcp(host)/database'
+//
+// The transaction is in place.go, and what differs between the engines in engine.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// The shop's stock and its customers' orders. There are too few chairs for the last one.
+var (
+	stock = []allocation.Batch{
+		{Ref: "chairs-1", SKU: "RED-CHAIR", Purchased: 5},
+		{Ref: "lamps-1", SKU: "LAMP", Purchased: 5},
+	}
+	orders = []Order{
+		{ID: "order-1", Customer: "customer-7", Items: []Item{{"RED-CHAIR", 2}, {"LAMP", 1}}},
+		{ID: "order-2", Customer: "customer-9", Items: []Item{{"RED-CHAIR", 2}}},
+		{ID: "order-3", Customer: "customer-7", Items: []Item{{"RED-CHAIR", 2}, {"LAMP", 2}}},
+	}
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// command returns the exit code: 0 also for a shortage, which is an answer.
+func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	flags := flag.NewFlagSet("checkout", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	engine := flags.String("engine", "sqlite", "`name` of the database: sqlite, postgresql or mariadb")
+	dsn := flags.String("dsn", "", "data source `name`, as the engine's driver takes it; the file checkout.db if empty")
+	crash := flags.String("crash", "", "`order` between whose two writes the program dies")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
+		return 2
+	case flags.NArg() > 0:
+		fmt.Fprintf(stderr, "checkout: unexpected argument %q\n", flags.Arg(0))
+		return 2
+	}
+	if err := run(ctx, *engine, *dsn, allocation.OrderID(*crash), stdout); err != nil {
+		fmt.Fprintf(stderr, "checkout: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+// run opens the shop and lets its customers in.
+func run(ctx context.Context, name, dsn string, crash allocation.OrderID, out io.Writer) (err error) {
+	shop, err := open(ctx, name, dsn)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shop.Close()) }()
+	shop.between = func(id allocation.OrderID) {
+		if id == crash {
+			die(out, id)
+		}
+	}
+	if err := shop.announce(ctx, stock); err != nil {
+		return err
+	}
+	if err := look(ctx, shop, out, "At the start"); err != nil {
+		return err
+	}
+	for _, o := range orders {
+		given, err := shop.Place(ctx, o)
+		var short *allocation.OutOfStockError
+		switch {
+		case errors.As(err, &short):
+			fmt.Fprintf(out, "%s: out of stock%s\n", o.ID, shortages(short))
+		case err != nil:
+			return fmt.Errorf("place %s: %w", o.ID, err)
+		default:
+			fmt.Fprintf(out, "%s: placed%s\n", o.ID, goods(given))
+		}
+	}
+	return look(ctx, shop, out, "At the end")
+}
+
+// die ends the program as a power failure would: nothing is closed, rolled back or said to the database.
+func die(out io.Writer, id allocation.OrderID) {
+	fmt.Fprintf(out, "%s: its row is written, its goods are not: the program dies\n", id)
+	self, err := os.FindProcess(os.Getpid())
+	if err == nil {
+		err = self.Kill()
+	}
+	if err != nil {
+		os.Exit(3)
+	}
+	select {} // the signal is on its way
+}
+
+// look prints whether everything in the database is whole.
+func look(ctx context.Context, shop *Shop, out io.Writer, when string) error {
+	books, err := shop.books(ctx)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "%s: %d orders; rows without goods: %d, goods without a row: %d\n",
+		when, books.orders, books.rowsWithoutGoods, books.goodsWithoutRow)
+	return nil
+}
+
+func goods(given []allocation.Allocation) (text string) {
+	for _, line := range given {
+		text += fmt.Sprintf(", %d %s from %s", line.Quantity, line.SKU, line.Parts[0].Batch)
+	}
+	return text
+}
+
+func shortages(short *allocation.OutOfStockError) (text string) {
+	for _, s := range short.Shortages {
+		text += fmt.Sprintf(", %d %s wanted and %d left", s.Quantity, s.SKU, s.Available)
+	}
+	return text
+}

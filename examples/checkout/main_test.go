@@ -1,0 +1,76 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+// argsVariable makes the test binary the program itself, so that a test can let it die.
+const argsVariable = "CHECKOUT_TEST_ARGS"
+
+func TestMain(m *testing.M) {
+	if args, set := os.LookupEnv(argsVariable); set {
+		os.Exit(command(context.Background(), strings.Split(args, "\n"), os.Stdout, os.Stderr))
+	}
+	goleak.VerifyTestMain(servers.M{M: m}) // stops the servers after the tests
+}
+
+// process runs the program in a process of its own and returns what it printed.
+func process(t *testing.T, args ...string) (out string, err error) {
+	t.Helper()
+	self, err := os.Executable()
+	require.NoError(t, err)
+	cmd := exec.CommandContext(t.Context(), self)
+	cmd.Env = append(os.Environ(), argsVariable+"="+strings.Join(args, "\n"))
+	cmd.Dir = t.TempDir()
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+func TestAProgramThatDiesBetweenTheTwoWritesLeavesNeither(t *testing.T) {
+	for _, name := range everyEngine {
+		t.Run(name, func(t *testing.T) {
+			args := []string{"-engine", name, "-dsn", database(t, name)}
+			out, err := process(t, append(args, "-crash", "order-2")...)
+			var died *exec.ExitError
+			require.ErrorAs(t, err, &died)
+			require.False(t, died.Exited(), "the program ended by itself:\n%s", out)
+			require.Contains(t, out, "order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1\n")
+			require.True(t, strings.HasSuffix(out, "order-2: its row is written, its goods are not: the program dies\n"), out)
+
+			out, err = process(t, args...)
+			require.NoError(t, err, out)
+			require.Equal(t, `At the start: 1 orders; rows without goods: 0, goods without a row: 0
+order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1
+order-2: placed, 2 RED-CHAIR from chairs-1
+order-3: out of stock, 2 RED-CHAIR wanted and 1 left
+At the end: 2 orders; rows without goods: 0, goods without a row: 0
+`, out)
+		})
+	}
+}
+
+func TestBadFlagsAreRefused(t *testing.T) {
+	for name, args := range map[string][]string{
+		"unknown engine":        {"-engine", "abacus"},
+		"server without a name": {"-engine", "mariadb"},
+		"unknown flag":          {"-fly"},
+		"argument":              {"order-1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var out, complaint bytes.Buffer
+			require.NotZero(t, command(t.Context(), args, &out, &complaint))
+			require.Empty(t, out.String())
+			require.NotEmpty(t, complaint.String())
+		})
+	}
+}

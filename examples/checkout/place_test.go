@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+// everyEngine is what tests run on. Without a server they are skipped, or fail if the environment demands one.
+var everyEngine = []string{"sqlite", "postgresql", "mariadb"}
+
+// database names a new, empty database.
+func database(t *testing.T, name string) (dsn string) {
+	t.Helper()
+	switch name {
+	case "postgresql":
+		return servers.Shared(t, servers.PostgreSQL).Database(t)
+	case "mariadb":
+		return servers.Shared(t, servers.MariaDB).Database(t)
+	}
+	// Here nobody waits for a lock, so that a test can see who meets one.
+	settings := url.Values{"_pragma": {"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(0)", "synchronous(NORMAL)"}}
+	return "file:" + filepath.Join(t.TempDir(), "shop.db") + "?" + settings.Encode()
+}
+
+// opened is a shop with twelve chairs and three lamps, which never pauses.
+func opened(t *testing.T, name string) *Shop {
+	t.Helper()
+	shop, err := open(t.Context(), name, database(t, name))
+	require.NoError(t, err)
+	return stocked(t, shop)
+}
+
+func stocked(t *testing.T, shop *Shop) *Shop {
+	t.Helper()
+	t.Cleanup(func() { require.NoError(t, shop.Close()) })
+	shop.pause = func(context.Context, int) error { return nil }
+	require.NoError(t, shop.announce(t.Context(), []allocation.Batch{
+		{Ref: "chairs-1", SKU: "chair", Purchased: 10}, {Ref: "chairs-2", SKU: "chair", Purchased: 2},
+		{Ref: "lamps", SKU: "lamp", Purchased: 3},
+	}))
+	return shop
+}
+
+func basket(id allocation.OrderID, chairs, lamps allocation.Quantity) Order {
+	return Order{ID: id, Customer: "customer-1", Items: []Item{{"chair", chairs}, {"lamp", lamps}}}
+}
+
+// want compares the books with what they should be, in both tables.
+func (s *Shop) want(t *testing.T, orders int, chairs allocation.Quantity) {
+	t.Helper()
+	have, err := s.books(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, books{orders: orders}, have)
+	_, tallies, err := s.store.Audit(t.Context(), "chair")
+	require.NoError(t, err)
+	promised := allocation.Quantity(0)
+	for _, tally := range tallies {
+		promised += tally.Allocated
+		assert.False(t, tally.Drifted(), "%+v", tally)
+	}
+	assert.Equal(t, chairs, promised, "chairs promised")
+}
+
+func TestAnOrderAndItsGoodsCommitTogether(t *testing.T) {
+	for _, name := range everyEngine {
+		t.Run(name, func(t *testing.T) {
+			shop := opened(t, name)
+			given, err := shop.Place(t.Context(), basket("o1", 2, 1))
+			require.NoError(t, err)
+			shop.want(t, 1, 2)
+
+			again, err := shop.Place(t.Context(), basket("o1", 2, 1))
+			require.NoError(t, err)
+			assert.Equal(t, given, again)
+			shop.want(t, 1, 2)
+		})
+	}
+}
+
+func TestAnOrderThatFailsBetweenTheTwoWritesLeavesNeither(t *testing.T) {
+	for _, name := range everyEngine {
+		t.Run(name, func(t *testing.T) {
+			for how, fail := range map[string]func(leave context.CancelFunc){
+				"panic":             func(context.CancelFunc) { panic("bug") },
+				"end of goroutine":  func(context.CancelFunc) { runtime.Goexit() },
+				"the customer left": func(leave context.CancelFunc) { leave() },
+			} {
+				t.Run(how, func(t *testing.T) {
+					shop := opened(t, name)
+					ctx, leave := context.WithCancel(t.Context())
+					defer leave()
+					shop.between = func(allocation.OrderID) { fail(leave) }
+					err := errors.New("did not return")
+					var over sync.WaitGroup
+					over.Go(func() {
+						defer func() { _ = recover() }()
+						_, err = shop.Place(ctx, basket("o1", 2, 1))
+					})
+					over.Wait()
+					require.Error(t, err)
+					shop.want(t, 0, 0)
+					shop.between = func(allocation.OrderID) {}
+					_, err = shop.Place(t.Context(), basket("o1", 2, 1))
+					require.NoError(t, err)
+					shop.want(t, 1, 2)
+				})
+			}
+		})
+	}
+}
+
+func TestAShortageIsAnsweredAndLeavesNoOrder(t *testing.T) {
+	for _, name := range everyEngine {
+		t.Run(name, func(t *testing.T) {
+			shop := opened(t, name)
+			_, err := shop.Place(t.Context(), basket("o1", 11, 1))
+			var short *allocation.OutOfStockError
+			require.ErrorAs(t, err, &short)
+			require.Len(t, short.Shortages, 1)
+			assert.EqualValues(t, 10, short.Shortages[0].Available)
+			shop.want(t, 0, 0)
+
+			_, err = shop.Place(t.Context(), basket("o1", 10, 1)) // what the customer makes of the answer
+			require.NoError(t, err)
+			shop.want(t, 1, 10)
+		})
+	}
+}

@@ -49,8 +49,9 @@
 //
 // The tables are created by [Store.Migrate], if the host wants that, or by the host's own migration tool from
 // [Migrations]: plain SQL, numbered, with the prefix of [Options] filled in. No other function changes
-// the schema. Each migration enters its number into the table schema_version, so that both ways can
-// take turns. [Store.CheckSchema] tells at the program's start whether all is there; every method that
+// the schema. Each migration enters its number into the table schema_version, so that Migrate goes on where a
+// tool ended. The other way round, the tool has to be told which numbers are applied (golang-migrate: force).
+// golang-migrate on MariaDB needs multiStatements=true in its DSN. [Store.CheckSchema] tells at the program's start whether all is there; every method that
 // finds it isn't answers [ErrNotMigrated]. On SQLite and PostgreSQL a migration is applied whole or not at all. MariaDB
 // can't undo DDL: there a migration that failed halfway is simply run again, and the number is entered last. A schema
 // that is named in [Options] has to exist.

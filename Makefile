@@ -8,6 +8,7 @@ COVERED = . ./memory
 COVER_LEAST = 90
 
 FUZZTIME = 10s
+TORTURETIME = 60s
 
 LINTER_VERSION = 2.15.0
 LINTER = bin/golangci-lint
@@ -22,7 +23,7 @@ help: ## list the targets
 
 .PHONY: test
 test: ## vet and test every module, with the race detector
-	@$(each) go -C $$module vet ./... && go -C $$module test -race ./... $(done)
+	@$(each) go -C $$module vet ./... && go -C $$module test -race -timeout 20m ./... $(done)
 
 .PHONY: cover
 cover: ## measure the statement coverage of the root and memory, and fail below 90%
@@ -37,6 +38,16 @@ fuzz: ## run every fuzz target for FUZZTIME each
 		while read -r package target; do \
 			go -C $$module test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package </dev/null || exit 1; \
 		done $(done)
+
+.PHONY: torture
+torture: ## prove under load and kills that nothing is sold twice, TORTURETIME on each engine
+	@set -e; for engine in sqlite postgresql mariadb; do \
+		go -C internal/dbtest run ./torture -engine $$engine -for $(TORTURETIME); \
+	done
+
+.PHONY: bench
+bench: ## measure what docs/measurements.md says
+	@go -C internal/dbtest run ./bench -engine all
 
 .PHONY: lint
 lint: linter ## run the linters on every module

@@ -79,9 +79,14 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // to do.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
+	var lost error
 	for range mendAttempts {
 		version, drifted, err := s.audit(ctx, op, sku)
-		if err != nil || len(drifted) == 0 {
+		switch {
+		case errors.Is(err, ErrConflict):
+			lost = err
+			continue
+		case err != nil || len(drifted) == 0:
 			return nil, err
 		}
 		// The audit is over before the unit of work begins, which may hold the only connection there is.
@@ -91,8 +96,9 @@ func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error)
 		if !errors.Is(err, errOutdated) {
 			return onlyIf(drifted, err)
 		}
+		lost = &Error{Op: op, Field: "sku", Value: sku, Err: fmt.Errorf("%w: %w", ErrConflict, err)}
 	}
-	return nil, &Error{Op: op, Field: "sku", Value: sku, Err: ErrConflict}
+	return nil, lost
 }
 
 // mendAttempts is how often a product may change between its audit and its mending.

@@ -109,7 +109,7 @@ func (u *unit) retry(ctx context.Context, fn func(context.Context, Repository) e
 		case errors.Is(err, errMore) && page < maxPage:
 			page = min(page*pageGrowth, maxPage)
 			continue
-		case attempt >= u.opts.Attempts:
+		case attempt >= u.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
 			return err
 		case errors.Is(err, ErrDuplicate) && duplicates == 0:
 			duplicates++

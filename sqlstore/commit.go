@@ -70,27 +70,35 @@ func (s *Store) write(ctx context.Context, changes []allocation.Changes) error {
 	})
 }
 
-// alone writes with a single statement. It asks for a connection first, because a failure to get one is no doubt
-// about the outcome.
+// alone writes with a single statement, and again if the driver says that the statement was never sent. Some
+// drivers say that of one that was sent (lib/pq, whenever the connection ends): to send it again does no
+// harm, for the versions are checked, but its failure then says nothing about the first.
 func (s *Store) alone(ctx context.Context, changes []allocation.Changes) error {
-	for attempt := 1; ; attempt++ {
-		conn, err := s.db.Conn(ctx)
-		if err != nil {
-			return err
+	unsent, err := s.once(ctx, changes)
+	for attempt := 1; err != nil && unsent && ctx.Err() == nil && attempt < 3; attempt++ {
+		if unsent, err = s.once(ctx, changes); err != nil {
+			err = fmt.Errorf("%w: sent again: %v", allocation.ErrUnknownOutcome, err) //nolint:errorlint // a conflict it is not
 		}
-		r := &single{conn: conn}
-		err = s.statements.writer.write(ctx, r, changes)
-		closed := conn.Close()
-		switch {
-		case err == nil && closed != nil && !errors.Is(closed, sql.ErrConnDone):
-			return closed
-		case r.unsent && ctx.Err() == nil && attempt < 3:
-			continue // a connection that the server had closed
-		case r.err != nil && !r.unsent && s.classify(r.err) == unanswered:
-			return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
-		}
-		return err
 	}
+	return err
+}
+
+// once asks for a connection first, because a failure to get one is no doubt about the outcome.
+func (s *Store) once(ctx context.Context, changes []allocation.Changes) (unsent bool, err error) {
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return false, err
+	}
+	r := &single{conn: conn}
+	err = s.statements.writer.write(ctx, r, changes)
+	closed := conn.Close()
+	switch {
+	case err == nil && closed != nil && !errors.Is(closed, sql.ErrConnDone):
+		return false, closed
+	case r.err != nil && !r.unsent && s.classify(r.err) == unanswered:
+		return false, fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
+	}
+	return r.unsent, err
 }
 
 // lost is the answer to whom another unit of work came before.

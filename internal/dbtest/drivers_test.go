@@ -54,18 +54,18 @@ func TestTheStoreKeepsItsPromisesWithOtherDrivers(t *testing.T) {
 
 // coded is what drivers tell with their errors, each in its own way.
 type (
-	withState  struct{ state string }
-	withNumber struct {
+	stateError  struct{ state string }
+	numberError struct {
 		Number  uint16
 		Message string
 	}
-	withFields struct{ Code, ExtendedCode int }
+	fieldsError struct{ Code, ExtendedCode int }
 )
 
-func (e withState) Error() string    { return "SQLSTATE " + e.state }
-func (e withState) SQLState() string { return e.state }
-func (e *withNumber) Error() string  { return e.Message }
-func (e withFields) Error() string   { return "a failure of the database" }
+func (e stateError) Error() string    { return "SQLSTATE " + e.state }
+func (e stateError) SQLState() string { return e.state }
+func (e *numberError) Error() string  { return e.Message }
+func (e fieldsError) Error() string   { return "a failure of the database" }
 
 func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -73,23 +73,23 @@ func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 		err  error
 		want error // nil: none of the sentinels
 	}{
-		"serialization failure":  {onPostgreSQL, withState{"40001"}, allocation.ErrConflict},
-		"deadlock":               {onPostgreSQL, withState{"40P01"}, allocation.ErrConflict},
-		"lock not available":     {onPostgreSQL, withState{"55P03"}, allocation.ErrConflict},
-		"ended by administrator": {onPostgreSQL, withState{"57P01"}, allocation.ErrConflict},
-		"another one's crash":    {onPostgreSQL, withState{"57P02"}, allocation.ErrUnknownOutcome},
-		"connection failure":     {onPostgreSQL, withState{"08006"}, allocation.ErrUnknownOutcome},
-		"check":                  {onPostgreSQL, withState{"23514"}, nil},
-		"unnamed unique key":     {onPostgreSQL, withState{"23505"}, nil},
-		"statement timeout":      {onPostgreSQL, withState{"57014"}, nil},
-		"1213":                   {onMariaDB, &withNumber{1213, "deadlock"}, allocation.ErrConflict},
-		"1205":                   {onMariaDB, &withNumber{1205, "lock wait timeout"}, allocation.ErrConflict},
-		"1020":                   {onMariaDB, &withNumber{1020, "record has changed"}, allocation.ErrConflict},
-		"1927":                   {onMariaDB, &withNumber{1927, "connection was killed"}, allocation.ErrUnknownOutcome},
-		"4025":                   {onMariaDB, &withNumber{4025, "constraint failed"}, nil},
-		"busy, by fields":        {onSQLite, withFields{5, 517}, allocation.ErrConflict},
-		"input/output by fields": {onSQLite, withFields{10, 0}, allocation.ErrUnknownOutcome},
-		"full, by fields":        {onSQLite, withFields{13, 13}, nil},
+		"40001":                  {onPostgreSQL, stateError{"40001"}, allocation.ErrConflict},
+		"deadlock":               {onPostgreSQL, stateError{"40P01"}, allocation.ErrConflict},
+		"lock not available":     {onPostgreSQL, stateError{"55P03"}, allocation.ErrConflict},
+		"ended by administrator": {onPostgreSQL, stateError{"57P01"}, allocation.ErrConflict},
+		"another one's crash":    {onPostgreSQL, stateError{"57P02"}, allocation.ErrUnknownOutcome},
+		"connection failure":     {onPostgreSQL, stateError{"08006"}, allocation.ErrUnknownOutcome},
+		"check":                  {onPostgreSQL, stateError{"23514"}, nil},
+		"unnamed unique key":     {onPostgreSQL, stateError{"23505"}, nil},
+		"statement timeout":      {onPostgreSQL, stateError{"57014"}, nil},
+		"1213":                   {onMariaDB, &numberError{1213, "deadlock"}, allocation.ErrConflict},
+		"1205":                   {onMariaDB, &numberError{1205, "lock wait timeout"}, allocation.ErrConflict},
+		"1020":                   {onMariaDB, &numberError{1020, "record has changed"}, allocation.ErrConflict},
+		"1927":                   {onMariaDB, &numberError{1927, "connection was killed"}, allocation.ErrUnknownOutcome},
+		"4025":                   {onMariaDB, &numberError{4025, "constraint failed"}, nil},
+		"busy, by fields":        {onSQLite, fieldsError{5, 517}, allocation.ErrConflict},
+		"input/output by fields": {onSQLite, fieldsError{10, 0}, allocation.ErrUnknownOutcome},
+		"full, by fields":        {onSQLite, fieldsError{13, 13}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			err := commitThatFails(t, c.on, c.err, nil)
@@ -102,7 +102,7 @@ func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 }
 
 func TestAHostsClassifierIsAskedFirst(t *testing.T) {
-	strange := &withNumber{9999, "strange"}
+	strange := &numberError{9999, "strange"}
 	for name, told := range map[string]error{
 		"conflict": allocation.ErrConflict, "unknown outcome": allocation.ErrUnknownOutcome, "doesn't know": nil,
 	} {

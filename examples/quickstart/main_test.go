@@ -122,7 +122,7 @@ func TestASecondRunChangesNoBatchAndNoLineAndSaysSo(t *testing.T) {
 	first := call("-db", db)
 	second := call("-db", db)
 	require.Equal(t, exitDone, second.code, second.err)
-	require.Contains(t, second.out, "This run changed: no batch and no line: everything was there.")
+	require.Contains(t, second.out, "This run changed: no batch and no line: there was nothing new.")
 	for _, heading := range []string{"ALLOCATED", "LEFT"} {
 		require.Equal(t, first.section(t, heading), second.section(t, heading))
 	}

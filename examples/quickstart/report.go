@@ -122,7 +122,7 @@ func (r *result) printHappened(out io.Writer) {
 		}
 	}
 	if told == nil {
-		told = []string{"no batch and no line: everything was there"}
+		told = []string{"no batch and no line: there was nothing new"}
 	}
 	fmt.Fprintf(out, "This run changed: %s. Refusals noted: %d.\n", strings.Join(told, ", "), r.happened[refused])
 }

@@ -130,6 +130,12 @@ var brokenLapsed = []broken{
 		new: reorderedLapsed(func(x, y allocation.Allocation) int {
 			return cmp.Or(x.HeldUntil.Compare(y.HeldUntil), cmp.Compare(y.OrderID, x.OrderID))
 		})},
+	{fault: "the batches of all lapsed holds are loaded", row: "a used-up batch of a hold beyond the page stays where it is",
+		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
+			if state.MoreLapsed {
+				state.Batches = whole(s, state.SKU).Batches
+			}
+		})},
 	{fault: "MoreLapsed is never set", row: "MoreLapsed says that there are more than Limit, and not that there are as many",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.MoreLapsed = false })},
 	{fault: "MoreLapsed is set when the page is full", row: "MoreLapsed says that there are more than Limit, and not that there are as many",

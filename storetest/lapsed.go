@@ -15,6 +15,8 @@ var lapsedRows = []row{
 		"what was promised first is given up first, and the next page must not bring another order", lapsedOrder},
 	{"MoreLapsed says that there are more than Limit, and not that there are as many",
 		"without it stock of lapsed holds is taken for sold; with it always, every load grows", lapsedMore},
+	{"a used-up batch of a hold beyond the page stays where it is",
+		"a product must not grow with what is not asked for", lapsedBeyond},
 	{"the limit counts lapsed holds per product",
 		"a product must not hide the lapsed holds of another one", lapsedPerProduct},
 	{"by Lapsed it is the products whose holds lapsed first, at most Limit of them",
@@ -65,6 +67,15 @@ func lapsedOrder(b *bench) {
 		q := first(i+1, at(minute(5), of("apple")))
 		b.wantLines(b.state(q), q, want...)
 	}
+}
+
+func lapsedBeyond(b *bench) {
+	b.announce("apple", stock("a1", 2), stock("a2", 3), stock("a3", 9))
+	b.allocate("apple", held("o1", 2, minute(1)), held("o2", 3, minute(2)))
+	q := first(1, at(minute(5), of("apple")))
+	s := b.state(q)
+	b.wantLines(s, q, "o1")
+	b.wantBatches(s, q, "a1", "a3")
 }
 
 func lapsedMore(b *bench) {

@@ -24,8 +24,10 @@ var raceRows = []row{
 		"locks that are taken in different orders wait for each other", racesDeadlock},
 }
 
-// racers is how many try at the same time.
-const racers = 8
+const (
+	racers     = 8 // how many try at the same time
+	raceRounds = 5 // since racers don't always meet
+)
 
 // race runs fn in several goroutines at once, and returns what each answered when all have ended.
 func race(fn func(i int) error) []error {
@@ -76,7 +78,7 @@ func racesSkew(b *bench) {
 
 func racesVersion(b *bench) {
 	b.announce("apple", stock("a1", 1000))
-	for round := range 5 {
+	for round := range raceRounds {
 		var changes [racers]allocation.Changes
 		for i := range changes {
 			changes[i] = b.allocation("apple", firm(allocation.OrderID(fmt.Sprint("o", round, " ", i)), 1))
@@ -90,26 +92,31 @@ func racesVersion(b *bench) {
 }
 
 func racesNew(b *bench) {
-	var changes [racers]allocation.Changes
-	for i := range changes {
-		changes[i] = b.product("apple", stock(allocation.BatchRef(fmt.Sprint("a", i)), 1)).Changes()
-	}
-	b.oneWinner(race(func(i int) error { return b.try(changes[i]) }), allocation.ErrConflict)
-	if s := b.state(of("apple")); len(s.Batches) != 1 || s.Version != 1 {
-		b.errorf("the winner's product has version %d and %d batches, want 1 and 1", s.Version, len(s.Batches))
+	for round := range raceRounds {
+		var changes [racers]allocation.Changes
+		sku := allocation.SKU(fmt.Sprint("sku", round))
+		for i := range changes {
+			changes[i] = b.product(sku, stock(allocation.BatchRef(fmt.Sprint("a", round, " ", i)), 1)).Changes()
+		}
+		b.oneWinner(race(func(i int) error { return b.try(changes[i]) }), allocation.ErrConflict)
+		if s := b.state(of(sku)); len(s.Batches) != 1 || s.Version != 1 {
+			b.errorf("the winner's product has version %d and %d batches, want 1 and 1", s.Version, len(s.Batches))
+		}
 	}
 }
 
 func racesBatch(b *bench) {
-	var changes [racers]allocation.Changes
-	skus := named[allocation.SKU]("sku", racers)
-	for i := range changes {
-		changes[i] = b.product(skus[i], stock("same", 1)).Changes()
-	}
-	answers := race(func(i int) error { return b.try(changes[i]) })
-	b.oneWinner(answers, allocation.ErrDuplicate, allocation.ErrConflict)
-	if got := b.load(ofSKUs(skus...)); len(got) != 1 {
-		b.errorf("%d products were written, want the winner's", len(got))
+	for round := range raceRounds {
+		var changes [racers]allocation.Changes
+		skus := named[allocation.SKU](fmt.Sprint("round", round, " "), racers)
+		for i := range changes {
+			changes[i] = b.product(skus[i], stock(allocation.BatchRef(fmt.Sprint("same", round)), 1)).Changes()
+		}
+		answers := race(func(i int) error { return b.try(changes[i]) })
+		b.oneWinner(answers, allocation.ErrDuplicate, allocation.ErrConflict)
+		if got := b.load(ofSKUs(skus...)); len(got) != 1 {
+			b.errorf("%d products were written, want the winner's", len(got))
+		}
 	}
 }
 

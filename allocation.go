@@ -43,6 +43,9 @@ func (s *Service) do(ctx context.Context, op string, fn func(ctx context.Context
 	if s.units == nil {
 		return invalid(op, "unit of work", nil, "must not be nil")
 	}
+	if own, ok := s.units.(*unit); ok {
+		return own.do(ctx, op, fn)
+	}
 	return s.units.Do(ctx, fn)
 }
 

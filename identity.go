@@ -15,6 +15,7 @@ type identityMap struct {
 	store    Store
 	now      time.Time
 	page     int
+	trace    string     // the caller's trace parent
 	products []*Product // by SKU
 	loads    int
 	ended    bool
@@ -126,6 +127,7 @@ func (m *identityMap) Add(p *Product) error {
 	if known {
 		return &Error{Op: "Add", Field: "sku", Value: p.sku, Err: ErrDuplicate}
 	}
+	p.trace = m.trace
 	m.products = slices.Insert(m.products, at, p)
 	return nil
 }
@@ -170,6 +172,7 @@ func (m *identityMap) know(s State, q Query) (*Product, error) {
 	if err != nil {
 		return nil, err
 	}
+	p.trace = m.trace
 	m.products = slices.Insert(m.products, at, p)
 	return p, nil
 }
@@ -192,6 +195,14 @@ func (m *identityMap) commit(ctx context.Context) error {
 		return storeError("Commit", err)
 	}
 	return nil
+}
+
+// told returns the events of all products, by SKU.
+func (m *identityMap) told() (events []Event) {
+	for _, p := range m.products {
+		events = append(events, p.events...)
+	}
+	return events
 }
 
 // storeError says where an error comes from, unless the store has said so.

@@ -6,11 +6,20 @@ import "time"
 // without NUL or surrounding white space, and compared as bytes.
 type SKU string
 
+// Validate returns an [*Error] that wraps [ErrInvalid] if it can't be the identifier of anything.
+func (s SKU) Validate() error { return checkID("Validate", "sku", s) }
+
 // OrderID names a customer's order.
 type OrderID string
 
+// Validate returns an [*Error] that wraps [ErrInvalid] if it can't be the identifier of anything.
+func (o OrderID) Validate() error { return checkID("Validate", "order", o) }
+
 // BatchRef names a batch. It is unique over all products.
 type BatchRef string
+
+// Validate returns an [*Error] that wraps [ErrInvalid] if it can't be the identifier of anything.
+func (b BatchRef) Validate() error { return checkID("Validate", "batch", b) }
 
 // Location names where a batch is kept, or will be. It may be empty.
 type Location string

@@ -33,6 +33,11 @@ type Product struct {
 	moreLapsed bool // more holds have lapsed than were loaded
 
 	events []Event
+
+	// trace is the caller's trace parent, "" for none, and traces those of the events, as long as events
+	// or nil if there are none.
+	trace  string
+	traces []string
 }
 
 // batch is a Batch inside its aggregate.
@@ -152,7 +157,15 @@ func (p *Product) more(op string) error {
 	return &Error{Op: op, Field: "sku", Value: p.sku, Err: errMore}
 }
 
-func (p *Product) tell(e Event) { p.events = append(p.events, e) }
+func (p *Product) tell(e Event) {
+	p.events = append(p.events, e)
+	if p.traces == nil && p.trace != "" {
+		p.traces = make([]string, len(p.events)-1, len(p.events))
+	}
+	if p.traces != nil {
+		p.traces = append(p.traces, p.trace)
+	}
+}
 
 // isNew reports whether the store doesn't have the batch yet.
 func (b *batch) isNew() bool { return b.stored.Ref == "" }

@@ -147,8 +147,11 @@ type Changes struct {
 	Lines    []Allocation
 	Removed  []OrderID
 
-	// Events have the numbers Read+1 to Version.
-	Events []Event
+	// Events have the numbers Read+1 to Version. A store that hands them out, as package outbox has it,
+	// keeps the trace parent of each beside it: TraceParents is as long as Events, "" for an event
+	// that has none, or it is nil.
+	Events       []Event
+	TraceParents []string
 }
 
 // BatchChange is what changed in an existing batch. Counters come as differences, so that the store's

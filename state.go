@@ -104,7 +104,7 @@ func (p *Product) knows(orders []OrderID) bool {
 func (p *Product) Changes() Changes {
 	c := Changes{
 		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock,
-		Events: slices.Clone(p.events),
+		Events: slices.Clone(p.events), TraceParents: slices.Clone(p.traces),
 	}
 	for _, b := range p.batches {
 		switch {

@@ -3,6 +3,7 @@ package allocation
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"math/rand/v2"
 	"time"
 )
@@ -44,6 +45,27 @@ type Options struct {
 	// again with a larger page. A line that can be met doesn't wait for them: it may get units of a
 	// later batch while more holds than a page lapsed on an earlier one.
 	Page int
+
+	// Logger is told of lost races (Debug), and of units of work that end because they lost too many, or
+	// because the outcome of their commit is unknown (Warn). By default nothing is logged.
+	Logger *slog.Logger
+
+	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method or "Do",
+	// and the attempt's number, from 1. The attempt runs under the context that it returns; the
+	// function that it returns, which may be nil, is called after the attempt with its error, after a lost race
+	// an [ErrConflict]. It is the place for a span, and for counters of attempts and conflicts.
+	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))
+
+	// Committed, if set, is called after each commit with the events that it stored, by SKU and in their
+	// order: on the caller's goroutine, before the command returns, and outside of the unit of work,
+	// so that it may begin another one. It is where package bus comes in. The commit stands
+	// whatever it does; a crash before it, or an [ErrUnknownOutcome], leaves it out, so what must not
+	// be missed goes through package outbox. Inside a host's transaction it is never called.
+	Committed func(ctx context.Context, events []Event)
+
+	// TraceParent, if set, returns the W3C trace parent of the caller's context, which is stored with the
+	// events that the caller causes; anything else than 00-…-…-… in lower case counts as none.
+	TraceParent func(ctx context.Context) string
 }
 
 // NewUnitOfWork returns the library's unit of work over a store. No transaction is open while fn runs,
@@ -62,9 +84,12 @@ func NewUnitOfWork(store Store, opts *Options) UnitOfWork {
 	if u.opts.Now == nil {
 		u.opts.Now = time.Now
 	}
+	if u.opts.Logger == nil {
+		u.opts.Logger = slog.New(slog.DiscardHandler)
+	}
 	u.opts.Attempts = positive(u.opts.Attempts, 10)
 	if _, joined := store.(interface{ Joined() }); joined {
-		u.opts.Attempts = 1
+		u.opts.Attempts, u.opts.Committed = 1, nil
 	}
 	u.opts.Backoff = positive(u.opts.Backoff, time.Millisecond)
 	u.opts.MaxBackoff = positive(u.opts.MaxBackoff, 100*time.Millisecond)
@@ -87,37 +112,51 @@ type unit struct {
 type insideUnit struct{}
 
 func (u *unit) Do(ctx context.Context, fn func(context.Context, Repository) error) error {
-	switch {
-	case ctx == nil:
-		return invalid("Do", "context", nil, "must not be nil")
-	case u.store == nil:
-		return invalid("Do", "store", nil, "must not be nil")
-	case fn == nil:
-		return invalid("Do", "function", nil, "must not be nil")
-	case ctx.Value(insideUnit{}) != nil:
-		return invalid("Do", "context", "of a unit of work", "units of work don't nest")
-	}
-	return u.retry(ctx, fn)
+	return u.do(ctx, "Do", fn)
 }
 
-func (u *unit) retry(ctx context.Context, fn func(context.Context, Repository) error) error {
+// do is Do for the method op of a Service.
+func (u *unit) do(ctx context.Context, op string, fn func(context.Context, Repository) error) error {
+	switch {
+	case ctx == nil:
+		return invalid(op, "context", nil, "must not be nil")
+	case u.store == nil:
+		return invalid(op, "store", nil, "must not be nil")
+	case fn == nil:
+		return invalid(op, "function", nil, "must not be nil")
+	case ctx.Value(insideUnit{}) != nil:
+		return invalid(op, "context", "of a unit of work", "units of work don't nest")
+	}
+	events, err := u.retry(ctx, op, fn)
+	if err == nil && len(events) > 0 && u.opts.Committed != nil {
+		u.opts.Committed(ctx, events)
+	}
+	return err
+}
+
+// retry tries until an attempt commits, and returns the events of that one.
+func (u *unit) retry(ctx context.Context, op string, fn func(context.Context, Repository) error) ([]Event, error) {
 	inside := context.WithValue(ctx, insideUnit{}, true)
 	page, duplicates := u.opts.Page, 0
 	for attempt := 1; ; {
-		err := u.attempt(inside, attempt, page, fn)
+		events, err := u.observed(inside, op, attempt, page, fn)
 		switch {
+		case err == nil:
+			return events, nil
 		case errors.Is(err, errMore) && page < maxPage:
 			page = min(page*pageGrowth, maxPage)
 			continue
 		case attempt >= u.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
-			return err
+			u.logEnd(ctx, op, attempt, err)
+			return nil, err
 		case errors.Is(err, ErrDuplicate) && duplicates == 0:
 			duplicates++
 		case !errors.Is(err, ErrConflict):
-			return err
+			return nil, err
 		}
+		u.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "allocation: lost a race", about(op, attempt, err)...)
 		if err := u.pause(ctx, attempt); err != nil {
-			return err
+			return nil, err
 		}
 		attempt++
 	}
@@ -128,23 +167,46 @@ const (
 	maxPage    = 100_000_000
 )
 
+// observed is an attempt between the host's hooks.
+func (u *unit) observed(
+	ctx context.Context, op string, number, page int, fn func(context.Context, Repository) error,
+) (events []Event, err error) {
+	if u.opts.Attempt != nil {
+		within, end := u.opts.Attempt(ctx, op, number)
+		ctx = within
+		if end != nil {
+			err = errUnfinished // stays if fn panics or ends its goroutine
+			defer func() { end(err) }()
+		}
+	}
+	return u.attempt(ctx, number, page, fn)
+}
+
 // attempt runs fn once, with locks if the last attempt lost its race.
-func (u *unit) attempt(ctx context.Context, number, page int, fn func(context.Context, Repository) error) error {
+func (u *unit) attempt(
+	ctx context.Context, number, page int, fn func(context.Context, Repository) error,
+) (events []Event, err error) {
 	if err := ctx.Err(); err != nil {
-		return err
+		return nil, err
 	}
 	run := func(store Store) error {
-		products := &identityMap{store: store, now: clean(u.opts.Now()), page: page}
+		products := &identityMap{store: store, now: clean(u.opts.Now()), page: page, trace: u.traceParent(ctx)}
 		defer products.end()
 		if err := fn(ctx, products); err != nil {
 			return err
 		}
-		return products.commit(ctx)
+		if err := products.commit(ctx); err != nil {
+			return err
+		}
+		events = products.told()
+		return nil
 	}
 	if locker, able := u.store.(Locker); able && (u.opts.Lock || number > 1) {
-		return locker.Locked(ctx, run)
+		err = locker.Locked(ctx, run)
+	} else {
+		err = run(u.store) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
 	}
-	return run(u.store) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
+	return onlyIf(events, err)
 }
 
 // pause waits for a random part of the backoff, or until the context ends.

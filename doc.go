@@ -62,10 +62,15 @@
 // numbered without gaps, and each has its entry in a ledger: what it moved in a batch's counters. A store
 // that is a [Ledger] gives them back; [Service.Reconcile] checks that counters, lines and events agree.
 //
+// Package bus calls a host's handlers in the same process, after the commit. Package outbox brings events to a
+// broker, at least once and in their order. Package views answers what a shop shows, without any aggregate.
+// [Options] has the hooks for logs, counters and spans.
+//
 // # Writing a store
 //
 // An adapter writes the two methods of [Store]: Load reads products as plain values ([State]), Commit writes
 // what changed ([Changes]) under a version check. Identity map, retries and rules come on top of them and
 // are not the adapter's concern. Package storetest has a row for everything that a store must do, and says
-// why. A store that can account for itself implements [Ledger] too.
+// why. A store that can account for itself implements [Ledger] too, one whose rows can be locked [Locker], and one whose events
+// are to leave the building outbox.Store. A store passes the topics of the suite that it declares.
 package allocation

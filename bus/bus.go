@@ -27,6 +27,7 @@ package bus
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/cosmic-go/allocation"
@@ -72,10 +73,14 @@ func New(opts *Options) *Bus {
 
 // Subscribe calls a handler for every event of type E from now on; with [allocation.Event] for E for every
 // event. Handlers of one event are called in the order of their subscription. Handlers must be safe for
-// concurrent use, since commands run side by side.
+// concurrent use, since commands run side by side. A handler that is nil, or that wants a pointer, which no event
+// is, is a mistake in the program and panics.
 func Subscribe[E allocation.Event](b *Bus, handle func(ctx context.Context, event E) error) {
-	if handle == nil {
-		panic(fmt.Sprintf("bus: Subscribe: handler of %T is nil", *new(E)))
+	switch wanted := reflect.TypeFor[E](); {
+	case handle == nil:
+		panic(fmt.Sprintf("bus: Subscribe: handler of %v is nil", wanted))
+	case wanted.Kind() == reflect.Pointer:
+		panic(fmt.Sprintf("bus: Subscribe: no event is a %v", wanted))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -30,12 +30,13 @@ func (e *HandlerError) Unwrap() error { return e.Err }
 
 // Publish calls the handlers of events; it is made to be [allocation.Options].Committed. Called by a handler,
 // through the commands that it runs under its own context, it adds the events to those that wait for their
-// turn and returns. A handler that ends its goroutine (runtime.Goexit) ends the command's.
+// turn and returns; once the outer command has returned, what a handler's goroutine causes counts and is handled
+// like a command of its own. A handler that ends its goroutine (runtime.Goexit) ends the command's.
 func (b *Bus) Publish(ctx context.Context, events []allocation.Event) {
-	if outer, inside := ctx.Value(runKey{b}).(*run); inside {
-		added, endless := outer.follow(events, b.limit)
+	if cause, inside := ctx.Value(turnKey{b}).(turn); inside {
+		added, endless := cause.follow(events, b.limit)
 		if endless != nil {
-			b.report(ctx, fmt.Errorf("%w: more than %d from one %s", ErrCycle, b.limit, endless.Kind()))
+			b.report(ctx, fmt.Errorf("%w: more than %d from %s %+v", ErrCycle, b.limit, endless.Kind(), endless))
 		}
 		if added {
 			return
@@ -43,9 +44,8 @@ func (b *Bus) Publish(ctx context.Context, events []allocation.Event) {
 	}
 	r := newRun(events)
 	defer r.end()
-	inside := context.WithValue(ctx, runKey{b}, r)
-	for event := range r.turns {
-		b.handle(inside, event)
+	for next := range r.turns {
+		b.handle(context.WithValue(ctx, turnKey{b}, next), next.event)
 	}
 }
 

@@ -7,21 +7,20 @@ import (
 )
 
 // run is what follows from one commit: its events in their order, and behind them those that handlers cause.
-// A handler's context leads to it, so that the commands of the handler find it.
 type run struct {
 	mu    sync.Mutex // a handler may run commands on other goroutines
-	queue []cause
-	from  *origin // of the event whose turn it is
+	queue []turn
 	ended bool
 }
 
-type runKey struct{ bus *Bus }
-
-// cause is an event that waits for its turn.
-type cause struct {
+// turn is an event that waits for its handlers. Their context leads to it, so that their commands find it.
+type turn struct {
+	run   *run
 	event allocation.Event
 	from  *origin
 }
+
+type turnKey struct{ bus *Bus }
 
 // origin is an event that no handler caused, and how many events followed from it.
 type origin struct {
@@ -30,53 +29,52 @@ type origin struct {
 }
 
 func newRun(events []allocation.Event) *run {
-	r := &run{queue: make([]cause, len(events))}
+	r := &run{queue: make([]turn, len(events))}
 	for i, event := range events {
-		r.queue[i] = cause{event: event, from: &origin{event: event}}
+		r.queue[i] = turn{run: r, event: event, from: &origin{event: event}}
 	}
 	return r
 }
 
-// follow adds events that a handler caused. It reports false if the run has ended: then they are the first
-// of a run of their own. Events beyond the limit are left out; it returns their origin when that begins.
-func (r *run) follow(events []allocation.Event, limit int) (added bool, endless allocation.Event) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.ended {
+// follow adds events that a handler caused in its turn. It reports false if the run has ended: then they are
+// the first of a run of their own. Events beyond the limit are left out; it returns their origin when that begins.
+func (t turn) follow(events []allocation.Event, limit int) (added bool, endless allocation.Event) {
+	t.run.mu.Lock()
+	defer t.run.mu.Unlock()
+	if t.run.ended {
 		return false, nil
 	}
 	for _, event := range events {
-		r.from.followed++
-		if r.from.followed == limit+1 {
-			endless = r.from.event
+		t.from.followed++
+		if t.from.followed == limit+1 {
+			endless = t.from.event
 		}
-		if r.from.followed <= limit {
-			r.queue = append(r.queue, cause{event: event, from: r.from})
+		if t.from.followed <= limit {
+			t.run.queue = append(t.run.queue, turn{run: t.run, event: event, from: t.from})
 		}
 	}
 	return true, endless
 }
 
-// turns yields one event after the other until none is left.
-func (r *run) turns(yield func(allocation.Event) bool) {
+// turns yields one turn after the other until none is left.
+func (r *run) turns(yield func(turn) bool) {
 	for {
-		event, some := r.next()
-		if !some || !yield(event) {
+		next, some := r.next()
+		if !some || !yield(next) {
 			return
 		}
 	}
 }
 
-func (r *run) next() (event allocation.Event, some bool) {
+func (r *run) next() (next turn, some bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if len(r.queue) == 0 {
 		r.ended = true // at once, so that nothing is added that nobody would come for
-		return nil, false
+		return turn{}, false
 	}
-	first := r.queue[0]
-	r.queue, r.from = r.queue[1:], first.from
-	return first.event, true
+	next, r.queue = r.queue[0], r.queue[1:]
+	return next, true
 }
 
 func (r *run) end() {

@@ -70,8 +70,13 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 			tally(part.Batch).Promised += part.Quantity - part.Shipped
 		}
 	}
-	for _, e := range p.events {
-		if ref, purchased, allocated := e.Movement(); ref != "" {
+	for ref, m := range p.moved {
+		t := tally(ref)
+		t.ToldPurchased += m.purchased
+		t.ToldAllocated += m.allocated
+	}
+	for _, r := range p.events {
+		if ref, purchased, allocated := r.Event.Movement(); ref != "" {
 			t := tally(ref)
 			t.ToldPurchased += purchased
 			t.ToldAllocated += allocated
@@ -92,9 +97,13 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.products[sku]
-	if p == nil || after >= int64(len(p.events)) {
+	if p == nil || after >= p.last() {
 		return nil, nil
 	}
-	rest := p.events[max(after, 0):]
-	return slices.Clone(rest[:min(len(rest), max(limit, 0))]), nil
+	rest := p.events[max(after-p.purged, 0):]
+	events := make([]allocation.Event, min(len(rest), max(limit, 0)))
+	for i := range events {
+		events[i] = rest[i].Event
+	}
+	return events, nil
 }

@@ -7,6 +7,12 @@
 // [Store.FailLoad], [Store.FailCommit] and [Store.LoseAnswer] to see how one's own code takes it when
 // the storage doesn't answer, and [Store.Product] and [Store.Events] to look at what was committed.
 //
+// It has the further abilities of a store as well: it is an [allocation.Ledger], answers the questions of package
+// views, and hands its events to a relay of package outbox. A test that wants to see which events would leave claims
+// them itself:
+//
+//	leaving, err := store.Claim(ctx, outbox.Claim{Products: 10, Events: 10, Now: now, Until: now.Add(time.Minute)})
+//
 //	store, clock := memory.New(), memory.NewClock(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))
 //	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
 //	service := allocation.New(units, nil)
@@ -20,6 +26,7 @@ import (
 	"sync"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // Store keeps products in memory. It is safe for concurrent use; nothing that goes in or comes out shares
@@ -29,12 +36,15 @@ type Store struct {
 	products map[allocation.SKU]*product
 	owners   map[allocation.BatchRef]*product
 	orders   map[allocation.OrderID][]*product
+	unsent   map[allocation.SKU]*product // those that have unsent events
 	faults   faults
 }
 
 var (
 	_ allocation.Store  = (*Store)(nil)
 	_ allocation.Ledger = (*Store)(nil)
+	_ outbox.Store      = (*Store)(nil)
+	_ outbox.Maintainer = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -43,6 +53,7 @@ func New() *Store {
 		products: map[allocation.SKU]*product{},
 		owners:   map[allocation.BatchRef]*product{},
 		orders:   map[allocation.OrderID][]*product{},
+		unsent:   map[allocation.SKU]*product{},
 	}
 }
 
@@ -175,7 +186,8 @@ func (s *Store) apply(c allocation.Changes) {
 		s.products[c.SKU] = p
 	}
 	p.version, p.refused, p.lowStock = c.Version, c.Refused, c.LowStock
-	p.events = append(p.events, c.Events...)
+	p.addEvents(c)
+	s.unsent[c.SKU] = p
 	for _, b := range c.NewBatches {
 		s.owners[b.Ref] = p
 		p.addBatch(b)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // product is what the store keeps of one SKU, with the same ways in as a database's indexes, so that a load
@@ -22,7 +23,13 @@ type product struct {
 	open     []*batch // those with units available, in no order
 	lines    map[allocation.OrderID]allocation.Allocation
 	holds    []hold // by time and order
-	events   []allocation.Event
+
+	events  []outbox.Record                  // by number, without those that were purged
+	purged  int64                            // number of the last event that was purged
+	moved   map[allocation.BatchRef]movement // what purged events moved
+	sent    int64                            // number of the last event that was sent
+	lease   *lease                           // nil if nobody was handed the unsent events
+	failure outbox.Failure                   // of the last try, see failing
 }
 
 type batch struct {
@@ -51,6 +58,7 @@ func newProduct(sku allocation.SKU) *product {
 		sku:     sku,
 		batches: map[allocation.BatchRef]*batch{},
 		lines:   map[allocation.OrderID]allocation.Allocation{},
+		moved:   map[allocation.BatchRef]movement{},
 	}
 }
 
@@ -136,6 +144,16 @@ func (l *loading) newest(q allocation.Query) {
 	}
 }
 
+func (p *product) addEvents(c allocation.Changes) {
+	for i, e := range c.Events {
+		r := outbox.Record{Sequence: p.last() + 1, Event: e}
+		if len(c.TraceParents) > 0 {
+			r.TraceParent = c.TraceParents[i]
+		}
+		p.events = append(p.events, r)
+	}
+}
+
 func (p *product) addBatch(b allocation.Batch) {
 	added := &batch{Batch: b}
 	p.batches[b.Ref] = added
@@ -207,6 +225,9 @@ func copied(a allocation.Allocation) allocation.Allocation {
 
 // checkSound demands of the state after the changes what a database's constraints would.
 func (s *Store) checkSound(c allocation.Changes) error {
+	if n := len(c.TraceParents); n > 0 && n != len(c.Events) {
+		return unsound("trace parents", n, fmt.Sprintf("there are %d events", len(c.Events)))
+	}
 	known := map[allocation.BatchRef]bool{}
 	for _, b := range c.NewBatches {
 		known[b.Ref] = true

@@ -49,6 +49,10 @@ type Record struct {
 	Sequence    int64 // its number among the events of its product
 	Event       allocation.Event
 	TraceParent string // of the caller who caused it, "" for none
+
+	// Err is why Event is nil: the store has an event here that it can't decode, of a kind, perhaps, that
+	// a newer version of the program told. It is returned here and not by Claim, where it would stop all products.
+	Err error
 }
 
 // Settlement says how a delivery went.
@@ -61,7 +65,8 @@ type Settlement struct {
 
 	// Failure is why the event after Sent was not accepted. The product then waits, with all of its
 	// further events, until Failure.RetryAt, or for somebody's [Maintainer].Retry or Skip if it is
-	// Dead. Nil means that nothing failed, and the next claim may take the product.
+	// Dead. Nil means that nothing failed, and the next claim may take the product; if Sent brings nothing
+	// new, because the relay was stopped, the tries of its first unsent event are kept.
 	Failure *Failure
 }
 
@@ -72,7 +77,7 @@ type Failure struct {
 	Tries    int       // how often it was tried
 	RetryAt  time.Time // when it is tried again; zero if it is dead
 	Dead     bool      // it is not tried again by itself
-	Error    string    // why the last try failed; stores may keep the first 1,000 bytes only
+	Error    string    // why the last try failed: at most 1,000 bytes of valid UTF-8 without NUL
 }
 
 // Maintainer is an optional ability of a [Store]: what the people who run a shop need.

@@ -8,10 +8,12 @@ import (
 
 // array writes the literal of an array of PostgreSQL, which every driver takes as text.
 type array struct {
-	text strings.Builder
+	text  strings.Builder
+	count int
 }
 
 func (a *array) separate() {
+	a.count++
 	if a.text.Len() == 0 {
 		a.text.WriteByte('{')
 		return
@@ -26,6 +28,15 @@ func (a *array) string(s string) {
 	a.text.WriteByte('"')
 	_, _ = quoted.WriteString(&a.text, s)
 	a.text.WriteByte('"')
+}
+
+// stringIfAny writes NULL for the empty string.
+func (a *array) stringIfAny(s string) {
+	if s == "" {
+		a.null()
+		return
+	}
+	a.string(s)
 }
 
 func (a *array) number(n int64) {

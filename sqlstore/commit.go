@@ -117,6 +117,22 @@ func flag(set bool) int {
 	return 0
 }
 
+// traceParent is that of the i-th event, "" if it has none.
+func traceParent(c allocation.Changes, i int) string {
+	if i >= len(c.TraceParents) {
+		return ""
+	}
+	return c.TraceParents[i]
+}
+
+// unsentFrom is the mark of an event: the last one of a commit has the number of the first.
+func unsentFrom(c allocation.Changes, sequence int64) any {
+	if sequence != c.Version {
+		return nil
+	}
+	return c.Read + 1
+}
+
 // lostOne names the product if there is only one.
 func lostOne(changes []allocation.Changes) error {
 	if len(changes) == 1 {

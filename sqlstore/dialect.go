@@ -52,6 +52,32 @@ type Dialect struct {
 	promised string
 	integer  string
 
+	// unsentSKU is the SKU of an event that has a mark, as the index events_unsent begins with it. Partial says that the
+	// index has no other events, and that statements have to say so, too.
+	unsentSKU func(alias string) string
+	partial   bool
+
+	// free selects up to :products free products with unsent events after :after, in order, and the number of the
+	// first of these events. Where an engine can't do it at once, it goes through :page marks and selects
+	// all of their products: with NULL for one that isn't free, and how many marks it has passed then. Nil if
+	// take finds the products itself.
+	free func(c *compiler) string
+
+	// take leases free products, of :rows unless there is no free. It returns each with the number and the
+	// tries of its first unsent event, and the number of the claim that has it: another one if it isn't :claim.
+	take func(c *compiler) string
+
+	// records is a relation called x over the JSON array of objects that :rows has. Columns are names, each
+	// with its type, text or bigint.
+	records func(columns ...string) string
+
+	// addToSums lets an insert into purged add to what is there.
+	addToSums string
+
+	// embedded says that the database is in the host's process: a transaction costs no round trips, and saves
+	// waits for the disk.
+	embedded bool
+
 	// hasTable selects how many tables (0 or 1) are called :table, and database the name of the database.
 	hasTable string
 	database string
@@ -87,8 +113,8 @@ type Dialect struct {
 	// driver keeps those that it has seen.
 	prepares bool
 
-	// writer is how changes are written. Atomic says that it takes a single statement, which needs no
-	// transaction.
+	// writer is how changes are written. Atomic says that one statement can write several tables, so that it takes a
+	// single one, which needs no transaction.
 	writer func(c *compiler) writer
 	atomic bool
 

@@ -52,7 +52,7 @@ func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (versio
 	return version, tallies, nil
 }
 
-// account enters a row of the audit: counters, lines or events.
+// account enters a row of the audit: counters, lines, or events, of which there may be two.
 func account(t *allocation.Tally, kind int, purchased, allocated allocation.Quantity) {
 	switch kind {
 	case 1:
@@ -60,7 +60,8 @@ func account(t *allocation.Tally, kind int, purchased, allocated allocation.Quan
 	case 2:
 		t.Promised = allocated
 	default:
-		t.ToldPurchased, t.ToldAllocated = purchased, allocated
+		t.ToldPurchased += purchased
+		t.ToldAllocated += allocated
 	}
 }
 

@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"database/sql"
+	"strings"
 )
 
 // MariaDB is the dialect of MariaDB 10.6 or later, for any driver whose errors have a field Number, as those of
@@ -45,6 +46,42 @@ var MariaDB = &Dialect{
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
 		FROM {batches} b FORCE INDEX ({#batches_by_sku}) STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_open})
 		WHERE b.sku = :sku AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = :sku GROUP BY l.batch_ref`,
+	unsentSKU: func(alias string) string { return alias + ".unsent_sku" },
+
+	// A column of another row is no bound of an index, so it can't go from one product to the next.
+	free: func(c *compiler) string {
+		return `
+		WITH ` + c.held() + `
+		SELECT g.sku, CASE WHEN g.sku NOT IN (SELECT sku FROM held) THEN ` + c.first("g.sku") + ` END, SUM(g.marks) OVER (ORDER BY g.sku)
+		FROM (SELECT t.sku, COUNT(*) AS marks FROM (
+			SELECT e.unsent_sku AS sku FROM {events} e FORCE INDEX ({#events_unsent})
+			WHERE e.unsent_sku > :after ORDER BY e.unsent_sku, e.sequence LIMIT :page) t GROUP BY t.sku) g
+		ORDER BY g.sku`
+	},
+
+	// Assignments take effect one after the other. A claim that has got the row is recognized by its number.
+	take: func(c *compiler) string {
+		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, '' FROM ` + c.records("sku text", "sequence bigint") + `
+		ON DUPLICATE KEY UPDATE
+			claim = IF({deliveries}.not_before <= :now AND ({deliveries}.dead = 0 OR {deliveries}.sequence < VALUES(sequence)),
+				VALUES(claim), {deliveries}.claim),
+			owner = IF({deliveries}.claim = :claim, VALUES(owner), {deliveries}.owner),
+			not_before = IF({deliveries}.claim = :claim, VALUES(not_before), {deliveries}.not_before),
+			tries = IF({deliveries}.claim = :claim AND {deliveries}.sequence < VALUES(sequence), 0, {deliveries}.tries),
+			dead = IF({deliveries}.claim = :claim, 0, {deliveries}.dead),
+			sequence = IF({deliveries}.claim = :claim, GREATEST({deliveries}.sequence, VALUES(sequence)), {deliveries}.sequence)
+		RETURNING sku, sequence, tries, claim`
+	},
+	records: func(columns ...string) string {
+		types := strings.NewReplacer(" text", " VARBINARY(255)", " bigint", " BIGINT")
+		typed := make([]string, len(columns))
+		for i, column := range columns {
+			typed[i] = types.Replace(column)
+		}
+		return rowsOf(typed...)
+	},
+	addToSums: `
+		ON DUPLICATE KEY UPDATE purchased = {purged}.purchased + VALUES(purchased), allocated = {purged}.allocated + VALUES(allocated)`,
 	hasTable: `
 		SELECT COUNT(*) FROM information_schema.tables
 		WHERE table_schema = COALESCE(NULLIF(:schema, ''), DATABASE()) AND table_name = :table`,
@@ -94,7 +131,7 @@ func classifyMariaDB(err error) class {
 		return duplicate
 	case 1048, 1216, 1217, 1264, 1406, 1451, 1452, 3819, 4025: // NULL, foreign key, range, length, check
 		return refused
-	case 1049, 1054, 1146: // database, column, table
+	case 1049, 1054, 1146, 1176: // database, column, table, key
 		return undefined
 	case 1053, 1180, 1927: // shutdown, error during COMMIT, connection killed
 		return unanswered

@@ -33,13 +33,25 @@ var PostgreSQL = &Dialect{
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l
 		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
-	hasTable: `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass(CAST(:qualified AS text))`,
-	database: `SELECT current_database()`,
-	lock:     []string{`BEGIN`, `SELECT pg_advisory_xact_lock(4702394921427284854)`},
-	unlock:   `COMMIT`,
-	undo:     `ROLLBACK`,
-	reserved: "pg_",
-	schemas:  true,
+	unsentSKU: func(alias string) string {
+		return `(CASE WHEN ` + alias + `.unsent_from IS NOT NULL THEN ` + alias + `.sku END)`
+	},
+	partial: true,
+	take: func(c *compiler) string {
+		return c.walk(leaseColumns+`w.sku, CAST(:owner AS text), CAST(:claim AS bigint), CAST(:until AS bigint), `+
+			c.first("w.sku")+`, 0, 0, 0, ''`) + takeOver
+	},
+	records: func(columns ...string) string {
+		return `json_to_recordset(CAST(:rows AS json)) x (` + strings.Join(columns, ", ") + `)`
+	},
+	addToSums: addOnConflict,
+	hasTable:  `SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass(CAST(:qualified AS text))`,
+	database:  `SELECT current_database()`,
+	lock:      []string{`BEGIN`, `SELECT pg_advisory_xact_lock(4702394921427284854)`},
+	unlock:    `COMMIT`,
+	undo:      `ROLLBACK`,
+	reserved:  "pg_",
+	schemas:   true,
 	isolations: []sql.IsolationLevel{
 		sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable,
 	},

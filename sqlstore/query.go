@@ -64,14 +64,21 @@ type runner interface {
 	each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error
 }
 
-// pool runs loads, each on a connection of its own.
+// pool runs statements, each by itself on whichever connection is free.
 type pool struct {
 	db       *sql.DB
 	prepares bool
 }
 
 func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	return affected(p.db.ExecContext(ctx, q.text, args...))
+	if !p.prepares {
+		return affected(p.db.ExecContext(ctx, q.text, args...))
+	}
+	stmt, err := q.prepare(ctx, p.db)
+	if err != nil {
+		return 0, err
+	}
+	return affected(stmt.ExecContext(ctx, args...))
 }
 
 func (p pool) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {

@@ -1,5 +1,7 @@
 package sqlstore
 
+import "strings"
+
 // SQLite is the dialect of SQLite 3.37 or later. Any driver will do whose errors tell SQLite's extended
 // result code, as those of modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3 do.
 var SQLite = &Dialect{
@@ -27,13 +29,23 @@ var SQLite = &Dialect{
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l INDEXED BY {#lines_open}
 		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
-	hasTable: `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = :table`,
-	database: `SELECT file FROM pragma_database_list WHERE name = 'main'`,
-	settings: []setting{{name: "foreign_keys", query: `PRAGMA foreign_keys`, want: "1"}},
-	lock:     []string{`BEGIN IMMEDIATE`},
-	unlock:   `COMMIT`,
-	undo:     `ROLLBACK`,
-	reserved: "sqlite_",
+	unsentSKU: func(alias string) string { return alias + ".sku" },
+	partial:   true,
+	free:      func(c *compiler) string { return c.walk(`SELECT w.sku, ` + c.first("w.sku") + `, 0`) },
+	take: func(c *compiler) string {
+		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, ''
+		FROM ` + c.records("sku text", "sequence bigint") + ` WHERE true` + takeOver
+	},
+	records:   extracted,
+	addToSums: ` WHERE true` + addOnConflict,
+	embedded:  true,
+	hasTable:  `SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = :table`,
+	database:  `SELECT file FROM pragma_database_list WHERE name = 'main'`,
+	settings:  []setting{{name: "foreign_keys", query: `PRAGMA foreign_keys`, want: "1"}},
+	lock:      []string{`BEGIN IMMEDIATE`},
+	unlock:    `COMMIT`,
+	undo:      `ROLLBACK`,
+	reserved:  "sqlite_",
 
 	// A transaction that begins by writing waits for its turn; one that has read first can't.
 	first:     `UPDATE {products} SET version = version WHERE sku = ''`,
@@ -41,6 +53,16 @@ var SQLite = &Dialect{
 	prepares:  true,
 	writer:    newRowWrites,
 	classify:  classifySQLite,
+}
+
+// extracted is a relation over a JSON array of objects.
+func extracted(columns ...string) string {
+	values := make([]string, len(columns))
+	for i, column := range columns {
+		name, _, _ := strings.Cut(column, " ")
+		values[i] = `json_extract(value, '$.` + name + `') AS ` + name
+	}
+	return `(SELECT ` + strings.Join(values, ", ") + ` FROM json_each(:rows)) x`
 }
 
 func indexedBy(index string) string { return "INDEXED BY {#" + index + "}" }

@@ -19,6 +19,10 @@ type statements struct {
 
 	versions, audit, events *query
 
+	outbox *outboxStatements
+
+	views *viewQueries
+
 	// For Locked.
 	first, lockRows *query
 
@@ -40,6 +44,8 @@ func (c *compiler) statements() *statements {
 		events: c.compile(`
 			SELECT sequence, kind, data FROM {events}
 			WHERE sku = :sku AND sequence > :after ORDER BY sequence LIMIT :limit`),
+		outbox: c.outbox(),
+		views:  c.viewQueries(),
 	}
 	if c.Dialect.first != "" {
 		s.first = c.compile(c.Dialect.first)
@@ -82,16 +88,22 @@ func (s *statements) load(q allocation.Query) *query {
 	if known, ok := s.byFewSKUs.Load(n); ok {
 		return known.(*query)
 	}
+	made := s.names.load(`SELECT DISTINCT value FROM `+s.names.list(":skus")+` k`, "", "", s.names.lapsedArms(n))
+	known, _ := s.byFewSKUs.LoadOrStore(n, made)
+	return known.(*query)
+}
+
+// lapsedArms repeats lapsedArm for the SKUs :sku0, :sku1 and so on. A UNION ALL would let the rows of all but the
+// first stand beside the same ones of a UNION before it.
+func (c *compiler) lapsedArms(n int) string {
 	var lapsed strings.Builder
 	for i := range n {
 		if i > 0 {
-			lapsed.WriteString(` UNION ALL `)
+			lapsed.WriteString(` UNION `)
 		}
-		lapsed.WriteString(strings.ReplaceAll(s.names.lapsedArm, ":sku", ":sku"+strconv.Itoa(i)))
+		lapsed.WriteString(strings.ReplaceAll(c.lapsedArm, ":sku", ":sku"+strconv.Itoa(i)))
 	}
-	made := s.names.load(`SELECT DISTINCT value FROM `+s.names.list(":skus")+` k`, "", "", lapsed.String())
-	known, _ := s.byFewSKUs.LoadOrStore(n, made)
-	return known.(*query)
+	return lapsed.String()
 }
 
 // choice returns the statement for the SKUs that a query selects, nil if it names them itself.
@@ -125,7 +137,7 @@ func (c *compiler) load(chosen, furtherLines, furtherBatches, lapsed string) *qu
 		c.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)") + `
 			UNION` + lapsed + furtherLines + `),
 		shown (ref) AS (
-			SELECT b.ref FROM chosen c` + c.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku AND b.open = 1") + `
+			SELECT b.ref FROM chosen c` + c.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
 			UNION
 			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
 		SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0,
@@ -155,7 +167,8 @@ const namedBatch = `
 			UNION
 			SELECT ref FROM {batches} WHERE ref = :batch`
 
-// auditText is one SELECT as well: the version, the counters, the lines' sums and the events' sums.
+// auditText is one SELECT as well: the version, the counters, the lines' sums and the events' sums, which those that
+// were purged add to.
 func (c *compiler) auditText() string {
 	return `
 		SELECT 0, '', version, 0 FROM {products} WHERE sku = :sku
@@ -165,5 +178,7 @@ func (c *compiler) auditText() string {
 ` + c.promised + `
 		UNION ALL
 		SELECT 3, batch_ref, CAST(SUM(purchased) AS ` + c.integer + `), CAST(SUM(allocated) AS ` + c.integer + `) FROM {events}
-		WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref`
+		WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref
+		UNION ALL
+		SELECT 3, batch_ref, purchased, allocated FROM {purged} WHERE sku = :sku`
 }

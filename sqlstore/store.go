@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -118,15 +119,29 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 // pool is where loads run.
 func (s *Store) pool() pool { return pool{db: s.db, prepares: s.dialect.prepares} }
 
-// check refuses a context with which nothing can be done.
-func (s *Store) check(ctx context.Context, op string) error {
+// check refuses a context with which nothing can be done, and bad arguments.
+func (s *Store) check(ctx context.Context, op string, arguments ...error) error {
 	if ctx == nil {
 		return invalid(op, "context", nil, "must not be nil")
 	}
 	if err := ctx.Err(); err != nil {
 		return ended(op, err)
 	}
+	for _, err := range arguments {
+		var found *allocation.Error
+		if errors.As(err, &found) {
+			return &allocation.Error{Op: op, Field: found.Field, Value: found.Value, Err: found.Err}
+		}
+	}
 	return nil
+}
+
+// atLeast refuses a number that is too small.
+func atLeast[N int | int64](least N, field string, n N) error {
+	if n >= least {
+		return nil
+	}
+	return invalid("", field, n, fmt.Sprintf("must be at least %d", least))
 }
 
 func invalid(op, field string, value any, rule string) error {

@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // arrayWrites write a whole unit of work with one statement: oneLine for the shape that a shop has most, and all for
 // everything. Both hang on the rows of products that have the versions which were read, and write nothing if
-// any is missing. What is wrong is a failure of the statement, which is undone then.
+// any is missing. What is wrong is a failure of the statement, which is undone then. Arrays of an unnest that are
+// shorter than others are filled up with NULL.
 type arrayWrites struct {
 	names        *compiler
 	oneLine, all *query
@@ -36,9 +38,9 @@ const oneLineText = `
 		SELECT :order_id, p.sku, 0, CAST(:batch_ref AS text), CAST(:quantity AS bigint), CAST(:shipped AS bigint),
 			CAST(:split AS smallint), CAST(:held_until AS bigint), CAST(:sequence AS bigint) FROM p),
 	e AS (
-		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
+		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
 		SELECT p.sku, :version, :kind, CAST(:at AS bigint), CAST(:event_batch AS text), CAST(:event_purchased AS bigint),
-			CAST(:event_allocated AS bigint), :data FROM p)
+			CAST(:event_allocated AS bigint), :data, CAST(:id AS uuid), CAST(:trace_parent AS text), :version FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
 
@@ -60,12 +62,12 @@ const allText = `
 	added AS (
 		INSERT INTO {products} (sku, version, refused, low_stock)
 		SELECT p.sku, p.version, p.refused, p.low_stock FROM p
-		WHERE p.read = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM won) ORDER BY p.sku RETURNING sku),
+		WHERE p.read = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM won) ORDER BY p.sku RETURNING sku, version),
 	moved AS (
 		UPDATE {products} o SET version = p.version, refused = p.refused, low_stock = p.low_stock
 		FROM p WHERE o.sku = p.sku AND o.version = p.read AND p.version > p.read AND EXISTS (SELECT 1 FROM won)
-		RETURNING o.sku),
-	v AS MATERIALIZED (SELECT sku FROM added UNION ALL SELECT sku FROM moved),
+		RETURNING o.sku, p.read, p.version),
+	v AS MATERIALIZED (SELECT sku, 0 AS read, version FROM added UNION ALL SELECT sku, read, version FROM moved),
 	new_batches AS (
 		INSERT INTO {batches} (ref, sku, purchased, allocated, eta, location, best_before,
 			announced_quantity, announced_eta, counted_at, shipped_at)
@@ -99,11 +101,13 @@ const allText = `
 		ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref, quantity = excluded.quantity,
 			shipped = excluded.shipped, split = excluded.split, held_until = excluded.held_until, sequence = excluded.sequence),
 	told AS (
-		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
-		SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data
+		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+		SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent,
+			CASE WHEN x.sequence = v.version THEN v.read + 1 END
 		FROM unnest(CAST(:e_sku AS text[]), CAST(:e_sequence AS bigint[]), CAST(:e_kind AS text[]), CAST(:e_at AS bigint[]),
-			CAST(:e_batch AS text[]), CAST(:e_purchased AS bigint[]), CAST(:e_allocated AS bigint[]), CAST(:e_data AS text[]))
-			x (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
+			CAST(:e_batch AS text[]), CAST(:e_purchased AS bigint[]), CAST(:e_allocated AS bigint[]), CAST(:e_data AS text[]),
+			CAST(:e_id AS uuid[]), CAST(:e_trace AS text[]))
+			x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent)
 		JOIN v ON v.sku = x.sku)
 	SELECT (SELECT COUNT(*) FROM won),
 		1 / CASE WHEN NOT EXISTS (SELECT 1 FROM won) OR (SELECT COUNT(*) FROM changed) = CAST(:changes AS bigint) THEN 1 ELSE 0 END`
@@ -164,6 +168,7 @@ func oneLineValues(c allocation.Changes) (func(string) any, error) {
 		"shipped": int64(part.Shipped), "split": flag(a.Split), "held_until": micros(a.HeldUntil), "sequence": a.Sequence,
 		"kind": e.Kind(), "at": e.Time().UnixMicro(), "event_batch": nullable(string(batch)),
 		"event_purchased": int64(purchased), "event_allocated": int64(allocated), "data": string(data),
+		"id": outbox.ID(c.SKU, c.Version, e.Time()), "trace_parent": nullable(traceParent(c, 0)),
 	}
 	return func(name string) any { return values[name] }, nil
 }

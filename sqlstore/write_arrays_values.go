@@ -4,12 +4,14 @@ import (
 	"encoding/json"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // arrays are the values of the general statement, by parameter.
 type arrays struct {
 	columns map[string]*array
 	changed int64 // batches that must exist
+	events  int
 }
 
 func (a *arrays) of(name string) *array {
@@ -34,7 +36,7 @@ func arraysOf(changes []allocation.Changes) (func(string) any, error) {
 		for _, order := range c.Removed {
 			a.remove(c.SKU, order, 0)
 		}
-		if err := a.events(c); err != nil {
+		if err := a.told(c); err != nil {
 			return nil, err
 		}
 	}
@@ -107,7 +109,7 @@ func (a *arrays) remove(sku allocation.SKU, order allocation.OrderID, from int) 
 	a.of("r_part").number(int64(from))
 }
 
-func (a *arrays) events(c allocation.Changes) error {
+func (a *arrays) told(c allocation.Changes) error {
 	for i, e := range c.Events {
 		sequence := c.Read + int64(i) + 1
 		data, err := json.Marshal(e)
@@ -119,14 +121,25 @@ func (a *arrays) events(c allocation.Changes) error {
 		a.of("e_sequence").number(sequence)
 		a.of("e_kind").string(e.Kind())
 		a.of("e_at").number(e.Time().UnixMicro())
-		if batch == "" {
-			a.of("e_batch").null()
-		} else {
-			a.of("e_batch").string(string(batch))
-		}
+		a.of("e_batch").stringIfAny(string(batch))
 		a.of("e_purchased").number(int64(purchased))
 		a.of("e_allocated").number(int64(allocated))
 		a.of("e_data").string(string(data))
+		a.of("e_id").string(outbox.ID(c.SKU, sequence, e.Time()))
+		a.trace(traceParent(c, i))
+		a.events++
 	}
 	return nil
+}
+
+// trace leaves the array empty until there is a trace parent, which most hosts never have.
+func (a *arrays) trace(parent string) {
+	if parent == "" {
+		return
+	}
+	parents := a.of("e_trace")
+	for parents.count < a.events {
+		parents.null()
+	}
+	parents.string(parent)
 }

@@ -2,11 +2,11 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // rowWrites write row by row, which is fastest where the database is in the same process.
@@ -40,8 +40,8 @@ func newRowWrites(c *compiler) writer {
 			VALUES (:order_id, :sku, :part, :batch_ref, :quantity, :shipped, :split, :held_until, :sequence)`),
 		removeLine: compile(`DELETE FROM {lines} WHERE order_id = :order_id AND sku = :sku`),
 		addEvent: compile(`
-			INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
-			VALUES (:sku, :sequence, :kind, :at, :batch_ref, :purchased, :allocated, :data)`),
+			INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+			VALUES (:sku, :sequence, :kind, :at, :batch_ref, :purchased, :allocated, :data, :id, :trace_parent, :unsent_from)`),
 	}
 }
 
@@ -158,7 +158,7 @@ func (w rowWriter) remove(ctx context.Context, sku allocation.SKU, order allocat
 	return nil
 }
 
-// told appends the events to the ledger.
+// told appends the events to the ledger, and marks the last as unsent.
 func (w rowWriter) told(ctx context.Context, c allocation.Changes) error {
 	for i, e := range c.Events {
 		sequence := c.Read + int64(i) + 1
@@ -166,7 +166,8 @@ func (w rowWriter) told(ctx context.Context, c allocation.Changes) error {
 		if err == nil {
 			batch, purchased, allocated := e.Movement()
 			_, err = w.exec(ctx, w.addEvent, string(c.SKU), sequence, e.Kind(), e.Time().UnixMicro(),
-				sql.NullString{String: string(batch), Valid: batch != ""}, int64(purchased), int64(allocated), string(data))
+				nullable(string(batch)), int64(purchased), int64(allocated), string(data),
+				outbox.ID(c.SKU, sequence, e.Time()), nullable(traceParent(c, i)), unsentFrom(c, sequence))
 		}
 		if err != nil {
 			return &failed{field: "event", value: sequence, err: err}

@@ -66,10 +66,10 @@ func newTableWrites(c *compiler) writer {
 			rowsOf("sku VARBINARY(255)", "order_id VARBINARY(255)", "part INT", "batch_ref VARBINARY(255)", "quantity BIGINT",
 				"shipped BIGINT", "split INT", "held_until BIGINT", "sequence BIGINT")),
 		addEvents: compile(`
-			INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
-			SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data FROM ` +
+			INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+			SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent, x.unsent_from FROM ` +
 			rowsOf("sku VARBINARY(255)", "sequence BIGINT", "kind VARCHAR(64)", "at BIGINT", "batch_ref VARBINARY(255)",
-				"purchased BIGINT", "allocated BIGINT", "data LONGTEXT")),
+				"purchased BIGINT", "allocated BIGINT", "data LONGTEXT", "id CHAR(36)", "trace_parent VARCHAR(255)", "unsent_from BIGINT")),
 	}
 }
 

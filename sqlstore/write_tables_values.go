@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // row is an object of a jsonTable; a column that is NULL is left out. It begins with the subject of an error.
@@ -28,9 +29,11 @@ func subjects(rows []row) any {
 }
 
 // time leaves the zero time out.
-func (r row) time(name string, t time.Time) {
-	if !t.IsZero() {
-		r.columns[name] = t.UnixMicro()
+func (r row) time(name string, t time.Time) { r.ifAny(name, micros(t)) }
+
+func (r row) ifAny(name string, value any) {
+	if value != nil {
+		r.columns[name] = value
 	}
 }
 
@@ -125,11 +128,11 @@ func (t *tables) told(c allocation.Changes) error {
 		batch, purchased, allocated := e.Movement()
 		r := row{sequence, map[string]any{
 			"sku": c.SKU, "sequence": sequence, "kind": e.Kind(), "at": e.Time().UnixMicro(),
-			"purchased": purchased, "allocated": allocated, "data": string(data),
+			"purchased": purchased, "allocated": allocated, "data": string(data), "id": outbox.ID(c.SKU, sequence, e.Time()),
 		}}
-		if batch != "" {
-			r.columns["batch_ref"] = batch
-		}
+		r.ifAny("batch_ref", nullable(string(batch)))
+		r.ifAny("trace_parent", nullable(traceParent(c, i)))
+		r.ifAny("unsent_from", unsentFrom(c, sequence))
 		t.events = append(t.events, r)
 	}
 	return nil

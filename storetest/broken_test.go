@@ -28,6 +28,9 @@ var brokenStores = map[Topic][]broken{
 	Context:    brokenContexts,
 	Aggregate:  brokenAggregates,
 	Ledger:     slices.Concat(brokenEvents, brokenAudits),
+	Outbox:     slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
+	Upkeep:     slices.Concat(brokenUpkeep, brokenPurges),
+	Views:      slices.Concat(brokenOrderViews, brokenStockViews, brokenBatchViews, brokenLineViews, brokenViews, tornViews),
 	Durability: brokenDurability,
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // plain is a store without further abilities.
@@ -49,6 +50,8 @@ func TestTopicsThatAreNotTestedSayWhy(t *testing.T) {
 		{some, Ledger, ""},
 		{every, Commit, ""},
 		{every, Ledger, "no allocation.Ledger"},
+		{every, Outbox, "no outbox.Store"},
+		{every, Upkeep, "no outbox.Maintainer"},
 		{every, Durability, "no Config.Reopen"},
 		{Config{New: newPlain, Reopen: reopenSame}, Durability, ""},
 	} {
@@ -59,13 +62,39 @@ func TestTopicsThatAreNotTestedSayWhy(t *testing.T) {
 	}
 }
 
-func TestLedgerThatIsDeclaredAndMissingFails(t *testing.T) {
-	config := Config{New: newPlain, Topics: []Topic{Ledger}}
-	failed := failures(t, config, Ledger)
-	for _, r := range rowsOf(Ledger) {
-		if failed[r.name] == nil {
-			t.Errorf("row %q passed on a store that is no ledger", r.name)
+func TestAbilityThatIsDeclaredAndMissingFails(t *testing.T) {
+	for _, topic := range []Topic{Ledger, Outbox, Upkeep} {
+		failed := failures(t, Config{New: newPlain, Topics: []Topic{topic}}, topic)
+		for _, r := range rowsOf(topic) {
+			if failed[r.name] == nil {
+				t.Errorf("row %s/%s passed on a store that has no such ability", topic, r.name)
+			}
 		}
+	}
+}
+
+// box is what a store needs besides for package outbox.
+type box = outbox.Store
+
+// unmaintained is an outbox without upkeep.
+type unmaintained struct {
+	plain
+	box
+}
+
+func TestOutboxNeedsNoUpkeep(t *testing.T) {
+	config := Config{New: func(testing.TB) allocation.Store {
+		store := memory.New()
+		return unmaintained{plain{store}, store}
+	}}
+	if got := config.skips(t, Outbox); got != "" {
+		t.Errorf("skips(%q) = %q, want nothing", Outbox, got)
+	}
+	if got := config.skips(t, Upkeep); !strings.Contains(got, "no outbox.Maintainer") {
+		t.Errorf("skips(%q) = %q, want that it is no outbox.Maintainer", Upkeep, got)
+	}
+	for name, seen := range failures(t, config, Outbox) {
+		t.Errorf("%s/%s: %s", Outbox, name, strings.Join(seen, "\n"))
 	}
 }
 

@@ -9,8 +9,9 @@ import (
 // recorder stands in for the test of a row that is expected to fail.
 type recorder struct {
 	testing.TB
-	mu   sync.Mutex
-	seen []string
+	mu      sync.Mutex
+	seen    []string
+	skipped string
 }
 
 func (r *recorder) Errorf(format string, args ...any) {
@@ -20,6 +21,11 @@ func (r *recorder) Errorf(format string, args ...any) {
 }
 
 func (r *recorder) FailNow() { panic(rowEnded{}) }
+
+func (r *recorder) Skipf(format string, args ...any) {
+	r.skipped = fmt.Sprintf(format, args...)
+	panic(rowEnded{})
+}
 
 type rowEnded struct{}
 

@@ -18,7 +18,8 @@
 //
 // A store that keeps only some of the promises, such as one for a single process, declares which topics it
 // keeps in [Config].Topics. The others are reported as skipped, so that everybody can see what is
-// missing.
+// missing. What only some stores can do, such as to hand out their events for package outbox, is a topic of its
+// own, and skipped for a store that doesn't have the methods.
 //
 // The rows compare what a store answers with what the model of package allocation asked it to keep. They never
 // look at how it is kept, nor at the text of an error, only at what errors.Is and errors.As find.
@@ -62,6 +63,18 @@ const (
 	// Ledger: events are kept in order and add up to the counters, for an [allocation.Ledger].
 	Ledger Topic = "Ledger"
 
+	// Outbox: events are handed out until they are sent, to one relay at a time and in order, for a
+	// store of package outbox.
+	Outbox Topic = "Outbox"
+
+	// Upkeep: backlog and failures are shown, failed events are retried or skipped, and what is old is
+	// purged, for a maintainer of package outbox.
+	Upkeep Topic = "Upkeep"
+
+	// Views: whoever shows products, orders and batches sees what was committed and what can be promised,
+	// for a store that is one or more of the interfaces of package views.
+	Views Topic = "Views"
+
 	// Durability: everything is there when the data are opened again, see [Config].Reopen.
 	Durability Topic = "Durability"
 )
@@ -73,8 +86,9 @@ type Config struct {
 	// is able to.
 	New func(t testing.TB) allocation.Store
 
-	// Topics are those that the store promises to keep. Left nil they are all of them, except for
-	// Ledger if the store is no [allocation.Ledger], and Durability if there is no Reopen.
+	// Topics are those that the store promises to keep. Left nil they are all of them, except for those
+	// about an ability that the store doesn't have, such as [allocation.Ledger], and for Durability
+	// if there is no Reopen.
 	Topics []Topic
 
 	// Reopen closes a store that New or Reopen returned, and opens the same data again.
@@ -101,6 +115,9 @@ var groups = []group{
 	{Context, contextRows},
 	{Aggregate, slices.Concat(aggregateRows, orderRows)},
 	{Ledger, slices.Concat(eventRows, auditRows)},
+	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
+	{Upkeep, slices.Concat(upkeepRows, purgeRows)},
+	{Views, slices.Concat(orderViewRows, stockViewRows, batchViewRows, lineViewRows, anyViewRows)},
 	{Durability, durabilityRows},
 }
 
@@ -153,6 +170,12 @@ func (c Config) skips(t testing.TB, topic Topic) string {
 		return "there is no Config.Reopen: the store doesn't claim to keep anything"
 	case topic == Ledger && !isLedger(c.New(t)):
 		return "the store is no allocation.Ledger"
+	case topic == Outbox && !isOutbox(c.New(t)):
+		return "the store is no outbox.Store"
+	case topic == Upkeep && !isMaintainer(c.New(t)):
+		return "the store is no outbox.Maintainer"
+	case topic == Views && !answersQuestions(c.New(t)):
+		return "the store is none of the interfaces of package views"
 	}
 	return ""
 }

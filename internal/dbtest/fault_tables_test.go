@@ -18,7 +18,9 @@ var tables = []struct{ name, columns, key string }{
 	{"products", "sku, version, refused, low_stock", "sku"},
 	{"batches", "ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at, shipped_at", "ref"},
 	{"lines", "order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence", "order_id, sku, part"},
-	{"events", "sku, sequence, kind, at, batch_ref, purchased, allocated, data", "sku, sequence"},
+	{"events", "sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from", "sku, sequence"},
+	{"deliveries", "sku, owner, not_before, sequence, tries, retry_at, dead, error", "sku"},
+	{"purged", "sku, batch_ref, purchased, allocated", "sku, batch_ref"},
 }
 
 // bystander looks at a store's tables and puts them back, over connections that never break.

@@ -2,7 +2,6 @@ package dbtest
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 
@@ -44,14 +43,19 @@ func TestMigrateMayRunInSeveralProcessesAtOnce(t *testing.T) {
 
 func TestAFailedMigrateLeavesNothing(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
-		ctx := context.Background()
-		db := e.new(t).open(t)
-		exec(t, db, `CREATE TABLE allocation_events (mine TEXT)`)
-		store := e.store(t, db, nil)
-		require.Error(t, store.Migrate(ctx))
-		require.ErrorIs(t, store.CheckSchema(ctx), sqlstore.ErrNotMigrated)
-		exec(t, db, `DROP TABLE allocation_events`)
-		require.NoError(t, store.Migrate(ctx))
+		for _, table := range []string{"allocation_events", "allocation_purged"} { // of the first migration, of the second
+			t.Run(table, func(t *testing.T) {
+				ctx := context.Background()
+				db := e.new(t).open(t)
+				exec(t, db, `CREATE TABLE `+table+` (mine TEXT)`)
+				store := e.store(t, db, nil)
+				require.Error(t, store.Migrate(ctx))
+				require.ErrorIs(t, store.CheckSchema(ctx), sqlstore.ErrNotMigrated)
+				exec(t, db, `DROP TABLE `+table)
+				require.NoError(t, store.Migrate(ctx))
+				require.NoError(t, store.CheckSchema(ctx))
+			})
+		}
 	})
 }
 
@@ -95,12 +99,15 @@ func TestAHostMayMigrateWithItsOwnTool(t *testing.T) {
 
 func TestAnotherVersionOfTheSchemaIsRefused(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
-		for name, version := range map[string]int{"older": 0, "newer": 99} {
+		for name, statement := range map[string]string{
+			"older": `DELETE FROM allocation_schema_version WHERE version > 1`,
+			"newer": `INSERT INTO allocation_schema_version (version) VALUES (99)`,
+		} {
 			t.Run(name, func(t *testing.T) {
 				ctx := context.Background()
 				db := e.new(t).open(t)
 				store := e.migrated(t, db)
-				exec(t, db, fmt.Sprint(`UPDATE allocation_schema_version SET version = `, version))
+				exec(t, db, statement)
 				err := store.CheckSchema(ctx)
 				require.ErrorIs(t, err, sqlstore.ErrNotMigrated)
 				var typed *allocation.Error
@@ -116,7 +123,7 @@ func TestMigrateLeavesANewerSchemaAlone(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		db := e.new(t).open(t)
 		store := e.migrated(t, db)
-		exec(t, db, `UPDATE allocation_schema_version SET version = 99`)
+		exec(t, db, `INSERT INTO allocation_schema_version (version) VALUES (99)`)
 		require.ErrorIs(t, store.Migrate(context.Background()), sqlstore.ErrNotMigrated)
 	})
 }

@@ -55,7 +55,8 @@ var fill = map[*engine][]string{
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
 			SELECT 'o' || n, 's' || n % 3000 + 1, 0, 'batch-' || n % 12000 + 1, 1, CASE WHEN n % 20 = 0 THEN 0 ELSE 1 END, 0,
 				CASE WHEN n % 20 = 0 THEN 9000000000000000 + n END, 1 FROM generate_series(1, 20000) n`,
-		`INSERT INTO allocation_events SELECT 's' || n % 3000 + 1, n, 'x', 1, NULL, 0, 0, '{}' FROM generate_series(1, 20000) n`,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data)
+			SELECT 's' || n % 3000 + 1, n, 'x', 1, 0, 0, '{}' FROM generate_series(1, 20000) n`,
 		`VACUUM ANALYZE`, //nolint:misspell // so SQL spells it
 	},
 	onMariaDB: {
@@ -65,7 +66,8 @@ var fill = map[*engine][]string{
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
 			SELECT CONCAT('o', seq), CONCAT('s', seq % 3000 + 1), 0, CONCAT('batch-', seq % 12000 + 1), 1, IF(seq % 20 = 0, 0, 1), 0,
 				IF(seq % 20 = 0, 9000000000000000 + seq, NULL), 1 FROM seq_1_to_20000`,
-		`INSERT INTO allocation_events SELECT CONCAT('s', seq % 3000 + 1), seq, 'x', 1, NULL, 0, 0, '{}' FROM seq_1_to_20000`,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data)
+			SELECT CONCAT('s', seq % 3000 + 1), seq, 'x', 1, 0, 0, '{}' FROM seq_1_to_20000`,
 		`ANALYZE TABLE allocation_products, allocation_batches, allocation_lines, allocation_events`, //nolint:misspell // so SQL spells it
 	},
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -43,7 +44,9 @@ func TestEveryVersionOfTheSchemaIsUpgradedAndKeepsItsData(t *testing.T) {
 				require.NoError(t, store.CheckSchema(context.Background()))
 				requireKept(t, store)
 				requireTold(t, db, store)
+				requireOutgoing(t, store, m.Version)
 				requireUsable(t, store)
+				requireOutgoingOf(t, store, m.Version, 1)
 			})
 		}
 	})
@@ -115,10 +118,67 @@ func requireTold(t *testing.T, db *sql.DB, store *sqlstore.Store) {
 	require.NoError(t, rows.Err())
 }
 
+// outgoing is how many events of a version's file are unsent.
+var outgoing = map[int]struct {
+	unsentChairs, unsentLamps int
+}{
+	1: {}, // history must not flood out of the building
+	2: {unsentChairs: 5, unsentLamps: 1},
+}
+
+// requireOutgoing demands that what was unsent is, and what had failed has.
+func requireOutgoing(t *testing.T, store *sqlstore.Store, version int) {
+	t.Helper()
+	var failed []outbox.Failure
+	if version > 1 {
+		failed = []outbox.Failure{{SKU: "chair", Sequence: 13, Tries: 3, RetryAt: day(0, 15), Error: "no route to the broker"}}
+	}
+	failures, err := store.Failures(t.Context(), "", 10)
+	require.NoError(t, err)
+	assert.Equal(t, failed, failures, "Failures")
+	early, err := store.Claim(t.Context(), outbox.Claim{Owner: "relay-3", Products: 9, Events: 9, Now: day(0, 14), Until: day(0, 20)})
+	require.NoError(t, err)
+	assert.Empty(t, early, "Claim while a relay has the lamps, and the chairs wait")
+	requireOutgoingOf(t, store, version, 0)
+}
+
+// requireOutgoingOf demands that so many events of each product have come in.
+func requireOutgoingOf(t *testing.T, store *sqlstore.Store, version, further int) {
+	t.Helper()
+	want := map[allocation.SKU][]int64{}
+	left := outgoing[version]
+	for sku, n := range map[allocation.SKU]struct{ first, last int }{
+		"chair": {18 - left.unsentChairs, 17 + further}, "Ж lamp": {5 - left.unsentLamps, 4 + further},
+	} {
+		for i := n.first; i <= n.last; i++ {
+			want[sku] = append(want[sku], int64(i))
+		}
+	}
+	now := day(0, 20+20*further)
+	deliveries, err := store.Claim(t.Context(), outbox.Claim{Owner: "relay-3", Products: 9, Events: 9, Now: now, Until: now.Add(time.Minute)})
+	require.NoError(t, err)
+	got := map[allocation.SKU][]int64{}
+	for _, d := range deliveries {
+		for _, r := range d.Events {
+			got[d.SKU] = append(got[d.SKU], r.Sequence)
+		}
+		if d.SKU == "chair" && left.unsentChairs > 0 {
+			assert.Equal(t, 3, d.Tries, "tries of the event that failed")
+		}
+	}
+	assert.Equal(t, want, got, "unsent events")
+}
+
 // requireUsable goes on with what was kept, and reads its ledger.
 func requireUsable(t *testing.T, store *sqlstore.Store) {
 	t.Helper()
 	ctx := context.Background()
+	before := map[allocation.SKU]int{}
+	for _, sku := range []allocation.SKU{"chair", "Ж lamp"} {
+		told, err := store.Events(ctx, sku, 0, 100)
+		require.NoError(t, err)
+		before[sku] = len(told)
+	}
 	service, clock := serviceOn(store)
 	clock.Set(day(0, 20))
 	again, err := service.Allocate(ctx, firm("o-1", "chair", 4)) // shipped in part: a repeat
@@ -130,10 +190,10 @@ func requireUsable(t *testing.T, store *sqlstore.Store) {
 	released, err := service.ReleaseLapsed(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, 1, released, "holds")
-	for sku, events := range map[allocation.SKU]int{"chair": 18, "Ж lamp": 5} {
+	for _, sku := range []allocation.SKU{"chair", "Ж lamp"} {
 		told, err := store.Events(ctx, sku, 0, 100)
 		require.NoError(t, err)
-		assert.Len(t, told, events, "events of sku %q", sku)
+		assert.Len(t, told, before[sku]+1, "events of sku %q", sku)
 		drifted, err := service.Reconcile(ctx, sku)
 		require.NoError(t, err)
 		assert.Empty(t, drifted, "sku %q", sku)
@@ -146,7 +206,7 @@ func TestMigratingAUsedDatabaseAgainKeepsEveryRow(t *testing.T) {
 		require.NoError(t, err)
 		db := e.used(t, len(migrations))
 		before := everyRow(t, db)
-		require.Len(t, before, len(migrations)+2+3+5+21, "rows")
+		require.Len(t, before, len(migrations)+2+3+5+20+2+1, "rows")
 		for range 2 {
 			require.NoError(t, e.store(t, db, nil).Migrate(context.Background()))
 		}
@@ -159,7 +219,7 @@ func everyRow(t *testing.T, db *sql.DB) (all []string) {
 	t.Helper()
 	for _, table := range []string{
 		"schema_version ORDER BY version", "products ORDER BY sku", "batches ORDER BY ref",
-		"lines ORDER BY order_id, sku, part", "events ORDER BY sku, sequence",
+		"lines ORDER BY order_id, sku, part", "events ORDER BY sku, sequence", "deliveries ORDER BY sku", "purged ORDER BY sku, batch_ref",
 	} {
 		all = append(all, rowsOf(t, db, table)...)
 	}

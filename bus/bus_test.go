@@ -1,0 +1,185 @@
+package bus_test
+
+import (
+	"context"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/bus"
+)
+
+func TestHandlersGetTheEventsOfTheirType(t *testing.T) {
+	s := open(t, 0, "CHAIR")
+	var allocated []allocation.LineAllocated
+	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
+		allocated = append(allocated, e)
+		return nil
+	})
+	all := s.kinds()
+	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"))
+	_, err := s.Cancel(t.Context(), "o1")
+	require.NoError(t, err)
+	assert.Equal(t, []allocation.LineAllocated{{SKU: "CHAIR", At: morning, OrderID: "o1", Batch: "CHAIR", Quantity: 1}}, allocated)
+	assert.Equal(t, []string{"LineAllocated", "LineDeallocated"}, *all, "allocation.Event stands for all")
+}
+
+func TestHandlersOfOneEventAreCalledInTheOrderOfTheirSubscription(t *testing.T) {
+	s := open(t, 0, "CHAIR", "LAMP")
+	var called []string
+	for _, name := range []string{"first", "second", "third"} {
+		bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
+			called = append(called, name+" "+string(e.SKU))
+			return nil
+		})
+	}
+	require.NoError(t, s.allocate(t.Context(), "o1", "LAMP", "CHAIR"))
+	assert.Equal(t, []string{
+		"first CHAIR", "second CHAIR", "third CHAIR", // the events of a commit come by SKU
+		"first LAMP", "second LAMP", "third LAMP",
+	}, called)
+}
+
+func TestAHandlerThatSubscribesHearsFromTheNextEventOn(t *testing.T) {
+	s := open(t, 0, "CHAIR", "LAMP")
+	var late []allocation.SKU
+	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
+		if e.SKU == "CHAIR" {
+			bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
+				late = append(late, e.SKU)
+				return nil
+			})
+		}
+		return nil
+	})
+	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR", "LAMP"))
+	assert.Equal(t, []allocation.SKU{"LAMP"}, late)
+}
+
+func TestAHandlerRunsAfterTheCommitAndBeforeTheCommandReturns(t *testing.T) {
+	s := open(t, 0, "CHAIR")
+	handled, returned := false, false
+	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
+		handled = true
+		assert.False(t, returned, "the command has returned")
+		return s.units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+			chair, err := products.Get(ctx, e.SKU, e.OrderID)
+			if err != nil {
+				return err
+			}
+			_, err = chair.Line(e.OrderID, products.Now())
+			assert.NoError(t, err, "the line is in the store")
+			return nil
+		})
+	})
+	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"))
+	returned = true
+	assert.True(t, handled)
+	assert.Empty(t, s.reports())
+}
+
+func TestHandlersRunOnTheCallersGoroutine(t *testing.T) {
+	s := open(t, 0, "CHAIR", "LAMP")
+	var orders []allocation.OrderID
+	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
+		orders = append(orders, e.OrderID)
+		assert.True(t, below(t.Name()), "%s: the stack of the handler does not lead to the test", e.OrderID)
+		if e.OrderID == "o1" {
+			return s.allocate(ctx, "caused", "LAMP")
+		}
+		return nil
+	})
+	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"))
+	assert.Equal(t, []allocation.OrderID{"o1", "caused"}, orders)
+}
+
+// below reports whether a function is on this goroutine's stack.
+func below(function string) bool {
+	callers := make([]uintptr, 100)
+	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "."+function) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+func TestCausedEventsComeInTurn(t *testing.T) {
+	s := open(t, 0, "CHAIR", "LAMP")
+	told := s.listen()
+	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
+		if len(e.OrderID) == 3 {
+			return nil
+		}
+		before := len(told())
+		err := s.allocate(ctx, e.OrderID+allocation.OrderID(e.SKU[:1]), e.SKU)
+		assert.Len(t, told(), before, "a handler's command returns before its events are handled")
+		return err
+	})
+	require.NoError(t, s.allocate(t.Context(), "o", "CHAIR", "LAMP"))
+	assert.Equal(t, []string{"o/CHAIR", "o/LAMP", "oC/CHAIR", "oL/LAMP", "oCC/CHAIR", "oLL/LAMP"}, told())
+	assert.Empty(t, s.reports())
+}
+
+func TestAHandlerGetsTheCallersContext(t *testing.T) {
+	type key struct{}
+	s := open(t, 0, "CHAIR", "LAMP")
+	var seen []any
+	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
+		seen = append(seen, ctx.Value(key{}))
+		if e.OrderID == "o1" {
+			return s.allocate(ctx, "caused", "LAMP")
+		}
+		return nil
+	})
+	require.NoError(t, s.allocate(context.WithValue(t.Context(), key{}, "caller"), "o1", "CHAIR"))
+	assert.Equal(t, []any{"caller", "caller"}, seen)
+}
+
+func TestTwoBusesAreTwo(t *testing.T) {
+	one, other := open(t, 0, "CHAIR"), open(t, 0, "LAMP")
+	lamps := other.listen()
+	bus.Subscribe(one.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
+		err := other.allocate(ctx, e.OrderID, "LAMP")
+		assert.Equal(t, []string{"o1/LAMP"}, lamps(), "the other bus has told its own event")
+		return err
+	})
+	chairs := one.listen()
+	require.NoError(t, one.allocate(t.Context(), "o1", "CHAIR"))
+	assert.Equal(t, []string{"o1/CHAIR"}, chairs())
+}
+
+func TestARefusalReachesHandlersAndTheCaller(t *testing.T) {
+	s := open(t, 0, "CHAIR")
+	var refused []allocation.LineRefused
+	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineRefused) error {
+		refused = append(refused, e)
+		return nil
+	})
+	wanted := allocation.OrderLine{OrderID: "o1", SKU: "CHAIR", Quantity: 101}
+	_, err := s.Allocate(t.Context(), allocation.Request{OrderLine: wanted})
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short)
+	assert.Equal(t, []allocation.LineRefused{{SKU: "CHAIR", At: morning, OrderID: "o1", Quantity: 101, Available: 100}}, refused)
+}
+
+func TestWhatCanNeverBeCalledIsNotSubscribed(t *testing.T) {
+	b := bus.New(nil)
+	assert.PanicsWithValue(t, "bus: Subscribe: handler of allocation.LineShipped is nil", func() {
+		bus.Subscribe[allocation.LineShipped](b, nil)
+	})
+	assert.PanicsWithValue(t, "bus: Subscribe: handler of allocation.Event is nil", func() {
+		bus.Subscribe[allocation.Event](b, nil)
+	})
+	assert.PanicsWithValue(t, "bus: Subscribe: no event is a *allocation.LineShipped", func() {
+		bus.Subscribe(b, func(context.Context, *allocation.LineShipped) error { return nil })
+	})
+}

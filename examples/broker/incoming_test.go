@@ -1,0 +1,233 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill"
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+var (
+	counted = time.Date(2024, time.March, 1, 9, 0, 0, 0, time.UTC)
+	errDown = errors.New("the database is down")
+)
+
+// warehouse is a shop that listens to counts, with a connection for those who send them.
+type warehouse struct {
+	store *memory.Store
+	shop  *allocation.Service
+	js    jetstream.JetStream
+	url   string
+}
+
+// newWarehouse stocks two batches of chairs, ten and two. Three orders have all of the first one.
+func newWarehouse(t *testing.T) warehouse {
+	t.Helper()
+	url := newBroker(t, time.Minute)
+	store := memory.New()
+	w := warehouse{store, allocation.New(allocation.NewUnitOfWork(store, nil), nil), dial(t, url), url}
+	require.NoError(t, w.shop.AddBatch(t.Context(), allocation.Batch{Ref: "chairs-1", SKU: "chair", Purchased: 10}))
+	require.NoError(t, w.shop.AddBatch(t.Context(), allocation.Batch{Ref: "chairs-2", SKU: "chair", Purchased: 2}))
+	w.allocate(t, "order-1", 4)
+	w.allocate(t, "order-2", 4)
+	w.allocate(t, "order-3", 2)
+	return w
+}
+
+func (w warehouse) allocate(t *testing.T, order allocation.OrderID, quantity allocation.Quantity) {
+	t.Helper()
+	line := allocation.OrderLine{OrderID: order, SKU: "chair", Quantity: quantity}
+	_, err := w.shop.Allocate(t.Context(), allocation.Request{OrderLine: line})
+	require.NoError(t, err)
+}
+
+// listen runs the shop's side, under a handler that a test may replace, until the test ends or calls stop.
+func (w warehouse) listen(t *testing.T, handle message.NoPublishHandlerFunc) (stop func()) {
+	t.Helper()
+	return reading(t, w.url, shopReader, handle)
+}
+
+// send tells the shop something, as a warehouse does that knows NATS and nothing of Watermill.
+func (w warehouse) send(t *testing.T, body string) {
+	t.Helper()
+	_, err := w.js.Publish(t.Context(), countsTopic, []byte(body), jetstream.WithMsgID(watermill.NewUUID()))
+	require.NoError(t, err)
+}
+
+func (w warehouse) count(t *testing.T, batch allocation.BatchRef, quantity allocation.Quantity, at time.Time) {
+	t.Helper()
+	body, err := json.Marshal(countMessage{Batch: batch, Quantity: &quantity, CountedAt: at})
+	require.NoError(t, err)
+	w.send(t, string(body))
+}
+
+// handled waits until the shop has acknowledged all messages.
+func (w warehouse) handled(t *testing.T) {
+	t.Helper()
+	stream, err := w.js.Stream(t.Context(), streamOf(countsTopic))
+	require.NoError(t, err)
+	last := stream.CachedInfo().State.LastSeq
+	consumer, err := stream.Consumer(t.Context(), shopReader)
+	require.NoError(t, err)
+	eventually(t, func() bool {
+		info, err := consumer.Info(t.Context())
+		return err == nil && info.AckFloor.Stream == last
+	}, "not all messages were handled")
+}
+
+// dead reads the dead letters.
+func (w warehouse) dead(t *testing.T) (letters []string) {
+	t.Helper()
+	stream, err := w.js.Stream(t.Context(), streamOf(deadTopic))
+	require.NoError(t, err)
+	for number := uint64(1); number <= stream.CachedInfo().State.LastSeq; number++ {
+		letter, err := stream.GetMsg(t.Context(), number)
+		require.NoError(t, err)
+		assert.NotEmpty(t, letter.Header.Get("reason_poisoned"), "why %q is there", letter.Data)
+		letters = append(letters, string(letter.Data))
+	}
+	return letters
+}
+
+func (w warehouse) requireBatch(t *testing.T, want allocation.Quantity) {
+	t.Helper()
+	product, _ := w.store.Product("chair")
+	require.Equal(t, want, product.Batches[0].Purchased, "units of chairs-1")
+}
+
+func TestACountMovesTheNewestLinesAndReleasesWhatFitsNowhere(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	w.count(t, "chairs-1", 5, counted)
+	w.handled(t)
+
+	product, _ := w.store.Product("chair")
+	require.Len(t, product.Lines, 2, "order-1 stays, order-2 is released, order-3 moves")
+	assert.Equal(t, []allocation.Part{{Batch: "chairs-1", Quantity: 4}}, product.Lines[0].Parts)
+	assert.Equal(t, []allocation.Part{{Batch: "chairs-2", Quantity: 2}}, product.Lines[1].Parts)
+	var kinds []string
+	events, err := w.store.Events(t.Context(), "chair", 5, 100)
+	require.NoError(t, err)
+	for _, e := range events {
+		kinds = append(kinds, e.Kind())
+	}
+	require.Equal(t, []string{"LineReleased", "LineDeallocated", "BatchQuantityChanged", "LineAllocated"}, kinds)
+	require.Empty(t, w.dead(t))
+}
+
+func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	w.count(t, "chairs-1", 11, counted)
+	w.count(t, "chairs-1", 11, counted)
+	w.count(t, "chairs-1", 12, counted.Add(-time.Hour)) // and one that was overtaken not at all
+	w.handled(t)
+	w.requireBatch(t, 11)
+	product, _ := w.store.Product("chair")
+	require.Equal(t, int64(6), product.Version, "five events before, one for the count")
+	require.Empty(t, w.dead(t))
+}
+
+func TestAMessageThatNobodyCanUseBecomesADeadLetterAndHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	useless := []string{
+		`five chairs`, ``, `{"batch": "chairs-1", "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"batch": "chairs-1", "quantity": -1, "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"batch": "chairs-1", "quantity": 5}`,
+		`{"batch": "chairs-9", "quantity": 5, "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"batch": "chairs-1", "quantity": 5, "counted_at": "9024-03-01T09:00:00Z"}`,
+	}
+	for _, body := range useless {
+		w.send(t, body)
+	}
+	w.count(t, "chairs-1", 11, counted)
+	w.handled(t)
+	require.Equal(t, useless, w.dead(t))
+	w.requireBatch(t, 11)
+}
+
+func TestAMessageWithStrangeHeadersIsReadLikeAnyOther(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	_, err := w.js.PublishMsg(t.Context(), &nats.Msg{
+		Subject: countsTopic,
+		Header:  nats.Header{"Via": {"scanner-1", "scanner-2"}, nats.MsgIdHdr: {"count-1"}},
+		Data:    []byte(`{"batch": "chairs-1", "quantity": 11, "counted_at": "2024-03-01T09:00:00Z"}`),
+	})
+	require.NoError(t, err)
+	w.handled(t)
+	w.requireBatch(t, 11)
+}
+
+func TestTroubleWithTheStorageKeepsTheMessageUntilItWentThrough(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	const sevenTimes = 7 // more often than the router tries before it gives the message back
+	for range sevenTimes {
+		w.store.FailLoad(errDown)
+	}
+	w.store.FailCommit(errDown, allocation.ErrUnknownOutcome)
+	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	w.count(t, "chairs-1", 11, counted)
+	w.count(t, "chairs-1", 12, counted.Add(time.Minute)) // doesn't overtake
+	w.handled(t)
+	w.requireBatch(t, 12)
+	product, _ := w.store.Product("chair")
+	require.Equal(t, int64(7), product.Version, "five events before, one for each count")
+	require.Empty(t, w.dead(t))
+}
+
+func TestAHandlerThatPanicsLosesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	w.listen(t, func(*message.Message) error { panic("a bug") })
+	w.send(t, `{}`)
+	w.handled(t)
+	require.Equal(t, []string{`{}`}, w.dead(t))
+}
+
+func TestACountWhoseAcknowledgementIsLostComesAgainAndChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	var versions []int64
+	w.listen(t, func(msg *message.Message) error {
+		err := incoming{w.shop}.changeBatchQuantity(msg)
+		product, _ := w.store.Product("chair")
+		versions = append(versions, product.Version)
+		if len(versions) == 1 {
+			msg.Nack() // counts, since it came before the router's answer
+		}
+		return err
+	})
+	w.count(t, "chairs-1", 11, counted)
+	w.handled(t)
+	require.Equal(t, []int64{6, 6}, versions, "versions after each try; five events before, one for the count")
+	w.requireBatch(t, 11)
+}
+
+func TestAHopelessErrorIsTheMessagesFault(t *testing.T) {
+	for _, err := range []error{allocation.ErrInvalid, allocation.ErrNotFound, allocation.ErrNotAllowed} {
+		assert.True(t, hopeless(&allocation.Error{Op: "test", Err: err}), "%v", err)
+	}
+	for _, err := range []error{
+		errDown, allocation.ErrConflict, allocation.ErrUnknownOutcome, context.Canceled, context.DeadlineExceeded,
+	} {
+		assert.False(t, hopeless(err), "%v", err)
+	}
+}

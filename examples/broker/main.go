@@ -1,0 +1,106 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Stdout)
+	stop()
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "broker: %v\n", err)
+		os.Exit(1)
+	}
+}
+
+// run starts a broker in a folder of its own, plays the story over it, and removes both.
+func run(ctx context.Context, out io.Writer) (err error) {
+	dir, err := os.MkdirTemp("", "broker-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	broker, err := startBroker(filepath.Join(dir, "streams"), server.RANDOM_PORT)
+	if err != nil {
+		return err
+	}
+	defer stopBroker(broker)
+	if err := provision(ctx, broker.ClientURL(), 2*time.Minute); err != nil {
+		return err
+	}
+	return open(ctx, dir, broker.ClientURL(), out)
+}
+
+// open opens the shop, the warehouse and the board, which only the broker connects, and plays the story.
+func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
+	log := slog.New(slog.DiscardHandler) // the story prints what goes wrong in it
+	shop, err := openShop(ctx, filepath.Join(dir, "shop.db"), url, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, shop.Close()) }()
+	warehouse, err := publisherTo(url, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, warehouse.Close()) }()
+	s := newStory(shop, warehouse, out)
+	board, err := openBoard(ctx, filepath.Join(dir, "board.db"), func(e outbox.Envelope, _ bool) { s.heard <- e })
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, board.db.Close()) }()
+
+	router, err := newRouter(shop.to, log)
+	if err != nil {
+		return err
+	}
+	for reader, handle := range map[string]message.NoPublishHandlerFunc{
+		shopReader: incoming{shop.Service}.changeBatchQuantity, boardReader: board.take, peopleReader: s.bury,
+	} {
+		from, err := subscriberFor(reader, url, log)
+		if err != nil {
+			return err
+		}
+		router.AddConsumerHandler(reader, readers[reader], from, handle)
+	}
+	return play(ctx, s, shop.relay, router)
+}
+
+// play plays the story while relay and router work, and gives up if one of them can't.
+func play(ctx context.Context, s *story, relay *outbox.Relay, router *message.Router) error {
+	ctx, end := context.WithCancelCause(ctx)
+	routing, stop := context.WithCancel(context.WithoutCancel(ctx)) // a router is better closed than cancelled
+	var working sync.WaitGroup
+	defer working.Wait()
+	defer stop()
+	defer end(nil)
+	working.Go(func() { end(relay.Run(ctx)) })
+	working.Go(func() { end(router.Run(routing)) })
+	select {
+	case <-router.Running():
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if err := s.play(ctx); err != nil {
+		return errors.Join(cmp.Or(context.Cause(ctx), err), router.Close())
+	}
+	return router.Close()
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+var silent = slog.New(slog.DiscardHandler)
+
+func TestMain(m *testing.M) {
+	if args, set := os.LookupEnv(relayVariable); set {
+		path, url, _ := strings.Cut(args, "\n")
+		os.Exit(relayThatDies(path, url))
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestTheProgramTellsItsStoryAndEnds(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	require.NoError(t, run(t.Context(), &out))
+	require.Equal(t, `The shop gets two batches of chairs and three orders. The board hears:
+   1 BatchAdded           chairs-1 +10 in stock
+   2 BatchAdded           chairs-2 +3 in stock
+   3 LineAllocated        chairs-1 +4 promised
+   4 LineAllocated        chairs-1 +4 promised
+   5 LineAllocated        chairs-1 +2 promised
+The warehouse finds 5 chairs in chairs-1, and says so twice. The board hears:
+   6 LineReleased         chairs-1 -4 promised
+   7 LineDeallocated      chairs-1 -2 promised
+   8 BatchQuantityChanged chairs-1 -5 in stock
+   9 LineAllocated        chairs-2 +2 promised
+It counts a batch that the shop doesn't know, which becomes a dead letter:
+  allocation: GetByBatch: batch "chairs-7": not found
+One more order, and the number of its event shows that the second count changed nothing:
+  10 LineAllocated        chairs-1 +1 promised
+`, out.String())
+}
+
+func TestTheProgramEndsWhenItIsInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, interrupt := context.WithCancel(t.Context())
+	require.ErrorIs(t, run(ctx, interrupting(interrupt)), context.Canceled)
+}
+
+// interrupting ends the program when it first says something.
+type interrupting func()
+
+func (interrupt interrupting) Write(text []byte) (int, error) {
+	interrupt()
+	return len(text), nil
+}
+
+// newBroker runs a NATS server of its own for a test.
+func newBroker(t *testing.T, remember time.Duration) (url string) {
+	t.Helper()
+	broker, err := startBroker(t.TempDir(), server.RANDOM_PORT)
+	require.NoError(t, err)
+	t.Cleanup(func() { stopBroker(broker) })
+	require.NoError(t, provision(t.Context(), broker.ClientURL(), remember))
+	return broker.ClientURL()
+}
+
+func dial(t *testing.T, url string) jetstream.JetStream {
+	t.Helper()
+	conn, err := nats.Connect(url)
+	require.NoError(t, err)
+	t.Cleanup(conn.Close)
+	js, err := jetstream.New(conn)
+	require.NoError(t, err)
+	return js
+}
+
+// reading runs a reader until the test ends or calls stop.
+func reading(t *testing.T, url, reader string, handle message.NoPublishHandlerFunc) (stop func()) {
+	t.Helper()
+	dead, err := publisherTo(url, silent)
+	require.NoError(t, err)
+	router, err := newRouter(dead, silent)
+	require.NoError(t, err)
+	from, err := subscriberFor(reader, url, silent)
+	require.NoError(t, err)
+	router.AddConsumerHandler(reader, readers[reader], from, handle)
+	ended := make(chan error, 1)
+	go func() { ended <- router.Run(context.WithoutCancel(t.Context())) }()
+	<-router.Running()
+	stop = sync.OnceFunc(func() { require.NoError(t, errors.Join(router.Close(), <-ended, dead.Close())) })
+	t.Cleanup(stop)
+	return stop
+}
+
+// eventually waits for what has to happen sooner or later. The time is only for tests that would wait for ever.
+func eventually(t *testing.T, condition func() bool, otherwise string) {
+	t.Helper()
+	require.Eventually(t, condition, time.Minute, 5*time.Millisecond, otherwise)
+}

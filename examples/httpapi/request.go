@@ -1,0 +1,108 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/cosmic-go/allocation"
+)
+
+const maxBody = 64 << 10
+
+// change is what a writing request asks for. It may run more than once, each time in another transaction.
+type change func(ctx context.Context, service *allocation.Service) (reply, error)
+
+// parser reads a writing request, and touches no storage.
+type parser func(r *http.Request, body []byte) (change, error)
+
+// writes is the handler of a writing request, with or without an Idempotency-Key.
+func (s *server) writes(parse parser) handler {
+	return func(ctx context.Context, r *http.Request) (reply, error) {
+		key, err := keyOf(r.Header)
+		if err != nil {
+			return reply{}, err
+		}
+		body, err := readBody(r)
+		if err != nil {
+			return reply{}, err
+		}
+		run, err := parse(r, body)
+		if err != nil {
+			return reply{}, err
+		}
+		if key == "" {
+			return run(ctx, s.service)
+		}
+		return s.once(ctx, key, digest(r, body), run)
+	}
+}
+
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		if errors.As(err, new(*http.MaxBytesError)) {
+			return nil, err
+		}
+		return nil, &requestError{malformed, "the body did not arrive"}
+	}
+	if len(body) == 0 {
+		return nil, nil
+	}
+	if is, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || is != jsonType {
+		return nil, &requestError{unsupported, "send " + jsonType}
+	}
+	if !utf8.Valid(body) { // the decoder would put other characters in
+		return nil, &requestError{malformed, "it is not UTF-8"}
+	}
+	return body, nil
+}
+
+// decode reads one JSON object, in which it wants to know every field.
+func decode[T any](body []byte) (value T, err error) {
+	reader := json.NewDecoder(bytes.NewReader(body))
+	reader.DisallowUnknownFields()
+	err = reader.Decode(&value)
+	var syntax *json.SyntaxError
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.Is(err, io.EOF):
+		return value, &requestError{malformed, "the body is empty"}
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax):
+		return value, &requestError{malformed, err.Error()}
+	case errors.As(err, &wrong):
+		return value, badField(cmp.Or(wrong.Field, "body"), nil, "must not be a "+wrong.Value)
+	case err != nil: // an unknown field, which has no error type
+		return value, badField(strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`), nil, "unknown")
+	}
+	if _, err := reader.Token(); !errors.Is(err, io.EOF) {
+		return value, &requestError{malformed, "something follows the object"}
+	}
+	return value, nil
+}
+
+// parseTime reads a moment as in RFC 3339; the zero time if it is left out.
+func parseTime(field, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	at, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return time.Time{}, badField(field, text, "it is no time such as 2027-01-31T12:00:00Z")
+	}
+	return at, nil
+}
+
+// badField is an error about an argument, as the library would make it.
+func badField(field string, value any, rule string) error {
+	return &allocation.Error{Op: "request", Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrInvalid, rule)}
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore"
+)
+
+// server is the shop behind the front door. It is safe for concurrent use, as are several of them on one file.
+type server struct {
+	db    *sql.DB
+	store *sqlstore.Store
+	log   *slog.Logger
+	now   func() time.Time
+
+	options allocation.Options
+	service *allocation.Service // over the store; see tryOnce for the one inside a transaction
+
+	inFlight sync.Map // the idempotency keys of requests under way
+}
+
+func newServer(db *sql.DB, log *slog.Logger, now func() time.Time) (*server, error) {
+	store, err := sqlstore.New(db, sqlstore.SQLite, nil)
+	if err != nil {
+		return nil, err
+	}
+	s := &server{db: db, store: store, log: log, now: now, options: allocation.Options{Now: now, Logger: log}}
+	s.service = s.serviceOn(store)
+	return s, nil
+}
+
+func (s *server) serviceOn(store allocation.Store) *allocation.Service {
+	return allocation.New(allocation.NewUnitOfWork(store, &s.options), &s.options)
+}
+
+func (s *server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("POST /batches", s.handle(s.writes(addBatch)))
+	mux.Handle("PUT /batches/{ref}/quantity", s.handle(s.writes(countBatch)))
+	mux.Handle("POST /orders/{id}/allocation", s.handle(s.writes(allocate)))
+	mux.Handle("POST /orders/{id}/allocation/confirm", s.handle(s.writes(confirm)))
+	mux.Handle("DELETE /orders/{id}/allocation", s.handle(s.writes(cancel)))
+	mux.Handle("GET /orders/{id}/allocation", s.handle(s.showOrder))
+	mux.Handle("GET /products/{sku}/availability", s.handle(s.showProduct))
+	mux.Handle("GET /availability", s.handle(s.showProducts))
+	mux.Handle("GET /healthz", s.handle(s.ready))
+	mux.Handle("GET /livez", s.handle(alive))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if no, pattern := mux.Handler(r); pattern == "" {
+			s.handle(unrouted(w, no)).ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// handler answers a request. An error becomes the problem that problemFor makes of it.
+type handler func(ctx context.Context, r *http.Request) (reply, error)
+
+// handle is what all requests have in common: an identifier, a limit of time and size, one line in the log, and
+// problems for errors and panics. Nothing is sent before the handler has returned.
+func (s *server) handle(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := s.now()
+		ctx, cancel := context.WithTimeout(context.WithValue(r.Context(), requestID{}, newID()), requestTime)
+		defer cancel()
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		answer, err := guarded(ctx, r, h)
+		if err != nil {
+			answer = problemFor(err, idOf(ctx)).reply()
+		}
+		answer.send(w, idOf(ctx))
+		s.record(ctx, r, answer, s.now().Sub(began), err)
+	})
+}
+
+// requestID is the key of the request's identifier in its context.
+type requestID struct{}
+
+func idOf(ctx context.Context) string {
+	id, _ := ctx.Value(requestID{}).(string)
+	return id
+}
+
+// panicError is a panic of a handler.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
+
+// guarded makes an error of a panic.
+func guarded(ctx context.Context, r *http.Request, h handler) (answer reply, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value: value, stack: debug.Stack()}
+		}
+	}()
+	return h(ctx, r)
+}
+
+// record writes the request's line in the log. Only that tells what lies behind a failure.
+func (s *server) record(ctx context.Context, r *http.Request, answer reply, took time.Duration, err error) {
+	level := slog.LevelInfo
+	attrs := []slog.Attr{
+		slog.String("id", idOf(ctx)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+		slog.Int("status", answer.status), slog.Float64("seconds", took.Seconds()), slog.Bool("replayed", answer.replayed),
+	}
+	if err != nil {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	if answer.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	s.log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// newID is a random UUID, version 4.
+func newID() string {
+	var u [16]byte
+	_, _ = rand.Read(u[:]) // never fails
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
+	return fmt.Sprintf("urn:uuid:%x-%x-%x-%x-%x", u[:4], u[4:6], u[6:8], u[8:10], u[10:])
+}

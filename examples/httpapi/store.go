@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// openDatabase opens an SQLite file, new or from an earlier run.
+func openDatabase(file string) (*sql.DB, error) {
+	dsn, err := dataSource(file)
+	if err != nil {
+		return nil, err
+	}
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(16) // each has files open; only one can write anyway
+	return db, nil
+}
+
+// dataSource names the file and the settings of every connection, which package sqlstore explains.
+func dataSource(file string) (string, error) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return "", err
+	}
+	path = "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")
+	settings := url.Values{"_pragma": {"busy_timeout(5000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)"}}
+	dsn := url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}
+	return dsn.String(), nil
+}
+
+// repliesTable is the host's own: what was answered to requests with an Idempotency-Key.
+const repliesTable = `
+CREATE TABLE IF NOT EXISTS web_replies (
+	idempotency_key TEXT    NOT NULL PRIMARY KEY,
+	request         BLOB    NOT NULL, -- digest of the method, path and body
+	status          INTEGER NOT NULL,
+	media_type      TEXT    NOT NULL,
+	body            BLOB    NOT NULL,
+	expires_at      INTEGER NOT NULL  -- microseconds since 1970
+) STRICT;
+CREATE INDEX IF NOT EXISTS web_replies_by_expiry ON web_replies (expires_at);`
+
+// migrate creates what is missing.
+func (s *server) migrate(ctx context.Context) error {
+	if err := s.store.Migrate(ctx); err != nil {
+		return err
+	}
+	_, err := s.db.ExecContext(ctx, repliesTable)
+	return err
+}
+
+// told says what an error of the host's own statements means, as the store does for its: a file that was locked for
+// too long may be free at the next attempt.
+func told(err error) error {
+	var engine *sqlite.Error
+	if errors.As(err, &engine) && engine.Code()&0xff == 5 { // BUSY
+		return fmt.Errorf("%w: %w", allocation.ErrConflict, err)
+	}
+	return err
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+
+	"github.com/cosmic-go/allocation/sqlstore"
+)
+
+// plan is what happens to the relays of a run.
+type plan struct {
+	relays int
+	kill   bool // and then half of the events are told meanwhile
+}
+
+// run is one run on a database of its own.
+type run struct {
+	settings *settings
+	plan     plan
+	db       *sql.DB
+	store    *sqlstore.Store
+	shop     *shop
+	arrivals *arrivals
+	counter  *counter
+
+	processes []*process
+	ended     map[string]bool // owners of leases that ended as they should
+	kills     int
+	left      int    // leases of killed relays that nobody had to take over
+	effort    effort // of these
+}
+
+// relaying tells events, lets relays send them, and reports what came of it. An error says that it couldn't be done;
+// what is wrong with the relays is in the report.
+func relaying(ctx context.Context, s *settings, at *place, p plan) (found *report, err error) {
+	dsn, err := at.empty(ctx)
+	if err != nil {
+		return nil, err
+	}
+	db, store, err := at.open(dsn, 2*sellers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	r := &run{
+		settings: s, plan: p, db: db, store: store, shop: newShop(s, store), arrivals: newArrivals(), ended: map[string]bool{},
+	}
+	if r.counter, err = newCounter(ctx, r.arrivals); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.counter.close()) }()
+	for i := range p.relays {
+		r.processes = append(r.processes, &process{profiles: s.profiles(p), job: job{
+			Engine: s.Engine, DSN: dsn, Address: r.counter.address(), Relay: i, Lease: s.Lease, Batch: s.Batch,
+		}})
+	}
+	if err := r.do(ctx); err != nil {
+		return nil, err
+	}
+	return r.report(), nil
+}
+
+// profiles is where those of undisturbed relays go; the others don't live to write them.
+func (s *settings) profiles(p plan) string {
+	if p.kill {
+		return ""
+	}
+	return s.Profiles
+}
+
+func (r *run) do(ctx context.Context) error {
+	if err := r.store.Migrate(ctx); err != nil {
+		return err
+	}
+	if err := r.shop.stock(ctx); err != nil {
+		return err
+	}
+	before := r.shop.commits()
+	if r.plan.kill {
+		before /= 2
+	}
+	if err := r.shop.sell(ctx, 0, before, false); err != nil {
+		return err
+	}
+	if err := r.send(ctx, before); err != nil {
+		return err
+	}
+	if err := r.counter.close(); err != nil {
+		return err
+	}
+	return r.check(ctx)
+}
+
+// send lets relays work until all is sent, or nothing arrives any more.
+func (r *run) send(ctx context.Context, sold int) error {
+	defer r.end()
+	for _, p := range r.processes {
+		if err := p.start(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.supervise(ctx, sold); err != nil {
+		return err
+	}
+	for _, p := range r.processes {
+		a, err := p.stop(ctx)
+		if err != nil {
+			r.arrivals.fault(surprise, "%s", err)
+		}
+		r.ended[a.Owner] = true
+		r.effort = r.effort.plus(a.Did)
+	}
+	return nil
+}
+
+// end leaves no relay behind, however the run ended.
+func (r *run) end() {
+	for _, p := range r.processes {
+		if p.cmd != nil && p.cmd.ProcessState == nil {
+			_ = p.kill() // the run failed for another reason
+		}
+	}
+}

@@ -1,0 +1,180 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+// crowd is how many rows of each kind fillCrowd puts beside what the views ask for.
+const crowd = 10_000
+
+var fillCrowd = map[*engine][]string{
+	onSQLite: crowdOf(`'%s' || n`,
+		`(WITH RECURSIVE s (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s WHERE n < %d) SELECT n FROM s) s`),
+	onPostgreSQL: crowdOf(`'%s' || n`, `generate_series(1, %d) n`),
+	onMariaDB:    crowdOf(`CONCAT('%s', n)`, `(SELECT seq AS n FROM seq_1_to_%d) s`),
+}
+
+// crowdOf makes other products and, of "chair", used-up batches, shipped lines on these and on the batch "b", and holds
+// on "b" that still last.
+func crowdOf(name, numbers string) []string {
+	named := func(kind string) string { return fmt.Sprintf(name, kind) }
+	from := ` FROM ` + fmt.Sprintf(numbers, crowd)
+	return []string{
+		`INSERT INTO allocation_products SELECT ` + named("product ") + `, 1, 0, 0` + from,
+		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
+			SELECT ` + named("used ") + `, 'chair', 0, 0, '', 10` + from,
+		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+			SELECT ` + named("shipped ") + `, 'chair', 0, CASE WHEN n % 2 = 0 THEN 'b' ELSE ` + named("used ") + ` END, 1, 1, 0, 1000 + n` + from,
+		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+			SELECT ` + named("waiting ") + `, 'chair', 0, 'b', 1, 0, 0, 9000000000000000, 100000 + n` + from,
+	}
+}
+
+var analyse = map[*engine]string{
+	onSQLite:     `ANALYZE`,                                                                 //nolint:misspell // so SQL spells it
+	onPostgreSQL: `VACUUM ANALYZE`,                                                          //nolint:misspell // so SQL spells it
+	onMariaDB:    `ANALYZE TABLE allocation_products, allocation_batches, allocation_lines`, //nolint:misspell // so SQL spells it
+}
+
+// looks are all statements of the views.
+var looks = []struct {
+	name string
+	look func(ctx context.Context, r views.Reader) error
+}{
+	{"order", func(ctx context.Context, r views.Reader) error {
+		_, err := r.Order(ctx, "firm")
+		return err
+	}},
+	{"stock", func(ctx context.Context, r views.Reader) error {
+		_, err := r.Stock(ctx, start.Add(time.Hour), "chair")
+		return err
+	}},
+	{"stock of three", func(ctx context.Context, r views.Reader) error {
+		_, err := r.Stock(ctx, start.Add(time.Hour), "chair", "product 1", "unknown")
+		return err
+	}},
+	{"stock of many", func(ctx context.Context, r views.Reader) error {
+		var skus []allocation.SKU
+		for i := range 60 {
+			skus = append(skus, allocation.SKU(fmt.Sprint("product ", i)))
+		}
+		_, err := r.Stock(ctx, start.Add(time.Hour), skus...)
+		return err
+	}},
+	{"batches", func(ctx context.Context, r views.Reader) error {
+		_, err := r.Batches(ctx, start.Add(time.Hour), "chair", "b", 5)
+		return err
+	}},
+	{"batch lines", func(ctx context.Context, r views.Reader) error {
+		_, err := r.BatchLines(ctx, "b", 2, 5)
+		return err
+	}},
+}
+
+// crowded has chairs that are held, were held and are sold.
+func (e *engine) crowded(t *testing.T, db *sql.DB) views.Reader {
+	t.Helper()
+	store := e.migrated(t, db)
+	service, _ := stocked(t, store)
+	held, lapsed := firm("held", "chair", 2), firm("lapsed", "chair", 1)
+	held.HoldUntil, lapsed.HoldUntil = start.Add(24*time.Hour), start.Add(time.Minute)
+	_, err := service.Allocate(context.Background(), held, lapsed, firm("firm", "chair", 3))
+	require.NoError(t, err)
+	for _, statement := range fillCrowd[e] {
+		exec(t, db, statement)
+	}
+	return store
+}
+
+func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
+	// What SQLite may look for: all columns by which a step finds its rows.
+	keys := regexp.MustCompile(`^SEARCH \w+ USING (` + strings.Join([]string{
+		`PRIMARY KEY \(sku=\?\)`,      // a product
+		`PRIMARY KEY \(ref=\?\)`,      // a batch
+		`PRIMARY KEY \(order_id=\?\)`, // the lines of an order
+		`PRIMARY KEY \(order_id=\? AND sku=\?\)`,
+		`INDEX allocation_batches_open \(sku=\?\)`,
+		`INDEX allocation_batches_by_sku \(sku=\? AND ref>\?\)`,
+		`COVERING INDEX allocation_lines_held \(sku=\? AND held_until<\?\)`,
+		`INDEX allocation_lines_open \(sku=\? AND batch_ref=\? AND sequence>\?\)`,
+	}, "|") + `)$`)
+	spied, db := onSQLite.new(t).spied(t)
+	store := onSQLite.crowded(t, db)
+	for _, statistics := range []string{`SELECT 1`, analyse[onSQLite]} {
+		exec(t, db, statistics)
+		for _, l := range looks {
+			spied.forget()
+			require.NoError(t, l.look(t.Context(), store))
+			searches := 0
+			for _, step := range plan(t, db, spied.forget()[0]) {
+				assert.NotRegexp(t, history, step, "a step of %s, after %s", l.name, statistics)
+				if strings.HasPrefix(step, "SEARCH") {
+					assert.Regexp(t, keys, step, "a step of %s, after %s", l.name, statistics)
+					searches++
+				}
+			}
+			assert.NotZero(t, searches, "steps of %s", l.name)
+		}
+	}
+}
+
+func TestViewsReadNoTableOfAServerThrough(t *testing.T) {
+	each(t, remote, func(t *testing.T, e *engine) {
+		spied, db := e.new(t).spied(t)
+		store := e.crowded(t, db)
+		for _, statistics := range []string{`SELECT 1`, analyse[e]} {
+			exec(t, db, statistics)
+			for _, l := range looks {
+				spied.forget()
+				require.NoError(t, l.look(t.Context(), store))
+				for _, step := range explain(t, e, db, spied.forget()[0]) {
+					assert.NotRegexp(t, through[e], step, "a step of %s, after %s", l.name, statistics)
+				}
+			}
+		}
+	})
+}
+
+// counters add up the rows that a connection has read in tables and indexes since the transaction began, or ever.
+var counters = map[*engine]string{
+	onPostgreSQL: `SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables`,
+	onMariaDB:    `SELECT SUM(variable_value) FROM information_schema.session_status WHERE variable_name LIKE 'Handler_read%'`,
+}
+
+func TestViewsReadNoRowsOfThePast(t *testing.T) {
+	each(t, remote, func(t *testing.T, e *engine) {
+		db := e.new(t).open(t)
+		db.SetMaxOpenConns(1)
+		store := e.crowded(t, db)
+		for _, statistics := range []string{`SELECT 1`, analyse[e]} {
+			exec(t, db, statistics)
+			for _, l := range looks {
+				exec(t, db, `BEGIN`)
+				before := rowsRead(t, e, db)
+				require.NoError(t, l.look(t.Context(), store))
+				rows := rowsRead(t, e, db) - before
+				exec(t, db, `ROLLBACK`)
+				assert.Positive(t, rows, "rows that %s reads", l.name)
+				assert.Less(t, rows, crowd/10, "rows that %s reads, after %s", l.name, statistics)
+			}
+		}
+	})
+}
+
+func rowsRead(t *testing.T, e *engine, db *sql.DB) (rows int) {
+	t.Helper()
+	require.NoError(t, db.QueryRowContext(t.Context(), counters[e]).Scan(&rows))
+	return rows
+}

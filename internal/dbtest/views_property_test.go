@@ -1,0 +1,183 @@
+package dbtest
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/views"
+)
+
+// viewer gives every command to a database as well, which has to answer as the store in memory does, and compares the
+// views of the database with what the model says of the products in memory.
+type viewer struct {
+	*machine
+	reader  views.Reader
+	service *allocation.Service
+}
+
+func TestPropertiesOfViews(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		db, store := e.fresh(t)
+		rapid.Check(t, func(t *rapid.T) {
+			for _, table := range []string{"events", "lines", "batches", "products"} {
+				_, err := db.ExecContext(t.Context(), `DELETE FROM allocation_`+table)
+				require.NoError(t, err)
+			}
+			v := newViewer(store)
+			actions := v.actions()
+			actions[""] = func(*rapid.T) {}
+			actions["release"] = v.releaseBoth
+			actions["look"] = v.look
+			t.Repeat(actions)
+			v.look(t)
+		})
+	})
+}
+
+func newViewer(store *sqlstore.Store) *viewer {
+	m := newMachine([]allocation.SKU{"lamp", "sofa"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
+	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: m.clock.Now}), nil)
+	m.trials = []*allocation.Service{service}
+	return &viewer{machine: m, reader: store, service: service}
+}
+
+func (v *viewer) releaseBoth(t *rapid.T) {
+	want, err := v.machine.service.ReleaseLapsed(t.Context())
+	require.NoError(t, err)
+	released, err := v.service.ReleaseLapsed(t.Context())
+	require.NoError(t, err)
+	require.Equal(t, want, released, "lines that were released")
+}
+
+// look asks for everything, as of now or of some hours later.
+func (v *viewer) look(t *rapid.T) {
+	now := v.now().Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours ahead")) * time.Hour)
+	v.lookAtStock(t, now)
+	v.lookAtOrders(t)
+	for _, state := range v.states() {
+		v.lookAtBatches(t, now, state)
+	}
+}
+
+func (v *viewer) lookAtStock(t *rapid.T, now time.Time) {
+	known := v.states()
+	asked := []allocation.SKU{"unknown", "sofa", "lamp", "sofa"}
+	stocks, err := v.reader.Stock(t.Context(), now, asked...)
+	require.NoError(t, err)
+	asked = slices.DeleteFunc(asked, func(sku allocation.SKU) bool { return known[sku].Version == 0 })
+	require.Len(t, stocks, len(asked))
+	for i, sku := range asked {
+		require.Equal(t, sku, stocks[i].SKU)
+		require.Equal(t, known[sku].Version, stocks[i].Version, "version of %q", sku)
+		v.compareStock(t, now, stocks[i])
+	}
+}
+
+// compareStock asks the product what is available, at every time that makes a difference.
+func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock) {
+	times := []time.Time{now, now.AddDate(0, 0, 2), now.AddDate(9, 0, 0)}
+	for i, a := range stock.Arriving {
+		times = append(times, a.ETA, a.ETA.Add(-time.Microsecond))
+		require.Positive(t, a.Quantity, "units of %q that arrive at %v", stock.SKU, a.ETA)
+		require.True(t, i == 0 || a.ETA.After(stock.Arriving[i-1].ETA), "arrivals of %q by ETA, each once: %v", stock.SKU, stock.Arriving)
+	}
+	units := allocation.NewUnitOfWork(v.store, &allocation.Options{Now: func() time.Time { return now }})
+	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		p, err := products.Get(ctx, stock.SKU)
+		require.NoError(t, err)
+		here, err := p.Available(now)
+		require.NoError(t, err)
+		require.Equal(t, here, stock.InWarehouse, "InWarehouse of %q, and Available()", stock.SKU)
+		for _, by := range times {
+			want, err := p.AvailableBy(by, now)
+			require.NoError(t, err)
+			require.Equal(t, want, stock.AvailableBy(by), "AvailableBy(%v) of %q", by, stock.SKU)
+		}
+		return nil
+	}))
+}
+
+func (v *viewer) lookAtOrders(t *rapid.T) {
+	states := v.states()
+	for _, order := range v.orders {
+		var want []views.Line
+		for _, sku := range slices.Sorted(maps.Keys(states)) {
+			for _, a := range states[sku].Lines {
+				if a.OrderID == order {
+					want = append(want, viewed(a, states[sku].Batches))
+				}
+			}
+		}
+		lines, err := v.reader.Order(t.Context(), order)
+		require.NoError(t, err)
+		require.Equal(t, want, lines, "lines of order %q", order)
+	}
+}
+
+// viewed is a line with what is asked about its batches.
+func viewed(a allocation.Allocation, batches []allocation.Batch) views.Line {
+	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
+	for _, part := range a.Parts {
+		b := batches[slices.IndexFunc(batches, func(b allocation.Batch) bool { return b.Ref == part.Batch })]
+		line.Parts = append(line.Parts, views.Part{Part: part, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore})
+	}
+	return line
+}
+
+func (v *viewer) lookAtBatches(t *rapid.T, now time.Time, state allocation.State) {
+	var want []views.Batch
+	for _, b := range state.Batches {
+		want = append(want, views.Batch{Batch: b, Free: v.naive.free(b.Ref, now)})
+		v.lookAtLines(t, state, b.Ref)
+	}
+	slices.SortFunc(want, func(a, b views.Batch) int { return cmp.Compare(a.Ref, b.Ref) })
+	limit := rapid.IntRange(1, 4).Draw(t, "batches of a page")
+	batches := paged(t, limit, func(last views.Batch) ([]views.Batch, error) {
+		return v.reader.Batches(t.Context(), now, state.SKU, last.Ref, limit)
+	})
+	require.Equal(t, want, batches, "batches of %q", state.SKU)
+}
+
+func (v *viewer) lookAtLines(t *rapid.T, state allocation.State, ref allocation.BatchRef) {
+	var want []views.BatchLine
+	for _, a := range state.Lines {
+		for _, part := range a.Parts {
+			if part.Batch == ref && part.Shipped < part.Quantity {
+				want = append(want, views.BatchLine{
+					OrderID: a.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+				})
+			}
+		}
+	}
+	slices.SortFunc(want, func(a, b views.BatchLine) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	limit := rapid.IntRange(1, 4).Draw(t, "lines of a page")
+	lines := paged(t, limit, func(last views.BatchLine) ([]views.BatchLine, error) {
+		return v.reader.BatchLines(t.Context(), ref, last.Sequence, limit)
+	})
+	require.Equal(t, want, lines, "lines of batch %q", ref)
+}
+
+// paged reads page after page, each from the last row of the one before, until one isn't full.
+func paged[T any](t *rapid.T, limit int, next func(last T) ([]T, error)) (all []T) {
+	var last T
+	for {
+		page, err := next(last)
+		require.NoError(t, err)
+		all = append(all, page...)
+		require.LessOrEqual(t, len(page), limit, "rows of a page")
+		require.Less(t, len(all), 1000, "rows of all pages, if each page goes on where the one before ended")
+		if len(page) < limit {
+			return all
+		}
+		last = page[limit-1]
+	}
+}

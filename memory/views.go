@@ -1,0 +1,156 @@
+package memory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+var _ views.Reader = (*Store)(nil)
+
+// Order returns what an order got, see [views.OrderReader].
+func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
+	if err := cmp.Or(check(ctx, "Order"), order.Validate()); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var lines []views.Line
+	for _, p := range s.orders[order] {
+		lines = append(lines, p.viewLine(p.lines[order]))
+	}
+	slices.SortFunc(lines, func(a, b views.Line) int { return cmp.Compare(a.SKU, b.SKU) })
+	return lines, nil
+}
+
+// viewLine adds to a line what is asked about its batches.
+func (p *product) viewLine(a allocation.Allocation) views.Line {
+	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
+	for _, part := range a.Parts {
+		b := p.batches[part.Batch]
+		line.Parts = append(line.Parts, views.Part{Part: part, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore})
+	}
+	return line
+}
+
+// Stock returns what can be promised of products, see [views.StockReader].
+func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+	err := check(ctx, "Stock")
+	for _, sku := range skus {
+		err = cmp.Or(err, sku.Validate())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var stock []views.Stock
+	for _, sku := range skus {
+		if p := s.products[sku]; p != nil {
+			stock = append(stock, p.viewStock(now))
+		}
+	}
+	return stock, nil
+}
+
+func (p *product) viewStock(now time.Time) views.Stock {
+	stock := views.Stock{SKU: p.sku, Version: p.version}
+	for b, units := range p.free(now) {
+		stock.Add(b.ETA, units)
+	}
+	return stock
+}
+
+// free has what can be promised at now of the open batches and of those that lapsed holds still occupy; all
+// others have nothing.
+func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
+	free := make(map[*batch]allocation.Quantity, len(p.open))
+	for _, b := range p.open {
+		free[b] = b.Available()
+	}
+	lapsed := sort.Search(len(p.holds), func(i int) bool { return p.holds[i].until.After(now) })
+	for _, h := range p.holds[:lapsed] {
+		for _, part := range p.lines[h.order].Parts {
+			free[p.batches[part.Batch]] += part.Quantity - part.Shipped
+		}
+	}
+	return free
+}
+
+// Batches returns a page of the batches of a product, see [views.BatchReader].
+func (s *Store) Batches(
+	ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+) ([]views.Batch, error) {
+	err := cmp.Or(check(ctx, "Batches"), sku.Validate(), checkLimit("Batches", limit))
+	if after != "" {
+		err = cmp.Or(err, after.Validate())
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.products[sku]
+	if p == nil {
+		return nil, nil
+	}
+	return p.viewBatches(now, after, limit), nil
+}
+
+func (p *product) viewBatches(now time.Time, after allocation.BatchRef, limit int) []views.Batch {
+	refs := slices.DeleteFunc(slices.Sorted(maps.Keys(p.batches)), func(ref allocation.BatchRef) bool { return ref <= after })
+	free := p.free(now)
+	var batches []views.Batch
+	for _, ref := range refs[:min(len(refs), limit)] {
+		b := p.batches[ref]
+		batches = append(batches, views.Batch{Batch: b.Batch, Free: free[b]})
+	}
+	return batches
+}
+
+// BatchLines returns a page of the lines that wait for units of a batch, see [views.LineReader].
+func (s *Store) BatchLines(
+	ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+) ([]views.BatchLine, error) {
+	if err := cmp.Or(check(ctx, "BatchLines"), ref.Validate(), checkLimit("BatchLines", limit)); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.owners[ref]
+	if p == nil {
+		return nil, nil
+	}
+	open := p.batches[ref].lines
+	open = open[sort.Search(len(open), func(i int) bool { return open[i].sequence > after }):]
+	var lines []views.BatchLine
+	for _, l := range open[:min(len(open), limit)] {
+		lines = append(lines, viewShare(p.lines[l.order], ref))
+	}
+	return lines, nil
+}
+
+// viewShare is what a line has from one batch.
+func viewShare(a allocation.Allocation, ref allocation.BatchRef) views.BatchLine {
+	at := slices.IndexFunc(a.Parts, func(part allocation.Part) bool { return part.Batch == ref })
+	return views.BatchLine{
+		OrderID: a.OrderID, Quantity: a.Parts[at].Quantity, Shipped: a.Parts[at].Shipped,
+		HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+	}
+}
+
+func checkLimit(op string, limit int) error {
+	if limit < 1 {
+		return &allocation.Error{
+			Op: op, Field: "limit", Value: limit, Err: fmt.Errorf("%w: must be at least 1", allocation.ErrInvalid),
+		}
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package outbox_test
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+var noon = time.Date(2031, 3, 3, 12, 0, 0, 123_456_000, time.UTC)
+
+// An id that came out otherwise tomorrow would make every repeat a new event to consumers.
+func TestIDNeverChanges(t *testing.T) {
+	assert.Equal(t, "01c16f2d-fa7b-774b-b3c1-54553e146c47", outbox.ID("RED-LAMP", 1, noon), "ID")
+	assert.Equal(t, outbox.ID("RED-LAMP", 1, noon), outbox.ID("RED-LAMP", 1, noon.In(time.FixedZone("", 3600))), "ID in another zone")
+	assert.Equal(t, outbox.ID("RED-LAMP", 1, noon), outbox.ID("RED-LAMP", 1, noon.Add(999)), "ID below a microsecond")
+}
+
+func TestIDIsAUUIDOfVersion7(t *testing.T) {
+	form := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	for _, at := range []time.Time{noon, time.Unix(0, 0), time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)} {
+		for sequence := range int64(200) {
+			id := outbox.ID("RED-LAMP", sequence, at)
+			require.Regexp(t, form, id)
+			millis, err := strconv.ParseInt(strings.ReplaceAll(id, "-", "")[:12], 16, 64)
+			require.NoError(t, err)
+			require.Equal(t, at.UnixMilli(), millis, "milliseconds in %s", id)
+			fraction, err := strconv.ParseInt(id[15:18], 16, 64)
+			require.NoError(t, err)
+			micros := (fraction*1000 + 4095) / 4096
+			require.Equal(t, at.UnixMicro()%1000, micros, "microseconds in %s", id)
+		}
+	}
+}
+
+func TestIDsDiffer(t *testing.T) {
+	const each = 1000
+	ids := make(map[string]bool, 100*each)
+	for sku := range 100 {
+		for sequence := range int64(each) {
+			ids[outbox.ID(allocation.SKU(fmt.Sprint("SKU-", sku)), sequence, noon)] = true
+		}
+	}
+	assert.Len(t, ids, 100*each, "ids of one moment")
+	assert.NotEqual(t, outbox.ID("A", 1, noon), outbox.ID("A", 1, noon.Add(time.Microsecond)), "ids of two moments")
+}
+
+func TestIDsSortByTime(t *testing.T) {
+	for _, first := range []time.Time{noon, time.Unix(0, 0), time.Unix(-1, 0)} { // before 1970, they sort among themselves
+		var ids []string
+		for micros := range 3000 {
+			at := first.Add(time.Duration(micros) * time.Microsecond)
+			ids = append(ids, outbox.ID(allocation.SKU(fmt.Sprint(micros%7)), int64(micros%3), at))
+		}
+		assert.True(t, slices.IsSorted(ids), "ids of ascending microseconds are sorted")
+	}
+	assert.Less(t, outbox.ID("A", 1, time.Date(2031, 1, 1, 0, 0, 0, 0, time.UTC)), outbox.ID("A", 1, noon), "the earlier id")
+}

@@ -1,0 +1,234 @@
+package sqlstore
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+var (
+	_ outbox.Store      = (*Store)(nil)
+	_ outbox.Maintainer = (*Store)(nil)
+)
+
+// What one claim takes at most.
+const (
+	mostProducts = 10_000
+	mostEvents   = 1_000 // of each; MariaDB ends a recursion after so many steps
+)
+
+// Claim leases products, and then reads their first unsent events, up to 10,000 and 1,000 of each. See [outbox.Store].
+// As long as nothing is unsent, or all of it leased or waiting, it writes nothing. What loses a race on the server,
+// such as a deadlock, is tried again, and in the end an [allocation.ErrConflict]. After an error some products
+// may stay leased until c.Until.
+func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+	const op = "Claim"
+	if err := s.checkClaim(ctx, op, c); err != nil {
+		return nil, err
+	}
+	c.Products, c.Events = min(c.Products, mostProducts), min(c.Events, mostEvents)
+	var deliveries []outbox.Delivery
+	err := s.retry(ctx, func() error {
+		l, err := s.lease(ctx, c)
+		if err == nil && len(l.tries) > 0 {
+			deliveries, err = s.deliver(ctx, l)
+		}
+		return err
+	})
+	return deliveries, s.explain(ctx, op, err)
+}
+
+func (s *Store) checkClaim(ctx context.Context, op string, c outbox.Claim) error {
+	return s.check(ctx, op, atLeast(1, "products", c.Products), atLeast(1, "events", c.Events),
+		checkAfter(c.After), checkOwner(c.Owner), checkUntil(c))
+}
+
+// checkAfter takes "" for the beginning.
+func checkAfter(sku allocation.SKU) error {
+	if sku == "" {
+		return nil
+	}
+	return sku.Validate()
+}
+
+func checkOwner(owner string) error {
+	if len(owner) > 255 || !utf8.ValidString(owner) || strings.ContainsRune(owner, 0) {
+		return invalid("", "owner", owner, "must be at most 255 bytes of valid UTF-8 without NUL")
+	}
+	return nil
+}
+
+func checkUntil(c outbox.Claim) error {
+	if c.Until.UnixMicro() <= c.Now.UnixMicro() {
+		return invalid("", "until", c.Until, "must be after now, by a microsecond at least")
+	}
+	return nil
+}
+
+// retries is how often a claim or a settlement is tried that loses races on the server.
+const retries = 5
+
+func (s *Store) retry(ctx context.Context, fn func() error) (err error) {
+	for range retries {
+		if err = fn(); err == nil || ctx.Err() != nil || s.classify(err) != conflict {
+			return err
+		}
+	}
+	return err
+}
+
+// lease is a claim under way.
+type lease struct {
+	outbox.Claim
+	number int64                    // tells it from all others
+	rows   string                   // products that were found to be free
+	tries  map[allocation.SKU]tries // of those that it got
+}
+
+// tries count for one event.
+type tries struct {
+	sequence int64
+	count    int
+}
+
+func (l *lease) arg(name string) any {
+	switch name {
+	case "owner":
+		return l.Owner
+	case "claim":
+		return l.number
+	case "now":
+		return l.Now.UnixMicro()
+	case "until":
+		return l.Until.UnixMicro()
+	case "rows":
+		return l.rows
+	case "skus":
+		return list(slices.Sorted(maps.Keys(l.tries)))
+	case "products":
+		return l.Products
+	case "events":
+		return l.Events
+	case "page":
+		return l.page()
+	default:
+		return string(l.After)
+	}
+}
+
+// page is how many marks are gone through at a time where that is necessary: more than one of a product, and those
+// of products that others hold.
+func (l *lease) page() int { return 4*l.Products + 50 }
+
+// lease takes products that are free.
+func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
+	l := &lease{Claim: c, number: rand.Int64(), tries: map[allocation.SKU]tries{}}
+	if free := s.statements.outbox.free; free != nil {
+		found, err := s.free(ctx, free, *l)
+		if err != nil || len(found) == 0 {
+			return l, err
+		}
+		if l.rows, err = jsonOf(found); err != nil {
+			return l, err
+		}
+	}
+	take := s.statements.outbox.take
+	err := s.pool().each(ctx, take, take.args(l.arg), func(rows *sql.Rows) error {
+		var sku allocation.SKU
+		var t tries
+		var holder sql.NullInt64
+		err := rows.Scan(&sku, &t.sequence, &t.count, &holder)
+		if holder.Int64 == l.number {
+			l.tries[sku] = t
+		}
+		return err
+	})
+	return l, err
+}
+
+// free finds products to take. Nothing is promised by that.
+func (s *Store) free(ctx context.Context, q *query, l lease) (found []map[string]any, err error) {
+	for passed := l.page(); passed >= l.page() && len(found) < l.Products; {
+		passed = 0
+		err := s.pool().each(ctx, q, q.args(l.arg), func(rows *sql.Rows) error {
+			var first sql.NullInt64
+			err := rows.Scan(&l.After, &first, &passed)
+			if first.Valid {
+				found = append(found, map[string]any{"sku": l.After, "sequence": first.Int64})
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found[:min(len(found), l.Products)], nil
+}
+
+func jsonOf(rows []map[string]any) (string, error) {
+	text, err := json.Marshal(rows)
+	return string(text), err
+}
+
+// deliver reads what a lease is about, once nobody else can take it any more.
+func (s *Store) deliver(ctx context.Context, l *lease) ([]outbox.Delivery, error) {
+	last := map[allocation.SKU]int64{}
+	events := map[allocation.SKU][]outbox.Record{}
+	unsent := s.statements.outbox.unsent
+	err := s.pool().each(ctx, unsent, unsent.args(l.arg), func(rows *sql.Rows) error {
+		var sku allocation.SKU
+		var end int64
+		record, err := scanRecord(rows, &sku, &end)
+		last[sku], events[sku] = end, append(events[sku], record)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	deliveries := make([]outbox.Delivery, 0, len(events))
+	for _, sku := range slices.Sorted(maps.Keys(l.tries)) {
+		if len(events[sku]) == 0 { // somebody who was late has sent them
+			if err := s.release(ctx, l, sku); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		deliveries = append(deliveries, l.delivery(sku, events[sku], last[sku]))
+	}
+	return deliveries, nil
+}
+
+func (s *Store) release(ctx context.Context, l *lease, sku allocation.SKU) error {
+	_, err := s.pool().exec(ctx, s.statements.outbox.release, string(sku), l.number)
+	return err
+}
+
+func (l *lease) delivery(sku allocation.SKU, events []outbox.Record, last int64) outbox.Delivery {
+	slices.SortFunc(events, func(a, b outbox.Record) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	d := outbox.Delivery{SKU: sku, Events: events, More: events[len(events)-1].Sequence < last}
+	if t := l.tries[sku]; t.sequence == events[0].Sequence {
+		d.Tries = t.count
+	}
+	return d
+}
+
+// scanRecord reads an event. One that can't be decoded is told with the event, for whoever should send it.
+func scanRecord(rows *sql.Rows, sku *allocation.SKU, last *int64) (r outbox.Record, err error) {
+	var kind, data string
+	var parent sql.NullString
+	if err := rows.Scan(sku, last, &r.Sequence, &kind, &data, &parent); err != nil {
+		return r, err
+	}
+	r.TraceParent = parent.String
+	r.Event, r.Err = allocation.DecodeEvent(kind, []byte(data))
+	return r, nil
+}

@@ -1,0 +1,129 @@
+package sqlstore
+
+// outboxStatements are about events that leave the building. An event with a mark is the last of a commit that has
+// unsent events; all marks of a product are found by one index, in the order of their numbers.
+type outboxStatements struct {
+	// For Claim. Free is nil where take finds the products itself.
+	free, take, unsent, release *query
+
+	// For Settle. The statements belong together.
+	sent, failed []*query
+	giveBack     *query
+
+	upkeep upkeepStatements
+}
+
+func (c *compiler) outbox() *outboxStatements {
+	o := &outboxStatements{
+		take:    c.compile(c.take(c)),
+		unsent:  c.compile(c.unsentText()),
+		release: c.compile(`DELETE FROM {deliveries} WHERE sku = :sku AND claim = :claim`),
+		sent: c.settling(`
+			DELETE FROM {deliveries}
+			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL AND (tries = 0 OR sequence <= :sent)`),
+		failed: c.settling(`
+			UPDATE {deliveries} SET claim = NULL, not_before = :retry_at, retry_at = :retry_at,
+				sequence = :sequence, tries = :tries, dead = :dead, error = :error
+			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL`),
+		giveBack: c.compile(`
+			UPDATE {deliveries} SET claim = NULL, not_before = retry_at
+			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL`),
+		upkeep: c.upkeep(),
+	}
+	if c.Dialect.free != nil {
+		o.free = c.compile(c.Dialect.free(c))
+	}
+	return o
+}
+
+// settling are statements that mark what was sent, and then do something to the delivery: nobody may find
+// the product free and the events unsent.
+func (c *compiler) settling(delivery string) []*query {
+	if c.atomic {
+		return []*query{c.compile(`WITH marks AS (` + c.mark() + `)` + delivery)}
+	}
+	return []*query{c.compile(c.mark()), c.compile(delivery)}
+}
+
+// marked are the events with a mark, of products whose SKU meets a condition.
+func (c *compiler) marked(alias, condition string) string {
+	return `{events} ` + alias + ` ` + c.by("events_unsent") + ` WHERE ` + c.unsent(alias, condition)
+}
+
+func (c *compiler) unsent(alias, condition string) string {
+	text := c.unsentSKU(alias) + ` ` + condition
+	if c.partial {
+		text += ` AND ` + alias + `.unsent_from IS NOT NULL`
+	}
+	return text
+}
+
+// first is the number of a product's first unsent event, NULL if there is none.
+func (c *compiler) first(sku string) string {
+	return `(SELECT h.unsent_from FROM ` + c.marked("h", "= "+sku) + ` ORDER BY h.sequence LIMIT 1)`
+}
+
+// held are the products that are somebody's, or wait. A failure ends with its event, whoever sent that. They are read
+// all at once: to look for one at a time takes a plan that is still right once there are many.
+func (c *compiler) held() string {
+	return `held (sku) AS (
+			SELECT d.sku FROM {deliveries} d
+			WHERE d.not_before > :now OR d.dead = 1 AND d.sequence >= ` + c.first("d.sku") + `)`
+}
+
+// walk goes from one product with unsent events to the next, however many events each has, until it has passed enough
+// that are free, and selects these.
+func (c *compiler) walk(columns string) string {
+	next := func(condition string) string {
+		return `(SELECT MIN(` + c.unsentSKU("e") + `) FROM ` + c.marked("e", condition) + `)`
+	}
+	const found = `w.found + CASE WHEN w.sku IN (SELECT sku FROM held) THEN 0 ELSE 1 END`
+	return `
+		WITH RECURSIVE ` + c.held() + `,
+		walk (sku, found) AS (
+			SELECT ` + next("> :after") + `, 0
+			UNION ALL
+			SELECT ` + next("> w.sku") + `, ` + found + ` FROM walk w
+			WHERE w.sku IS NOT NULL AND ` + found + ` < :products)
+		` + columns + ` FROM walk w WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM held)`
+}
+
+// leaseColumns are what take inserts of a product whose first unsent event is known.
+const leaseColumns = `INSERT INTO {deliveries} (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
+		SELECT `
+
+// takeOver takes the row of a product that has become free. Rivals wait for each other, and look at what the other has
+// left. Tries are those of the first unsent event.
+const takeOver = `
+		ON CONFLICT (sku) DO UPDATE SET owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
+			sequence = CASE WHEN {deliveries}.sequence < excluded.sequence THEN excluded.sequence ELSE {deliveries}.sequence END,
+			tries = CASE WHEN {deliveries}.sequence < excluded.sequence THEN 0 ELSE {deliveries}.tries END,
+			dead = 0
+		WHERE {deliveries}.not_before <= :now AND ({deliveries}.dead = 0 OR {deliveries}.sequence < excluded.sequence)
+		RETURNING sku, sequence, tries, claim`
+
+// unsentText selects the first unsent events of products, in any order, by their keys, and the number of the last.
+func (c *compiler) unsentText() string {
+	return `
+		WITH RECURSIVE leased (sku, sequence, last) AS (
+			SELECT k.value, ` + c.first("k.value") + `,
+				(SELECT h.sequence FROM ` + c.marked("h", "= k.value") + ` ORDER BY h.sequence DESC LIMIT 1)
+			FROM ` + c.list(":skus") + ` k),
+		wanted (sku, sequence, until, last) AS (
+			SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < :events THEN l.last ELSE l.sequence + :events - 1 END, l.last
+			FROM leased l WHERE l.sequence IS NOT NULL
+			UNION ALL
+			SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
+		SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w` +
+		c.lookup("events", "e", "", "e.sku = w.sku AND e.sequence = w.sequence")
+}
+
+// mark takes the marks of what was sent away, and moves one whose commit was sent in part. No mark moves backwards. All
+// beyond the first that isn't below :sent stay as they are, and should not even be looked at.
+func (c *compiler) mark() string {
+	return `
+		UPDATE {events} AS e ` + c.by("events_unsent") + `
+		SET unsent_from = CASE WHEN e.sequence <= :sent THEN NULL ELSE :sent + 1 END
+		WHERE ` + c.unsent("e", "= :sku") + ` AND e.unsent_from <= :sent AND e.sequence <= COALESCE((
+			SELECT MIN(h.sequence) FROM ` + c.marked("h", "= :sku") + ` AND h.sequence >= :sent), :sent)`
+}

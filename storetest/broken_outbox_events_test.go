@@ -1,0 +1,163 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+var brokenOutboxEvents = []broken{
+	{fault: "only the last event of a commit is handed out", row: "every event of a commit is handed out after it, and none before",
+		new: keeping(func(s *leaky, sku allocation.SKU, r outbox.Record) bool {
+			return slices.Contains(s.heads[sku], r.Sequence)
+		})},
+	{fault: "of a commit of several products only the first has events", row: "every event of a commit is handed out after it, and none before",
+		new: leaking(func(s *leaky) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				for _, c := range changes[min(1, len(changes)):] {
+					_ = s.Store.Settle(ctx, sent("nobody", c.SKU, c.Version))
+				}
+				return err
+			}
+		})},
+	{fault: "events of commits that failed are handed out", row: "a commit that failed hands out nothing", new: eagerOutbox},
+	{fault: "the trace parent is lost", row: "events of every kind come as they were committed, with their numbers and trace parents",
+		new: delivering(func(_ *leaky, d *outbox.Delivery) {
+			for i := range d.Events {
+				d.Events[i].TraceParent = ""
+			}
+		})},
+	{fault: "a commit has one trace parent", row: "events of every kind come as they were committed, with their numbers and trace parents",
+		new: leaking(func(s *leaky) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				changes = copyOf(changes)
+				for i, c := range changes {
+					if len(c.TraceParents) > 0 {
+						changes[i].TraceParents = slices.Repeat(c.TraceParents[len(c.TraceParents)-1:], len(c.Events))
+					}
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "numbers begin with 0", row: "events of every kind come as they were committed, with their numbers and trace parents",
+		new: delivering(func(_ *leaky, d *outbox.Delivery) {
+			for i := range d.Events {
+				d.Events[i].Sequence--
+			}
+		})},
+	{fault: "refusals are not handed out", row: "a refusal is handed out too",
+		new: keeping(func(_ *leaky, _ allocation.SKU, r outbox.Record) bool { return r.Event.Kind() != "LineRefused" })},
+	{fault: "events come newest first", row: "events of a product come in the order of their numbers, without gaps",
+		new: delivering(func(_ *leaky, d *outbox.Delivery) { slices.Reverse(d.Events) })},
+	{fault: "numbers of events are sorted as text", row: "events of a product come in the order of their numbers, without gaps",
+		new: delivering(func(_ *leaky, d *outbox.Delivery) {
+			slices.SortFunc(d.Events, func(x, y outbox.Record) int {
+				return cmp.Compare(strconv.FormatInt(x.Sequence, 10), strconv.FormatInt(y.Sequence, 10))
+			})
+		})},
+	{fault: "a gap: the fifth event is lost", row: "events of a product come in the order of their numbers, without gaps",
+		new: keeping(func(_ *leaky, _ allocation.SKU, r outbox.Record) bool { return r.Sequence != 5 })},
+	{fault: "the number of events is ignored", row: "at most so many events of a product come, and More says whether there are others",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Events = max(c.Events, plenty*min(c.Events, 1)) })},
+	{fault: "there is more whenever as many came as may come", row: "at most so many events of a product come, and More says whether there are others",
+		new: leaking(func(s *leaky) {
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				deliveries, err := s.Store.Claim(ctx, c)
+				for i := range deliveries {
+					deliveries[i].More = len(deliveries[i].Events) == c.Events
+				}
+				return deliveries, err
+			}
+		})},
+	{fault: "the number of events counts over all products", row: "at most so many events of a product come, and More says whether there are others",
+		new: leaking(func(s *leaky) {
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				deliveries, err := s.Store.Claim(ctx, c)
+				left := c.Events
+				for i, d := range deliveries {
+					deliveries[i].Events = d.Events[:min(left, len(d.Events))]
+					left -= len(deliveries[i].Events)
+				}
+				return deliveries, err
+			}
+		})},
+	{fault: "a claim begins from the start each time", row: "products come in the order of their SKUs as bytes, at most so many, after the given one",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.After = "" })},
+	{fault: "a claim begins with the last product of the one before", row: "products come in the order of their SKUs as bytes, at most so many, after the given one",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.After = justBefore(c.After) })},
+	{fault: "SKUs are sorted without regard to case", row: "products come in the order of their SKUs as bytes, at most so many, after the given one",
+		new: leaking(func(s *leaky) {
+			s.claim = func(ctx context.Context, c outbox.Claim) (deliveries []outbox.Delivery, err error) {
+				if c.Products < 1 || ctx == nil || ctx.Err() != nil {
+					return s.Store.Claim(ctx, c)
+				}
+				lower := func(sku allocation.SKU) string { return strings.ToLower(string(sku)) }
+				all := c
+				all.After = ""
+				free := s.peek(ctx, all)
+				free = slices.DeleteFunc(free, func(d outbox.Delivery) bool { return lower(d.SKU) <= lower(c.After) })
+				slices.SortFunc(free, func(x, y outbox.Delivery) int { return cmp.Compare(lower(x.SKU), lower(y.SKU)) })
+				for _, d := range free[:min(len(free), c.Products)] {
+					deliveries = append(deliveries, s.claimOne(ctx, c, d.SKU)...)
+				}
+				return deliveries, nil
+			}
+		})},
+	{fault: "nothing asked for is everything", row: "a bad argument of a claim is refused as invalid",
+		new: claiming(func(_ *leaky, c *outbox.Claim) {
+			if c.Products < 1 {
+				c.Products = plenty
+			}
+			if c.Events < 1 {
+				c.Events = plenty
+			}
+		})},
+	{fault: "nothing asked for is nothing given", row: "a bad argument of a claim is refused as invalid",
+		new: leaking(func(s *leaky) {
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				if c.Products < 1 || c.Events < 1 {
+					return nil, nil
+				}
+				return s.Store.Claim(ctx, c)
+			}
+		})},
+	{fault: "what is invalid says nothing of itself", row: "a bad argument of a claim is refused as invalid",
+		new: leaking(func(s *leaky) {
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				if c.Products < 1 || c.Events < 1 {
+					return nil, allocation.ErrInvalid
+				}
+				return s.Store.Claim(ctx, c)
+			}
+		})},
+}
+
+// eagerOutbox hands out the events of commits that failed as well.
+var eagerOutbox = leaking(func(s *leaky) {
+	ghosts := map[allocation.SKU][]outbox.Record{}
+	s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+		err := s.Store.Commit(ctx, changes)
+		for _, c := range changes {
+			for i, e := range c.Events {
+				if err != nil {
+					ghosts[c.SKU] = append(ghosts[c.SKU], outbox.Record{Sequence: c.Read + int64(i) + 1, Event: e})
+				}
+			}
+		}
+		return err
+	}
+	s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+		deliveries, err := s.Store.Claim(ctx, c)
+		for sku, events := range ghosts {
+			deliveries = append(deliveries, outbox.Delivery{SKU: sku, Events: events})
+		}
+		clear(ghosts)
+		return deliveries, err
+	}
+})

@@ -1,0 +1,229 @@
+package storetest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+var brokenLeases = []broken{
+	{fault: "there are no leases", row: "a product that was claimed isn't handed out again until its lease ends, and then it is",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Now })},
+	{fault: "a lease never ends", row: "a product that was claimed isn't handed out again until its lease ends, and then it is",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.AddDate(100, 0, 0) })},
+	{fault: "an owner gets what it holds again", row: "a product that was claimed isn't handed out again until its lease ends, and then it is",
+		new: claiming(func(s *leaky, c *outbox.Claim) {
+			for sku, holder := range s.held {
+				if holder.Owner == c.Owner {
+					_ = s.Store.Settle(context.Background(), sent(c.Owner, sku, 0))
+				}
+			}
+		})},
+	{fault: "a lease ends just after its end", row: "a lease ends at its very Until",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.Add(time.Nanosecond) })},
+	{fault: "ends of leases are cut to seconds", row: "a lease ends at its very Until",
+		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.Truncate(time.Second) })},
+	{fault: "local times are taken for UTC", row: "a lease ends at its very Until",
+		new: claiming(func(_ *leaky, c *outbox.Claim) {
+			_, seconds := c.Until.Zone()
+			c.Until = c.Until.Add(time.Duration(seconds) * time.Second)
+		})},
+	{fault: "every product that is free is leased, and some are handed out", row: "only the products that were handed out are leased",
+		new: leaking(func(s *leaky) {
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				most := max(c.Products, 0)
+				c.Products *= plenty
+				deliveries, err := s.Store.Claim(ctx, c)
+				return deliveries[:min(most, len(deliveries))], err
+			}
+		})},
+	{fault: "one lease is for all products", row: "only the products that were handed out are leased",
+		new: leaking(func(s *leaky) {
+			var until time.Time
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				if until.After(c.Now) {
+					return nil, nil
+				}
+				deliveries, err := s.Store.Claim(ctx, c)
+				if len(deliveries) > 0 {
+					until = c.Until
+				}
+				return deliveries, err
+			}
+		})},
+	{fault: "a product that is leased can't be written", row: "a lease keeps nobody from changing the product, and moves no version",
+		new: leaking(func(s *leaky) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					if _, is := s.held[c.SKU]; is {
+						return allocation.ErrConflict
+					}
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "a settlement moves the version", row: "a lease keeps nobody from changing the product, and moves no version",
+		new: leaking(func(s *leaky) {
+			settled := map[allocation.SKU]int64{}
+			s.settle = func(ctx context.Context, t outbox.Settlement) error {
+				settled[t.SKU]++
+				return s.Store.Settle(ctx, t)
+			}
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				for i := range states {
+					states[i].Version += settled[states[i].SKU]
+				}
+				return states, err
+			}
+		})},
+	{fault: "a settlement takes everything for sent that is there", row: "events that are committed while a product is leased come after the settlement",
+		new: settling(func(s *leaky, t *outbox.Settlement) {
+			if heads := s.heads[t.SKU]; t.Sent > 0 {
+				t.Sent = heads[len(heads)-1]
+			}
+		})},
+	{fault: "events of a product that is leased are noted nowhere", row: "events that are committed while a product is leased come after the settlement",
+		new: leaking(func(s *leaky) {
+			missed := map[allocation.SKU]int64{}
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				for _, c := range changes {
+					if _, is := s.held[c.SKU]; is && err == nil {
+						missed[c.SKU] = c.Version
+					}
+				}
+				return err
+			}
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				deliveries, err := s.Store.Claim(ctx, c)
+				return slices.DeleteFunc(deliveries, func(d outbox.Delivery) bool {
+					return d.Events[len(d.Events)-1].Sequence <= missed[d.SKU]
+				}), err
+			}
+		})},
+	{fault: "whether a product is free is looked up before it is leased", row: "of those who race for a product one gets it",
+		new: leaking(func(s *leaky) {
+			s.racy = true
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				look := c
+				look.Until = c.Now
+				free, err := s.Store.Claim(ctx, look)
+				pause(s.faulty)
+				if err == nil {
+					_, err = s.Store.Claim(ctx, c)
+				}
+				return free, err
+			}
+		})},
+	{fault: "what was sent is a position among all commits", row: "relays beside each other, and beside commits, get every event once and in order",
+		new: leaking(positioned)},
+	{fault: "trace parents are kept as they were given", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+		new: leaking(func(s *leaky) {
+			kept := map[allocation.SKU][]string{}
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					kept[c.SKU] = c.TraceParents
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				deliveries, err := s.Store.Claim(ctx, c)
+				for _, d := range deliveries {
+					for i := range min(len(d.Events), len(kept[d.SKU])) {
+						d.Events[i].TraceParent = kept[d.SKU][i]
+					}
+				}
+				return deliveries, err
+			}
+		})},
+	{fault: "a claim hands out what the store keeps", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+		new: leaking(func(s *leaky) {
+			kept := map[int64][]outbox.Record{}
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				deliveries, err := s.Store.Claim(ctx, c)
+				for i, d := range deliveries {
+					key := int64(len(d.SKU))<<32 + int64(len(d.Events))<<16 + d.Events[0].Sequence
+					if kept[key] == nil {
+						kept[key] = d.Events
+					}
+					deliveries[i].Events = kept[key]
+				}
+				return deliveries, err
+			}
+		})},
+	{fault: "a failure is kept as it was given", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+		new: leaking(func(s *leaky) {
+			kept := map[allocation.SKU]*outbox.Failure{}
+			s.settle = func(ctx context.Context, t outbox.Settlement) error {
+				kept[t.SKU] = t.Failure
+				return s.Store.Settle(ctx, t)
+			}
+			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+				deliveries, err := s.Store.Claim(ctx, c)
+				for i, d := range deliveries {
+					if kept[d.SKU] != nil {
+						deliveries[i].Tries = kept[d.SKU].Tries
+					}
+				}
+				return deliveries, err
+			}
+		})},
+	{fault: "Settle cuts the error that it was given", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+		new: leaking(func(s *leaky) {
+			s.settle = func(ctx context.Context, t outbox.Settlement) error {
+				if t.Failure != nil {
+					t.Failure.Error, _, _ = strings.Cut(t.Failure.Error, " ")
+				}
+				return s.Store.Settle(ctx, t)
+			}
+		})},
+}
+
+// positioned gives every commit a position when it begins, and loses what ends when a later position has been handed
+// out. Every second commit takes longer than the others.
+func positioned(s *leaky) {
+	s.racy = true
+	type record struct {
+		sku      allocation.SKU
+		sequence int64
+	}
+	var begun atomic.Int64
+	var seen int64
+	positions := map[record]int64{}
+	s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+		position := begun.Add(1)
+		if position%2 > 0 {
+			pause(s.faulty)
+			<-time.After(time.Millisecond) // so that relays see what came in between
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		err := s.Store.Commit(ctx, changes)
+		for _, c := range changes {
+			for sequence := c.Read + 1; sequence <= c.Version && err == nil; sequence++ {
+				positions[record{c.SKU, sequence}] = position
+			}
+			if position < seen && err == nil {
+				_ = s.Store.Settle(ctx, sent("nobody", c.SKU, c.Version))
+			}
+		}
+		return err
+	}
+	s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		deliveries, err := s.Store.Claim(ctx, c)
+		for _, d := range deliveries {
+			for _, r := range d.Events {
+				seen = max(seen, positions[record{d.SKU, r.Sequence}])
+			}
+		}
+		return deliveries, err
+	}
+}

@@ -1,0 +1,177 @@
+package storetest
+
+import (
+	"context"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+// purging makes an outbox that understands purges otherwise.
+func purging(change func(s *leaky, before *time.Time)) func() allocation.Store {
+	return leaking(func(s *leaky) {
+		s.purge = func(ctx context.Context, before time.Time) (int64, error) {
+			change(s, &before)
+			return s.Store.Purge(ctx, before)
+		}
+	})
+}
+
+// left are the events of a product that were not purged, and the number of the last that was.
+func (s *leaky) left(sku allocation.SKU) (events []allocation.Event, purged int64) {
+	events, _ = s.Store.Events(context.Background(), sku, 0, math.MaxInt32)
+	return events, whole(s.Store, sku).Version - int64(len(events))
+}
+
+// afterPurge makes an outbox that is sound until it is purged of something.
+func afterPurge(spoil func(s *leaky)) func() allocation.Store {
+	return leaking(func(s *leaky) {
+		s.purge = func(ctx context.Context, before time.Time) (int64, error) {
+			n, err := s.Store.Purge(ctx, before)
+			if n > 0 {
+				spoil(s)
+			}
+			return n, err
+		}
+	})
+}
+
+var brokenPurges = []broken{
+	{fault: "what happened at the very time is purged", row: "Purge deletes the events that are sent and happened before the given time, and counts them",
+		new: purging(func(_ *leaky, before *time.Time) { *before = before.Add(time.Microsecond) })},
+	{fault: "local times are taken for UTC", row: "Purge deletes the events that are sent and happened before the given time, and counts them",
+		new: purging(func(_ *leaky, before *time.Time) {
+			_, seconds := before.Zone()
+			*before = before.Add(time.Duration(seconds) * time.Second)
+		})},
+	{fault: "a purge doesn't count", row: "Purge deletes the events that are sent and happened before the given time, and counts them",
+		new: leaking(func(s *leaky) {
+			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
+				_, err := s.Store.Purge(ctx, before)
+				return 0, err
+			}
+		})},
+	{fault: "what is unsent is purged", row: "Purge keeps what is unsent, however old it is",
+		new: purging(func(s *leaky, before *time.Time) {
+			for sku, heads := range s.heads {
+				if before.After(minute(10)) {
+					_ = s.Store.Settle(context.Background(), sent("nobody", sku, heads[len(heads)-1]))
+				}
+			}
+		})},
+	{fault: "what is dead is purged", row: "Purge keeps what is unsent, however old it is",
+		new: purging(func(s *leaky, _ *time.Time) {
+			failures, _ := s.Store.Failures(context.Background(), "", plenty)
+			for _, f := range failures {
+				if f.Dead {
+					_ = s.Store.Skip(context.Background(), f.SKU, f.Sequence)
+				}
+			}
+		})},
+	{fault: "each event is purged by itself", row: "an event that is kept keeps all later ones of its product", new: gappyPurge},
+	{fault: "what is left is numbered from 1", row: "after a purge events have the numbers that they had, and further ones the next",
+		new: leaking(func(s *leaky) {
+			s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+				_, purged := s.left(sku)
+				return s.Store.Events(ctx, sku, after+purged, limit)
+			}
+		})},
+	{fault: "the outbox numbers what is left from 1", row: "after a purge events have the numbers that they had, and further ones the next",
+		new: delivering(func(s *leaky, d *outbox.Delivery) {
+			_, purged := s.left(d.SKU)
+			for i := range d.Events {
+				d.Events[i].Sequence -= purged
+			}
+		})},
+	{fault: "what was purged isn't added up", row: "Audit agrees after a purge as it did before",
+		new: leaking(func(s *leaky) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+				version, tallies, err := s.Store.Audit(ctx, sku)
+				events, _ := s.left(sku)
+				for i := range tallies {
+					t := &tallies[i]
+					t.ToldPurchased, t.ToldAllocated = 0, 0
+					for _, e := range events {
+						if ref, purchased, allocated := e.Movement(); ref == t.Batch {
+							t.ToldPurchased += purchased
+							t.ToldAllocated += allocated
+						}
+					}
+				}
+				return version, tallies, err
+			}
+		})},
+	{fault: "a batch that only purged events know is forgotten", row: "Audit agrees after a purge as it did before",
+		new: leaking(func(s *leaky) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+				version, tallies, err := s.Store.Audit(ctx, sku)
+				events, _ := s.left(sku)
+				return version, slices.DeleteFunc(tallies, func(t allocation.Tally) bool {
+					told := func(e allocation.Event) bool { ref, _, _ := e.Movement(); return ref == t.Batch }
+					return !hasBatch(whole(s.Store, sku), t.Batch) && !slices.ContainsFunc(events, told)
+				}), err
+			}
+		})},
+	{fault: "a purge moves versions", row: "a purge changes no product",
+		new: afterPurge(func(s *leaky) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				for i := range states {
+					states[i].Version++
+				}
+				return states, err
+			}
+		})},
+	{fault: "a purge deletes lines that have shipped", row: "a purge changes no product",
+		new: afterPurge(func(s *leaky) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				for i := range states {
+					dropLines(&states[i], func(l allocation.Allocation) bool { return l.Shipped() == l.Quantity })
+				}
+				return states, err
+			}
+		})},
+	{fault: "a purge is one statement for each product, and counts the last", row: "a purge reaches every product, and every event of a long history",
+		new: leaking(func(s *leaky) {
+			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
+				n, err := s.Store.Purge(ctx, before)
+				return n % plenty, err
+			}
+		})},
+	{fault: "a purge of many products has too many arguments", row: "a purge reaches every product, and every event of a long history",
+		new: leaking(func(s *leaky) {
+			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
+				if len(s.heads) > 32 {
+					return 0, errBroken
+				}
+				return s.Store.Purge(ctx, before)
+			}
+		})},
+}
+
+// gappyPurge hides what is old and sent, whatever comes before it.
+var gappyPurge = leaking(func(s *leaky) {
+	var horizon time.Time
+	settled := map[allocation.SKU]int64{}
+	s.settle = func(ctx context.Context, t outbox.Settlement) error {
+		settled[t.SKU] = max(settled[t.SKU], t.Sent)
+		return s.Store.Settle(ctx, t)
+	}
+	s.purge = func(ctx context.Context, before time.Time) (int64, error) {
+		horizon = before
+		return s.Store.Purge(ctx, before)
+	}
+	s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+		events, err := s.Store.Events(ctx, sku, after, limit)
+		_, purged := s.left(sku)
+		number := max(after, purged)
+		return slices.DeleteFunc(events, func(e allocation.Event) bool {
+			number++
+			return number <= settled[sku] && e.Time().Before(horizon)
+		}), err
+	}
+})

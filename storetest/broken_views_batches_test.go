@@ -1,0 +1,126 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/views"
+)
+
+// paging makes a store that turns the pages of batches otherwise.
+func paging(
+	turn func(page func(after allocation.BatchRef, limit int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error),
+) func() allocation.Store {
+	return reading(func(s *misread) {
+		s.batches = func(
+			ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+		) ([]views.Batch, error) {
+			return turn(func(after allocation.BatchRef, limit int) ([]views.Batch, error) {
+				return s.Store.Batches(ctx, now, sku, after, limit)
+			}, after, limit)
+		}
+	})
+}
+
+var brokenBatchViews = []broken{
+	{fault: "used-up batches are left out", row: "Batches: they come by Ref as bytes, used-up ones too",
+		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
+			return slices.DeleteFunc(batches, func(b views.Batch) bool { return b.Free == 0 })
+		})},
+	{fault: "batches are sorted without regard to case", row: "Batches: they come by Ref as bytes, used-up ones too",
+		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
+			slices.SortFunc(batches, func(x, y views.Batch) int {
+				return cmp.Or(strings.Compare(strings.ToLower(string(x.Ref)), strings.ToLower(string(y.Ref))), cmp.Compare(x.Ref, y.Ref))
+			})
+			return batches
+		})},
+	{fault: "a page begins with the last batch of the page before", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+			batches, err := page("", plenty)
+			batches = slices.DeleteFunc(batches, func(b views.Batch) bool { return b.Ref < after })
+			return batches[:max(0, min(len(batches), limit))], err
+		})},
+	{fault: "a page leaves its first batch to the page before", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+			if after == "" {
+				return page(after, limit)
+			}
+			batches, err := page(after, limit+1)
+			return batches[min(1, len(batches)):], err
+		})},
+	{fault: "a page begins at the first when there is no such batch", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+			all, _ := page("", plenty)
+			if !slices.Contains(refsOfView(all), after) && after.Validate() == nil {
+				after = ""
+			}
+			return page(after, limit)
+		})},
+	{fault: "the limit of a page of batches is ignored", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+			return page(after, max(limit, min(limit*plenty, plenty)))
+		})},
+	{fault: "a page of no batches is empty", row: "Batches: a limit below 1 is refused as invalid",
+		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+			if limit < 1 {
+				return nil, nil
+			}
+			return page(after, limit)
+		})},
+	{fault: "the moment of a shipment is left out", row: "Batches: a batch comes with all of its fields",
+		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
+			for i := range batches {
+				batches[i].ShippedAt = time.Time{}
+			}
+			return batches
+		})},
+	{fault: "what was announced is what there is", row: "Batches: a batch comes with all of its fields",
+		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
+			for i := range batches {
+				batches[i].AnnouncedQuantity = batches[i].Purchased
+			}
+			return batches
+		})},
+	{fault: "only unpromised units are free", row: "Batches: the units of lapsed holds are free, and a batch that has none has 0",
+		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
+			for i := range batches {
+				batches[i].Free = batches[i].Available()
+			}
+			return batches
+		})},
+	{fault: "all held units are free", row: "Batches: in a busy shop they are those of a load, and add up to what the model would promise",
+		new: showingBatches(func(s *memory.Store, batches []views.Batch) []views.Batch {
+			for i, b := range batches {
+				holds := slices.DeleteFunc(whole(s, b.SKU).Lines, func(l allocation.Allocation) bool { return l.HeldUntil.IsZero() })
+				batches[i].Free = b.Available() + heldOn(holds, b.Ref)
+			}
+			return batches
+		})},
+	{fault: "a product brings the batches of one that is like it", row: "Batches: only those of the product, and none of an unknown one",
+		new: reading(func(s *misread) {
+			s.batches = func(
+				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+			) ([]views.Batch, error) {
+				batches, err := s.Store.Batches(ctx, now, sku, after, limit)
+				if like := allocation.SKU(strings.ToLower(string(sku))); err == nil && like != sku {
+					more, _ := s.Store.Batches(ctx, now, like, after, limit)
+					batches = append(batches, more...)
+				}
+				return batches, err
+			}
+		})},
+	{fault: "lapsed holds on shipments stay taken", row: "Batches: the units of lapsed holds are free, and a batch that has none has 0",
+		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
+			for i, b := range batches {
+				if !b.ETA.IsZero() {
+					batches[i].Free = b.Available()
+				}
+			}
+			return batches
+		})},
+}

@@ -1,0 +1,78 @@
+package storetest
+
+import (
+	"context"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+var tornViews = []broken{
+	{fault: "torn answers: each product of an order is read by itself", row: "an answer is of one moment, whoever commits meanwhile",
+		new: reading(func(s *misread) {
+			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
+				lines, err := s.Store.Order(ctx, order)
+				if len(lines) != 2 {
+					return lines, err
+				}
+				pause(s.faulty)
+				later, err := s.Store.Order(ctx, order)
+				return append(lines[:1], later[1:]...), err
+			}
+		})},
+	{fault: "torn answers: the stock of each product is read by itself", row: "an answer is of one moment, whoever commits meanwhile",
+		new: reading(func(s *misread) {
+			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+				stock, err := s.Store.Stock(ctx, now, skus...)
+				if len(stock) < 2 {
+					return stock, err
+				}
+				pause(s.faulty)
+				later, err := s.Store.Stock(ctx, now, skus...)
+				return append(stock[:1], later[1:]...), err
+			}
+		})},
+	{fault: "torn answers: lapsed holds are read after the counters of stock", row: "an answer is of one moment, whoever commits meanwhile",
+		new: reading(func(s *misread) {
+			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+				if len(skus) < 2 {
+					return s.Store.Stock(ctx, now, skus...)
+				}
+				stock, err := s.Store.Stock(ctx, time.Time{}, skus...) // when no hold had lapsed
+				pause(s.faulty)
+				for i := range stock {
+					for _, b := range freeUnits(s.Store, now, stock[i].SKU) {
+						stock[i].Add(b.ETA, b.Free-b.Available())
+					}
+				}
+				return stock, err
+			}
+		})},
+	{fault: "torn answers: batches are read one by one", row: "an answer is of one moment, whoever commits meanwhile",
+		new: reading(func(s *misread) {
+			s.batches = func(
+				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+			) ([]views.Batch, error) {
+				batches, err := s.Store.Batches(ctx, now, sku, after, limit)
+				if len(batches) != 2 {
+					return batches, err
+				}
+				pause(s.faulty)
+				later, err := s.Store.Batches(ctx, now, sku, after, limit)
+				return append(batches[:1], later[1:]...), err
+			}
+		})},
+	{fault: "torn answers: lines are read one by one", row: "an answer is of one moment, whoever commits meanwhile",
+		new: reading(func(s *misread) {
+			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+				lines, err := s.Store.BatchLines(ctx, ref, after, limit)
+				if len(lines) != 2 {
+					return lines, err
+				}
+				pause(s.faulty)
+				later, err := s.Store.BatchLines(ctx, ref, after, limit)
+				return append(lines[:1], later[1:]...), err
+			}
+		})},
+}

@@ -1,0 +1,129 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/views"
+)
+
+var brokenOrderViews = []broken{
+	{fault: "SKUs are sorted without regard to case", row: "Order: lines come by SKU, each with all of its parts in their order",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			slices.SortFunc(lines, func(x, y views.Line) int {
+				return cmp.Or(strings.Compare(strings.ToLower(string(x.SKU)), strings.ToLower(string(y.SKU))), -cmp.Compare(x.SKU, y.SKU))
+			})
+			return lines
+		})},
+	{fault: "parts are sorted by batch", row: "Order: lines come by SKU, each with all of its parts in their order",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			for _, l := range lines {
+				slices.SortFunc(l.Parts, func(x, y views.Part) int { return cmp.Compare(x.Batch, y.Batch) })
+			}
+			return lines
+		})},
+	{fault: "the ETA of a part is the announced one", row: "Order: a part says what is known of its batch now: ETA, location, best before",
+		new: showingOrder(func(s *memory.Store, lines []views.Line) []views.Line {
+			for _, l := range lines {
+				for i := range l.Parts {
+					for _, b := range whole(s, l.SKU).Batches {
+						if b.Ref == l.Parts[i].Batch {
+							l.Parts[i].ETA = b.AnnouncedETA
+						}
+					}
+				}
+			}
+			return lines
+		})},
+	{fault: "all parts have the location of the first", row: "Order: a part says what is known of its batch now: ETA, location, best before",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			for _, l := range lines {
+				for i := range l.Parts {
+					l.Parts[i].Location = l.Parts[0].Location
+				}
+			}
+			return lines
+		})},
+	{fault: "lines that were shipped are left out", row: "Order: the quantity of a line is what it was given, and its parts say what is shipped of it",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			return slices.DeleteFunc(lines, func(l views.Line) bool { return l.Quantity == shippedOf(l) })
+		})},
+	{fault: "shipped units are taken off a line", row: "Order: the quantity of a line is what it was given, and its parts say what is shipped of it",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			for i := range lines {
+				lines[i].Quantity -= shippedOf(lines[i])
+			}
+			return lines
+		})},
+	{fault: "holds are left out", row: "Order: a hold says until when, and is there until somebody clears it away",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			return slices.DeleteFunc(lines, func(l views.Line) bool { return !l.HeldUntil.IsZero() })
+		})},
+	{fault: "a hold looks like a firm line", row: "Order: a hold says until when, and is there until somebody clears it away",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			for i := range lines {
+				lines[i].HeldUntil = time.Time{}
+			}
+			return lines
+		})},
+	{fault: "a line stays as it was when it was new", row: "Order: a line that was cancelled is gone, one that moved or changed is as it is now",
+		new: reading(func(s *misread) {
+			begun := memory.New()
+			s.order = begun.Order
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				changes = copyOf(changes)
+				for i := range changes {
+					changes[i].Lines, changes[i].Removed = nil, nil
+				}
+				if err == nil {
+					_ = begun.Commit(ctx, changes)
+				}
+				return err
+			}
+		})},
+	{fault: "orders are compared without regard to case", row: "Order: no other order's lines are there, and an unknown order has none",
+		new: reading(func(s *misread) {
+			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
+				lines, err := s.Store.Order(ctx, order)
+				for _, other := range []string{strings.ToLower(string(order)), strings.ToUpper(string(order))} {
+					if err == nil && len(lines) == 0 {
+						lines, err = s.Store.Order(ctx, allocation.OrderID(other))
+					}
+				}
+				return lines, err
+			}
+		})},
+	{fault: "a line brings the other lines of its product", row: "Order: no other order's lines are there, and an unknown order has none",
+		new: showingOrder(func(s *memory.Store, lines []views.Line) []views.Line {
+			for _, l := range slices.Clone(lines) {
+				for _, other := range whole(s, l.SKU).Lines {
+					if other.OrderID != l.OrderID {
+						lines = append(lines, views.Line{OrderLine: other.OrderLine, Sequence: other.Sequence})
+					}
+				}
+			}
+			return lines
+		})},
+	{fault: "a hundred lines at most", row: "Order: however many lines there are, all come",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line { return lines[:min(len(lines), 100)] })},
+	{fault: "a line comes with its first part", row: "Order: in a busy shop it tells what a load does",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			for i := range lines {
+				lines[i].Parts = lines[i].Parts[:1]
+			}
+			return lines
+		})},
+}
+
+func shippedOf(l views.Line) (units allocation.Quantity) {
+	for _, part := range l.Parts {
+		units += part.Shipped
+	}
+	return units
+}

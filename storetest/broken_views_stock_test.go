@@ -1,0 +1,156 @@
+package storetest
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/views"
+)
+
+// shifted makes a store that looks at the holds as if it were another time.
+func shifted(shift func(now time.Time) time.Time) func() allocation.Store {
+	return reading(func(s *misread) {
+		s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+			return s.Store.Stock(ctx, shift(now), skus...)
+		}
+	})
+}
+
+// recounted makes a store that counts the stock of each product in another way.
+func recounted(count func(s *memory.Store, now time.Time, stock *views.Stock)) func() allocation.Store {
+	return showingStock(func(s *memory.Store, now time.Time, stock []views.Stock) []views.Stock {
+		for i := range stock {
+			count(s, now, &stock[i])
+		}
+		return stock
+	})
+}
+
+// freeUnits are the free units of all batches of a product.
+func freeUnits(s *memory.Store, now time.Time, sku allocation.SKU) []views.Batch {
+	batches, _ := s.Batches(context.Background(), now, sku, "", 100_000)
+	return batches
+}
+
+var brokenStockViews = []broken{
+	{fault: "the version is that of the event before", row: "Stock: it is what the model would promise, whatever happened and at any time",
+		new: recounted(func(_ *memory.Store, _ time.Time, stock *views.Stock) { stock.Version-- })},
+	{fault: "shipped units are taken off twice", row: "Stock: it is what the model would promise, whatever happened and at any time",
+		new: recounted(func(s *memory.Store, _ time.Time, stock *views.Stock) {
+			for _, l := range whole(s, stock.SKU).Lines {
+				stock.InWarehouse = max(0, stock.InWarehouse-l.Shipped())
+			}
+		})},
+	{fault: "products come by SKU", row: "Stock: products come in the order in which they were asked for, twice if named twice, and not if unknown",
+		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
+			slices.SortFunc(stock, func(x, y views.Stock) int { return cmp.Compare(x.SKU, y.SKU) })
+			return stock
+		})},
+	{fault: "a product that is named twice comes once", row: "Stock: products come in the order in which they were asked for, twice if named twice, and not if unknown",
+		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
+			var once []views.Stock
+			for _, s := range stock {
+				if !slices.ContainsFunc(once, func(other views.Stock) bool { return other.SKU == s.SKU }) {
+					once = append(once, s)
+				}
+			}
+			return once
+		})},
+	{fault: "an unknown SKU has a stock of 0", row: "Stock: products come in the order in which they were asked for, twice if named twice, and not if unknown",
+		new: reading(func(s *misread) {
+			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+				stock, err := s.Store.Stock(ctx, now, skus...)
+				for i, sku := range skus {
+					if _, known := s.Product(sku); err == nil && !known {
+						stock = slices.Insert(stock, i, views.Stock{SKU: sku})
+					}
+				}
+				return stock, err
+			}
+		})},
+	{fault: "a product that is sold out is left out", row: "Stock: a product that is sold out, or never had a batch, is there with nothing",
+		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
+			return slices.DeleteFunc(stock, func(s views.Stock) bool { return s.InWarehouse == 0 && len(s.Arriving) == 0 })
+		})},
+	{fault: "a batch that should have arrived counts as arrived", row: "Stock: what arrives is counted by ETA, each ETA once and the passed ones too, apart from the warehouse",
+		new: recounted(func(_ *memory.Store, now time.Time, stock *views.Stock) {
+			for len(stock.Arriving) > 0 && !stock.Arriving[0].ETA.After(now) {
+				stock.InWarehouse += stock.Arriving[0].Quantity
+				stock.Arriving = stock.Arriving[1:]
+			}
+		})},
+	{fault: "each batch is an arrival of its own", row: "Stock: what arrives is counted by ETA, each ETA once and the passed ones too, apart from the warehouse",
+		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
+			stock.Arriving = nil
+			for _, b := range freeUnits(s, now, stock.SKU) {
+				if b.Free > 0 && !b.ETA.IsZero() {
+					stock.Arriving = append(stock.Arriving, views.Arrival{ETA: b.ETA, Quantity: b.Free})
+				}
+			}
+		})},
+	{fault: "arrivals come latest first", row: "Stock: what arrives is counted by ETA, each ETA once and the passed ones too, apart from the warehouse",
+		new: recounted(func(_ *memory.Store, _ time.Time, stock *views.Stock) { slices.Reverse(stock.Arriving) })},
+	{fault: "arrivals are counted by the minute", row: "Stock: what arrives is counted by ETA, each ETA once and the passed ones too, apart from the warehouse",
+		new: recounted(func(_ *memory.Store, _ time.Time, stock *views.Stock) {
+			arriving := stock.Arriving
+			stock.Arriving = nil
+			for _, a := range arriving {
+				stock.Add(a.ETA.Truncate(time.Minute), a.Quantity)
+			}
+		})},
+	{fault: "lapsed holds aren't free", row: "Stock: the units of a hold are free from its very HeldUntil on, and not before",
+		new: shifted(func(time.Time) time.Time { return time.Time{} })},
+	{fault: "a hold lapses a microsecond before its HeldUntil", row: "Stock: the units of a hold are free from its very HeldUntil on, and not before",
+		new: shifted(func(now time.Time) time.Time { return now.Add(time.Microsecond) })},
+	{fault: "a hold lapses after its HeldUntil", row: "Stock: the units of a hold are free from its very HeldUntil on, and not before",
+		new: shifted(func(now time.Time) time.Time { return now.Add(-time.Microsecond) })},
+	{fault: "the time of the question is rounded", row: "Stock: the units of a hold are free from its very HeldUntil on, and not before",
+		new: shifted(func(now time.Time) time.Time { return now.Round(time.Microsecond) })},
+	{fault: "lapsed holds free open batches only", row: "Stock: the units of a hold are free from its very HeldUntil on, and not before",
+		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
+			stock.InWarehouse, stock.Arriving = 0, nil
+			for _, b := range freeUnits(s, now, stock.SKU) {
+				if b.Available() > 0 {
+					stock.Add(b.ETA, b.Free)
+				}
+			}
+		})},
+	{fault: "SKUs are compared without regard to case", row: "Stock: identifiers that are alike, or odd, are told apart",
+		new: reading(func(s *misread) {
+			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+				skus = slices.Clone(skus)
+				for i, sku := range skus {
+					if other := allocation.SKU(strings.ToLower(string(sku))); whole(s.Store, other).Version > 0 {
+						skus[i] = other
+					}
+				}
+				return s.Store.Stock(ctx, now, skus...)
+			}
+		})},
+	{fault: "a hundred lapsed holds at most", row: "Stock: however many products, batches and lapsed holds there are, all are counted",
+		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
+			states, _ := s.Load(context.Background(), first(100, at(now, of(stock.SKU))))
+			stock.InWarehouse, stock.Arriving = 0, nil
+			for _, b := range states[0].Batches {
+				stock.Add(b.ETA, b.Available()+heldOn(states[0].Lines, b.Ref))
+			}
+		})},
+	{fault: "a hundred products at most", row: "Stock: however many products, batches and lapsed holds there are, all are counted",
+		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
+			return stock[:min(len(stock), 100)]
+		})},
+	{fault: "a sum begins again at the largest number", row: "Stock: a sum beyond the largest number stays at it",
+		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
+			stock.InWarehouse = 0
+			for _, b := range freeUnits(s, now, stock.SKU) {
+				if b.ETA.IsZero() {
+					stock.InWarehouse += b.Free
+				}
+			}
+		})},
+}

@@ -1,0 +1,278 @@
+package storetest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+var leaseRows = []row{
+	{"a product that was claimed isn't handed out again until its lease ends, and then it is",
+		"two relays at a time mix up its events; a relay that died must not keep them for ever", leaseUntil},
+	{"a lease ends at its very Until",
+		"relays that disagree about the end both hold the product, or nobody does", leaseBoundary},
+	{"only the products that were handed out are leased",
+		"the others would wait for a lease to end that nobody uses", leaseOnly},
+	{"a lease keeps nobody from changing the product, and moves no version",
+		"a sale would wait for the broker, or lose its race to a relay", leaseCommits},
+	{"events that are committed while a product is leased come after the settlement",
+		"they would be lost, or wait until something else happens to the product", leaseMeanwhile},
+	{"of those who race for a product one gets it",
+		"two relays at a time mix up its events", leaseRace},
+	{"relays beside each other, and beside commits, get every event once and in order",
+		"an event is lost for ever if its commit began early, ended late, and was taken for seen", leaseBusy},
+	{"what comes out of a claim and goes into a settlement shares nothing with the store",
+		"a caller goes on using its memory", leaseCopies},
+}
+
+func leaseUntil(b *bench) {
+	p := b.post()
+	p.tell(2, lookalikes...)
+	p.wantClaim(by("relay", 0), p.all(lookalikes...)...)
+	for _, owner := range []string{"another", "relay"} {
+		for _, minutes := range []int{0, 1, 9} {
+			p.wantClaim(by(owner, minutes))
+		}
+	}
+	p.wantClaim(by("another", 11), p.all(lookalikes...)...)
+	p.wantClaim(by("relay", 12))
+	p.wantClaim(by("relay", 20)) // when its own lease would have ended, had it been renewed
+	p.wantClaim(by("another", 22), p.all(lookalikes...)...)
+}
+
+func leaseBoundary(b *bench) {
+	p := b.post()
+	p.tell(2, "apple")
+	east, now := time.FixedZone("east", 9*60*60), noon
+	for i, length := range []time.Duration{time.Microsecond, 123_457 * time.Microsecond, time.Minute, 36 * time.Hour} {
+		c := outbox.Claim{Owner: "relay", Products: 1, Events: 9, Now: now, Until: now.Add(length)}
+		if i%2 > 0 {
+			c.Now, c.Until = c.Now.In(east), c.Until.In(east)
+		}
+		p.wantClaim(c, p.all("apple")...)
+		now = now.Add(length)
+		c.Owner, c.Now, c.Until = "another", now.Add(-time.Microsecond), now.Add(time.Hour)
+		p.wantClaim(c)
+	}
+	p.wantClaim(outbox.Claim{Owner: "another", Products: 1, Events: 9, Now: now, Until: now.Add(time.Hour)}, p.all("apple")...)
+}
+
+func leaseOnly(b *bench) {
+	p := b.post()
+	p.tell(2, "apple", "cherry", "pear", "plum", "quince")
+	c := by("relay", 0)
+	c.After, c.Products, c.Events = "apple", 2, 1
+	p.wantClaim(c, p.some("cherry", 0, 1), p.some("pear", 0, 1))
+	p.wantClaim(by("another", 0), p.all("apple", "plum", "quince")...)
+	p.tell(1, "date")
+	p.wantClaim(by("relay", 5), p.all("date")...)
+	p.wantClaim(by("relay", 14), p.all("apple", "cherry", "pear", "plum", "quince")...)
+}
+
+func leaseCommits(b *bench) {
+	p := b.post()
+	p.put(p.product("apple", stock("a1", 10)).Changes())
+	before := p.load(of("apple"))
+	read := p.allocation("apple", firm("o1", 1))
+	p.wantClaim(by("relay", 0), p.all("apple")...)
+	p.wantStates(p.load(of("apple")), before, "product after a claim")
+	p.put(read)
+	before = p.load(of("apple"))
+	read = p.allocation("apple", firm("o2", 1))
+	p.settle(failed("relay", "apple", 1, 1, 5))
+	p.wantClaim(by("relay", 5), tried(1, p.rest("apple", 0)))
+	p.settle(sent("relay", "apple", 2))
+	p.wantStates(p.load(of("apple")), before, "product after claims and settlements")
+	p.put(read)
+	p.wantClaim(by("relay", 20), p.rest("apple", 2))
+}
+
+func leaseMeanwhile(b *bench) {
+	p := b.post()
+	p.tell(3, "apple", "pear")
+	c := by("relay", 0)
+	c.Events = 2
+	p.wantClaim(c, p.some("apple", 0, 2), p.some("pear", 0, 2))
+	p.tell(2, "apple", "pear")
+	p.wantClaim(by("another", 1))
+	p.settle(sent("relay", "apple", 2))
+	p.wantClaim(by("another", 2), p.rest("apple", 2))
+	p.tell(1, "apple")
+	p.settle(sent("another", "apple", 5))
+	p.wantClaim(by("another", 3), p.rest("apple", 5))
+	p.settle(sent("relay", "pear", 2))
+	p.wantClaim(by("another", 4), p.rest("pear", 2))
+}
+
+func leaseRace(b *bench) {
+	p, store := b.post(), b.outbox()
+	skus := named[allocation.SKU]("sku", racers+4)
+	slices.Sort(skus)
+	p.tell(2, skus...)
+	for round := range raceRounds {
+		got := make([][]outbox.Delivery, racers)
+		c := by("", 10*round) // the leases of the last round end now
+		c.Products = []int{plenty, 3}[round%2]
+		answers := race(func(i int) error {
+			mine := c
+			mine.Owner = fmt.Sprint("relay ", i)
+			deliveries, err := store.Claim(p.Context(), mine)
+			got[i] = deliveries
+			return unlessConflict(err)
+		})
+		p.must(errors.Join(answers...), "Claim by %d racers", racers)
+		got = append(got, p.claim(by("a late one", 10*round))) // takes what they left to each other
+		holders := map[allocation.SKU]int{}
+		for _, d := range slices.Concat(got...) {
+			holders[d.SKU]++
+			if !sameDelivery(d, p.rest(d.SKU, 0)) {
+				p.errorf("a racer gets\n%s\nwant\n%s", describeDeliveries([]outbox.Delivery{d}), describeDeliveries(p.all(d.SKU)))
+			}
+		}
+		for _, sku := range skus {
+			if holders[sku] != 1 {
+				p.errorf("product %q is held by %d of %d racers in round %d, want 1", sku, holders[sku], len(got), round)
+			}
+		}
+	}
+}
+
+// unlessConflict lets racers pass whom the store asked to try again.
+func unlessConflict(err error) error {
+	if errors.Is(err, allocation.ErrConflict) {
+		return nil
+	}
+	return err
+}
+
+func leaseBusy(b *bench) {
+	const rounds = 6
+	p := b.post()
+	skus := []allocation.SKU{"apple", "pear", "plum"}
+	for i, sku := range skus {
+		p.announce(sku, stock(allocation.BatchRef(fmt.Sprint("b", i)), 1000))
+	}
+	shop, seen := b.open(plenty), newMailbox(b.outbox())
+	var writing atomic.Int64
+	writing.Add(racers / 2)
+	answers := race(func(i int) error {
+		if i%2 > 0 {
+			return seen.collect(p.bench, fmt.Sprint("relay ", i), &writing)
+		}
+		defer writing.Add(-1)
+		for round := range rounds {
+			r := line(skus[(i/2+round)%len(skus)], firm(allocation.OrderID(fmt.Sprint("o", i, " ", round)), 1))
+			if _, err := shop.service.Allocate(p.Context(), r); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	p.must(errors.Join(answers...), "selling, claiming and settling at the same time")
+	p.must(seen.collect(p.bench, "a late one", &writing), "claiming and settling what was left")
+	for _, sku := range skus {
+		want := make([]int64, b.state(of(sku)).Version)
+		for i := range want {
+			want[i] = int64(i) + 1
+		}
+		if got := seen.numbers[sku]; !slices.Equal(got, want) {
+			p.errorf("numbers of the events of product %q, as relays got them: %d, want 1 to %d", sku, got, len(want))
+		}
+	}
+}
+
+// mailbox is what relays got together.
+type mailbox struct {
+	store   outbox.Store
+	mu      sync.Mutex
+	numbers map[allocation.SKU][]int64
+}
+
+func newMailbox(store outbox.Store) *mailbox {
+	return &mailbox{store: store, numbers: map[allocation.SKU][]int64{}}
+}
+
+// collect claims and settles until nobody writes any more and nothing is left.
+func (m *mailbox) collect(b *bench, owner string, writing *atomic.Int64) error {
+	const most = 5000 // claims of a store that never ends
+	c := by(owner, 0)
+	c.Products, c.Events = 2, 2
+	for range most {
+		last := writing.Load() == 0
+		deliveries, err := m.store.Claim(b.Context(), c)
+		if err = unlessConflict(err); err != nil {
+			return err
+		}
+		for _, d := range deliveries {
+			if err := m.take(b, owner, d); err != nil {
+				return err
+			}
+		}
+		switch {
+		case len(deliveries) > 0:
+		case last:
+			return nil
+		default:
+			<-time.After(100 * time.Microsecond) // for the writers' next commit
+		}
+	}
+	return nil
+}
+
+// take notes what was delivered, while nobody else may hold the product, and settles.
+func (m *mailbox) take(b *bench, owner string, d outbox.Delivery) error {
+	if len(d.Events) == 0 {
+		return fmt.Errorf("product %q was delivered without events", d.SKU)
+	}
+	m.mu.Lock()
+	for _, r := range d.Events {
+		m.numbers[d.SKU] = append(m.numbers[d.SKU], r.Sequence)
+	}
+	m.mu.Unlock()
+	for {
+		last := d.Events[len(d.Events)-1].Sequence
+		err := m.store.Settle(b.Context(), sent(owner, d.SKU, last))
+		if !errors.Is(err, allocation.ErrConflict) {
+			return err
+		}
+	}
+}
+
+func leaseCopies(b *bench) {
+	p := b.post()
+	c := p.letters("apple", minute(1), minute(2))
+	c.TraceParents = []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""}
+	traces := slices.Clone(c.TraceParents)
+	p.put(c)
+	p.tell(1, "pear")
+	if !slices.Equal(c.TraceParents, traces) {
+		p.errorf("Commit wrote into its trace parents: %q", c.TraceParents)
+	}
+	clear(c.TraceParents)
+	clear(c.Events)
+	for minutes := range 3 {
+		want := p.all("apple", "pear")
+		got := p.claim(by("relay", 20*minutes))
+		if !slices.EqualFunc(got, want, sameDelivery) {
+			p.errorf("claim %d gets\n%s\nwant\n%s", minutes+1, describeDeliveries(got), describeDeliveries(want))
+		}
+		for _, d := range got {
+			clear(d.Events[:cap(d.Events)])
+		}
+		clear(got)
+	}
+	s := failed("relay", "apple", 1, 3, 60)
+	p.settle(s)
+	if want := failed("relay", "apple", 1, 3, 60); *s.Failure != *want.Failure {
+		p.errorf("Settle wrote into its failure: %+v, want %+v", *s.Failure, *want.Failure)
+	}
+	*s.Failure = outbox.Failure{SKU: "pear", Sequence: 9, Tries: 9}
+	p.wantClaim(by("relay", 59), p.rest("pear", 0))
+	p.wantClaim(by("relay", 60), tried(3, p.rest("apple", 0)))
+}

@@ -1,0 +1,176 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+// answersQuestions reports whether the store is at least one of the small interfaces of package views.
+func answersQuestions(store allocation.Store) bool {
+	switch store.(type) {
+	case views.OrderReader, views.StockReader, views.BatchReader, views.LineReader:
+		return true
+	}
+	return false
+}
+
+// ability is the store as one of the interfaces of package views. A store that declares the topic has to have
+// them all.
+func ability[Reader any](b *bench) (reader Reader, able bool) {
+	b.Helper()
+	reader, able = b.store.(Reader)
+	if !able && b.config.Topics != nil {
+		b.fatalf("the store declares topic %q and is no %s", Views, reflect.TypeFor[Reader]())
+	}
+	return reader, able
+}
+
+// reader is ability for a row that is about this one.
+func reader[Reader any](b *bench) Reader {
+	b.Helper()
+	r, able := ability[Reader](b)
+	if !able {
+		b.Skipf("the store is no %s", reflect.TypeFor[Reader]())
+	}
+	return r
+}
+
+func (b *bench) viewOrder(order allocation.OrderID) []views.Line {
+	b.Helper()
+	lines, err := reader[views.OrderReader](b).Order(b.Context(), order)
+	b.must(err, "Order(%s)", brief(string(order)))
+	return lines
+}
+
+func (b *bench) viewStock(now time.Time, skus ...allocation.SKU) []views.Stock {
+	b.Helper()
+	stock, err := reader[views.StockReader](b).Stock(b.Context(), now, skus...)
+	b.must(err, "Stock(%s, %d skus)", moment(now), len(skus))
+	return stock
+}
+
+func (b *bench) viewBatches(now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int) []views.Batch {
+	b.Helper()
+	batches, err := reader[views.BatchReader](b).Batches(b.Context(), now, sku, after, limit)
+	b.must(err, "Batches(%s, %s, after %s, limit %d)", moment(now), brief(string(sku)), brief(string(after)), limit)
+	return batches
+}
+
+func (b *bench) viewLines(ref allocation.BatchRef, after int64, limit int) []views.BatchLine {
+	b.Helper()
+	lines, err := reader[views.LineReader](b).BatchLines(b.Context(), ref, after, limit)
+	b.must(err, "BatchLines(%s, after %d, limit %d)", brief(string(ref)), after, limit)
+	return lines
+}
+
+// wantAnswer compares an answer, written down, with what it should be, in this order.
+func wantAnswer[A any](b *bench, got, want []A, describe func(A) string, format string, args ...any) {
+	b.Helper()
+	gotText, wantText := written(got, describe), written(want, describe)
+	if slices.Equal(gotText, wantText) {
+		return
+	}
+	d := difference(gotText, wantText)
+	if d == "" {
+		d = fmt.Sprintf(" only in its order:\n  %s", strings.Join(gotText, "\n  "))
+	}
+	b.errorf("%s differs:%s", fmt.Sprintf(format, args...), d)
+}
+
+func written[A any](answer []A, describe func(A) string) []string {
+	text := make([]string, len(answer))
+	for i, a := range answer {
+		text[i] = describe(a)
+	}
+	return text
+}
+
+func describeViewLine(l views.Line) string {
+	var parts strings.Builder
+	for _, p := range l.Parts {
+		fmt.Fprintf(&parts, " [%d from %q, %d shipped, ETA %s, location %q, best before %s]",
+			p.Quantity, p.Batch, p.Shipped, moment(p.ETA), p.Location, moment(p.BestBefore))
+	}
+	return fmt.Sprintf("line of order %q: sku %q, %d units, held until %s, sequence %d, parts%s",
+		l.OrderID, l.SKU, l.Quantity, moment(l.HeldUntil), l.Sequence, &parts)
+}
+
+func describeStock(s views.Stock) string {
+	var arriving strings.Builder
+	for _, a := range s.Arriving {
+		fmt.Fprintf(&arriving, ", %d at %s", a.Quantity, moment(a.ETA))
+	}
+	return fmt.Sprintf("stock of %q: version %d, %d in the warehouse%s", s.SKU, s.Version, s.InWarehouse, &arriving)
+}
+
+func describeViewBatch(batch views.Batch) string {
+	return fmt.Sprintf("batch %s, free %d", describeBatch(batch.Batch), batch.Free)
+}
+
+func describeBatchLine(l views.BatchLine) string {
+	return fmt.Sprintf("line of order %q: %d units, %d shipped, held until %s, sequence %d",
+		l.OrderID, l.Quantity, l.Shipped, moment(l.HeldUntil), l.Sequence)
+}
+
+// question is one that the store answers; the answer is written down.
+type question struct {
+	name string
+	ask  func(ctx context.Context) (answer []string, err error)
+}
+
+// questions are all that can be asked about some products, orders and batches, as far as the store answers them.
+func (b *bench) questions(now time.Time, about trade) []question {
+	b.Helper()
+	var all []question
+	if r, able := ability[views.OrderReader](b); able {
+		for _, order := range about.orders {
+			all = append(all, asks(fmt.Sprintf("Order(%s)", brief(string(order))), describeViewLine,
+				func(ctx context.Context) ([]views.Line, error) { return r.Order(ctx, order) }))
+		}
+	}
+	if r, able := ability[views.StockReader](b); able && len(about.skus) > 0 {
+		all = append(all, asks(fmt.Sprintf("Stock of %d skus", len(about.skus)), describeStock,
+			func(ctx context.Context) ([]views.Stock, error) { return r.Stock(ctx, now, about.skus...) }))
+	}
+	if r, able := ability[views.BatchReader](b); able {
+		for _, sku := range about.skus {
+			all = append(all, asks(fmt.Sprintf("Batches(%s)", brief(string(sku))), describeViewBatch,
+				func(ctx context.Context) ([]views.Batch, error) { return r.Batches(ctx, now, sku, "", plenty) }))
+		}
+	}
+	if r, able := ability[views.LineReader](b); able {
+		for _, ref := range about.refs {
+			all = append(all, asks(fmt.Sprintf("BatchLines(%s)", brief(string(ref))), describeBatchLine,
+				func(ctx context.Context) ([]views.BatchLine, error) { return r.BatchLines(ctx, ref, 0, plenty) }))
+		}
+	}
+	return all
+}
+
+func asks[A any](name string, describe func(A) string, ask func(ctx context.Context) ([]A, error)) question {
+	return question{name, func(ctx context.Context) ([]string, error) {
+		answer, err := ask(ctx)
+		return written(answer, describe), err
+	}}
+}
+
+// answers writes all of them down.
+func (b *bench) answers(now time.Time, about trade) []string {
+	b.Helper()
+	var text []string
+	for _, q := range b.questions(now, about) {
+		answer, err := q.ask(b.Context())
+		b.must(err, "%s", q.name)
+		for i, a := range answer {
+			text = append(text, fmt.Sprintf("%s, %d: %s", q.name, i+1, a))
+		}
+	}
+	return text
+}

@@ -1,0 +1,133 @@
+package storetest
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+var anyViewRows = []row{
+	{"what was committed is seen by every later question",
+		"who has just ordered looks at once, and would order again", viewsSeen},
+	{"a commit that failed is never seen",
+		"the page would show what nobody was promised", viewsFailed},
+	{"an answer is of one moment, whoever commits meanwhile",
+		"half of a commit shows units that are nowhere, or twice", viewsMoment},
+	{"answers share nothing with the store, or with each other",
+		"a page may sort, cut and change what it got", viewsApart},
+	{"a nil context is refused, and one that has ended is answered with its error",
+		"an empty answer would be taken for an empty shelf", viewsContexts},
+	{"invalid identifiers are refused as invalid",
+		"they come from the address of a page, and an empty answer would hide the mistake (R12)", viewsInvalid},
+}
+
+// watchedShop runs commands of all kinds, always the same ones, and looks after every few. Some of its batches
+// arrive at the same time, and among its holds are lapsed ones.
+func (b *bench) watchedShop(look func(now time.Time, t trade)) {
+	b.Helper()
+	s := b.open(3)
+	random := rand.New(rand.NewPCG(2, 7))
+	t := trade{
+		skus: []allocation.SKU{"apple", "pear"}, orders: named[allocation.OrderID]("o", 12), refs: named[allocation.BatchRef]("b", 12),
+	}
+	for i, ref := range t.refs {
+		batch := stock(ref, allocation.Quantity(2+random.IntN(12)))
+		if i >= 4 {
+			batch.ETA = minute(40 + 20*(i/4))
+		}
+		s.add(t.skus[i%2], batch)
+	}
+	for i := range 90 {
+		s.now = s.now.Add(time.Minute)
+		if i%3 == 2 {
+			if _, err := s.service.Ship(b.Context(), pick(random, t.orders)); !allowed(err) {
+				b.fatalf("Ship in a busy shop: %v", err)
+			}
+		}
+		if err := s.step(random, t); !allowed(err) {
+			b.fatalf("a command in a busy shop: %v", err)
+		}
+		if i%15 == 14 {
+			look(s.now, t)
+		}
+	}
+}
+
+// agreeViews compares every answer with what loads have, and the model promises.
+func (b *bench) agreeViews(t trade) {
+	b.Helper()
+	if _, able := ability[views.OrderReader](b); able {
+		for _, order := range t.orders {
+			b.agreeOrder(order)
+		}
+	}
+	if _, able := ability[views.StockReader](b); able {
+		b.agreeStock(minute(5), t.skus...)
+	}
+	if _, able := ability[views.BatchReader](b); able {
+		for _, sku := range t.skus {
+			b.agreeBatches(minute(5), sku, t.refs)
+		}
+	}
+	if _, able := ability[views.LineReader](b); able {
+		for _, ref := range t.refs {
+			b.agreeLines(ref)
+		}
+	}
+}
+
+func viewsSeen(b *bench) {
+	t := trade{skus: []allocation.SKU{"apple"}, orders: named[allocation.OrderID]("o", 4), refs: named[allocation.BatchRef]("a", 3)}
+	b.announce("apple", stock("a1", 3), shipment("a2", 9, minute(60)))
+	b.agreeViews(t)
+	for _, decide := range []func() allocation.Changes{
+		func() allocation.Changes { return b.allocation("apple", firm("o1", 3), split("o2", 2)) },
+		func() allocation.Changes { return b.allocation("apple", held("o3", 4, minute(5))) },
+		func() allocation.Changes { return checkOnly(b.state(of("apple"))) },
+		func() allocation.Changes { return b.resize("apple", "o2", 1) },
+		func() allocation.Changes { return b.cancellation("apple", "o1") },
+		func() allocation.Changes {
+			return b.decide(ofBatch("a2"), func(p *allocation.Product) error {
+				if err := p.AddBatch(allocation.Batch{Ref: "a3", SKU: "apple", Purchased: 4, ETA: minute(90)}, noon); err != nil {
+					return err
+				}
+				_, err := p.ReceiveBatch(allocation.Count{Batch: "a2", Quantity: 8, At: noon}, noon, nil)
+				return err
+			})
+		},
+	} {
+		b.commit(decide())
+		b.agreeViews(t)
+	}
+	b.ship("apple", "o2", 1)
+	b.agreeViews(t)
+}
+
+func viewsFailed(b *bench) {
+	t := trade{
+		skus: []allocation.SKU{"apple", "pear", "plum"}, orders: []allocation.OrderID{"old", "grows", "new"},
+		refs: []allocation.BatchRef{"b0", "b1", "new0", "new1"},
+	}
+	for i, sku := range t.skus[:2] {
+		b.announce(sku, stock(t.refs[i], 10))
+		b.allocate(sku, firm("old", 1), split("grows", 1))
+	}
+	before := b.answers(minute(5), t)
+	for fails := range 2 {
+		for target, spoil := range map[error]func(c *allocation.Changes){
+			allocation.ErrConflict: func(c *allocation.Changes) { c.Read, c.Version = c.Read-1, c.Version-1 },
+			allocation.ErrDuplicate: func(c *allocation.Changes) {
+				c.NewBatches = append(c.NewBatches, announcedAs(c.SKU, stock("b0", 1)))
+			},
+		} {
+			changes := []allocation.Changes{b.busyChanges("apple", 0), b.busyChanges("pear", 1), b.product("plum", stock("x", 1)).Changes()}
+			spoil(&changes[fails])
+			b.wantError(b.try(changes...), target, "Commit of %d products", len(changes))
+			if d := difference(b.answers(minute(5), t), before); d != "" {
+				b.errorf("a commit that failed (%v) is seen:%s", target, d)
+			}
+		}
+	}
+}

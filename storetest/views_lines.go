@@ -1,0 +1,169 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+var lineViewRows = []row{
+	{"BatchLines: the lines that have unshipped units of a batch come, oldest first",
+		"when a delivery is late, those who have waited longest are called first; those who have their goods are not", lineViewOldest},
+	{"BatchLines: a page has at most limit of those whose Sequence is greater than after",
+		"who turns the pages must call everybody once, and come to an end", lineViewPages},
+	{"BatchLines: a limit below 1 is refused as invalid",
+		"an empty page would be taken for the last one", lineViewLimit},
+	{"BatchLines: a line shows its share of this batch, and is left out once that is shipped",
+		"its units of other batches don't wait for this one", lineViewShare},
+	{"BatchLines: a hold says until when, and is there until somebody clears it away",
+		"who is called about a hold, and who about an order, is told apart (R7)", lineViewHolds},
+	{"BatchLines: only those of this batch, and none of an unknown one",
+		"customers would be called about somebody else's delivery (R12)", lineViewOthers},
+	{"BatchLines: in a busy shop they are those of a load",
+		"the page must not contradict what the Service does", lineViewBusy},
+}
+
+func (b *bench) wantLinesOf(ref allocation.BatchRef, want ...views.BatchLine) {
+	b.Helper()
+	wantAnswer(b, b.viewLines(ref, 0, plenty), want, describeBatchLine, "BatchLines(%s)", brief(string(ref)))
+}
+
+func lineViewOldest(b *bench) {
+	b.announce("apple", stock("a1", 100))
+	var want []views.BatchLine
+	for i, order := range []allocation.OrderID{"z", "b", "é", "a", "B", "o10", "o9", "shipped", "cancelled", "part", "last"} {
+		units := allocation.Quantity(i + 1)
+		b.allocate("apple", firm(order, units))
+		want = append(want, views.BatchLine{OrderID: order, Quantity: units, Sequence: int64(i + 2)})
+	}
+	b.wantLinesOf("a1", want...)
+	b.ship("apple", "shipped", 8)
+	b.commit(b.cancellation("apple", "cancelled"))
+	b.ship("apple", "part", 3)
+	b.commit(b.resize("apple", "z", 9))
+	want[0].Quantity, want[9].Shipped = 9, 3
+	b.wantLinesOf("a1", slices.Delete(want, 7, 9)...)
+}
+
+func lineViewPages(b *bench) {
+	const n = 12
+	b.announce("apple", stock("a1", 100))
+	var all []views.BatchLine
+	for i := range n {
+		order := allocation.OrderID(fmt.Sprint("o", n-i))
+		b.allocate("apple", firm(order, 1))
+		all = append(all, views.BatchLine{OrderID: order, Quantity: 1, Sequence: int64(i + 2)})
+	}
+	b.ship("apple", "o9", 1) // the one with sequence 5
+	all = slices.Delete(all, 3, 4)
+	for _, after := range []int64{0, 1, 2, 4, 5, 6, n, n + 1, n + 2, math.MaxInt64} {
+		rest := slices.DeleteFunc(slices.Clone(all), func(l views.BatchLine) bool { return l.Sequence <= after })
+		for _, limit := range []int{1, 2, len(all) - 1, len(all), math.MaxInt} {
+			wantAnswer(b, b.viewLines("a1", after, limit), rest[:min(limit, len(rest))], describeBatchLine,
+				"BatchLines after %d with limit %d", after, limit)
+		}
+	}
+}
+
+func lineViewLimit(b *bench) {
+	b.announce("apple", stock("a1", 5))
+	b.allocate("apple", firm("o1", 1))
+	for _, limit := range []int{0, -1} {
+		_, err := reader[views.LineReader](b).BatchLines(b.Context(), "a1", 0, limit)
+		b.wantInvalid(err, "BatchLines with limit %d", limit)
+	}
+}
+
+func lineViewShare(b *bench) {
+	b.announce("apple", stock("a1", 3), stock("a2", 5), shipment("a3", 9, minute(60)))
+	b.allocate("apple", split("o1", 10), firm("o2", 4))
+	one := views.BatchLine{OrderID: "o1", Sequence: 4}
+	two := views.BatchLine{OrderID: "o2", Quantity: 4, Sequence: 7}
+	share := func(units, shipped allocation.Quantity) views.BatchLine {
+		l := one
+		l.Quantity, l.Shipped = units, shipped
+		return l
+	}
+	b.wantLinesOf("a1", share(3, 0))
+	b.wantLinesOf("a2", share(5, 0))
+	b.wantLinesOf("a3", share(2, 0), two)
+	b.ship("apple", "o1", 2)
+	b.wantLinesOf("a1", share(3, 2))
+	b.ship("apple", "o1", 4)
+	b.wantLinesOf("a1")
+	b.wantLinesOf("a2", share(5, 1))
+	b.ship("apple", "o1", 8)
+	b.wantLinesOf("a2")
+	b.wantLinesOf("a3", share(2, 0), two)
+}
+
+func lineViewHolds(b *bench) {
+	b.announce("apple", stock("a1", 20))
+	b.allocate("apple", held("o1", 1, minute(5)), firm("o2", 2), held("o3", 3, minute(9)), held("o4", 4, minute(5)))
+	b.change(of("apple", "o4"), func(p *allocation.Product) error {
+		_, err := p.Confirm("o4", noon)
+		return err
+	})
+	one := views.BatchLine{OrderID: "o1", Quantity: 1, HeldUntil: minute(5), Sequence: 2}
+	two := views.BatchLine{OrderID: "o2", Quantity: 2, Sequence: 3}
+	three := views.BatchLine{OrderID: "o3", Quantity: 3, HeldUntil: minute(9), Sequence: 4}
+	four := views.BatchLine{OrderID: "o4", Quantity: 4, Sequence: 5}
+	b.wantLinesOf("a1", one, two, three, four)
+	b.change(at(minute(6), of("apple")), func(p *allocation.Product) error {
+		p.ReleaseLapsed(minute(6))
+		return nil
+	})
+	b.wantLinesOf("a1", two, three, four)
+}
+
+func lineViewOthers(b *bench) {
+	ids := slices.Concat(alike, odd)
+	p := b.product("apple")
+	for i, id := range ids {
+		units := allocation.Quantity(1 + i)
+		b.must(p.AddBatch(allocation.Batch{Ref: allocation.BatchRef(id), SKU: "apple", Purchased: units}, noon), "AddBatch(%q)", id)
+		_, err := p.Allocate(noon, nil, line("apple", firm(allocation.OrderID(id), units)))
+		b.must(err, "Allocate")
+	}
+	b.commit(p.Changes())
+	for i, id := range ids {
+		b.wantLinesOf(allocation.BatchRef(id), views.BatchLine{
+			OrderID: allocation.OrderID(id), Quantity: allocation.Quantity(1 + i), Sequence: int64(2*i + 2),
+		})
+	}
+	for _, ref := range []allocation.BatchRef{"aBC", "a%", "x_", "É"} {
+		b.wantLinesOf(ref)
+	}
+}
+
+func lineViewBusy(b *bench) {
+	b.watchedShop(func(_ time.Time, t trade) {
+		for _, ref := range t.refs {
+			b.agreeLines(ref)
+		}
+	})
+}
+
+// agreeLines demands of the lines of a batch what a load has of them.
+func (b *bench) agreeLines(ref allocation.BatchRef) {
+	b.Helper()
+	var want []views.BatchLine
+	for _, s := range b.load(ofBatch(ref)) {
+		for _, l := range s.Lines {
+			for _, part := range l.Parts {
+				if part.Batch == ref && part.Quantity > part.Shipped {
+					want = append(want, views.BatchLine{
+						OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil, Sequence: l.Sequence,
+					})
+				}
+			}
+		}
+	}
+	slices.SortFunc(want, func(x, y views.BatchLine) int { return cmp.Compare(x.Sequence, y.Sequence) })
+	b.wantLinesOf(ref, want...)
+}

@@ -1,0 +1,202 @@
+package storetest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
+)
+
+var orderViewRows = []row{
+	{"Order: lines come by SKU, each with all of its parts in their order",
+		"the page of an order must look the same each time, and name every batch that it waits for", orderViewSorted},
+	{"Order: a part says what is known of its batch now: ETA, location, best before",
+		"it is what the customer asks about; a delivery that is late or has arrived must show", orderViewBatch},
+	{"Order: the quantity of a line is what it was given, and its parts say what is shipped of it",
+		"a line that was delivered is a line of the order still", orderViewShipped},
+	{"Order: a hold says until when, and is there until somebody clears it away",
+		"the order's owner has to be told that a hold has lapsed, and not that there was none (R7)", orderViewHolds},
+	{"Order: a line that was cancelled is gone, one that moved or changed is as it is now",
+		"the customer would wait for goods that nobody sends", orderViewChanges},
+	{"Order: no other order's lines are there, and an unknown order has none",
+		"a customer must not see what another one bought, however alike their numbers are (R12)", orderViewOthers},
+	{"Order: however many lines there are, all come",
+		"the answer has no pages, so nobody would ask for the rest", orderViewMany},
+	{"Order: in a busy shop it tells what a load does",
+		"the page must not contradict what the Service does", orderViewBusy},
+}
+
+// lineOn is a firm line as its order shows it, from batches in the warehouse.
+func lineOn(sku allocation.SKU, order allocation.OrderID, sequence int64, parts ...allocation.Part) views.Line {
+	l := views.Line{OrderLine: allocation.OrderLine{OrderID: order, SKU: sku}, Sequence: sequence}
+	for _, part := range parts {
+		l.Quantity += part.Quantity
+		l.Parts = append(l.Parts, views.Part{Part: part})
+	}
+	return l
+}
+
+func (b *bench) wantOrder(order allocation.OrderID, want ...views.Line) {
+	b.Helper()
+	wantAnswer(b, b.viewOrder(order), want, describeViewLine, "Order(%s)", brief(string(order)))
+}
+
+func orderViewSorted(b *bench) {
+	var want []views.Line
+	for i, sku := range []allocation.SKU{"é", "b", "B", "a", "日本", "Z", "a b", "ab"} {
+		refs := named[allocation.BatchRef](fmt.Sprint(i, " "), 3)
+		b.announce(sku, stock(refs[0], 2), stock(refs[1], 2), stock(refs[2], 2))
+		b.change(of(sku, "o1"), func(p *allocation.Product) error {
+			_, err := p.Allocate(noon, latest, line(sku, split("o1", 5)))
+			return err
+		})
+		want = append(want, lineOn(sku, "o1", 4, allocation.Part{Batch: refs[2], Quantity: 2},
+			allocation.Part{Batch: refs[1], Quantity: 2}, allocation.Part{Batch: refs[0], Quantity: 1}))
+	}
+	slices.SortFunc(want, func(x, y views.Line) int { return cmp.Compare(x.SKU, y.SKU) })
+	b.wantOrder("o1", want...)
+}
+
+func orderViewBatch(b *bench) {
+	here := allocation.Batch{Ref: "a1", Purchased: 2, Location: `north "1"`, BestBefore: minute(900)}
+	late := allocation.Batch{Ref: "a2", Purchased: 3, Location: "south", ETA: minute(60)}
+	soon := allocation.Batch{Ref: "a3", Purchased: 4, ETA: minute(90), BestBefore: minute(800)}
+	b.announce("apple", here, late, soon)
+	b.allocate("apple", split("o1", 9))
+	want := lineOn("apple", "o1", 4, allocation.Part{Batch: "a1", Quantity: 2},
+		allocation.Part{Batch: "a2", Quantity: 3}, allocation.Part{Batch: "a3", Quantity: 4})
+	for i, batch := range []allocation.Batch{here, late, soon} {
+		part := &want.Parts[i]
+		part.ETA, part.Location, part.BestBefore = batch.ETA, batch.Location, batch.BestBefore
+	}
+	b.wantOrder("o1", want)
+	b.change(ofBatch("a2"), func(p *allocation.Product) error { return p.ChangeBatchETA("a2", minute(70), noon) })
+	b.change(ofBatch("a3"), func(p *allocation.Product) error {
+		_, err := p.ReceiveBatch(allocation.Count{Batch: "a3", Quantity: 4, At: noon}, noon, nil)
+		return err
+	})
+	want.Parts[1].ETA, want.Parts[2].ETA = minute(70), time.Time{}
+	b.wantOrder("o1", want)
+}
+
+func orderViewShipped(b *bench) {
+	b.announce("apple", stock("a1", 3), stock("a2", 5))
+	b.announce("pear", stock("p1", 2))
+	b.allocate("apple", split("o1", 6))
+	b.allocate("pear", firm("o1", 2))
+	b.ship("apple", "o1", 4)
+	b.ship("pear", "o1", 2)
+	b.wantOrder("o1",
+		lineOn("apple", "o1", 3, allocation.Part{Batch: "a1", Quantity: 3, Shipped: 3}, allocation.Part{Batch: "a2", Quantity: 3, Shipped: 1}),
+		lineOn("pear", "o1", 2, allocation.Part{Batch: "p1", Quantity: 2, Shipped: 2}))
+}
+
+func orderViewHolds(b *bench) {
+	b.announce("apple", stock("a1", 9))
+	b.allocate("apple", held("o1", 2, minute(5)), held("o2", 3, minute(5)), held("o3", 4, minute(5)))
+	b.change(of("apple", "o2", "o3"), func(p *allocation.Product) error {
+		if _, err := p.Confirm("o2", noon); err != nil {
+			return err
+		}
+		_, err := p.Extend("o3", minute(9), noon)
+		return err
+	})
+	one := lineOn("apple", "o1", 2, allocation.Part{Batch: "a1", Quantity: 2})
+	three := lineOn("apple", "o3", 4, allocation.Part{Batch: "a1", Quantity: 4})
+	one.HeldUntil, three.HeldUntil = minute(5), minute(9)
+	b.wantOrder("o1", one)
+	b.wantOrder("o2", lineOn("apple", "o2", 3, allocation.Part{Batch: "a1", Quantity: 3}))
+	b.wantOrder("o3", three)
+	for _, l := range b.viewOrder("o1") {
+		if l.Lapsed(minute(5).Add(-time.Microsecond)) || !l.Lapsed(minute(5)) {
+			b.errorf("a line that is held until %s has lapsed before or has not lapsed then", moment(l.HeldUntil))
+		}
+	}
+	b.change(at(minute(6), of("apple")), func(p *allocation.Product) error {
+		p.ReleaseLapsed(minute(6))
+		return nil
+	})
+	b.wantOrder("o1")
+	b.wantOrder("o3", three)
+}
+
+func orderViewChanges(b *bench) {
+	b.announce("apple", stock("a1", 10), stock("a2", 20))
+	b.announce("pear", stock("p1", 10))
+	b.allocate("apple", firm("gone", 2), firm("part", 3), firm("moves", 4))
+	b.allocate("pear", firm("gone", 1))
+	b.ship("apple", "part", 1)
+	b.commit(b.cancellation("apple", "gone"))
+	b.commit(b.cancellation("apple", "part"))
+	b.wantOrder("gone", lineOn("pear", "gone", 2, allocation.Part{Batch: "p1", Quantity: 1}))
+	b.commit(b.cancellation("pear", "gone"))
+	b.wantOrder("gone")
+	b.wantOrder("part", lineOn("apple", "part", 4, allocation.Part{Batch: "a1", Quantity: 1, Shipped: 1}))
+	b.count("a1", 3, minute(1))
+	b.wantOrder("moves", lineOn("apple", "moves", 5, allocation.Part{Batch: "a2", Quantity: 4}))
+	b.commit(b.resize("apple", "moves", 6))
+	b.wantOrder("moves", lineOn("apple", "moves", 5, allocation.Part{Batch: "a2", Quantity: 6}))
+}
+
+func orderViewOthers(b *bench) {
+	b.announce("apple", stock("a1", 1_000_000))
+	ids := slices.Concat(alike, odd)
+	requests := make([]allocation.Request, len(ids))
+	for i, id := range ids {
+		requests[i] = firm(allocation.OrderID(id), allocation.Quantity(1+i))
+	}
+	b.allocate("apple", requests...)
+	for i, id := range ids {
+		order, part := allocation.OrderID(id), allocation.Part{Batch: "a1", Quantity: allocation.Quantity(1 + i)}
+		b.wantOrder(order, lineOn("apple", order, int64(2+i), part))
+	}
+	for _, order := range []allocation.OrderID{"aBC", "a%", "x_", "no such order"} {
+		b.wantOrder(order)
+	}
+}
+
+func orderViewMany(b *bench) {
+	const n = 200
+	changes := make([]allocation.Changes, n)
+	for i, sku := range named[allocation.SKU]("sku", n) {
+		p := b.product(sku, stock(allocation.BatchRef(fmt.Sprint("batch of ", sku)), 10))
+		_, err := p.Allocate(noon, nil, line(sku, firm("everything", 1)))
+		b.must(err, "Allocate")
+		changes[i] = p.Changes()
+	}
+	b.commit(bySKU(changes...)...)
+	want := make([]views.Line, n)
+	for i, c := range changes {
+		want[i] = lineOn(c.SKU, "everything", 2, allocation.Part{Batch: c.NewBatches[0].Ref, Quantity: 1})
+	}
+	b.wantOrder("everything", want...)
+}
+
+func orderViewBusy(b *bench) {
+	b.watchedShop(func(_ time.Time, t trade) {
+		for _, order := range t.orders {
+			b.agreeOrder(order)
+		}
+	})
+}
+
+// agreeOrder demands that an order shows what a load has of it.
+func (b *bench) agreeOrder(order allocation.OrderID) {
+	b.Helper()
+	var want []views.Line
+	for _, s := range b.load(ofOrder(order)) {
+		a := b.lineOf(s, order)
+		l := lineOn(s.SKU, order, a.Sequence, a.Parts...)
+		l.HeldUntil = a.HeldUntil
+		for i := range l.Parts {
+			batch := b.batchOf(s, l.Parts[i].Batch)
+			l.Parts[i].ETA, l.Parts[i].Location, l.Parts[i].BestBefore = batch.ETA, batch.Location, batch.BestBefore
+		}
+		want = append(want, l)
+	}
+	slices.SortFunc(want, func(x, y views.Line) int { return cmp.Compare(x.SKU, y.SKU) })
+	b.wantOrder(order, want...)
+}

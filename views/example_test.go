@@ -1,0 +1,94 @@
+package views_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/views"
+)
+
+// shop has three chairs in the warehouse and twenty on their way, and an order for five.
+func shop(ctx context.Context, now time.Time) (views.Reader, error) {
+	store, clock := memory.New(), memory.NewClock(now)
+	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
+	for _, b := range []allocation.Batch{
+		{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3, Location: "north"},
+		{Ref: "batch-2", SKU: "RED-CHAIR", Purchased: 20, ETA: now.AddDate(0, 0, 7)},
+	} {
+		if err := service.AddBatch(ctx, b); err != nil {
+			return nil, err
+		}
+	}
+	line := allocation.OrderLine{OrderID: "order-17", SKU: "RED-CHAIR", Quantity: 5}
+	_, err := service.Allocate(ctx, allocation.Request{OrderLine: line, Split: true})
+	return store, err
+}
+
+// A product's page says what can be promised, and an order's page what the customer got.
+func ExampleReader() {
+	ctx, now := context.Background(), time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
+	store, err := shop(ctx, now)
+	if err != nil {
+		log.Fatal(err)
+	}
+	stocks, err := store.Stock(ctx, now, "RED-CHAIR")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, s := range stocks {
+		fmt.Printf("%s: %d here, %d within a month\n", s.SKU, s.InWarehouse, s.AvailableBy(now.AddDate(0, 1, 0)))
+		for _, a := range s.Arriving {
+			fmt.Printf("%d more on %s\n", a.Quantity, a.ETA.Format(time.DateOnly))
+		}
+	}
+
+	lines, err := store.Order(ctx, "order-17")
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, l := range lines {
+		fmt.Printf("%d of %s:\n", l.Quantity, l.SKU)
+		for _, part := range l.Parts {
+			if part.ETA.IsZero() {
+				fmt.Printf("- %d from our warehouse %s\n", part.Quantity, part.Location)
+				continue
+			}
+			fmt.Printf("- %d on %s\n", part.Quantity, part.ETA.Format(time.DateOnly))
+		}
+	}
+	// Output:
+	// RED-CHAIR: 0 here, 18 within a month
+	// 18 more on 2030-05-13
+	// 5 of RED-CHAIR:
+	// - 3 from our warehouse north
+	// - 2 on 2030-05-13
+}
+
+// A batch is late: who waits for it? A page begins after the last line of the one before.
+func ExampleLineReader() {
+	ctx, now := context.Background(), time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
+	store, err := shop(ctx, now)
+	if err != nil {
+		log.Fatal(err)
+	}
+	const limit = 100
+	for after := int64(0); ; {
+		page, err := store.BatchLines(ctx, "batch-2", after, limit)
+		if err != nil {
+			log.Fatal(err)
+		}
+		for _, l := range page {
+			fmt.Printf("%s waits for %d units\n", l.OrderID, l.Quantity-l.Shipped)
+			after = l.Sequence
+		}
+		if len(page) < limit {
+			break
+		}
+	}
+	// Output:
+	// order-17 waits for 2 units
+}

@@ -42,13 +42,23 @@ func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, e
 // withUnsent returns the first products after the given one that have unsent events and meet a condition, by SKU.
 func (s *Store) withUnsent(after allocation.SKU, limit int, which func(*product) bool) []*product {
 	var found []*product
+	var last allocation.SKU // of so many that were found already; many may be unsent, and few be asked for
 	for sku, p := range s.unsent {
-		if sku > after && which(p) {
-			found = append(found, p)
+		if sku <= after || last != "" && sku > last || !which(p) {
+			continue
+		}
+		found = append(found, p)
+		if len(found)/2 >= limit {
+			found = firstOf(found, limit)
+			last = found[limit-1].sku
 		}
 	}
-	slices.SortFunc(found, func(a, b *product) int { return cmp.Compare(a.sku, b.sku) })
-	return found[:min(len(found), limit)]
+	return firstOf(found, limit)
+}
+
+func firstOf(products []*product, limit int) []*product {
+	slices.SortFunc(products, func(a, b *product) int { return cmp.Compare(a.sku, b.sku) })
+	return products[:min(len(products), limit)]
 }
 
 // Settle ends a lease, see [outbox.Store].

@@ -36,12 +36,17 @@ func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, e
 		return nil, err
 	}
 	c.Products, c.Events = min(c.Products, mostProducts), min(c.Events, mostEvents)
+	var l *lease
+	err := s.again(ctx, func() (err error) {
+		l, err = s.lease(ctx, c)
+		return err
+	})
+	if err != nil || len(l.tries) == 0 {
+		return nil, s.explain(ctx, op, err)
+	}
 	var deliveries []outbox.Delivery
-	err := s.retry(ctx, func() error {
-		l, err := s.lease(ctx, c)
-		if err == nil && len(l.tries) > 0 {
-			deliveries, err = s.deliver(ctx, l)
-		}
+	err = s.again(ctx, func() (err error) {
+		deliveries, err = s.deliver(ctx, l)
 		return err
 	})
 	return deliveries, s.explain(ctx, op, err)
@@ -74,11 +79,11 @@ func checkUntil(c outbox.Claim) error {
 	return nil
 }
 
-// retries is how often a claim or a settlement is tried that loses races on the server.
-const retries = 5
+// attempts are how often a claim or a settlement is tried that loses races on the server.
+const attempts = 5
 
-func (s *Store) retry(ctx context.Context, fn func() error) (err error) {
-	for range retries {
+func (s *Store) again(ctx context.Context, fn func() error) (err error) {
+	for range attempts {
 		if err = fn(); err == nil || ctx.Err() != nil || s.classify(err) != conflict {
 			return err
 		}

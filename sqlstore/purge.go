@@ -1,9 +1,9 @@
 package sqlstore
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
+	"maps"
 	"slices"
 	"time"
 
@@ -27,15 +27,13 @@ func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 	var purged int64
 	for after, more := allocation.SKU(""), true; more; {
 		skus, last, err := s.histories(ctx, after, before)
+		for _, sku := range skus {
+			if err == nil {
+				err = s.purgeProduct(ctx, sku, before, &purged)
+			}
+		}
 		if err != nil {
 			return purged, s.explain(ctx, op, err)
-		}
-		for _, sku := range skus {
-			events, err := s.purgeProduct(ctx, sku, before)
-			purged += events
-			if err != nil {
-				return purged, s.explain(ctx, op, err)
-			}
 		}
 		after, more = last, last != ""
 	}
@@ -46,34 +44,37 @@ func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 func (s *Store) histories(ctx context.Context, after allocation.SKU, before time.Time) (old []allocation.SKU, last allocation.SKU, err error) {
 	q := s.statements.outbox.upkeep.histories
 	args := q.args(func(name string) any { return map[string]any{"after": string(after), "limit": purgedProducts}[name] })
-	err = s.pool().each(ctx, q, args, func(rows *sql.Rows) error {
-		var first sql.NullInt64
-		err := rows.Scan(&last, &first)
-		if first.Valid && first.Int64 < before.UnixMicro() {
-			old = append(old, last)
-		}
-		return err
+	err = s.again(ctx, func() error {
+		old, last = nil, ""
+		return s.pool().each(ctx, q, args, func(rows *sql.Rows) error {
+			var first sql.NullInt64
+			err := rows.Scan(&last, &first)
+			if first.Valid && first.Int64 < before.UnixMicro() {
+				old = append(old, last)
+			}
+			return err
+		})
 	})
 	return old, last, err
 }
 
 // purgeProduct deletes the first events of a product, as long as they are sent and old.
-func (s *Store) purgeProduct(ctx context.Context, sku allocation.SKU, before time.Time) (purged int64, err error) {
-	for {
-		end, err := s.purgeEnd(ctx, sku, before)
-		if err != nil || end == 0 {
-			return purged, err
-		}
+func (s *Store) purgeProduct(ctx context.Context, sku allocation.SKU, before time.Time, purged *int64) error {
+	for more := true; more; {
 		var events int64
-		err = s.retry(ctx, func() error {
-			events, err = s.purgeUntil(ctx, sku, end)
+		err := s.again(ctx, func() error {
+			end, err := s.purgeEnd(ctx, sku, before)
+			if more = end > 0; err == nil && more {
+				events, err = s.purgeUntil(ctx, sku, end)
+			}
 			return err
 		})
 		if err != nil {
-			return purged, err
+			return err
 		}
-		purged += events
+		*purged += events
 	}
+	return nil
 }
 
 // purgeEnd is the number of the event after those to delete next, 0 if there are none. What is sent and old stays so,
@@ -104,42 +105,52 @@ func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Ti
 func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (events int64, err error) {
 	purge, add := s.statements.outbox.upkeep.purge, s.statements.outbox.upkeep.addToTheSums
 	err = s.transact(ctx, []*query{purge, add}, func(t *transaction) error {
-		events = 0
-		moved := map[allocation.BatchRef]allocation.Tally{}
-		args := purge.args(func(name string) any { return map[string]any{"sku": string(sku), "end": end}[name] })
+		moved, args := movements{}, purge.args(func(name string) any { return map[string]any{"sku": string(sku), "end": end}[name] })
 		err := t.each(ctx, purge, args, func(rows *sql.Rows) error {
-			var ref sql.Null[allocation.BatchRef]
-			var purchased, allocated allocation.Quantity
-			err := rows.Scan(&ref, &purchased, &allocated)
 			events++
-			if ref.Valid {
-				sums := moved[ref.V]
-				sums.ToldPurchased, sums.ToldAllocated = sums.ToldPurchased+purchased, sums.ToldAllocated+allocated
-				moved[ref.V] = sums
-			}
-			return err
+			return moved.scan(rows)
 		})
 		if err != nil || len(moved) == 0 {
 			return err
 		}
-		rows, err := jsonOf(sumsOf(sku, moved))
+		sums, err := moved.json(sku)
 		if err == nil {
-			_, err = t.exec(ctx, add, add.args(func(string) any { return rows })...)
+			_, err = t.exec(ctx, add, add.args(func(string) any { return sums })...)
 		}
 		return err
 	})
-	return events, err
+	if err != nil {
+		return 0, err
+	}
+	return events, nil
 }
 
-// sumsOf are rows by batch, so that two purges wait for each other in one order.
-func sumsOf(sku allocation.SKU, moved map[allocation.BatchRef]allocation.Tally) (rows []map[string]any) {
-	for ref, t := range moved {
+// movements are what events moved in the counters of batches.
+type movements map[allocation.BatchRef]*movement
+
+type movement struct{ purchased, allocated allocation.Quantity }
+
+func (m movements) scan(rows *sql.Rows) error {
+	var ref sql.Null[allocation.BatchRef]
+	var purchased, allocated allocation.Quantity
+	if err := rows.Scan(&ref, &purchased, &allocated); err != nil || !ref.Valid {
+		return err
+	}
+	if m[ref.V] == nil {
+		m[ref.V] = &movement{}
+	}
+	m[ref.V].purchased += purchased
+	m[ref.V].allocated += allocated
+	return nil
+}
+
+// json has the batches in their order, so that two purges wait for each other and never in a circle.
+func (m movements) json(sku allocation.SKU) (string, error) {
+	rows := make([]map[string]any, 0, len(m))
+	for _, ref := range slices.Sorted(maps.Keys(m)) {
 		rows = append(rows, map[string]any{
-			"sku": sku, "batch_ref": ref, "purchased": t.ToldPurchased, "allocated": t.ToldAllocated,
+			"sku": sku, "batch_ref": ref, "purchased": m[ref].purchased, "allocated": m[ref].allocated,
 		})
 	}
-	slices.SortFunc(rows, func(a, b map[string]any) int {
-		return cmp.Compare(a["batch_ref"].(allocation.BatchRef), b["batch_ref"].(allocation.BatchRef))
-	})
-	return rows
+	return jsonOf(rows)
 }

@@ -15,7 +15,7 @@ func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
 	if err := s.checkSettlement(ctx, op, t); err != nil {
 		return err
 	}
-	return s.explain(ctx, op, s.retry(ctx, func() error { return s.settle(ctx, t) }))
+	return s.explain(ctx, op, s.again(ctx, func() error { return s.settle(ctx, t) }))
 }
 
 func (s *Store) checkSettlement(ctx context.Context, op string, t outbox.Settlement) error {

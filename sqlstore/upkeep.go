@@ -61,7 +61,7 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 		return err
 	}
 	forgive := s.statements.outbox.upkeep.retry
-	err := s.retry(ctx, func() error {
+	err := s.again(ctx, func() error {
 		met, err := s.pool().exec(ctx, forgive, forgive.args(func(string) any { return string(sku) })...)
 		if err == nil && met == 0 {
 			err = noFailure("sku", sku)
@@ -84,7 +84,7 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 		return sequence // of the failure, and then the last that counts as sent
 	}
 	forgive, mark := s.statements.outbox.upkeep.skip, s.statements.outbox.upkeep.mark
-	err := s.retry(ctx, func() error {
+	err := s.again(ctx, func() error {
 		return s.transact(ctx, []*query{forgive, mark}, func(t *transaction) error {
 			met, err := t.exec(ctx, forgive, forgive.args(arg)...)
 			if err == nil && met == 0 {

@@ -52,12 +52,6 @@ func (w warehouse) allocate(t *testing.T, order allocation.OrderID, quantity all
 	require.NoError(t, err)
 }
 
-// listen runs the shop's side, under a handler that a test may replace, until the test ends or calls stop.
-func (w warehouse) listen(t *testing.T, handle message.NoPublishHandlerFunc) (stop func()) {
-	t.Helper()
-	return reading(t, w.url, shopReader, handle)
-}
-
 // send tells the shop something, as a warehouse does that knows NATS and nothing of Watermill.
 func (w warehouse) send(t *testing.T, body string) {
 	t.Helper()
@@ -109,7 +103,7 @@ func (w warehouse) requireBatch(t *testing.T, want allocation.Quantity) {
 func TestACountMovesTheNewestLinesAndReleasesWhatFitsNowhere(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
 	w.count(t, "chairs-1", 5, counted)
 	w.handled(t)
 
@@ -130,7 +124,7 @@ func TestACountMovesTheNewestLinesAndReleasesWhatFitsNowhere(t *testing.T) {
 func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 12, counted.Add(-time.Hour)) // and one that was overtaken not at all
@@ -144,7 +138,7 @@ func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 func TestAMessageThatNobodyCanUseBecomesADeadLetterAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
 	useless := []string{
 		`five chairs`, ``, `{"batch": "chairs-1", "counted_at": "2024-03-01T09:00:00Z"}`,
 		`{"batch": "chairs-1", "quantity": -1, "counted_at": "2024-03-01T09:00:00Z"}`,
@@ -164,7 +158,7 @@ func TestAMessageThatNobodyCanUseBecomesADeadLetterAndHoldsUpNobody(t *testing.T
 func TestAMessageWithStrangeHeadersIsReadLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
 	_, err := w.js.PublishMsg(t.Context(), &nats.Msg{
 		Subject: countsTopic,
 		Header:  nats.Header{"Via": {"scanner-1", "scanner-2"}, nats.MsgIdHdr: {"count-1"}},
@@ -183,7 +177,7 @@ func TestTroubleWithTheStorageKeepsTheMessageUntilItWentThrough(t *testing.T) {
 		w.store.FailLoad(errDown)
 	}
 	w.store.FailCommit(errDown, allocation.ErrUnknownOutcome)
-	w.listen(t, incoming{w.shop}.changeBatchQuantity)
+	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 12, counted.Add(time.Minute)) // doesn't overtake
 	w.handled(t)
@@ -196,7 +190,7 @@ func TestTroubleWithTheStorageKeepsTheMessageUntilItWentThrough(t *testing.T) {
 func TestAHandlerThatPanicsLosesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	w.listen(t, func(*message.Message) error { panic("a bug") })
+	reading(t, w.url, shopReader, func(*message.Message) error { panic("a bug") })
 	w.send(t, `{}`)
 	w.handled(t)
 	require.Equal(t, []string{`{}`}, w.dead(t))
@@ -206,7 +200,7 @@ func TestACountWhoseAcknowledgementIsLostComesAgainAndChangesNothing(t *testing.
 	t.Parallel()
 	w := newWarehouse(t)
 	var versions []int64
-	w.listen(t, func(msg *message.Message) error {
+	reading(t, w.url, shopReader, func(msg *message.Message) error {
 		err := incoming{w.shop}.changeBatchQuantity(msg)
 		product, _ := w.store.Product("chair")
 		versions = append(versions, product.Version)

@@ -75,10 +75,7 @@ func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
 	for reader, handle := range map[string]message.NoPublishHandlerFunc{
 		shopReader: incoming{shop.Service}.changeBatchQuantity, boardReader: board.take, peopleReader: s.bury,
 	} {
-		from, err := subscriberFor(reader, url, log)
-		if err != nil {
-			return err
-		}
+		from := &subscriber{reader: reader, url: url, log: log}
 		router.AddConsumerHandler(reader, readers[reader], from, handle)
 	}
 	return play(ctx, s, shop.relay, router)
@@ -87,20 +84,17 @@ func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
 // play plays the story while relay and router work, and gives up if one of them can't.
 func play(ctx context.Context, s *story, relay *outbox.Relay, router *message.Router) error {
 	ctx, end := context.WithCancelCause(ctx)
-	routing, stop := context.WithCancel(context.WithoutCancel(ctx)) // a router is better closed than cancelled
 	var working sync.WaitGroup
 	defer working.Wait()
-	defer stop()
 	defer end(nil)
 	working.Go(func() { end(relay.Run(ctx)) })
-	working.Go(func() { end(router.Run(routing)) })
+	working.Go(func() { end(router.Run(ctx)) })
 	select {
-	case <-router.Running():
+	case <-router.Running(): // before, it wouldn't end cleanly
 	case <-ctx.Done():
-		return context.Cause(ctx)
 	}
 	if err := s.play(ctx); err != nil {
-		return errors.Join(cmp.Or(context.Cause(ctx), err), router.Close())
+		return cmp.Or(context.Cause(ctx), err)
 	}
-	return router.Close()
+	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -85,22 +84,23 @@ func dial(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-// reading runs a reader until the test ends or calls stop.
-func reading(t *testing.T, url, reader string, handle message.NoPublishHandlerFunc) (stop func()) {
+// reading runs a reader until the test ends.
+func reading(t *testing.T, url, reader string, handle message.NoPublishHandlerFunc) {
 	t.Helper()
 	dead, err := publisherTo(url, silent)
 	require.NoError(t, err)
 	router, err := newRouter(dead, silent)
 	require.NoError(t, err)
-	from, err := subscriberFor(reader, url, silent)
-	require.NoError(t, err)
+	from := &subscriber{reader: reader, url: url, log: silent}
 	router.AddConsumerHandler(reader, readers[reader], from, handle)
+	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
-	go func() { ended <- router.Run(context.WithoutCancel(t.Context())) }()
+	go func() { ended <- router.Run(ctx) }()
 	<-router.Running()
-	stop = sync.OnceFunc(func() { require.NoError(t, errors.Join(router.Close(), <-ended, dead.Close())) })
-	t.Cleanup(stop)
-	return stop
+	t.Cleanup(func() {
+		end()
+		require.NoError(t, errors.Join(<-ended, dead.Close()))
+	})
 }
 
 // eventually waits for what has to happen sooner or later. The time is only for tests that would wait for ever.

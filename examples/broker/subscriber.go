@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -18,51 +19,40 @@ import (
 // Watermill has subscribers for NATS, too, which close their channel while a message may still be on its way into
 // it. Here one goroutine does both.
 type subscriber struct {
-	reader string
-	conn   *nats.Conn
-	log    *slog.Logger
+	reader, url string
+	log         *slog.Logger
 
-	stop    context.CancelFunc // takes no further messages
+	stop    context.CancelFunc
 	working sync.WaitGroup
 }
 
 var _ message.Subscriber = (*subscriber)(nil)
 
-func subscriberFor(reader, url string, log *slog.Logger) (*subscriber, error) {
-	conn, err := nats.Connect(url, patient...)
-	if err != nil {
-		return nil, err
-	}
-	return &subscriber{reader: reader, conn: conn, log: log}, nil
-}
-
-// Subscribe reads a topic until ctx ends or the subscriber is closed. It can be called once.
+// Subscribe reads a topic, until ctx ends or the subscriber is closed; then it finishes the message in hand, and
+// takes no other. It can be called once.
 func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
-	js, err := jetstream.New(s.conn)
+	conn, err := nats.Connect(s.url, patient...)
 	if err != nil {
 		return nil, err
 	}
-	consumer, err := js.Consumer(ctx, streamOf(topic), s.reader)
+	messages, patience, err := consume(ctx, conn, topic, s.reader)
 	if err != nil {
+		conn.Close()
 		return nil, err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.WithMessagesErrOnMissingHeartbeat(false))
-	if err != nil {
-		return nil, err
-	}
-	taking, stop := context.WithCancel(ctx)
-	s.stop = stop
+	ctx, s.stop = context.WithCancel(ctx)
 	out := make(chan *message.Message)
 	s.working.Go(func() {
 		defer close(out)
+		defer conn.Close()
 		defer messages.Stop()
 		for {
-			m, err := messages.Next(jetstream.NextContext(taking))
+			m, err := messages.Next(jetstream.NextContext(ctx))
 			if err != nil {
 				s.log.InfoContext(ctx, "no more messages", "topic", topic, "reason", err)
 				return
 			}
-			if err := hand(ctx, taking.Done(), m, out); err != nil {
+			if err := hand(ctx, m, patience, out); err != nil {
 				s.log.WarnContext(ctx, "a message will come again", "topic", topic, "reason", err)
 			}
 		}
@@ -70,25 +60,39 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return out, nil
 }
 
-// hand gives a message to the router, and the router's answer to the server. Once the router has the message, only
-// the end of ctx keeps it from waiting for the answer.
-func hand(ctx context.Context, stopped <-chan struct{}, m jetstream.Msg, out chan<- *message.Message) error {
-	ctx, end := context.WithCancel(ctx)
+// consume begins where the reader left off. It returns how long the server waits for the answer to a message.
+func consume(ctx context.Context, conn *nats.Conn, topic, reader string) (jetstream.MessagesContext, time.Duration, error) {
+	js, err := jetstream.New(conn)
+	if err != nil {
+		return nil, 0, err
+	}
+	consumer, err := js.Consumer(ctx, streamOf(topic), reader)
+	if err != nil {
+		return nil, 0, err
+	}
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(1), jetstream.WithMessagesErrOnMissingHeartbeat(false))
+	return messages, consumer.CachedInfo().Config.AckWait, err
+}
+
+// hand gives a message to the router, and the router's answer to the server. The message's own context ends when the
+// server gives it to another reader.
+func hand(ctx context.Context, m jetstream.Msg, patience time.Duration, out chan<- *message.Message) error {
+	handling, end := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer end()
 	msg := fromNATS(m)
-	msg.SetContext(ctx)
+	msg.SetContext(handling)
 	select {
 	case out <- msg:
-	case <-stopped:
-		return m.Nak()
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), m.Nak())
 	}
 	select {
 	case <-msg.Acked():
-		return m.DoubleAck(ctx)
+		return m.DoubleAck(handling)
 	case <-msg.Nacked():
 		return m.NakWithDelay(time.Second)
-	case <-ctx.Done():
-		return ctx.Err()
+	case <-handling.Done():
+		return handling.Err()
 	}
 }
 
@@ -103,12 +107,11 @@ func fromNATS(m jetstream.Msg) *message.Message {
 	return msg
 }
 
-// Close waits for the message that is being handled. It takes no further ones.
+// Close ends what Subscribe began.
 func (s *subscriber) Close() error {
 	if s.stop != nil {
 		s.stop()
 	}
 	s.working.Wait()
-	s.conn.Close()
 	return nil
 }

@@ -6,30 +6,34 @@ import (
 	"time"
 
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 )
 
-// sent publishes messages to the shop, and lets the broker wait for their acknowledgement for a second only.
-func sent(t *testing.T, url string, bodies ...string) {
+// sent publishes messages to the shop.
+func sent(t *testing.T, js jetstream.JetStream, bodies ...string) {
 	t.Helper()
-	js := dial(t, url)
-	consumer, err := js.Consumer(t.Context(), streamOf(countsTopic), shopReader)
-	require.NoError(t, err)
-	settings := consumer.CachedInfo().Config
-	settings.AckWait = time.Second
-	_, err = js.UpdateConsumer(t.Context(), streamOf(countsTopic), settings)
-	require.NoError(t, err)
 	for _, body := range bodies {
 		_, err := js.Publish(t.Context(), countsTopic, []byte(body))
 		require.NoError(t, err)
 	}
 }
 
+// patience sets how long the broker waits for the shop's answer to a message.
+func patience(t *testing.T, js jetstream.JetStream, wait time.Duration) {
+	t.Helper()
+	consumer, err := js.Consumer(t.Context(), streamOf(countsTopic), shopReader)
+	require.NoError(t, err)
+	settings := consumer.CachedInfo().Config
+	settings.AckWait = wait
+	_, err = js.UpdateConsumer(t.Context(), streamOf(countsTopic), settings)
+	require.NoError(t, err)
+}
+
 // reader subscribes until its context ends, or it is closed.
 func reader(ctx context.Context, t *testing.T, url string) (*subscriber, <-chan *message.Message) {
 	t.Helper()
-	from, err := subscriberFor(shopReader, url, silent)
-	require.NoError(t, err)
+	from := &subscriber{reader: shopReader, url: url, log: silent}
 	messages, err := from.Subscribe(ctx, countsTopic)
 	require.NoError(t, err)
 	return from, messages
@@ -38,8 +42,10 @@ func reader(ctx context.Context, t *testing.T, url string) (*subscriber, <-chan 
 func TestAMessageComesAgainUntilItIsAcknowledgedAndThoseBehindItWait(t *testing.T) {
 	t.Parallel()
 	url := newBroker(t, time.Minute)
-	sent(t, url, "one", "two")
+	js := dial(t, url)
+	sent(t, js, "one", "two")
 
+	patience(t, js, time.Second)
 	interrupted, interrupt := context.WithCancel(t.Context())
 	first, messages := reader(interrupted, t, url)
 	require.Equal(t, "one", string((<-messages).Payload))
@@ -47,6 +53,7 @@ func TestAMessageComesAgainUntilItIsAcknowledgedAndThoseBehindItWait(t *testing.
 	_, open := <-messages
 	require.False(t, open, "the channel is open after the interruption")
 	require.NoError(t, first.Close())
+	patience(t, js, time.Minute)
 
 	second, messages := reader(t.Context(), t, url)
 	again := <-messages
@@ -62,4 +69,23 @@ func TestAMessageComesAgainUntilItIsAcknowledgedAndThoseBehindItWait(t *testing.
 	require.Equal(t, "two", string(next.Payload), "the server knows where to go on")
 	next.Ack()
 	require.NoError(t, third.Close())
+}
+
+func TestAReaderThatStopsFinishesTheMessageInHand(t *testing.T) {
+	t.Parallel()
+	url := newBroker(t, time.Minute)
+	sent(t, dial(t, url), "one", "two")
+	ctx, stop := context.WithCancel(t.Context())
+	first, messages := reader(ctx, t, url)
+	inHand := <-messages
+	stop()
+	require.NoError(t, inHand.Context().Err())
+	inHand.Ack()
+	require.NoError(t, first.Close())
+
+	second, messages := reader(t.Context(), t, url)
+	next := <-messages
+	require.Equal(t, "two", string(next.Payload))
+	next.Ack()
+	require.NoError(t, second.Close())
 }

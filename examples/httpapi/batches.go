@@ -50,7 +50,6 @@ type count struct {
 // counted tells whose units are gone since there are fewer than were promised.
 type counted struct {
 	Ref      allocation.BatchRef `json:"ref"`
-	Quantity allocation.Quantity `json:"quantity"`
 	Released []released          `json:"released"`
 }
 
@@ -68,9 +67,6 @@ func countBatch(r *http.Request, body []byte) (change, error) {
 	if in.Quantity == nil {
 		return nil, badField("quantity", nil, "must be given")
 	}
-	if in.CountedAt == "" {
-		return nil, badField("counted_at", nil, "must be given")
-	}
 	at, err := parseTime("counted_at", in.CountedAt)
 	if err != nil {
 		return nil, err
@@ -81,7 +77,7 @@ func countBatch(r *http.Request, body []byte) (change, error) {
 		if err != nil {
 			return reply{}, err
 		}
-		out := counted{Ref: ref, Quantity: *in.Quantity, Released: []released{}}
+		out := counted{Ref: ref, Released: []released{}}
 		for _, line := range lost {
 			out.Released = append(out.Released, released(line))
 		}

@@ -34,10 +34,11 @@
 //	curl localhost:8080/orders/19/allocation --json '{"lines":[{"sku":"RED-CHAIR","quantity":10}]}'
 //	{"type":"/problems/out-of-stock",…,"status":409,…,"shortages":[{"sku":"RED-CHAIR","wanted":10,"available":9}]}
 //
-// A recount tells which lines lost units, because there are fewer than were promised:
+// If a recount finds fewer units than were promised, lines move to other batches, here that of order 17. Those that fit
+// nowhere are told as released:
 //
 //	curl -X PUT localhost:8080/batches/batch-1/quantity --json '{"quantity":1,"counted_at":"2025-01-02T15:04:05Z"}'
-//	{"ref":"batch-1","quantity":1,"released":[]}
+//	{"ref":"batch-1","released":[]}
 //
 // # Repeating requests
 //

@@ -80,13 +80,8 @@ func (s *server) once(ctx context.Context, key string, request []byte, run chang
 // A decision against the request is an answer like any other. It is committed, and with it the event that tells of
 // a refusal (R10), and a repeat gets it although there may be stock by then: who wants another decision sends another
 // key. A request that was refused before anything was decided, or failed, leaves the key unused.
-func (s *server) tryOnce(ctx context.Context, key string, request []byte, run change) (answer reply, err error) {
+func (s *server) tryOnce(ctx context.Context, key string, request []byte, run change) (reply, error) {
 	now := s.now()
-	defer func() {
-		if err != nil && ctx.Err() != nil {
-			err = errors.Join(ctx.Err(), err) // drivers say it in many ways
-		}
-	}()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
 		return reply{}, told(err)
@@ -98,7 +93,7 @@ func (s *server) tryOnce(ctx context.Context, key string, request []byte, run ch
 	if answer, found, err := kept(ctx, tx, key, request); found || err != nil {
 		return answer, err
 	}
-	answer, err = run(ctx, s.serviceOn(s.store.Join(tx)))
+	answer, err := run(ctx, s.serviceOn(s.store.Join(tx)))
 	if err != nil {
 		p := problemFor(err, idOf(ctx))
 		if !p.kind.decided {

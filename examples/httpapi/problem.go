@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
-	"fmt"
 	"net/http"
 	"strings"
 
@@ -62,9 +62,10 @@ func kindOf(err error) kind {
 		return tooLarge
 	case errors.Is(err, allocation.ErrUnknownOutcome):
 		return unsure
-	case errors.Is(err, allocation.ErrConflict), errors.Is(err, allocation.ErrDuplicate),
-		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, allocation.ErrConflict), errors.Is(err, allocation.ErrDuplicate):
 		return busy
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, sql.ErrTxDone):
+		return busy // the request ended, and its transaction with it
 	case errors.As(err, &short) && errors.Is(short, err): // and nothing besides, which says that its event was kept
 		return outOfStock
 	case errors.Is(err, allocation.ErrInvalid):
@@ -173,7 +174,7 @@ func unrouted(w http.ResponseWriter, no http.Handler) handler {
 		said := verdict{ResponseWriter: w}
 		no.ServeHTTP(&said, r)
 		if said.status == http.StatusMethodNotAllowed {
-			return reply{}, &requestError{noSuchVerb, fmt.Sprintf("it has %s", w.Header().Get("Allow"))}
+			return reply{}, &requestError{noSuchVerb, "it allows " + w.Header().Get("Allow")}
 		}
 		return reply{}, &requestError{noSuchPath, r.URL.Path}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -182,6 +183,7 @@ func TestAnErrorWithAnotherJoinedToItIsTheWorseOfTheTwo(t *testing.T) {
 		{fmt.Errorf("sqlstore: Load: %w", context.DeadlineExceeded), busy},
 		{fmt.Errorf("sqlstore: Load: %w", context.Canceled), busy},
 		{fmt.Errorf("%w: commit: %w", allocation.ErrUnknownOutcome, context.Canceled), unsure},
+		{sql.ErrTxDone, busy},
 		{errors.New("disk full"), internal},
 	} {
 		assert.Equal(t, row.want, kindOf(row.err), "kindOf(%v)", row.err)

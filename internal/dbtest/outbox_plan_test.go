@@ -53,16 +53,25 @@ var analyzes = map[*engine]string{
 	onMariaDB: `ANALYZE TABLE allocation_products, allocation_events, allocation_deliveries`, //nolint:misspell // so SQL spells it
 }
 
-// rowsSeen are how many rows and index entries a server has read, on a pool of one connection.
-var rowsSeen = map[*engine]string{
-	onPostgreSQL: `SELECT SUM(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class WHERE relname LIKE 'allocation%'`,
-	onMariaDB: `SELECT SUM(variable_value) FROM information_schema.session_status
-		WHERE variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_PREV', 'HANDLER_READ_FIRST', 'HANDLER_READ_LAST')`,
+// rowsSeen are how many rows and index entries a server has read, for whoever has a pool of one connection.
+var rowsSeen = map[*engine][]string{
+	onPostgreSQL: {
+		`SELECT pg_stat_force_next_flush()`,
+		`SELECT (SELECT SUM(seq_tup_read) FROM pg_stat_user_tables) + (SELECT SUM(idx_tup_read) FROM pg_stat_user_indexes)`,
+	},
+	onMariaDB: {
+		`SELECT SUM(variable_value) FROM information_schema.session_status
+			WHERE variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_PREV', 'HANDLER_READ_FIRST', 'HANDLER_READ_LAST')`,
+	},
 }
 
 func (e *engine) rowsSeen(t testing.TB, db *sql.DB) (n int64) {
 	t.Helper()
-	require.NoError(t, db.QueryRowContext(context.Background(), rowsSeen[e]).Scan(&n))
+	statements := rowsSeen[e]
+	for _, statement := range statements[:len(statements)-1] {
+		exec(t, db, statement)
+	}
+	require.NoError(t, db.QueryRowContext(context.Background(), statements[len(statements)-1]).Scan(&n))
 	return n
 }
 
@@ -76,13 +85,11 @@ func relayOnce(t testing.TB, store *sqlstore.Store) {
 	require.Len(t, deliveries, 10)
 	require.Len(t, deliveries[0].Events, 20)
 	require.True(t, deliveries[0].More)
-	for _, d := range deliveries {
-		fmt.Println("DBG", d.SKU, len(d.Events), d.Events[0].Sequence, d.More)
-	}
 	for i, d := range deliveries {
-		s := outbox.Settlement{Owner: "relay", SKU: d.SKU, Sent: d.Events[0].Sequence}
+		first := d.Events[0].Sequence
+		s := outbox.Settlement{Owner: "relay", SKU: d.SKU, Sent: first}
 		if i%2 == 1 {
-			s.Failure = &outbox.Failure{Sequence: d.Events[1].Sequence, Tries: 1, Dead: true}
+			s.Sent, s.Failure = first-1, &outbox.Failure{Sequence: first, Tries: 1, Dead: true}
 		}
 		require.NoError(t, store.Settle(ctx, s))
 	}
@@ -94,7 +101,7 @@ func relayOnce(t testing.TB, store *sqlstore.Store) {
 
 // Statistics may be missing, be of a time when all was unsent, or be right.
 func TestARelayReadsNoMoreThanItSends(t *testing.T) {
-	const most = 3000 // rows and index entries, of 110,000
+	const most = 1000 // rows and index entries, of 110,000
 	each(t, remote, func(t *testing.T, e *engine) {
 		db, store := e.fresh(t)
 		db.SetMaxOpenConns(1)
@@ -102,13 +109,12 @@ func TestARelayReadsNoMoreThanItSends(t *testing.T) {
 			exec(t, db, statement)
 		}
 		read := func(statistics string) {
-			exec(t, db, `BEGIN`) // which everything takes place in, since there is one connection
+			exec(t, db, `DELETE FROM allocation_deliveries`)
 			before := e.rowsSeen(t, db)
 			relayOnce(t, store)
 			seen := e.rowsSeen(t, db) - before
 			assert.Greater(t, seen, int64(100), "rows read, %s statistics", statistics)
 			assert.Less(t, seen, int64(most), "rows read, %s statistics", statistics)
-			exec(t, db, `ROLLBACK`)
 		}
 		read("without")
 		exec(t, db, `UPDATE allocation_events SET unsent_from = sequence WHERE sku <> 'hot'`)
@@ -134,7 +140,7 @@ func TestNoStatementOfARelayReadsTheEventsOfSQLiteThrough(t *testing.T) {
 			exec(t, db, prepare)
 			spied.forget()
 			relayOnce(t, store)
-			require.NoError(t, store.Skip(context.Background(), "s12", 100))
+			require.NoError(t, store.Skip(context.Background(), "s100", 99))
 			_, err := store.Backlog(context.Background())
 			require.NoError(t, err)
 			_, err = store.Purge(context.Background(), start)
@@ -149,7 +155,7 @@ func TestNoStatementOfARelayReadsTheEventsOfSQLiteThrough(t *testing.T) {
 						seen++
 						assert.Regexp(t, `^SEARCH (e|h|allocation_events) USING (COVERING INDEX|INDEX|PRIMARY KEY) ?(allocation_events_unsent)? \(sku`, step)
 					}
-					assert.NotRegexp(t, `AUTOMATIC|^SCAN (e|h|p|allocation_events|allocation_products)\b`, step, "a step of\n%s", statement)
+					assert.NotRegexp(t, `AUTOMATIC|^SCAN (e|h|allocation_events|allocation_products)\b`, step, "a step of\n%s", statement)
 				}
 			}
 			assert.Greater(t, seen, 10, "steps that read events")

@@ -15,7 +15,6 @@ type arrivals struct {
 
 	events, duplicates int
 	first, last        time.Time // when something new arrived
-	latest             time.Time // when anything did
 
 	bereft    map[allocation.SKU]death
 	takeovers []time.Duration
@@ -43,7 +42,6 @@ func newArrivals() *arrivals {
 func (a *arrivals) note(p parcel, owner string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.latest = now
 	if d, mourning := a.bereft[p.SKU]; mourning && d.owner != owner {
 		delete(a.bereft, p.SKU)
 		a.takeovers = append(a.takeovers, now.Sub(d.at))
@@ -98,9 +96,9 @@ func (a *arrivals) died(owner string, at time.Time, leased []allocation.SKU) {
 	}
 }
 
-// count is how many events have arrived, and when the last did, be it a repeat.
-func (a *arrivals) count() (events int, latest time.Time) {
+// count is how many events have arrived, and when the last of them did.
+func (a *arrivals) count() (events int, last time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.events, a.latest
+	return a.events, a.last
 }

@@ -18,6 +18,7 @@ type counter struct {
 	open   map[net.Conn]bool
 	closed bool
 	owners map[life]string // that have sent something
+	traps  map[life]*trap
 	all    sync.WaitGroup
 }
 
@@ -31,7 +32,7 @@ func newCounter(ctx context.Context, a *arrivals) (*counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &counter{listener: listener, arrivals: a, open: map[net.Conn]bool{}, owners: map[life]string{}}
+	c := &counter{listener: listener, arrivals: a, open: map[net.Conn]bool{}, owners: map[life]string{}, traps: map[life]*trap{}}
 	c.all.Go(c.accept)
 	return c, nil
 }
@@ -85,6 +86,7 @@ func (c *counter) serve(conn net.Conn) {
 			return
 		}
 		c.arrivals.note(p, from.Owner, time.Now())
+		c.hold(life{from.Relay, from.Life})
 		if out.Encode(receipt{Events: len(p.Letters)}) != nil {
 			return
 		}

@@ -9,9 +9,9 @@
 // # What happens
 //
 // A relay publishes over a connection on the loopback interface. An event is noted here before it is acknowledged, so a
-// relay that is killed between the acknowledgement and its settlement makes duplicates, and never losses. Half of
-// the events are there from the start; the others come in portions, one after each kill, and every few commits
-// one is held open for a while after it has written its events.
+// relay that is killed between the two, or before it has settled, makes duplicates, and never losses. That moment is
+// sought in every other round of kills. Half of the events are there from the start; the others come in portions, one
+// before each kill, and one commit in five stays open for a while after it has written its events.
 //
 // # What must hold
 //

@@ -80,7 +80,11 @@ func (p *place) empty(ctx context.Context) (dsn string, err error) {
 		return database.DSN, err
 	}
 	p.files++
-	file := filepath.Join(p.folder, fmt.Sprintf("stock-%d.db", p.files))
+	return file(filepath.Join(p.folder, fmt.Sprintf("stock-%d.db", p.files))), nil
+}
+
+// file is the DSN of SQLite's database in a file.
+func file(path string) string {
 	pragmas := []string{"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(10000)", "synchronous(NORMAL)"}
-	return "file:" + file + "?" + url.Values{"_pragma": pragmas}.Encode(), nil
+	return "file:" + path + "?" + url.Values{"_pragma": pragmas}.Encode()
 }

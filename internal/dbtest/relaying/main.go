@@ -53,7 +53,11 @@ func play(ctx context.Context, s *settings, w io.Writer) (err error) {
 	}
 	var failed []error
 	for _, p := range plans {
-		found, err := relaying(ctx, s, at, p)
+		dsn, err := at.empty(ctx)
+		if err != nil {
+			return err
+		}
+		found, err := relaying(ctx, s, dsn, p)
 		if err != nil {
 			return err
 		}

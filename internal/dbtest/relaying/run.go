@@ -14,7 +14,7 @@ type plan struct {
 	kill   bool // and then half of the events are told meanwhile
 }
 
-// run is one run on a database of its own.
+// run is one run on one database.
 type run struct {
 	settings *settings
 	plan     plan
@@ -31,14 +31,10 @@ type run struct {
 	effort    effort // of these
 }
 
-// relaying tells events, lets relays send them, and reports what came of it. An error says that it couldn't be done;
+// relaying tells events in an empty database, lets relays send them, and reports what came of it. An error says that it couldn't be done;
 // what is wrong with the relays is in the report.
-func relaying(ctx context.Context, s *settings, at *place, p plan) (found *report, err error) {
-	dsn, err := at.empty(ctx)
-	if err != nil {
-		return nil, err
-	}
-	db, store, err := at.open(dsn, 2*sellers)
+func relaying(ctx context.Context, s *settings, dsn string, p plan) (found *report, err error) {
+	db, store, err := engines[s.Engine].open(dsn, 2*sellers)
 	if err != nil {
 		return nil, err
 	}

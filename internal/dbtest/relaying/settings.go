@@ -21,6 +21,7 @@ type settings struct {
 	Batch    int
 	Measure  bool
 	Fast     bool
+	Patience time.Duration
 	Limit    time.Duration
 	Profiles string
 }
@@ -38,6 +39,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.IntVar(&s.Batch, "batch", 100, "events of a product that are published at a time, at most")
 	flags.BoolVar(&s.Measure, "measure", true, "measure one relay and two without kills, before")
 	flags.BoolVar(&s.Fast, "fast", false, "the server doesn't wait for the disk")
+	flags.DurationVar(&s.Patience, "patience", 30*time.Second, "with a relay that sends nothing new, beyond its lease")
 	flags.DurationVar(&s.Limit, "limit", 15*time.Minute, "of the whole run")
 	flags.StringVar(&s.Profiles, "profiles", "", "a `folder` for CPU profiles of the relays that are not killed")
 }
@@ -45,8 +47,8 @@ func (s *settings) define(flags *flag.FlagSet) {
 // String is the command line that repeats the run.
 func (s *settings) String() string {
 	return fmt.Sprintf("go run ./relaying -engine %s -events %d -products %d -hot %d -relays %d -kills %d -every %s -lease %s -batch %d"+
-		" -measure=%t -fast=%t -limit %s", s.Engine, s.Events, s.Products, s.Hot, s.Relays, s.Kills, s.Every, s.Lease, s.Batch,
-		s.Measure, s.Fast, s.Limit)
+		" -measure=%t -fast=%t -patience %s -limit %s", s.Engine, s.Events, s.Products, s.Hot, s.Relays, s.Kills, s.Every, s.Lease, s.Batch,
+		s.Measure, s.Fast, s.Patience, s.Limit)
 }
 
 // check refuses settings with which there is nothing to do.
@@ -56,8 +58,8 @@ func (s *settings) check() error {
 		return fmt.Errorf("unknown engine %q", s.Engine)
 	case s.Events < 1 || s.Products < 1 || s.Relays < 1 || s.Batch < 1 || s.Hot < 0 || s.Kills < 0:
 		return fmt.Errorf("events, products, relays and batch must be positive, hot and kills not negative: %s", s)
-	case s.Every <= 0 || s.Lease < time.Millisecond || s.Limit <= 0:
-		return fmt.Errorf("every, lease and limit must be positive: %s", s)
+	case s.Every <= 0 || s.Lease < time.Millisecond || s.Patience <= 0 || s.Limit <= 0:
+		return fmt.Errorf("every, lease, patience and limit must be positive: %s", s)
 	}
 	return nil
 }

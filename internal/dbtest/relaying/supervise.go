@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
 	"time"
 )
 
-// Once everything is told, a silence makes the parent ask the store how much is unsent, and patience ends with the run.
-const (
-	silence  = time.Second
-	patience = 30 * time.Second
-)
+// silence, during which nothing new arrives, makes the parent ask the store how much is unsent.
+const silence = time.Second
 
 // supervise kills relays and lets the shop go on, until all is sent.
 func (r *run) supervise(ctx context.Context, sold int) error {
@@ -41,12 +39,8 @@ func (r *run) supervise(ctx context.Context, sold int) error {
 				return err
 			}
 		case <-strike.C:
-			if err := r.strike(ctx); err != nil {
+			if err := r.strike(ctx, turns); err != nil {
 				return err
-			}
-			select {
-			case turns <- struct{}{}:
-			default: // the shop has not caught up with the last one
 			}
 		case <-look.C:
 			if over, err := r.over(ctx, began); over && !selling || err != nil {
@@ -56,7 +50,7 @@ func (r *run) supervise(ctx context.Context, sold int) error {
 	}
 }
 
-// sellOn tells the rest of the events: a portion now, and one after each kill, as far as there are to be.
+// sellOn tells the rest of the events: a portion now, and one before each kill, as far as there are to be.
 func (r *run) sellOn(ctx context.Context, sold int, turns <-chan struct{}) error {
 	portions, rest := r.settings.Kills+1, r.shop.commits()-sold
 	for i := range portions {
@@ -74,15 +68,43 @@ func (r *run) sellOn(ctx context.Context, sold int, turns <-chan struct{}) error
 	return nil
 }
 
-// strike kills the next relay in turn, and starts it again.
-func (r *run) strike(ctx context.Context) error {
+// How a kill finds its moment: at random within a while after the shop went on, or when the relay has sent something,
+// if it does so in time.
+const (
+	longestPause = 50 * time.Millisecond
+	longestWait  = time.Second
+)
+
+// strike lets the shop go on and kills the next relay in turn: in one round at any moment, in the next one between
+// an event's arrival and its acknowledgement.
+func (r *run) strike(ctx context.Context, turns chan<- struct{}) error {
 	p := r.processes[r.kills%len(r.processes)]
+	trapped := r.kills/len(r.processes)%2 > 0
+	r.kills++
+	var t *trap
+	if trapped {
+		t = r.counter.set(p.life())
+		defer close(t.free)
+	}
+	select {
+	case turns <- struct{}{}:
+	default: // the shop has not caught up with the last one
+	}
+	if trapped {
+		t.await(ctx, longestWait)
+	} else {
+		rest(ctx, rand.N(longestPause))
+	}
+	return r.kill(ctx, p)
+}
+
+// kill kills a relay, notes what it leaves behind, and starts it again.
+func (r *run) kill(ctx context.Context, p *process) error {
 	victim := r.counter.owner(p.life())
 	at := time.Now()
 	if err := p.kill(); err != nil {
 		r.arrivals.fault(surprise, "%s", err)
 	}
-	r.kills++
 	if victim != "" {
 		held, err := leasedBy(ctx, r.db, victim)
 		if err != nil {
@@ -95,11 +117,11 @@ func (r *run) strike(ctx context.Context) error {
 
 // over says that there is nothing left to wait for.
 func (r *run) over(ctx context.Context, began time.Time) (bool, error) {
-	events, latest := r.arrivals.count()
-	if latest.IsZero() {
-		latest = began
+	events, last := r.arrivals.count()
+	if last.IsZero() {
+		last = began
 	}
-	quiet := time.Since(latest)
+	quiet := time.Since(last)
 	if int64(events) < r.shop.told.Load() && quiet < silence {
 		return false, nil
 	}
@@ -107,9 +129,9 @@ func (r *run) over(ctx context.Context, began time.Time) (bool, error) {
 	if err != nil || backlog.Events == 0 {
 		return true, err
 	}
-	if quiet < r.settings.Lease+patience {
+	if quiet < r.settings.Lease+r.settings.Patience {
 		return false, nil
 	}
-	r.arrivals.fault(stuck, "nothing has arrived for %s, and the backlog is %+v", quiet, backlog)
+	r.arrivals.fault(stuck, "nothing new has arrived for %s, and the backlog is %+v", quiet, backlog)
 	return true, nil
 }

@@ -79,7 +79,8 @@ func checkUntil(c outbox.Claim) error {
 	return nil
 }
 
-// attempts are how often a claim or a settlement is tried that loses races on the server.
+// attempts are how often something is tried that loses races on the server. Whoever won goes on meanwhile, so that
+// there is no need to wait.
 const attempts = 5
 
 func (s *Store) again(ctx context.Context, fn func() error) (err error) {

@@ -57,9 +57,33 @@
 // that is named in [Options] has to exist.
 //
 // Hosts are welcome to read the tables. The ledger (events) has one row for each event, with the units by which
-// it moved the purchased and allocated counters of a batch: their sums are the counters. Times are
-// microseconds since 1970 in UTC. To change rows by hand is another matter; [allocation.Service.Reconcile]
-// finds what it broke and Mend puts it right.
+// it moved the purchased and allocated counters of a batch: their sums are the counters, together with those of
+// events that [Store.Purge] has deleted (purged). Times are microseconds since 1970 in UTC. To change
+// rows by hand is another matter; [allocation.Service.Reconcile] finds what it broke and Mend puts it right.
+//
+// Version 2 made the tables an outbox. What was told before counts as sent, and so does what a program of an older
+// version commits afterwards: stop those first. It builds an index over the ledger, and copies it on MariaDB.
+//
+// # Events that leave the building
+//
+// A Store is an [outbox.Store] and an [outbox.Maintainer], for the relay of package outbox. A product's events are
+// sent in their order, so those that are unsent are always its last ones: a commit puts a mark (unsent_from) on
+// the last event of each product, with the number of its first, and Settle takes it away. That is one entry in one
+// index, and neither a statement nor a round trip more. The table deliveries has a row for each product that
+// is leased or has failed. What a relay says to the database does not depend on how many events are unsent:
+//
+//   - Claim goes from product to product through the marks, leases those that are free, and then reads their events:
+//     two statements on PostgreSQL, three on the others, and one if there is nothing to do, which only reads. On
+//     MariaDB it has to pass up to some hundred marks of a product, and takes another statement beyond that.
+//   - Settle is one statement on PostgreSQL, two on MariaDB, and a short transaction on SQLite.
+//   - [Store.Backlog] reads every mark.
+//   - [Store.Purge] looks at the first event of every product.
+//
+// Neither keeps a sale waiting for longer than one of these statements. A store that [Store.Join] returned is no outbox, but
+// what it commits is sent once the host has committed.
+//
+// Each event has an id and an aggregate type, which is always product, so that Debezium's outbox event router can
+// send the events in place of a relay. The migration's comment says how it is configured.
 //
 // # What is guaranteed
 //

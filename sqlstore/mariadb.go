@@ -52,16 +52,18 @@ var MariaDB = &Dialect{
 	free: func(c *compiler) string {
 		return `
 		WITH ` + c.held() + `
-		SELECT g.sku, CASE WHEN g.sku NOT IN (SELECT sku FROM held) THEN ` + c.first("g.sku") + ` END, SUM(g.marks) OVER (ORDER BY g.sku)
+		SELECT g.sku, CASE WHEN g.sku NOT IN (SELECT sku FROM held) THEN ` + c.first("g.sku") + ` END,
+			SUM(g.marks) OVER (ORDER BY g.sku)
 		FROM (SELECT t.sku, COUNT(*) AS marks FROM (
 			SELECT e.unsent_sku AS sku FROM {events} e FORCE INDEX ({#events_unsent})
 			WHERE e.unsent_sku > :after ORDER BY e.unsent_sku, e.sequence LIMIT :page) t GROUP BY t.sku) g
 		ORDER BY g.sku`
 	},
 
-	// Assignments take effect one after the other. A claim that has got the row is recognized by its number.
+	// Assignments take effect one after the other. The number of the claim tells whether it has got the row.
 	take: func(c *compiler) string {
-		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, '' FROM ` + c.records("sku text", "sequence bigint") + `
+		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, ''
+		FROM ` + c.records("sku text", "sequence bigint") + `
 		ON DUPLICATE KEY UPDATE
 			claim = IF({deliveries}.not_before <= :now AND ({deliveries}.dead = 0 OR {deliveries}.sequence < VALUES(sequence)),
 				VALUES(claim), {deliveries}.claim),

@@ -105,7 +105,8 @@ func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Ti
 func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (events int64, err error) {
 	purge, add := s.statements.outbox.upkeep.purge, s.statements.outbox.upkeep.addToTheSums
 	err = s.transact(ctx, []*query{purge, add}, func(t *transaction) error {
-		moved, args := movements{}, purge.args(func(name string) any { return map[string]any{"sku": string(sku), "end": end}[name] })
+		moved := movements{}
+		args := purge.args(func(name string) any { return map[string]any{"sku": string(sku), "end": end}[name] })
 		err := t.each(ctx, purge, args, func(rows *sql.Rows) error {
 			events++
 			return moved.scan(rows)

@@ -77,15 +77,3 @@ func (s *Store) together(ctx context.Context, queries []*query, arg func(string)
 	}
 	return rows, err
 }
-
-// transact prepares the statements before the transaction takes its connection.
-func (s *Store) transact(ctx context.Context, queries []*query, fn func(*transaction) error) error {
-	if s.dialect.prepares {
-		for _, q := range queries {
-			if _, err := q.prepare(ctx, s.db); err != nil {
-				return err
-			}
-		}
-	}
-	return s.inTransaction(ctx, s.isolation, fn)
-}

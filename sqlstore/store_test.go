@@ -5,11 +5,13 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 func TestNewRefusesBadArguments(t *testing.T) {
@@ -57,6 +59,13 @@ func TestANilOrEndedContextIsRefusedBeforeTheDatabaseIsAsked(t *testing.T) {
 		"Commit":      func(ctx context.Context) error { return store.Commit(ctx, nil) },
 		"Audit":       func(ctx context.Context) error { _, _, err := store.Audit(ctx, "chair"); return err },
 		"Events":      func(ctx context.Context) error { _, err := store.Events(ctx, "chair", 0, 1); return err },
+		"Claim":       func(ctx context.Context) error { _, err := store.Claim(ctx, outbox.Claim{}); return err },
+		"Settle":      func(ctx context.Context) error { return store.Settle(ctx, outbox.Settlement{}) },
+		"Backlog":     func(ctx context.Context) error { _, err := store.Backlog(ctx); return err },
+		"Failures":    func(ctx context.Context) error { _, err := store.Failures(ctx, "", 0); return err },
+		"Retry":       func(ctx context.Context) error { return store.Retry(ctx, "") },
+		"Skip":        func(ctx context.Context) error { return store.Skip(ctx, "", 0) },
+		"Purge":       func(ctx context.Context) error { _, err := store.Purge(ctx, time.Time{}); return err },
 		"Migrate":     store.Migrate,
 		"CheckSchema": store.CheckSchema,
 	} {

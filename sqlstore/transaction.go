@@ -57,6 +57,18 @@ func (s *Store) inTransaction(ctx context.Context, level sql.IsolationLevel, fn 
 	return s.commit(t)
 }
 
+// transact is inTransaction for statements of their own, which are prepared before it takes its connection.
+func (s *Store) transact(ctx context.Context, queries []*query, fn func(*transaction) error) error {
+	if s.dialect.prepares {
+		for _, q := range queries {
+			if _, err := q.prepare(ctx, s.db); err != nil {
+				return err
+			}
+		}
+	}
+	return s.inTransaction(ctx, s.isolation, fn)
+}
+
 // begin waits for a connection as long as the context lasts.
 func (s *Store) begin(ctx context.Context, level sql.IsolationLevel) (*transaction, error) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -101,5 +101,5 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 }
 
 func noFailure(field string, value any) error {
-	return &failed{field: field, value: value, err: fmt.Errorf("%w: it is not the first unsent event that failed", allocation.ErrNotFound)}
+	return &failed{field: field, value: value, err: fmt.Errorf("%w: no such failure of a first unsent event", allocation.ErrNotFound)}
 }

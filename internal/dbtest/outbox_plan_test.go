@@ -47,8 +47,8 @@ var backlogs = map[*engine][]string{
 	},
 }
 
-// analyzes are what makes statistics.
-var analyzes = map[*engine]string{
+// statistics are how an engine counts what there is.
+var statistics = map[*engine]string{
 	onSQLite: `ANALYZE`, onPostgreSQL: `ANALYZE`, //nolint:misspell // so SQL spells it
 	onMariaDB: `ANALYZE TABLE allocation_products, allocation_events, allocation_deliveries`, //nolint:misspell // so SQL spells it
 }
@@ -108,29 +108,29 @@ func TestARelayReadsNoMoreThanItSends(t *testing.T) {
 		for _, statement := range backlogs[e] {
 			exec(t, db, statement)
 		}
-		read := func(statistics string) {
+		read := func(when string) {
 			exec(t, db, `DELETE FROM allocation_deliveries`)
 			before := e.rowsSeen(t, db)
 			relayOnce(t, store)
 			seen := e.rowsSeen(t, db) - before
-			assert.Greater(t, seen, int64(100), "rows read, %s statistics", statistics)
-			assert.Less(t, seen, int64(most), "rows read, %s statistics", statistics)
+			assert.Greater(t, seen, int64(100), "rows read, %s statistics", when)
+			assert.Less(t, seen, int64(most), "rows read, %s statistics", when)
 		}
 		read("without")
 		exec(t, db, `UPDATE allocation_events SET unsent_from = sequence WHERE sku <> 'hot'`)
-		exec(t, db, analyzes[e])
+		exec(t, db, statistics[e])
 		exec(t, db, `UPDATE allocation_events SET unsent_from = NULL WHERE sku <> 'hot' AND sequence <= 98`)
 		if e == onPostgreSQL {
 			exec(t, db, `VACUUM allocation_events`) // of index entries that lead nowhere any more
 		}
 		read("with old")
-		exec(t, db, analyzes[e])
+		exec(t, db, statistics[e])
 		read("with new")
 	})
 }
 
 func TestNoStatementOfARelayReadsTheEventsOfSQLiteThrough(t *testing.T) {
-	for name, prepare := range map[string]string{"without statistics": `SELECT 1`, "with statistics": analyzes[onSQLite]} {
+	for name, prepare := range map[string]string{"without statistics": `SELECT 1`, "with statistics": statistics[onSQLite]} {
 		t.Run(name, func(t *testing.T) {
 			spied, db := openSpied(t, dsn(newFile(t)))
 			store := migrated(t, db)

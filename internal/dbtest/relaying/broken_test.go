@@ -79,8 +79,8 @@ func TestARunFindsWhatIsBroken(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(spoilers)) {
 		t.Run(name, func(t *testing.T) {
 			t.Setenv(spoilVariable, name)
-			s := small("sqlite")
-			s.Events, s.Products, s.Lease, s.Batch, s.Patience = 500, 20, 200*time.Millisecond, 3, 500*time.Millisecond
+			s := tiny()
+			s.Lease, s.Patience = 600*time.Millisecond, 500*time.Millisecond
 			found := relayed(t, s, plan{relays: 1})
 			for _, kind := range wanted[name] {
 				assert.NotEmpty(t, found.faults[kind], "faults of the kind %q", kind)

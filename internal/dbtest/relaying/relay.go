@@ -28,6 +28,7 @@ type job struct {
 	Life    int // how often this relay was started before
 	Lease   time.Duration
 	Batch   int
+	Workers int
 	Profile string // file, "" for none
 }
 
@@ -37,10 +38,8 @@ type spoiler struct {
 	publisher func(outbox.Publisher) outbox.Publisher
 }
 
-const (
-	workers = 8
-	poll    = 100 * time.Millisecond
-)
+// poll finds the products of relays that were killed.
+const poll = 100 * time.Millisecond
 
 // overtime is how long a relay may go on that was told to end.
 const overtime = 10 * time.Second
@@ -83,7 +82,7 @@ func (j *job) run(ctx context.Context, spoil spoiler) (err error) {
 			err = errors.Join(err, file.Close())
 		}()
 	}
-	db, sqlStore, err := engines[j.Engine].open(j.DSN, workers+1)
+	db, sqlStore, err := engines[j.Engine].open(j.DSN, j.Workers+1)
 	if err != nil {
 		return err
 	}
@@ -93,14 +92,14 @@ func (j *job) run(ctx context.Context, spoil spoiler) (err error) {
 		store = spoil.store(store)
 	}
 	watched := &watch{store: store}
-	sender := &postman{job: j, owner: watched.owner, idle: make(chan *route, workers)}
+	sender := &postman{job: j, owner: watched.owner, idle: make(chan *route, j.Workers)}
 	defer sender.close()
 	watched.publisher = sender
 	if spoil.publisher != nil {
 		watched.publisher = spoil.publisher(sender)
 	}
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opts := &outbox.Options{Source: source, Lease: j.Lease, Batch: j.Batch, Workers: workers, Poll: poll, Logger: logger}
+	opts := &outbox.Options{Source: source, Lease: j.Lease, Batch: j.Batch, Workers: j.Workers, Poll: poll, Logger: logger}
 	if err := outbox.NewRelay(watched, watched, opts).Run(ctx); err != nil {
 		return err
 	}

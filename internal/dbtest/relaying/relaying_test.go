@@ -30,7 +30,8 @@ func TestEveryEventLeavesInItsOrderWhileRelaysAreKilled(t *testing.T) {
 }
 
 func TestUndisturbedRelaysRepeatNothing(t *testing.T) {
-	s := small("sqlite")
+	s := tiny()
+	s.Lease = time.Minute // a machine that is busy must not make it end
 	found := relayed(t, s, plan{relays: 1})
 	assert.Empty(t, found.faults)
 	assert.Equal(t, found.Told, found.Events, "events")
@@ -40,18 +41,18 @@ func TestUndisturbedRelaysRepeatNothing(t *testing.T) {
 }
 
 func TestARunPrintsItsLine(t *testing.T) {
-	s := small("sqlite")
+	s := tiny()
 	s.Measure = true
 	var out strings.Builder
 	require.NoError(t, play(t.Context(), s, &out))
-	assert.Regexp(t, `(?m)^sqlite, 1 undisturbed, batch 20: \d+ events/s`, out.String())
-	assert.Regexp(t, `(?m)^sqlite, 2 undisturbed, batch 20: \d+ events/s`, out.String())
+	assert.Regexp(t, `(?m)^sqlite, 1 undisturbed, batch 5: \d+ events/s`, out.String())
+	assert.Regexp(t, `(?m)^sqlite, 2 undisturbed, batch 5: \d+ events/s`, out.String())
 	assert.Regexp(t, `(?m)^relay sqlite rate \d+ events/s, duplicates \d+, kills \d+$`, out.String())
 }
 
 func TestARunThatFindsSomethingFailsAndSaysHowToRepeatIt(t *testing.T) {
 	t.Setenv(spoilVariable, "a publisher that drops")
-	s := small("sqlite")
+	s := tiny()
 	var out strings.Builder
 	err := play(t.Context(), s, &out)
 	require.ErrorIs(t, err, errFound)
@@ -66,7 +67,7 @@ func TestSettingsWithWhichNothingCanBeDoneAreRefused(t *testing.T) {
 		"lease":  func(s *settings) { s.Lease = 0 },
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := small("sqlite")
+			s := tiny()
 			spoil(s)
 			var out strings.Builder
 			require.ErrorContains(t, play(t.Context(), s, &out), name)
@@ -75,12 +76,24 @@ func TestSettingsWithWhichNothingCanBeDoneAreRefused(t *testing.T) {
 	}
 }
 
-// small is enough to kill every relay in both ways.
+// small is enough to kill every relay in both ways. A file has one writer at a time: there many workers are in each
+// other's way.
 func small(engine string) *settings {
-	return &settings{
+	s := &settings{
 		Engine: engine, Events: 3000, Products: 60, Hot: 2, Relays: 2, Kills: 6, Every: 300 * time.Millisecond,
-		Lease: time.Second, Batch: 20, Fast: true, Patience: 30 * time.Second, Limit: 5 * time.Minute,
+		Lease: time.Second, Batch: 20, Workers: 8, Fast: true, Patience: 30 * time.Second, Limit: 5 * time.Minute,
 	}
+	if engines[engine] != nil && engines[engine].server == nil {
+		s.Events, s.Workers = 2000, 2
+	}
+	return s
+}
+
+// tiny is enough to see that everything works.
+func tiny() *settings {
+	s := small("sqlite")
+	s.Events, s.Products, s.Hot, s.Kills, s.Batch = 200, 10, 0, 1, 5
+	return s
 }
 
 // relayed logs what a run has found.

@@ -48,7 +48,7 @@ func relaying(ctx context.Context, s *settings, dsn string, p plan) (found *repo
 	defer func() { err = errors.Join(err, r.counter.close()) }()
 	for i := range p.relays {
 		r.processes = append(r.processes, &process{profiles: s.profiles(p), job: job{
-			Engine: s.Engine, DSN: dsn, Address: r.counter.address(), Relay: i, Lease: s.Lease, Batch: s.Batch,
+			Engine: s.Engine, DSN: dsn, Address: r.counter.address(), Relay: i, Lease: s.Lease, Batch: s.Batch, Workers: s.Workers,
 		}})
 	}
 	if err := r.do(ctx); err != nil {

@@ -19,6 +19,7 @@ type settings struct {
 	Every    time.Duration
 	Lease    time.Duration
 	Batch    int
+	Workers  int // of each relay
 	Measure  bool
 	Fast     bool
 	Patience time.Duration
@@ -37,6 +38,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.DurationVar(&s.Every, "every", time.Second, "from one kill to the next")
 	flags.DurationVar(&s.Lease, "lease", 2*time.Second, "of the relays")
 	flags.IntVar(&s.Batch, "batch", 100, "events of a product that are published at a time, at most")
+	flags.IntVar(&s.Workers, "workers", 8, "of each relay, and connections to the database but for one")
 	flags.BoolVar(&s.Measure, "measure", true, "measure one relay and two without kills, before")
 	flags.BoolVar(&s.Fast, "fast", false, "the server doesn't wait for the disk")
 	flags.DurationVar(&s.Patience, "patience", 30*time.Second, "with a relay that sends nothing new, beyond its lease")
@@ -46,9 +48,9 @@ func (s *settings) define(flags *flag.FlagSet) {
 
 // String is the command line that repeats the run.
 func (s *settings) String() string {
-	return fmt.Sprintf("go run ./relaying -engine %s -events %d -products %d -hot %d -relays %d -kills %d -every %s -lease %s -batch %d"+
+	return fmt.Sprintf("go run ./relaying -engine %s -events %d -products %d -hot %d -relays %d -kills %d -every %s -lease %s -batch %d -workers %d"+
 		" -measure=%t -fast=%t -patience %s -limit %s", s.Engine, s.Events, s.Products, s.Hot, s.Relays, s.Kills, s.Every, s.Lease, s.Batch,
-		s.Measure, s.Fast, s.Patience, s.Limit)
+		s.Workers, s.Measure, s.Fast, s.Patience, s.Limit)
 }
 
 // check refuses settings with which there is nothing to do.
@@ -56,8 +58,8 @@ func (s *settings) check() error {
 	switch {
 	case engines[s.Engine] == nil:
 		return fmt.Errorf("unknown engine %q", s.Engine)
-	case s.Events < 1 || s.Products < 1 || s.Relays < 1 || s.Batch < 1 || s.Hot < 0 || s.Kills < 0:
-		return fmt.Errorf("events, products, relays and batch must be positive, hot and kills not negative: %s", s)
+	case s.Events < 1 || s.Products < 1 || s.Relays < 1 || s.Batch < 1 || s.Workers < 1 || s.Hot < 0 || s.Kills < 0:
+		return fmt.Errorf("events, products, relays, batch and workers must be positive, hot and kills not negative: %s", s)
 	case s.Every <= 0 || s.Lease < time.Millisecond || s.Patience <= 0 || s.Limit <= 0:
 		return fmt.Errorf("every, lease, patience and limit must be positive: %s", s)
 	}

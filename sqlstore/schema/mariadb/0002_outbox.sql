@@ -1,12 +1,13 @@
--- Version 2: events leave the building. {schema} and {prefix} stand before every name. Every statement may be run again.
+-- Version 2: events leave the building. {schema} and {prefix} stand before every name. Every statement may be run
+-- again, and the one that adds a stored column copies the table.
 --
 -- id is the event's UUID, NULL for events that were told before this version. trace_parent is the W3C trace parent of
 -- the caller who caused the event, NULL if there was none.
 --
 -- unsent_from is a mark on the last event of each commit of a product: the number of the commit's first event, or of
 -- the first of them that is still unsent. So the events from unsent_from to this one are unsent. Without marks
--- all is sent, as is what was told before this version. unsent_sku is what the marks are found by. As it
--- is stored, the table is copied once.
+-- all is sent, as is what was told before this version, or by a program of an older one.
+-- unsent_sku is what the marks are found by.
 --
 -- Debezium's outbox event router reads the rows as they are inserted, with
 --     table.field.event.id = id
@@ -14,9 +15,10 @@
 --     table.field.event.payload = data
 --     route.by.field = aggregatetype
 --     table.fields.additional.placement = kind:header:type,trace_parent:header:traceparent
--- The key comes as bytes, see the connector's binary.handling.mode. Updates of the mark mean nothing to the router: the connector leaves them out with skipped.operations = u,t,d, and events that
--- were told before this version with snapshot.mode = no_data. The marks still have to be taken away, by a relay whose
--- publisher accepts everything and sends nothing: what is marked as unsent is never purged.
+-- The key comes as bytes, see the connector's binary.handling.mode.
+-- Updates of the mark mean nothing to the router: the connector leaves them out with skipped.operations = u,t,d, and
+-- events that were told before this version with snapshot.mode = no_data. The marks still have to be taken away, by
+-- a relay whose publisher accepts everything and sends nothing: what is marked as unsent is never purged.
 ALTER TABLE {schema}{prefix}events
     ADD COLUMN IF NOT EXISTS id            CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
     ADD COLUMN IF NOT EXISTS aggregatetype VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'product',

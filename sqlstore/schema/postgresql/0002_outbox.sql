@@ -5,7 +5,7 @@
 --
 -- unsent_from is a mark on the last event of each commit of a product: the number of the commit's first event, or of
 -- the first of them that is still unsent. So the events from unsent_from to this one are unsent. Without marks
--- all is sent, as is what was told before this version.
+-- all is sent, as is what was told before this version, or by a program of an older one.
 --
 -- Debezium's outbox event router reads the rows as they are inserted, with
 --     table.field.event.id = id
@@ -13,9 +13,9 @@
 --     table.field.event.payload = data
 --     route.by.field = aggregatetype
 --     table.fields.additional.placement = kind:header:type,trace_parent:header:traceparent
--- Updates of the mark mean nothing to the router: the connector leaves them out with skipped.operations = u,t,d, and events that
--- were told before this version with snapshot.mode = no_data. The marks still have to be taken away, by a relay whose
--- publisher accepts everything and sends nothing: what is marked as unsent is never purged.
+-- Updates of the mark mean nothing to the router: the connector leaves them out with skipped.operations = u,t,d, and
+-- events that were told before this version with snapshot.mode = no_data. The marks still have to be taken away, by
+-- a relay whose publisher accepts everything and sends nothing: what is marked as unsent is never purged.
 ALTER TABLE {schema}{prefix}events
     ADD COLUMN id            UUID,
     ADD COLUMN aggregatetype TEXT NOT NULL DEFAULT 'product',
@@ -25,6 +25,9 @@ ALTER TABLE {schema}{prefix}events
 -- The marks by product. The key repeats the condition, so that no other index can be taken for this one, which is short.
 CREATE INDEX {prefix}events_unsent ON {schema}{prefix}events ((CASE WHEN unsent_from IS NOT NULL THEN sku END), sequence)
     WHERE unsent_from IS NOT NULL;
+
+-- A mark that was taken away stays in the index until a vacuum, and every relay has to pass it.
+ALTER TABLE {schema}{prefix}events SET (autovacuum_vacuum_scale_factor = 0.02);
 
 -- One row for each product that is leased, or whose first unsent event failed.
 CREATE TABLE {schema}{prefix}deliveries (

@@ -6,7 +6,7 @@
 --
 -- unsent_from is a mark on the last event of each commit of a product: the number of the commit's first event, or of
 -- the first of them that is still unsent. So the events from unsent_from to this one are unsent. Without marks
--- all is sent, as is what was told before this version.
+-- all is sent, as is what was told before this version, or by a program of an older one.
 ALTER TABLE {prefix}events ADD COLUMN id TEXT;
 ALTER TABLE {prefix}events ADD COLUMN aggregatetype TEXT NOT NULL DEFAULT 'product';
 ALTER TABLE {prefix}events ADD COLUMN trace_parent TEXT;

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"math/rand/v2"
+	"sync"
 	"time"
 )
 
@@ -12,40 +13,36 @@ const silence = time.Second
 // supervise kills relays and lets the shop go on, until all is sent.
 func (r *run) supervise(ctx context.Context, sold int) error {
 	ctx, cancel := context.WithCancel(ctx)
-	turns, done := make(chan struct{}, 1), make(chan error, 1)
-	go func() { done <- r.sellOn(ctx, sold, turns) }()
-	selling := true
-	defer func() {
-		cancel()
-		if selling {
-			<-done
-		}
-	}()
-	began := time.Now()
-	look := time.NewTicker(20 * time.Millisecond)
-	defer look.Stop()
-	strike := time.NewTicker(r.settings.Every)
-	defer strike.Stop()
+	turns, sales := make(chan struct{}, 1), make(chan error, 1)
+	var seller sync.WaitGroup
+	seller.Go(func() { sales <- r.sellOn(ctx, sold, turns) })
+	defer seller.Wait()
+	defer cancel()
+	strikes := time.NewTicker(r.settings.Every)
+	defer strikes.Stop()
 	if !r.plan.kill {
-		strike.Stop()
+		strikes.Stop()
 	}
+	looks := time.NewTicker(20 * time.Millisecond)
+	defer looks.Stop()
+	began, selling := time.Now(), true
 	for {
+		var err error
+		over := false
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
-		case err := <-done:
+			err = ctx.Err()
+		case err = <-sales:
 			selling = false
-			if err != nil {
-				return err
+		case <-strikes.C:
+			err = r.strike(ctx, turns)
+		case <-looks.C:
+			if !selling {
+				over, err = r.over(ctx, began)
 			}
-		case <-strike.C:
-			if err := r.strike(ctx, turns); err != nil {
-				return err
-			}
-		case <-look.C:
-			if over, err := r.over(ctx, began); over && !selling || err != nil {
-				return err
-			}
+		}
+		if over || err != nil {
+			return err
 		}
 	}
 }
@@ -100,12 +97,11 @@ func (r *run) strike(ctx context.Context, turns chan<- struct{}) error {
 
 // kill kills a relay, notes what it leaves behind, and starts it again.
 func (r *run) kill(ctx context.Context, p *process) error {
-	victim := r.counter.owner(p.life())
-	at := time.Now()
+	ending, at := p.life(), time.Now()
 	if err := p.kill(); err != nil {
 		r.arrivals.fault(surprise, "%s", err)
 	}
-	if victim != "" {
+	if victim := r.counter.owner(ending); victim != "" {
 		held, err := leasedBy(ctx, r.db, victim)
 		if err != nil {
 			return err

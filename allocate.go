@@ -1,7 +1,6 @@
 package allocation
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,6 +31,9 @@ func merge(op string, requests []Request) ([]Request, error) {
 	type key struct {
 		order OrderID
 		sku   SKU
+	}
+	if len(requests) == 1 && requests[0].HoldUntil.IsZero() {
+		return requests, requests[0].check(op) // there is nothing to merge or to clean
 	}
 	merged := make([]Request, 0, len(requests))
 	seen := make(map[key]int, len(requests))
@@ -128,12 +130,12 @@ func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 	if r.SKU != p.sku {
 		return nil, invalid("Allocate", "sku", r.SKU, fmt.Sprintf("must be %q, the product's", p.sku))
 	}
-	l, err := p.find("Allocate", r.OrderID)
+	l := p.byOrder[r.OrderID]
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case l == nil && !p.known(r.OrderID):
+		return nil, &Error{Op: "Allocate", Field: "order", Value: r.OrderID, Err: ErrNotLoaded}
+	case l == nil || l.removed:
 		return nil, nil
-	case err != nil:
-		return nil, err
 	case l.Lapsed(now):
 		return nil, nil
 	case l.Quantity != r.Quantity:
@@ -149,30 +151,42 @@ func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 // each asked only for what the ones before it left (R2). It returns nil if there is too little, and
 // the most that could have been given.
 func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split bool) (parts []Part, most Quantity) {
-	candidates := make([]Batch, 0, len(free))
+	if split {
+		return p.spread(free, policy, units)
+	}
+	before := policy.total()
+	var first Batch
+	found := false
 	for i, b := range p.batches {
-		if free[i] <= 0 || (!split && free[i] < units) {
-			most = max(most, free[i])
+		most = max(most, free[i])
+		if free[i] < units {
 			continue
 		}
-		candidate := b.Batch
-		candidate.Allocated = b.Purchased - free[i]
-		candidates = append(candidates, candidate)
-	}
-	if !split {
-		if len(candidates) == 0 {
-			return nil, most
+		if candidate := b.with(free[i]); !found || before(candidate, first) < 0 {
+			first, found = candidate, true
 		}
-		first := slices.MinFunc(candidates, policy.total())
-		return []Part{{Batch: first.Ref, Quantity: units}}, units
 	}
-	return spread(candidates, policy, units)
+	if !found {
+		return nil, most
+	}
+	return []Part{{Batch: first.Ref, Quantity: units}}, units
 }
 
-// spread takes units from candidates in the order of the policy.
-func spread(candidates []Batch, policy Policy, units Quantity) (parts []Part, most Quantity) {
-	for _, b := range candidates {
-		most = addSaturating(most, b.Available())
+// with is the batch as a policy sees it: with so many units available.
+func (b *batch) with(free Quantity) Batch {
+	seen := b.Batch
+	seen.Allocated = b.Purchased - free
+	return seen
+}
+
+// spread takes units from batches in the order of the policy.
+func (p *Product) spread(free []Quantity, policy Policy, units Quantity) (parts []Part, most Quantity) {
+	var candidates []Batch
+	for i, b := range p.batches {
+		if free[i] > 0 {
+			candidates = append(candidates, b.with(free[i]))
+			most = addSaturating(most, free[i])
+		}
 	}
 	if most < units {
 		return nil, most

@@ -16,19 +16,42 @@ import (
 // lost connection or a crash; its comment says what the repeat answers if the first call went through. A
 // repeat is the same call before any other command on the same line or batch: a line that was cancelled, for
 // example, can be allocated anew.
+//
+// Commands of one Service that meet on a product are committed together, as [Options].Alone says, and each gets its
+// own answer. A caller whose context ends while its command waits leaves at once; if a commit has taken the
+// command, the answer is ErrUnknownOutcome, and the command goes on. One of the callers carries out the commit:
+// it stays until the commit is answered, or all others have left, too. The store is called under the values of that
+// caller's context. Policies and hooks of a unit of work must not call the Service for the same products, which
+// would wait for itself; [Options].Committed may.
 type Service struct {
 	units  UnitOfWork
 	policy Policy
+	queue  *queue // nil: every command is a unit of work by itself
 }
 
 // New returns a Service over a unit of work, which is usually [NewUnitOfWork] over a store. The options may
 // be nil.
 func New(units UnitOfWork, opts *Options) *Service {
 	s := &Service{units: units}
-	if opts != nil {
-		s.policy = opts.Policy
+	if opts == nil {
+		opts = &Options{}
+	}
+	s.policy = opts.Policy
+	if own, ok := units.(*unit); ok && !own.joined && !opts.Alone {
+		s.queue = newQueue(own, keep(opts, own))
 	}
 	return s
+}
+
+// keep is how many products are kept.
+func keep(opts *Options, u *unit) int {
+	switch {
+	case opts.Keep < 0 || u.opts.Lock:
+		return 0
+	case opts.Keep == 0:
+		return 4096
+	}
+	return opts.Keep
 }
 
 // WithPolicy returns the same Service under another policy, for a single call or for many.
@@ -38,17 +61,6 @@ func (s *Service) WithPolicy(policy Policy) *Service {
 	return &other
 }
 
-// do runs one unit of work for the method op.
-func (s *Service) do(ctx context.Context, op string, fn func(ctx context.Context, products Repository) error) error {
-	if s.units == nil {
-		return invalid(op, "unit of work", nil, "must not be nil")
-	}
-	if own, ok := s.units.(*unit); ok {
-		return own.do(ctx, op, fn)
-	}
-	return s.units.Do(ctx, fn)
-}
-
 // AddBatch announces a batch of stock, and its product if this is the first. A repeat changes nothing; another
 // announcement under the same Ref is [ErrMismatch].
 func (s *Service) AddBatch(ctx context.Context, announced Batch) error {
@@ -56,13 +68,13 @@ func (s *Service) AddBatch(ctx context.Context, announced Batch) error {
 	if err := announced.check(op); err != nil {
 		return err
 	}
-	return s.do(ctx, op, func(ctx context.Context, products Repository) error {
+	return s.do(ctx, command{op: op, skus: []SKU{announced.SKU}, batch: announced.Ref, itself: true, run: func(ctx context.Context, products Repository) error {
 		p, err := owner(ctx, products, announced)
 		if err != nil {
 			return err
 		}
 		return p.AddBatch(announced, products.Now())
-	})
+	}})
 }
 
 // owner finds the product of a batch that may be known already, or makes it.
@@ -104,15 +116,14 @@ func (s *Service) count(
 	if err := counted.check(op); err != nil {
 		return nil, err
 	}
-	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
+	c := command{op: op, batch: counted.Batch}
+	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
 		p, err := products.GetByBatch(ctx, counted.Batch)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		released, err = change(p, counted, products.Now(), s.policy)
-		return err
-	})
-	return onlyIf(released, err)
+		return change(p, counted, products.Now(), s.policy)
+	}))
 }
 
 // ChangeBatchETA says when a batch will arrive. A repeat changes nothing; once the batch has arrived it is
@@ -125,13 +136,13 @@ func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Tim
 	if err := checkTime(op, "eta", eta); err != nil {
 		return err
 	}
-	return s.do(ctx, op, func(ctx context.Context, products Repository) error {
+	return s.do(ctx, command{op: op, batch: ref, run: func(ctx context.Context, products Repository) error {
 		p, err := products.GetByBatch(ctx, ref)
 		if err != nil {
 			return err
 		}
 		return p.ChangeBatchETA(ref, eta, products.Now())
-	})
+	}})
 }
 
 // SetLowStock changes a product's low-stock threshold, see [Product.SetLowStock]. A repeat changes nothing.
@@ -143,13 +154,13 @@ func (s *Service) SetLowStock(ctx context.Context, sku SKU, threshold Quantity) 
 	if err := checkQuantity(op, "threshold", threshold, 0); err != nil {
 		return err
 	}
-	return s.do(ctx, op, func(ctx context.Context, products Repository) error {
+	return s.do(ctx, command{op: op, skus: []SKU{sku}, run: func(ctx context.Context, products Repository) error {
 		p, err := products.Get(ctx, sku)
 		if err != nil {
 			return err
 		}
 		return p.SetLowStock(threshold, products.Now())
-	})
+	}})
 }
 
 // Allocate promises stock to lines, of one order or of several: to all of them or, with an [*OutOfStockError]
@@ -162,78 +173,42 @@ func (s *Service) SetLowStock(ctx context.Context, sku SKU, threshold Quantity) 
 //
 // A refusal is told by a [LineRefused] (R10). If that can't be committed, the answer is both errors, joined.
 func (s *Service) Allocate(ctx context.Context, requests ...Request) ([]Allocation, error) {
-	const op = "Allocate"
-	if len(requests) == 0 {
-		return nil, invalid(op, "requests", len(requests), "must not be empty")
-	}
-	requests, err := merge(op, requests)
+	return s.allocate(ctx, "Allocate", requests)
+}
+
+func (s *Service) allocate(ctx context.Context, op string, requests []Request) ([]Allocation, error) {
+	order, err := newOrder(op, requests)
 	if err != nil {
 		return nil, err
 	}
-	var allocations []Allocation
-	var short *OutOfStockError
-	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
-		allocations, short = nil, nil
-		order, err := loadOrder(ctx, products, requests)
-		if err != nil {
-			return err
-		}
-		if short, err = order.plan(products.Now(), s.policy); err != nil {
-			return err
-		}
-		if short != nil {
-			order.refuse(products.Now(), short.Shortages)
-			return nil
-		}
-		allocations = order.carryOut(products.Now())
-		return nil
+	got, err := decide(ctx, s, order.command(op), func(ctx context.Context, products Repository) (decision[[]Allocation], error) {
+		return order.allocate(ctx, products, s.policy)
 	})
-	return onlyIf(allocations, refused(short, err))
+	return got.answer(err)
 }
 
 // ChangeLine gives a line another quantity: more units if they can be had, else the line stays as it was and
 // the answer is an [*OutOfStockError]; or fewer, but not fewer than were shipped. See
 // [Product.ChangeLine]. A repeat changes nothing and returns the same allocation.
-func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (changed Allocation, err error) {
+func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (Allocation, error) {
 	const op = "ChangeLine"
 	if err := wanted.check(op); err != nil {
 		return Allocation{}, err
 	}
-	var short *OutOfStockError
-	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
-		short = nil
+	c := command{op: op, skus: []SKU{wanted.SKU}, orders: []OrderID{wanted.OrderID}}
+	got, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (got decision[Allocation], err error) {
 		p, err := products.Get(ctx, wanted.SKU, wanted.OrderID)
 		if err != nil {
-			return err
+			return got, err
 		}
-		changed, err = p.ChangeLine(wanted, products.Now(), s.policy)
-		if errors.As(err, &short) {
-			p.refuse(products.Now(), short.Shortages)
-			return nil
+		got.given, err = p.ChangeLine(wanted, products.Now(), s.policy)
+		if errors.As(err, &got.short) {
+			p.refuse(products.Now(), got.short.Shortages)
+			return got, nil
 		}
-		return err
+		return got, err
 	})
-	return onlyIf(changed, refused(short, err))
-}
-
-// refused answers a shortage, and says so if its event couldn't be kept.
-func refused(short *OutOfStockError, err error) error {
-	switch {
-	case short == nil:
-		return err
-	case err == nil:
-		return short
-	}
-	return errors.Join(short, err)
-}
-
-// onlyIf drops what an attempt computed before it failed.
-func onlyIf[T any](value T, err error) (T, error) {
-	if err != nil {
-		var none T
-		return none, err
-	}
-	return value, nil
+	return got.answer(err)
 }
 
 // Cancel takes back the unshipped units of an order, or of its lines of the given SKUs, and returns the lines
@@ -274,20 +249,19 @@ func (s *Service) Ship(ctx context.Context, order OrderID, skus ...SKU) ([]Alloc
 
 // ShipPart lets units of a line leave the warehouse; the quantity of shipped is the total that has left so far.
 // See [Product.ShipPart]. A repeat, however late, changes nothing and returns the line as it is.
-func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (line Allocation, err error) {
+func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, error) {
 	const op = "ShipPart"
 	if err := shipped.check(op); err != nil {
 		return Allocation{}, err
 	}
-	err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
+	c := command{op: op, skus: []SKU{shipped.SKU}, orders: []OrderID{shipped.OrderID}}
+	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) (Allocation, error) {
 		p, err := products.Get(ctx, shipped.SKU, shipped.OrderID)
 		if err != nil {
-			return err
+			return Allocation{}, err
 		}
-		line, err = p.ShipPart(shipped, products.Now())
-		return err
-	})
-	return onlyIf(line, err)
+		return p.ShipPart(shipped, products.Now())
+	}))
 }
 
 // eachLine runs one verb on the lines of an order, by SKU: on all of them, or on those of the given SKUs.
@@ -302,24 +276,30 @@ func (s *Service) eachLine(
 			return nil, err
 		}
 	}
-	var lines []Allocation
 	skus = slices.Compact(slices.Sorted(slices.Values(skus)))
-	err := s.do(ctx, op, func(ctx context.Context, products Repository) error {
-		lines = nil
+	c := command{op: op, skus: skus, orders: []OrderID{order}}
+	if len(skus) == 0 {
+		c.order = order
+	}
+	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) (lines []Allocation, err error) {
 		ordered, err := productsOf(ctx, products, order, skus)
 		if err != nil {
-			return err
+			return nil, err
+		}
+		for _, p := range ordered { // before anything is changed
+			if _, err := p.find(op, order); err != nil {
+				return nil, err
+			}
 		}
 		for _, p := range ordered {
 			line, err := verb(p, order, products.Now())
 			if err != nil {
-				return err
+				return nil, err
 			}
 			lines = append(lines, line)
 		}
-		return nil
-	})
-	return onlyIf(lines, err)
+		return lines, nil
+	}))
 }
 
 func productsOf(ctx context.Context, products Repository, order OrderID, skus []SKU) ([]*Product, error) {
@@ -353,25 +333,24 @@ func (s *Service) ReleaseLapsed(ctx context.Context) (released int, err error) {
 }
 
 func (s *Service) lapsed(ctx context.Context) (skus []SKU, err error) {
-	err = s.do(ctx, "ReleaseLapsed", func(ctx context.Context, products Repository) error {
-		skus = nil
+	alone := *s
+	alone.queue = nil // it only looks, and would burden a group with all that it finds
+	return decide(ctx, &alone, command{op: "ReleaseLapsed"}, func(ctx context.Context, products Repository) (skus []SKU, err error) {
 		lapsed, err := products.GetLapsed(ctx)
 		for _, p := range lapsed {
 			skus = append(skus, p.SKU())
 		}
-		return err
+		return skus, err
 	})
-	return skus, err
 }
 
 func (s *Service) releaseLapsed(ctx context.Context, sku SKU) (released int, err error) {
-	err = s.do(ctx, "ReleaseLapsed", func(ctx context.Context, products Repository) error {
+	c := command{op: "ReleaseLapsed", skus: []SKU{sku}}
+	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) (int, error) {
 		p, err := products.Get(ctx, sku)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		released = p.ReleaseLapsed(products.Now())
-		return nil
-	})
-	return onlyIf(released, err)
+		return p.ReleaseLapsed(products.Now()), nil
+	}))
 }

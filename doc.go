@@ -48,6 +48,10 @@
 // Concurrency is optimistic: nothing is locked or open while the function runs, and the commit checks that
 // every product which was read still has the version that was read. If not, the function runs again.
 //
+// A Service makes use of that check: commands that meet on a product share one commit, and the next allocation from a
+// product needs no read. Both are on unless [Options] says otherwise. [Service.AllocateEach] is for many orders
+// at once.
+//
 // # Errors
 //
 // An [*Error] names the operation, the subject and its value, and wraps one of the sentinels: [ErrInvalid]

@@ -19,6 +19,16 @@ type identityMap struct {
 	products []*Product // by SKU
 	loads    int
 	ended    bool
+
+	// Where products and their changes begin: most units of work have one.
+	first   [1]*Product
+	changes [1]Changes
+
+	missing []SKU    // that the store doesn't have
+	kept    bool     // some products were not read
+	ahead   *reading // of before the unit of work began
+
+	begun, written bool // the commit
 }
 
 func (m *identityMap) Now() time.Time { return m.now }
@@ -45,7 +55,7 @@ func (m *identityMap) GetMany(ctx context.Context, skus []SKU, orders ...OrderID
 		if slices.Contains(skus[:i], sku) {
 			return nil, invalid("Get", "sku", sku, "must not be repeated")
 		}
-		if p := m.find(sku); p == nil || !p.knows(orders) {
+		if p := m.find(sku); p == nil && !slices.Contains(m.missing, sku) || p != nil && !p.knows(orders) {
 			unknown = append(unknown, sku)
 		}
 	}
@@ -148,8 +158,8 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	if m.ended {
 		return nil, m.over()
 	}
-	q.Now, q.Limit = m.now, m.page
-	states, err := m.store.Load(ctx, q)
+	q.Now, q.Limit, q.Orders = m.now, m.page, slices.Sorted(slices.Values(q.Orders)) // all products share the list
+	states, err := m.ask(ctx, q)
 	if err != nil {
 		return nil, storeError("Load", err)
 	}
@@ -160,7 +170,49 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 			return nil, err
 		}
 	}
+	for _, sku := range q.SKUs {
+		if len(states) < len(q.SKUs) && m.find(sku) == nil {
+			m.missing = append(m.missing, sku)
+		}
+	}
 	return loaded, nil
+}
+
+// ask asks the store, unless it was asked before.
+func (m *identityMap) ask(ctx context.Context, q Query) ([]State, error) {
+	if r := m.ahead; r != nil && r.query.Order == q.Order && r.query.Batch == q.Batch && len(q.SKUs) == 0 && !q.Lapsed {
+		m.ahead = nil
+		return r.states, nil
+	}
+	return m.store.Load(ctx, q)
+}
+
+// adopt makes a kept product one of the unit of work's.
+func (m *identityMap) adopt(p *Product) {
+	at, _ := m.search(p.sku)
+	m.products = slices.Insert(m.products, at, p)
+	m.kept = true
+}
+
+// mark begins a command of its own within the unit of work.
+func (m *identityMap) mark(trace string) {
+	m.trace = trace
+	for _, p := range m.products {
+		p.mark, p.trace = len(p.events), trace
+	}
+}
+
+// wrote reports whether anything was told since the mark.
+func (m *identityMap) wrote() bool {
+	return slices.ContainsFunc(m.products, func(p *Product) bool { return len(p.events) > p.mark })
+}
+
+// since returns what was told since the mark.
+func (m *identityMap) since() (events []Event) {
+	for _, p := range m.products {
+		events = append(events, p.events[p.mark:]...)
+	}
+	return events
 }
 
 func (m *identityMap) know(s State, q Query) (*Product, error) {
@@ -168,7 +220,7 @@ func (m *identityMap) know(s State, q Query) (*Product, error) {
 	if known {
 		return m.products[at], m.products[at].learn(s, q)
 	}
-	p, err := s.Product(q)
+	p, err := s.product(q)
 	if err != nil {
 		return nil, err
 	}
@@ -178,22 +230,24 @@ func (m *identityMap) know(s State, q Query) (*Product, error) {
 }
 
 func (m *identityMap) commit(ctx context.Context) error {
-	changes := make([]Changes, 0, len(m.products))
+	changes := m.changes[:0]
 	changed := false
 	for _, p := range m.products {
 		if p.Version() == 0 {
 			continue // added, and nothing happened to it
 		}
-		c := p.Changes()
+		c := p.changes()
 		changed = changed || len(c.Events) > 0
 		changes = append(changes, c)
 	}
 	if !changed && m.loads < 2 {
 		return nil
 	}
+	m.begun = true
 	if err := m.store.Commit(ctx, changes); err != nil {
 		return storeError("Commit", err)
 	}
+	m.written = true
 	return nil
 }
 

@@ -79,6 +79,23 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // to do.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
+	if s.queue == nil {
+		return s.mendAlone(ctx, op, sku)
+	}
+	if err := checkID(op, "sku", sku); err != nil {
+		return nil, err
+	}
+	// Between audit and mending nobody else of this Service may come in.
+	alone := *s
+	alone.queue = nil
+	away := s.queue.exclusively(ctx, op, []SKU{sku}, func() { mended, err = alone.mendAlone(ctx, op, sku) })
+	if away != nil {
+		return nil, away
+	}
+	return mended, err
+}
+
+func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []Tally, err error) {
 	var lost error
 	for range mendAttempts {
 		version, drifted, err := s.audit(ctx, op, sku)
@@ -90,9 +107,9 @@ func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error)
 			return nil, err
 		}
 		// The audit is over before the unit of work begins, which may hold the only connection there is.
-		err = s.do(ctx, op, func(ctx context.Context, products Repository) error {
+		err = s.do(ctx, command{op: op, skus: []SKU{sku}, run: func(ctx context.Context, products Repository) error {
 			return s.mend(ctx, products, version, drifted)
-		})
+		}})
 		if !errors.Is(err, errOutdated) {
 			return onlyIf(drifted, err)
 		}
@@ -114,7 +131,7 @@ func (s *Service) mend(ctx context.Context, products Repository, version int64, 
 			return err
 		}
 	}
-	if p.read != version {
+	if p.Version() != version {
 		return errOutdated
 	}
 	return p.mend(drifted, products.Now(), s.policy)

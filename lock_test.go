@@ -35,7 +35,7 @@ func newLockable(t *testing.T, opts allocation.Options) (*lockable, *allocation.
 	store := &lockable{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 	opts.Backoff, opts.MaxBackoff = 1, 1
-	return store, allocation.New(allocation.NewUnitOfWork(store, &opts), nil)
+	return store, allocation.New(allocation.NewUnitOfWork(store, &opts), &allocation.Options{Keep: -1})
 }
 
 func TestDoLocksAfterALostRace(t *testing.T) {

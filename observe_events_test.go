@@ -152,17 +152,23 @@ func TestTraceParentIsStoredWithEachEvent(t *testing.T) {
 	assert.Equal(t, [][]string{{parent}, {parent}, {parent, parent}, {parent}}, stored)
 }
 
-func TestTraceParentIsThatOfTheAttemptThatCommits(t *testing.T) {
+type traceKey struct{}
+
+// TestTraceParentIsTheCallers holds that it is asked for under the context of the caller, not of an attempt: those who are
+// committed together have one attempt and a trace each.
+func TestTraceParentIsTheCallers(t *testing.T) {
 	w := &watch{}
-	byAttempt := []string{"", parent, strings.Replace(parent, "b7", "c8", 1)}
 	s, _, service := watched(t, allocation.Options{
-		Attempt:     w.hook,
-		TraceParent: func(ctx context.Context) string { return byAttempt[ctx.Value(attemptKey{}).(int)] },
+		Attempt: w.hook,
+		TraceParent: func(ctx context.Context) string {
+			assert.Nil(t, ctx.Value(attemptKey{}))
+			return ctx.Value(traceKey{}).(string)
+		},
 	})
 	s.FailCommit(allocation.ErrConflict)
-	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2))
+	_, err := service.Allocate(context.WithValue(t.Context(), traceKey{}, parent), want("o1", "LAMP", 2))
 	require.NoError(t, err)
-	assert.Equal(t, []string{byAttempt[2]}, s.commits[len(s.commits)-1][0].TraceParents)
+	assert.Equal(t, []string{parent}, s.commits[len(s.commits)-1][0].TraceParents)
 }
 
 func TestAnEventOfAProductThatNobodyHadYetHasNoTraceParent(t *testing.T) {

@@ -67,14 +67,18 @@ func TestAttemptIsToldTheMethod(t *testing.T) {
 		"ChangeBatchETA":      func(s *allocation.Service) error { return s.ChangeBatchETA(ctx, "b3", morning.Add(time.Hour)) },
 		"SetLowStock":         func(s *allocation.Service) error { return s.SetLowStock(ctx, "LAMP", 2) },
 		"Allocate":            func(s *allocation.Service) error { return only(s.Allocate(ctx, want("o1", "LAMP", 1))) },
-		"ChangeLine":          func(s *allocation.Service) error { return only(s.ChangeLine(ctx, want("o0", "SOFA", 2).OrderLine)) },
-		"Cancel":              func(s *allocation.Service) error { return only(s.Cancel(ctx, "o0")) },
-		"Confirm":             func(s *allocation.Service) error { return only(s.Confirm(ctx, "o0")) },
-		"Extend":              func(s *allocation.Service) error { return only(s.Extend(ctx, "hold", morning.Add(2*time.Hour))) },
-		"Ship":                func(s *allocation.Service) error { return only(s.Ship(ctx, "o0")) },
-		"ShipPart":            func(s *allocation.Service) error { return only(s.ShipPart(ctx, want("o0", "SOFA", 1).OrderLine)) },
-		"ReleaseLapsed":       func(s *allocation.Service) error { return only(s.ReleaseLapsed(ctx)) },
-		"Mend":                func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
+		"AllocateEach": func(s *allocation.Service) error {
+			_, errs := s.AllocateEach(ctx, [][]allocation.Request{{want("o1", "LAMP", 1)}})
+			return errors.Join(errs...)
+		},
+		"ChangeLine":    func(s *allocation.Service) error { return only(s.ChangeLine(ctx, want("o0", "SOFA", 2).OrderLine)) },
+		"Cancel":        func(s *allocation.Service) error { return only(s.Cancel(ctx, "o0")) },
+		"Confirm":       func(s *allocation.Service) error { return only(s.Confirm(ctx, "o0")) },
+		"Extend":        func(s *allocation.Service) error { return only(s.Extend(ctx, "hold", morning.Add(2*time.Hour))) },
+		"Ship":          func(s *allocation.Service) error { return only(s.Ship(ctx, "o0")) },
+		"ShipPart":      func(s *allocation.Service) error { return only(s.ShipPart(ctx, want("o0", "SOFA", 1).OrderLine)) },
+		"ReleaseLapsed": func(s *allocation.Service) error { return only(s.ReleaseLapsed(ctx)) },
+		"Mend":          func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
 	}
 	withoutUnitOfWork := []string{"Reconcile", "WithPolicy"}
 	var all []string
@@ -199,9 +203,10 @@ func TestAnAttemptRunsUnderTheContextOfItsHook(t *testing.T) {
 		return allocate(ctx, products, "o1", "LAMP")
 	}))
 	assert.Equal(t, []any{"caller", "caller"}, callers, "the hook sees the caller's context")
-	for name, seen := range map[string][]any{"function": fn, "Load": store.load, "Commit": store.commit, "TraceParent": traced} {
+	for name, seen := range map[string][]any{"function": fn, "Load": store.load, "Commit": store.commit} {
 		assert.Equal(t, []any{1, 2}, seen, name)
 	}
+	assert.Equal(t, []any{nil}, traced, "TraceParent is asked once, under the caller's")
 	assert.Equal(t, []any{nil, "caller"}, committed, "Committed runs under the caller's")
 }
 
@@ -276,4 +281,24 @@ func TestBadArgumentsAreNoAttempt(t *testing.T) {
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 	assert.ErrorIs(t, units.Do(t.Context(), nil), allocation.ErrInvalid)
 	assert.Empty(t, w.attempts)
+}
+
+func TestALargerPageIsNoFurtherAttempt(t *testing.T) {
+	store, clock := memory.New(), memory.NewClock(morning)
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
+	w := &watch{}
+	opts := &allocation.Options{Now: clock.Now, Page: 1}
+	service := allocation.New(allocation.NewUnitOfWork(store, opts), nil)
+	for _, o := range []allocation.OrderID{"a", "b", "c", "d", "e"} {
+		r := want(o, "LAMP", 1)
+		r.HoldUntil = morning.Add(time.Minute)
+		_, err := service.Allocate(t.Context(), r)
+		require.NoError(t, err)
+	}
+	clock.Advance(time.Hour)
+	opts.Attempt = w.hook
+	service = allocation.New(allocation.NewUnitOfWork(store, opts), nil)
+	_, err := service.Allocate(t.Context(), want("z", "LAMP", 5))
+	require.NoError(t, err)
+	assert.Len(t, w.attempts, 1, "attempts")
 }

@@ -8,10 +8,19 @@ import (
 	"time"
 )
 
-// order is a call's requests with the products that they are for, both by SKU.
+// order is a call's requests, and the products that they are for.
 type order struct {
 	requests []Request // as they came
-	shares   []share
+	skus     []SKU     // sorted, each once
+	ids      []OrderID // sorted, each once
+	shares   []share   // one for each SKU
+
+	one struct { // where the lists begin: most orders have one line
+		requests [1]Request
+		skus     [1]SKU
+		ids      [1]OrderID
+		shares   [1]share
+	}
 }
 
 // share is what one product is asked for.
@@ -21,41 +30,77 @@ type share struct {
 	plan     []planned
 }
 
-// loadOrder reads all products of merged requests at once.
-func loadOrder(ctx context.Context, products Repository, requests []Request) (*order, error) {
-	o := &order{requests: requests}
-	sorted := slices.Clone(requests)
-	slices.SortStableFunc(sorted, func(a, b Request) int { return cmp.Compare(a.SKU, b.SKU) })
-	var skus []SKU
-	var orders []OrderID
+// newOrder checks and merges requests, and sorts them by product. It keeps none of the caller's memory.
+func newOrder(op string, requests []Request) (*order, error) {
+	if len(requests) == 0 {
+		return nil, invalid(op, "requests", len(requests), "must not be empty")
+	}
+	merged, err := merge(op, requests)
+	if err != nil {
+		return nil, err
+	}
+	o := &order{requests: merged}
+	o.skus, o.ids, o.shares = o.one.skus[:0], o.one.ids[:0], o.one.shares[:0]
+	if len(merged) == 1 {
+		o.one.requests[0] = merged[0]
+		o.requests = o.one.requests[:]
+	}
+	sorted := o.requests
+	if len(sorted) > 1 {
+		sorted = slices.Clone(sorted)
+		slices.SortStableFunc(sorted, func(a, b Request) int { return cmp.Compare(a.SKU, b.SKU) })
+	}
 	for start := 0; start < len(sorted); {
 		sku, end := sorted[start].SKU, start
 		for end < len(sorted) && sorted[end].SKU == sku {
-			orders = append(orders, sorted[end].OrderID)
+			o.ids = append(o.ids, sorted[end].OrderID)
 			end++
 		}
-		skus = append(skus, sku)
+		o.skus = append(o.skus, sku)
 		o.shares = append(o.shares, share{requests: sorted[start:end]})
 		start = end
 	}
-	loaded, err := products.GetMany(ctx, skus, slices.Compact(slices.Sorted(slices.Values(orders)))...)
+	slices.Sort(o.ids)
+	o.ids = slices.Compact(o.ids)
+	return o, nil
+}
+
+// command is what the order needs.
+func (o *order) command(op string) command {
+	return command{op: op, skus: o.skus, orders: o.ids, places: true}
+}
+
+// allocate decides on the order in one unit of work.
+func (o *order) allocate(ctx context.Context, products Repository, policy Policy) (got decision[[]Allocation], err error) {
+	loaded, err := products.GetMany(ctx, o.skus, o.ids...)
 	if err != nil {
-		return nil, err
+		return got, err
 	}
 	for i, p := range loaded {
 		o.shares[i].product = p
 	}
-	return o, nil
+	if got.short, err = o.plan(products.Now(), policy); err != nil {
+		return got, err
+	}
+	if got.short == nil {
+		got.given = o.carryOut(products.Now())
+		return got, nil
+	}
+	if slices.ContainsFunc(loaded, func(p *Product) bool { return p.kept }) {
+		return got, errStale
+	}
+	o.refuse(products.Now(), got.short.Shortages)
+	return got, nil
 }
 
 // plan lets every product judge its share. It returns all shortages, unless there is any other error.
 func (o *order) plan(now time.Time, policy Policy) (short *OutOfStockError, err error) {
 	for i := range o.shares {
 		s := &o.shares[i]
-		var ofShare *OutOfStockError
 		if s.plan, err = s.product.plan(now, policy, s.requests); err == nil {
 			continue
 		}
+		var ofShare *OutOfStockError
 		if !errors.As(err, &ofShare) {
 			return nil, err
 		}
@@ -69,6 +114,9 @@ func (o *order) plan(now time.Time, policy Policy) (short *OutOfStockError, err 
 
 // carryOut does what was planned and returns the allocations in the order of the requests.
 func (o *order) carryOut(now time.Time) []Allocation {
+	if len(o.shares) == 1 {
+		return o.shares[0].product.carryOut(o.shares[0].plan, now) // in the order of the requests already
+	}
 	type key struct {
 		order OrderID
 		sku   SKU

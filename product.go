@@ -24,13 +24,18 @@ type Product struct {
 	// batches are the open ones and those of the loaded lines, in the order of loading.
 	batches []*batch
 
-	// lines are the loaded ones, in the order of loading; byOrder has nil for an order that is known to
-	// have none.
+	// lines are the loaded ones, in the order of loading. An order that is not in byOrder has no line if it is
+	// among those that were asked for, each list sorted.
 	lines   []*line
 	byOrder map[OrderID]*line
+	asked   [][]OrderID
 
 	complete   bool // there is nothing to load: the product is new
+	kept       bool // it was not read, and orders that it doesn't know count as new
 	moreLapsed bool // more holds have lapsed than were loaded
+
+	expires time.Time // when the next live hold lapses, or earlier; zero for never
+	mark    int       // how many events there were when the present command began
 
 	events []Event
 
@@ -127,9 +132,9 @@ func (p *Product) find(op string, order OrderID) (*line, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
 	}
-	l, known := p.byOrder[order]
+	l := p.byOrder[order]
 	switch {
-	case !known && !p.complete:
+	case l == nil && !p.known(order):
 		return nil, &Error{Op: op, Field: "order", Value: order, Err: ErrNotLoaded}
 	case l == nil || l.removed:
 		return nil, &Error{Op: op, Field: "order", Value: order, Err: fmt.Errorf("line of sku %q: %w", p.sku, ErrNotFound)}

@@ -8,8 +8,14 @@ import (
 // Product returns the aggregate that was loaded with the given query, for those who write a [Repository]
 // of their own. It shares no memory with the state. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
 func (s State) Product(q Query) (*Product, error) {
-	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines)+len(q.Orders))}
-	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
+	q.Orders = slices.Sorted(slices.Values(q.Orders))
+	return s.product(q)
+}
+
+// product keeps the orders of the query, which must be sorted.
+func (s State) product(q Query) (*Product, error) {
+	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
+	p.refused, p.lowStock, p.moreLapsed, p.expires = s.Refused, s.LowStock, s.MoreLapsed, s.NextExpiry
 	if err := p.learn(s, q); err != nil {
 		return nil, err
 	}
@@ -37,10 +43,10 @@ func (p *Product) learn(s State, q Query) error {
 		}
 	}
 	if q.Order != "" {
-		p.learnNone(q.Order)
+		p.asked = append(p.asked, []OrderID{q.Order})
 	}
-	for _, order := range q.Orders {
-		p.learnNone(order)
+	if len(q.Orders) > 0 {
+		p.asked = append(p.asked, q.Orders)
 	}
 	return nil
 }
@@ -72,13 +78,6 @@ func (p *Product) learnLine(a Allocation) error {
 	return nil
 }
 
-// learnNone notes that an order which was asked for has no line.
-func (p *Product) learnNone(order OrderID) {
-	if _, known := p.byOrder[order]; !known {
-		p.byOrder[order] = nil
-	}
-}
-
 func contradiction(sku SKU, format string, args ...any) error {
 	return &Error{
 		Op: "Load", Field: "sku", Value: sku,
@@ -88,23 +87,43 @@ func contradiction(sku SKU, format string, args ...any) error {
 
 // knows reports whether all orders were asked for.
 func (p *Product) knows(orders []OrderID) bool {
-	if p.complete {
-		return true
-	}
 	for _, order := range orders {
-		if _, known := p.byOrder[order]; !known {
+		if !p.known(order) {
 			return false
 		}
 	}
 	return true
 }
 
+// known reports whether an order that has no line here has none at all.
+func (p *Product) known(order OrderID) bool {
+	if p.complete || p.kept || p.byOrder[order] != nil {
+		return true
+	}
+	return slices.ContainsFunc(p.asked, func(orders []OrderID) bool {
+		_, asked := slices.BinarySearch(orders, order)
+		return asked
+	})
+}
+
 // Changes returns what was done to the product since it was loaded, for those who write a [UnitOfWork]
 // of their own, and for tests that look at the events. It shares no memory with the product.
 func (p *Product) Changes() Changes {
+	c := p.changes()
+	c.Events, c.TraceParents = slices.Clone(c.Events), slices.Clone(c.TraceParents)
+	for _, lines := range [][]Allocation{c.NewLines, c.Lines} {
+		for i := range lines {
+			lines[i].Parts = slices.Clone(lines[i].Parts)
+		}
+	}
+	return c
+}
+
+// changes shares memory with the product.
+func (p *Product) changes() Changes {
 	c := Changes{
 		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock,
-		Events: slices.Clone(p.events), TraceParents: slices.Clone(p.traces),
+		Events: p.events, TraceParents: p.traces,
 	}
 	for _, b := range p.batches {
 		switch {
@@ -120,9 +139,9 @@ func (p *Product) Changes() Changes {
 			c.Removed = append(c.Removed, l.OrderID)
 		case l.removed || !l.changed:
 		case l.stored:
-			c.Lines = append(c.Lines, l.copy())
+			c.Lines = append(c.Lines, l.Allocation)
 		default:
-			c.NewLines = append(c.NewLines, l.copy())
+			c.NewLines = append(c.NewLines, l.Allocation)
 		}
 	}
 	return c

@@ -36,6 +36,18 @@ type Options struct {
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 
+	// Alone makes every command of a Service a commit of its own. By default those that meet on a
+	// product are committed together: while a commit is under way, the commands that come for its
+	// products wait, and the next commit takes all of them. A Service inside a host's transaction
+	// never waits for others.
+	Alone bool
+
+	// Keep is how many products a Service keeps after their commit, to spare the next command the
+	// read; 4,096 by default, none if negative or with Lock. What is kept is only used to place lines,
+	// and under the version check: if somebody else changed the product, and for every answer that writes nothing,
+	// it is read afresh.
+	Keep int
+
 	// Lock lets every attempt lock what it reads, if the store is a [Locker]. By default only those
 	// after a lost race do, which is faster where races are rare and fair where they are not.
 	Lock bool
@@ -50,21 +62,23 @@ type Options struct {
 	// because the outcome of their commit is unknown (Warn). By default nothing is logged.
 	Logger *slog.Logger
 
-	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method or "Do",
-	// and the attempt's number, from 1. The attempt runs under the context that it returns; the
+	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method, "Do", or
+	// "Group" for commands that are committed together, and the attempt's number, from 1. A group's context
+	// has the values of one of its callers'. The attempt runs under the context that it returns; the
 	// function that it returns, which may be nil, is called after the attempt with its error, after a lost race
 	// an [ErrConflict]. It is the place for a span, and for counters of attempts and conflicts.
 	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))
 
-	// Committed, if set, is called after each commit with the events that it stored, by SKU and in their
-	// order: on the caller's goroutine, before the command returns, and outside of the unit of work,
-	// so that it may begin another one. It is where package bus comes in. The commit stands
+	// Committed, if set, is called after each commit with the events that the caller caused, by SKU and in
+	// their order: on the caller's goroutine, before the command returns, and outside of the unit of
+	// work, so that it may begin another one. Callers that were committed together are told each its own
+	// events, in any order; those of a caller who left are told to nobody. It is where package bus comes in. The commit stands
 	// whatever it does; a crash before it, or an [ErrUnknownOutcome], leaves it out, so what must not
 	// be missed goes through package outbox. Inside a host's transaction it is never called.
 	Committed func(ctx context.Context, events []Event)
 
-	// TraceParent, if set, returns the W3C trace parent of the caller's context, which is stored with the
-	// events that the caller causes; anything else than 00-…-…-… in lower case counts as none.
+	// TraceParent, if set, returns the W3C trace parent of the caller's context, not of an attempt's, which is
+	// stored with the events that the caller causes; anything else than 00-…-…-… in lower case counts as none.
 	TraceParent func(ctx context.Context) string
 }
 
@@ -88,7 +102,7 @@ func NewUnitOfWork(store Store, opts *Options) UnitOfWork {
 		u.opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	u.opts.Attempts = positive(u.opts.Attempts, 10)
-	if _, joined := store.(interface{ Joined() }); joined {
+	if _, u.joined = store.(interface{ Joined() }); u.joined {
 		u.opts.Attempts, u.opts.Committed = 1, nil
 	}
 	u.opts.Backoff = positive(u.opts.Backoff, time.Millisecond)
@@ -105,8 +119,9 @@ func positive[N int | time.Duration](value, otherwise N) N {
 }
 
 type unit struct {
-	store Store
-	opts  Options
+	store  Store
+	joined bool
+	opts   Options
 }
 
 type insideUnit struct{}
@@ -117,48 +132,66 @@ func (u *unit) Do(ctx context.Context, fn func(context.Context, Repository) erro
 
 // do is Do for the method op of a Service.
 func (u *unit) do(ctx context.Context, op string, fn func(context.Context, Repository) error) error {
-	switch {
-	case ctx == nil:
-		return invalid(op, "context", nil, "must not be nil")
-	case u.store == nil:
-		return invalid(op, "store", nil, "must not be nil")
-	case fn == nil:
-		return invalid(op, "function", nil, "must not be nil")
-	case ctx.Value(insideUnit{}) != nil:
-		return invalid(op, "context", "of a unit of work", "units of work don't nest")
+	if err := u.check(ctx, op); err != nil {
+		return err
 	}
-	events, err := u.retry(ctx, op, fn)
-	if err == nil && len(events) > 0 && u.opts.Committed != nil {
+	if fn == nil {
+		return invalid(op, "function", nil, "must not be nil")
+	}
+	w := &work{unit: u, op: op, fn: fn, trace: u.traceParent(ctx), tells: u.opts.Committed != nil}
+	events, err := w.run(ctx)
+	if err == nil && len(events) > 0 {
 		u.opts.Committed(ctx, events)
 	}
 	return err
 }
 
-// retry tries until an attempt commits, and returns the events of that one.
-func (u *unit) retry(ctx context.Context, op string, fn func(context.Context, Repository) error) ([]Event, error) {
+// check refuses what can't be the beginning of a unit of work.
+func (u *unit) check(ctx context.Context, op string) error {
+	switch {
+	case ctx == nil:
+		return invalid(op, "context", nil, "must not be nil")
+	case u.store == nil:
+		return invalid(op, "store", nil, "must not be nil")
+	case ctx.Value(insideUnit{}) != nil:
+		return invalid(op, "context", "of a unit of work", "units of work don't nest")
+	}
+	return nil
+}
+
+// work is a unit of work on its way through its attempts.
+type work struct {
+	*unit
+	op    string
+	fn    func(context.Context, Repository) error
+	trace string // the caller's trace parent
+	tells bool   // somebody wants to know the events
+	page  int
+	stale bool // a kept product was outdated: somebody else is at work
+}
+
+// run tries until an attempt commits, and returns the events of that one.
+func (w *work) run(ctx context.Context) ([]Event, error) {
+	w.page = w.opts.Page
 	inside := context.WithValue(ctx, insideUnit{}, true)
-	page, duplicates := u.opts.Page, 0
-	for attempt := 1; ; {
-		events, err := u.observed(inside, op, attempt, page, fn)
+	duplicates := 0
+	for attempt := 1; ; attempt++ {
+		events, err := w.attempt(inside, attempt)
 		switch {
 		case err == nil:
 			return events, nil
-		case errors.Is(err, errMore) && page < maxPage:
-			page = min(page*pageGrowth, maxPage)
-			continue
-		case attempt >= u.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
-			u.logEnd(ctx, op, attempt, err)
+		case attempt >= w.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
+			w.logEnd(ctx, w.op, attempt, err)
 			return nil, err
 		case errors.Is(err, ErrDuplicate) && duplicates == 0:
 			duplicates++
 		case !errors.Is(err, ErrConflict):
 			return nil, err
 		}
-		u.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "allocation: lost a race", about(op, attempt, err)...)
-		if err := u.pause(ctx, attempt); err != nil {
+		w.opts.Logger.LogAttrs(ctx, slog.LevelDebug, "allocation: lost a race", about(w.op, attempt, err)...)
+		if err := w.pause(ctx, attempt); err != nil {
 			return nil, err
 		}
-		attempt++
 	}
 }
 
@@ -167,46 +200,63 @@ const (
 	maxPage    = 100_000_000
 )
 
-// observed is an attempt between the host's hooks.
-func (u *unit) observed(
-	ctx context.Context, op string, number, page int, fn func(context.Context, Repository) error,
-) (events []Event, err error) {
-	if u.opts.Attempt != nil {
-		within, end := u.opts.Attempt(ctx, op, number)
+// attempt begins again, with larger pages or because fn wants to, until it has won or lost. The host hears of its
+// beginning and its end.
+func (w *work) attempt(ctx context.Context, number int) (events []Event, err error) {
+	if w.opts.Attempt != nil {
+		within, end := w.opts.Attempt(ctx, w.op, number)
 		ctx = within
 		if end != nil {
 			err = errUnfinished // stays if fn panics or ends its goroutine
 			defer func() { end(err) }()
 		}
 	}
-	return u.attempt(ctx, number, page, fn)
+	for {
+		told, failure := w.once(ctx, number)
+		switch {
+		case errors.Is(failure, errMore) && w.page < maxPage:
+			w.page = min(w.page*pageGrowth, maxPage)
+		case !errors.Is(failure, errAgain):
+			return told, failure
+		}
+	}
 }
 
-// attempt runs fn once, with locks if the last attempt lost its race.
-func (u *unit) attempt(
-	ctx context.Context, number, page int, fn func(context.Context, Repository) error,
-) (events []Event, err error) {
+// once runs fn once, with locks if a race was lost before.
+func (w *work) once(ctx context.Context, number int) (events []Event, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	run := func(store Store) error {
-		products := &identityMap{store: store, now: clean(u.opts.Now()), page: page, trace: u.traceParent(ctx)}
-		defer products.end()
-		if err := fn(ctx, products); err != nil {
-			return err
-		}
-		if err := products.commit(ctx); err != nil {
-			return err
-		}
-		events = products.told()
-		return nil
+	locker, able := w.store.(Locker)
+	if !able || number == 1 && !w.opts.Lock && !w.stale {
+		return w.on(ctx, w.store) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
 	}
-	if locker, able := u.store.(Locker); able && (u.opts.Lock || number > 1) {
-		err = locker.Locked(ctx, run)
-	} else {
-		err = run(u.store) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
+	var told []Event
+	err = locker.Locked(ctx, func(store Store) (err error) {
+		told, err = w.on(ctx, store)
+		return err
+	})
+	return onlyIf(told, err)
+}
+
+// on runs fn on products of a store, and commits. That a kept product was outdated is no lost race, since nobody
+// had read it for this.
+func (w *work) on(ctx context.Context, store Store) ([]Event, error) {
+	products := &identityMap{store: store, now: clean(w.opts.Now()), page: w.page, trace: w.trace}
+	products.products = products.first[:0]
+	defer products.end()
+	if err := w.fn(ctx, products); err != nil {
+		return nil, err
 	}
-	return onlyIf(events, err)
+	err := products.commit(ctx)
+	switch {
+	case products.kept && (errors.Is(err, ErrConflict) || errors.Is(err, ErrDuplicate)):
+		w.stale = true
+		return nil, errStale
+	case err != nil || !w.tells:
+		return nil, err
+	}
+	return products.told(), nil
 }
 
 // pause waits for a random part of the backoff, or until the context ends.

@@ -59,6 +59,6 @@ func TestQuestionsAreNotLoadsThatFail(t *testing.T) {
 		OrderLine: want("o1", 2).OrderLine, Sequence: 2,
 		Parts: []views.Part{{Part: allocation.Part{Batch: "b1", Quantity: 2}}},
 	}}, lines)
-	_, err = service.Allocate(t.Context(), want("o2", 1))
+	_, err = service.Cancel(t.Context(), "o1")
 	assert.ErrorIs(t, err, assert.AnError, "the failure waits for a load")
 }

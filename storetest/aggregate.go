@@ -35,7 +35,7 @@ var aggregateRows = []row{
 }
 
 func aggregateRepeatAtOnce(b *bench) {
-	s := b.open(plenty)
+	s := b.apart()
 	s.add("apple", stock("a1", 5))
 	s.add("apple", stock("a2", 5))
 	var got [racers]string
@@ -59,7 +59,7 @@ func aggregateRepeatAtOnce(b *bench) {
 
 func aggregateOverselling(b *bench) {
 	const units, each = 10, 3
-	s := b.open(plenty)
+	s := b.apart()
 	s.add("apple", stock("a1", units/2))
 	s.add("apple", stock("a2", units/2))
 	done := trade{skus: []allocation.SKU{"apple"}, refs: []allocation.BatchRef{"a1", "a2"}, orders: named[allocation.OrderID]("o", racers*each)}

@@ -211,7 +211,7 @@ func racesDeadlock(b *bench) {
 	for i, sku := range skus {
 		b.announce(sku, stock(allocation.BatchRef(fmt.Sprint("b", i)), 1000))
 	}
-	shop := b.open(plenty)
+	shop := b.apart()
 	answers := race(func(i int) error {
 		for round := range 3 {
 			order := allocation.OrderID(fmt.Sprint("o", i, " ", round))

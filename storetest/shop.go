@@ -33,6 +33,13 @@ func (b *bench) open(page int) *shop {
 	return s
 }
 
+// apart starts a shop whose commands meet in the store only, as those of several processes do.
+func (b *bench) apart() *shop {
+	s := b.open(plenty)
+	s.service = allocation.New(s.units, &allocation.Options{Alone: true})
+	return s
+}
+
 // bounded ends what would go on for ever, such as clearing away a hold that comes back each time.
 type bounded struct {
 	allocation.Store

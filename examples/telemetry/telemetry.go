@@ -12,7 +12,7 @@
 //	relay := outbox.NewRelay(store, tel.Publisher(publisher), &outbox.Options{Settled: tel.Settled})
 //	err = tel.Watch(store, time.Now)
 //
-// A command's attempts are spans below the caller's span. The events carry the trace parent of the attempt that stored
+// A command's attempts are spans below the caller's span. The events carry the trace parent of the caller who caused
 // them, so that their sending, and whatever consumers do, belongs to the same trace, minutes later and in other
 // processes.
 package telemetry
@@ -89,7 +89,8 @@ func (t *Telemetry) Committed(ctx context.Context, events []allocation.Event) {
 	}
 }
 
-// TraceParent is for [allocation.Options].TraceParent. It is called under the context of the attempt.
+// TraceParent is for [allocation.Options].TraceParent. It is called under the caller's context, so that events belong to the
+// span of whoever caused them.
 func TraceParent(ctx context.Context) string {
 	headers := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, headers)

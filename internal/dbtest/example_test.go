@@ -61,5 +61,7 @@ func Example_migrations() {
 		fmt.Printf("version %d: %s.sql\n", m.Version, m.Name)
 	}
 
-	// Output: version 1: 0001_allocation.sql
+	// Output:
+	// version 1: 0001_allocation.sql
+	// version 2: 0002_outbox.sql
 }

@@ -57,6 +57,7 @@ var fill = map[*engine][]string{
 				CASE WHEN n % 20 = 0 THEN 9000000000000000 + n END, 1 FROM generate_series(1, 20000) n`,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data)
 			SELECT 's' || n % 3000 + 1, n, 'x', 1, 0, 0, '{}' FROM generate_series(1, 20000) n`,
+		`INSERT INTO allocation_purged SELECT 's' || n, 'batch-' || n, 1, 0 FROM generate_series(1, 3000) n`,
 		`VACUUM ANALYZE`, //nolint:misspell // so SQL spells it
 	},
 	onMariaDB: {

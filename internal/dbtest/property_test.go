@@ -41,7 +41,7 @@ func newMachine(skus []allocation.SKU, orders []allocation.OrderID) *machine {
 	m.service = allocation.New(m.units, nil)
 	for page := 1; page <= 2; page++ {
 		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.Options{Now: m.clock.Now, Page: page})
-		m.trials = append(m.trials, allocation.New(units, nil))
+		m.trials = append(m.trials, allocation.New(units, &allocation.Options{Keep: -1})) // what isn't there can't be kept
 	}
 	return m
 }

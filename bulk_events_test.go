@@ -1,0 +1,144 @@
+package allocation_test
+
+import (
+	"context"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// TestAllocateEachTellsAllEvents holds that Committed hears of all that was stored, once, whatever chunk it was in.
+func TestAllocateEachTellsAllEvents(t *testing.T) {
+	j := &journal{}
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", chunk+100), stock("b2", "SOFA", 5)))
+	service := serve(store, allocation.Options{Committed: j.hook, Now: memory.NewClock(morning).Now})
+	require.NoError(t, service.SetLowStock(t.Context(), "LAMP", 1))
+	j.commits = nil
+	orders := append(single("LAMP", 0, chunk+100), single("SOFA", chunk+100, 3)...)
+	orders = append(orders, orders[0], single("LAMP", len(orders), 1)[0]) // a repeat, and one that goes short
+	service.AllocateEach(t.Context(), orders)
+	told := map[allocation.SKU][]allocation.Event{}
+	for _, events := range j.commits {
+		for _, e := range events {
+			sku := allocation.SKU("LAMP") // the only one with other events
+			if a, ok := e.(allocation.LineAllocated); ok {
+				sku = a.SKU
+			}
+			told[sku] = append(told[sku], e)
+		}
+	}
+	for sku, before := range map[allocation.SKU]int64{"LAMP": 2, "SOFA": 1} {
+		stored, err := store.Events(t.Context(), sku, before, 1000)
+		require.NoError(t, err)
+		require.Len(t, told[sku], len(stored), "events of %s", sku)
+		assert.True(t, slices.Equal(stored, told[sku]), "events of %s: not those that were stored, or in another order", sku)
+	}
+}
+
+// TestAPanickingOrderLeavesItsNeighboursTheirEvents holds that an order whose policy panics takes neither the stock nor
+// the events of those before and after it; its panic comes last.
+func TestAPanickingOrderLeavesItsNeighboursTheirEvents(t *testing.T) {
+	j := &journal{}
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "A", 10), stock("b2", "B", 10), stock("b3", "B", 10), stock("b4", "C", 10)))
+	service := serve(store, allocation.Options{
+		Committed: j.hook,
+		Policy:    func(allocation.Batch, allocation.Batch) int { panic("no policy") },
+	})
+	assert.PanicsWithValue(t, "no policy", func() {
+		service.AllocateEach(t.Context(), [][]allocation.Request{{want("o1", "A", 1)}, {want("o2", "B", 1)}, {want("o3", "C", 1)}})
+	})
+	told := map[allocation.SKU]int{}
+	for _, events := range j.commits {
+		told[events[0].(allocation.LineAllocated).SKU] += len(events)
+	}
+	assert.Equal(t, map[allocation.SKU]int{"A": 1, "C": 1}, told)
+	assert.Equal(t, []int{1, 0, 1}, []int{placed(store, "A"), placed(store, "B"), placed(store, "C")}, "lines")
+}
+
+// apart makes orders of two products, which are two chunks under way at once: one on the caller's goroutine and one
+// on another.
+func apart() [][]allocation.Request { return append(single("A", 0, chunk), single("B", chunk, 88)...) }
+
+// explosive is a store that panics once two commits are under way.
+type explosive struct {
+	*memory.Store
+	both sync.WaitGroup
+}
+
+func (e *explosive) Commit(context.Context, []allocation.Changes) error {
+	e.both.Done()
+	e.both.Wait()
+	panic("a broken driver")
+}
+
+// TestAPanicOfAChunkReachesTheCaller holds that a panic on a goroutine which the caller doesn't know of is the
+// caller's to recover.
+func TestAPanicOfAChunkReachesTheCaller(t *testing.T) {
+	store := &explosive{Store: memory.New()}
+	require.NoError(t, store.Seed(stock("b1", "A", 1<<40), stock("b2", "B", 1<<40)))
+	store.both.Add(2)
+	service := serve(store, allocation.Options{})
+	assert.PanicsWithValue(t, "a broken driver", func() { service.AllocateEach(t.Context(), apart()) })
+}
+
+// TestAChunkThatEndsItsGoroutineIsNoSuccess holds that orders are not said to have gone through if a policy ended the
+// goroutine that was to place them. The caller's own waits until that has happened to the other.
+func TestAChunkThatEndsItsGoroutineIsNoSuccess(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("a1", "A", 1<<40), stock("a2", "A", 1<<40), stock("b1", "B", 1<<40), stock("b2", "B", 1<<40)))
+	ended := make(chan struct{})
+	service := serve(store, allocation.Options{Policy: func(allocation.Batch, allocation.Batch) int {
+		if !strings.Contains(string(debug.Stack()), "AllocateEach(") { // not the caller's
+			close(ended)
+			runtime.Goexit()
+		}
+		<-ended
+		return 0
+	}})
+	orders := apart()
+	_, errs := service.AllocateEach(t.Context(), orders)
+	assert.Contains(t, []int{chunk, len(orders) - chunk}, len(succeeded(errs)))
+	assert.Len(t, succeeded(errs), placed(store, "A")+placed(store, "B"), "orders that were said to have gone through")
+}
+
+// TestABulkThatWasLeftLooksAtNothing holds that a caller who left while another carries its orders out hears that their
+// outcome is unknown, and nothing of what happens to them meanwhile, such as a panic.
+func TestABulkThatWasLeftLooksAtNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		j := &journal{}
+		store := newGate(t, stock("b1", "LAMP", 10), stock("b2", "LAMP", 10))
+		service := serve(store, allocation.Options{Committed: j.hook})
+		bad := service.WithPolicy(func(allocation.Batch, allocation.Batch) int { panic("no policy") })
+		first := callAllocate(t.Context(), service, want("first", "LAMP", 1))
+		leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
+		ctx, leave := context.WithCancel(t.Context())
+		var errs []error
+		bulk := call(func() ([]allocation.Allocation, error) {
+			_, errs = bad.AllocateEach(ctx, single("LAMP", 0, 2))
+			return nil, nil
+		})
+		store.let <- struct{}{}
+		synctest.Wait()
+		leave()
+		assert.Nil(t, (<-bulk).panicked)
+		for _, err := range errs {
+			assert.ErrorIs(t, err, allocation.ErrUnknownOutcome)
+		}
+		close(store.let)
+		require.NoError(t, (<-first).err)
+		require.NoError(t, (<-leader).err)
+		assert.Len(t, j.commits, 2, "calls of the hook, by those who stayed")
+	})
+}

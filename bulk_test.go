@@ -1,0 +1,253 @@
+package allocation_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// chunk is how many orders of one line share a commit.
+const chunk = 512
+
+// single makes orders of one line of one unit, numbered from the first.
+func single(sku allocation.SKU, first, count int) [][]allocation.Request {
+	orders := make([][]allocation.Request, count)
+	for i := range orders {
+		orders[i] = []allocation.Request{want(numbered("o", first+i), sku, 1)}
+	}
+	return orders
+}
+
+// placed counts the lines of a product.
+func placed(store *memory.Store, sku allocation.SKU) int {
+	state, _ := store.Product(sku)
+	return len(state.Lines)
+}
+
+// succeeded lists which orders have no error.
+func succeeded(errs []error) (indexes []int) {
+	for i, err := range errs {
+		if err == nil {
+			indexes = append(indexes, i)
+		}
+	}
+	return indexes
+}
+
+// foreign is a unit of work of a host's own.
+type foreign struct{ allocation.UnitOfWork }
+
+// bulks are the ways in which a Service can allocate many orders.
+var bulks = map[string]func(store allocation.Store) *allocation.Service{
+	"default": func(store allocation.Store) *allocation.Service { return serve(store, allocation.Options{}) },
+	"alone":   func(store allocation.Store) *allocation.Service { return serve(store, allocation.Options{Alone: true}) },
+	"a foreign unit of work": func(store allocation.Store) *allocation.Service {
+		return allocation.New(foreign{allocation.NewUnitOfWork(store, nil)}, nil)
+	},
+}
+
+// TestAllocateEachAnswersByIndex holds that each order gets its own answer at its own place, bad orders too, and that
+// none of them touches its neighbours.
+func TestAllocateEachAnswersByIndex(t *testing.T) {
+	for name, service := range bulks {
+		t.Run(name, func(t *testing.T) {
+			store := memory.New()
+			require.NoError(t, store.Seed(stock("b1", "LAMP", 10), stock("b2", "SOFA", 1), stock("b3", "DESK", 5)))
+			given, errs := service(store).AllocateEach(t.Context(), [][]allocation.Request{
+				{want("o0", "SOFA", 1)},
+				nil,
+				{want("o2", "LAMP", 2), want("o2", "DESK", 1)},
+				{want("o3", "LAMP", -1)},
+				{want("o4", "SOFA", 1)},
+				{want("o5", "NONE", 1)},
+				{want("o6", "DESK", 3)},
+			})
+			require.Len(t, given, 7)
+			require.Len(t, errs, 7)
+			assert.Equal(t, []int{0, 2, 6}, succeeded(errs))
+			for i, wanted := range map[int][]allocation.OrderLine{
+				0: {want("o0", "SOFA", 1).OrderLine},
+				2: {want("o2", "LAMP", 2).OrderLine, want("o2", "DESK", 1).OrderLine},
+				6: {want("o6", "DESK", 3).OrderLine},
+			} {
+				var got []allocation.OrderLine
+				for _, a := range given[i] {
+					got = append(got, a.OrderLine)
+				}
+				assert.Equal(t, wanted, got, "order %d", i)
+			}
+			for i, reason := range map[int]error{1: allocation.ErrInvalid, 3: allocation.ErrInvalid, 5: allocation.ErrNotFound} {
+				assert.ErrorIs(t, errs[i], reason, "order %d", i)
+				assert.Nil(t, given[i], "order %d", i)
+			}
+			var short *allocation.OutOfStockError
+			require.ErrorAs(t, errs[4], &short)
+			assert.Equal(t, []allocation.Shortage{{OrderLine: want("o4", "SOFA", 1).OrderLine}}, short.Shortages)
+		})
+	}
+}
+
+func TestAllocateEachOfNothing(t *testing.T) {
+	given, errs := serve(memory.New(), allocation.Options{}).AllocateEach(t.Context(), nil)
+	assert.Empty(t, given)
+	assert.Empty(t, errs)
+}
+
+// TestAllocateEachJudgesInTheOrderGiven holds it for orders that compete directly or through others, in one chunk or in
+// two: what another order of judging would give shows in who goes short.
+func TestAllocateEachJudgesInTheOrderGiven(t *testing.T) {
+	both := func(order allocation.OrderID, first, second allocation.SKU) []allocation.Request {
+		return []allocation.Request{want(order, first, 1), want(order, second, 1)}
+	}
+	connected := [][]allocation.Request{
+		{want("o0", "Z", 1)}, both("o1", "A", "Z"), {want("o2", "A", 1)}, both("o3", "M", "A"), {want("o4", "M", 1)}, {want("o5", "Z", 1)},
+	}
+	tests := map[string]struct {
+		orders [][]allocation.Request
+		stock  []allocation.Batch
+		wanted []int
+	}{
+		"one product":          {single("A", 0, 5), []allocation.Batch{stock("b1", "A", 3)}, []int{0, 1, 2}},
+		"connected products":   {connected, []allocation.Batch{stock("b1", "A", 1), stock("b2", "M", 1), stock("b3", "Z", 1)}, []int{0, 2, 4}},
+		"with more of one":     {connected, []allocation.Batch{stock("b1", "A", 1), stock("b2", "M", 1), stock("b3", "Z", 2)}, []int{0, 1, 4}},
+		"across two chunks":    {single("A", 0, chunk+3), []allocation.Batch{stock("b1", "A", chunk+1)}, firstOnes(chunk + 1)},
+		"a small one fits yet": {[][]allocation.Request{{want("o0", "A", 2)}, {want("o1", "A", 2)}, {want("o2", "A", 1)}}, []allocation.Batch{stock("b1", "A", 3)}, []int{0, 2}},
+	}
+	for name, tt := range tests {
+		for mode, service := range bulks {
+			t.Run(name+", "+mode, func(t *testing.T) {
+				store := memory.New()
+				require.NoError(t, store.Seed(tt.stock...))
+				_, errs := service(store).AllocateEach(t.Context(), tt.orders)
+				assert.Equal(t, tt.wanted, succeeded(errs))
+			})
+		}
+	}
+}
+
+func firstOnes(n int) []int {
+	indexes := make([]int, n)
+	for i := range indexes {
+		indexes[i] = i
+	}
+	return indexes
+}
+
+// TestAllocateEachMayRepeatAnOrder holds R3 within a call, and between calls.
+func TestAllocateEachMayRepeatAnOrder(t *testing.T) {
+	for name, service := range bulks {
+		t.Run(name, func(t *testing.T) {
+			store := memory.New()
+			require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+			each := service(store)
+			orders := [][]allocation.Request{{want("o1", "LAMP", 2)}, {want("o1", "LAMP", 2)}, {want("o1", "LAMP", 3)}}
+			for range 2 {
+				given, errs := each.AllocateEach(t.Context(), orders)
+				assert.Equal(t, []int{0, 1}, succeeded(errs))
+				assert.Equal(t, given[0], given[1])
+				require.ErrorIs(t, errs[2], allocation.ErrMismatch)
+			}
+			state, _ := store.Product("LAMP")
+			assert.Equal(t, allocation.Quantity(2), state.Batches[0].Allocated)
+			assert.EqualValues(t, 2, state.Version, "a repeat writes nothing")
+		})
+	}
+}
+
+// picky is a store that refuses all commits with a certain product.
+type picky struct {
+	*gate
+	refused allocation.SKU
+}
+
+func (p *picky) Commit(ctx context.Context, changes []allocation.Changes) error {
+	for _, c := range changes {
+		if c.SKU == p.refused {
+			return errBroken
+		}
+	}
+	return p.gate.Commit(ctx, changes)
+}
+
+// TestAllocateEachNamesTheOrderThatTheStoreRefuses holds that a chunk whose commit fails is tried order by order, so that
+// one bad order fails alone.
+func TestAllocateEachNamesTheOrderThatTheStoreRefuses(t *testing.T) {
+	store := &picky{newGate(t, stock("b1", "LAMP", 1000), stock("b2", "BAD", 1000)), "BAD"}
+	close(store.let)
+	orders := single("LAMP", 0, chunk+88)
+	orders[100] = []allocation.Request{want("bad", "BAD", 1)}
+	_, errs := serve(store, allocation.Options{}).AllocateEach(t.Context(), orders)
+	require.ErrorIs(t, errs[100], errBroken)
+	errs[100] = nil
+	assert.Equal(t, firstOnes(len(orders)), succeeded(errs))
+	assert.Equal(t, len(orders)-1, placed(store.Store, "LAMP"))
+	assert.Zero(t, placed(store.Store, "BAD"))
+}
+
+// TestAllocateEachKnowsWhichChunkIsUnknown holds that a lost answer makes the orders of its chunk unknown and no
+// others, and that the call can be repeated.
+func TestAllocateEachKnowsWhichChunkIsUnknown(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 2000)))
+	service := serve(store, allocation.Options{})
+	orders := single("LAMP", 0, 2*chunk+10)
+	store.LoseAnswer()
+	_, errs := service.AllocateEach(t.Context(), orders)
+	for i, err := range errs {
+		if i < chunk {
+			require.ErrorIs(t, err, allocation.ErrUnknownOutcome, "order %d", i)
+		} else {
+			require.NoError(t, err, "order %d", i)
+		}
+	}
+	_, errs = service.AllocateEach(t.Context(), orders)
+	assert.Len(t, succeeded(errs), len(orders))
+	assert.Equal(t, len(orders), placed(store, "LAMP"))
+}
+
+// TestAllocateEachEndsWithItsContext holds that a call which is called off midway has placed exactly what it says.
+func TestAllocateEachEndsWithItsContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 2000))
+		service := store.service()
+		orders := single("LAMP", 0, 3*chunk)
+		ctx, cancel := context.WithCancel(t.Context())
+		var errs []error
+		ended := call(func() ([]allocation.Allocation, error) {
+			_, errs = service.AllocateEach(ctx, orders)
+			return nil, nil
+		})
+		store.let <- struct{}{}
+		synctest.Wait()
+		cancel()
+		<-ended
+		assert.Equal(t, firstOnes(chunk), succeeded(errs), "the first chunk was committed")
+		for i, err := range errs[chunk:] {
+			require.ErrorIs(t, err, context.Canceled, "order %d", chunk+i)
+		}
+		assert.Equal(t, chunk, placed(store.Store, "LAMP"))
+		close(store.let)
+		_, errs = service.AllocateEach(t.Context(), orders)
+		assert.Len(t, succeeded(errs), len(orders), "begun again from the start")
+	})
+}
+
+// TestAllocateEachIsRefusedWithinAUnitOfWork holds that it needs units of work of its own.
+func TestAllocateEachIsRefusedWithinAUnitOfWork(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 10))
+	require.NoError(t, s.units.Do(t.Context(), func(ctx context.Context, _ allocation.Repository) error {
+		_, errs := s.AllocateEach(ctx, single("LAMP", 0, 2))
+		for _, err := range errs {
+			assert.ErrorIs(t, err, allocation.ErrInvalid)
+			assert.Contains(t, err.Error(), "AllocateEach")
+		}
+		return nil
+	}))
+	assert.Empty(t, s.product("LAMP").Lines)
+}

@@ -1,0 +1,88 @@
+package allocation_test
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// TestKeptProductTakesNoAttempt holds that a kept product which won't do is no lost race: with one attempt only, the
+// answers are the same as without what is kept.
+func TestKeptProductTakesNoAttempt(t *testing.T) {
+	fresh := func(t *testing.T) *processes {
+		t.Helper()
+		p := newProcesses(t, allocation.Options{Attempts: 1}, stock("b1", "LAMP", 10))
+		p.warm(t, want("o1", "LAMP", 1))
+		return p
+	}
+	t.Run("a repeat", func(t *testing.T) {
+		p := fresh(t)
+		given, _, _, err := p.allocate(t, want("o1", "LAMP", 1))
+		require.NoError(t, err)
+		assert.Len(t, given, 1)
+	})
+	t.Run("outdated by another process", func(t *testing.T) {
+		p := fresh(t)
+		_, err := p.two.Allocate(t.Context(), want("o2", "LAMP", 1))
+		require.NoError(t, err)
+		given, _, _, err := p.allocate(t, want("o3", "LAMP", 1))
+		require.NoError(t, err, "nobody raced")
+		assert.Len(t, given, 1)
+	})
+	t.Run("sold out by a cut", func(t *testing.T) {
+		p := fresh(t)
+		_, err := p.one.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 1, At: morning})
+		require.NoError(t, err)
+		_, _, _, err = p.allocate(t, want("o3", "LAMP", 1))
+		var short *allocation.OutOfStockError
+		assert.ErrorAs(t, err, &short, "there is one process and one caller")
+	})
+}
+
+// TestKeptProductIsForgottenWhenItsSuccessorWillNotDo holds that a command whose own copy can't be kept leaves no older
+// one behind, against which the next command would lose a race with itself.
+func TestKeptProductIsForgottenWhenItsSuccessorWillNotDo(t *testing.T) {
+	p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10))
+	p.warm(t, want("o1", "LAMP", 1))
+	_, err := p.one.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 1, At: morning})
+	require.NoError(t, err)
+	_, loads, commits, err := p.allocate(t, want("o3", "LAMP", 1))
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short)
+	assert.Equal(t, []int{1, 1}, []int{loads, commits}, "reads and commits, one of them for the refusal")
+}
+
+// TestKeptProductsAreSmall holds that what is kept of a product doesn't hold on to the memory of the commit that it came
+// from: the other products and orders of a chunk.
+func TestKeptProductsAreSmall(t *testing.T) {
+	const orders, lines = 256, 4
+	inUse := func(keep int) uint64 {
+		store := memory.New()
+		service := serve(store, allocation.Options{Keep: keep})
+		bulk := make([][]allocation.Request, orders)
+		for i := range bulk {
+			for k := range lines {
+				sku := allocation.SKU(numbered("s", i, k))
+				require.NoError(t, store.Seed(stock(allocation.BatchRef(sku), sku, 100)))
+				bulk[i] = append(bulk[i], want(numbered("o", i), sku, 1))
+			}
+		}
+		_, errs := service.AllocateEach(t.Context(), bulk)
+		for _, err := range errs {
+			require.NoError(t, err)
+		}
+		var heap runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&heap)
+		runtime.KeepAlive(service)
+		return heap.HeapAlloc
+	}
+	none, all := inUse(-1), inUse(0)
+	assert.Greater(t, all, none, "nothing was kept")
+	assert.Less(t, (int64(all)-int64(none))/(orders*lines), int64(2<<10), "bytes for each kept product")
+}

@@ -1,0 +1,163 @@
+package allocation_test
+
+import (
+	"context"
+	"slices"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// recovered runs a command and returns what it panicked with.
+func recovered(fn func() error) (panicked any, err error) {
+	defer func() { panicked = recover() }()
+	return nil, fn()
+}
+
+// TestPanicOfALostAttemptIsForgotten holds that a caller whose command went through at last hears nothing of a panic in
+// an earlier attempt, and that the other way round a panic means that nothing was placed.
+func TestPanicOfALostAttemptIsForgotten(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, p *processes){
+		"on a kept product": func(t *testing.T, p *processes) {
+			t.Helper()
+			p.warm(t, want("o1", "LAMP", 1))
+		},
+		"before a conflict": func(t *testing.T, p *processes) {
+			t.Helper()
+			p.store.FailCommit(allocation.ErrConflict)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10), stock("b2", "LAMP", 10))
+			prepare(t, p)
+			once := true
+			service := p.one.WithPolicy(func(allocation.Batch, allocation.Batch) int {
+				if once {
+					once = false
+					panic("only once")
+				}
+				return 0
+			})
+			panicked, err := recovered(func() error {
+				_, err := service.Allocate(t.Context(), want("o2", "LAMP", 1))
+				return err
+			})
+			require.NoError(t, err)
+			state, _ := p.store.Product("LAMP")
+			placed := slices.ContainsFunc(state.Lines, func(a allocation.Allocation) bool { return a.OrderID == "o2" })
+			assert.Equal(t, placed, panicked == nil, "placed: %v, panicked with %v", placed, panicked)
+		})
+	}
+}
+
+// TestPanicApartIsItsOwnCallers holds the same for members that run by themselves, since the store refused the
+// group: the leader goes on for all others.
+func TestPanicApartIsItsOwnCallers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 100), stock("b2", "LAMP", 100))
+		service := store.service()
+		store.place(t, service, want("o0", "LAMP", 1))
+		judged := 0
+		bad := service.WithPolicy(func(allocation.Batch, allocation.Batch) int {
+			if judged++; judged > 1 {
+				panic("the member's")
+			}
+			return 0
+		})
+		store.FailCommit(nil, errBroken)
+		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
+		leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
+		cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "o0", "LAMP") })
+		member := callAllocate(t.Context(), bad, want("member", "LAMP", 1))
+		close(store.let)
+		require.NoError(t, (<-first).err)
+		led := <-leader
+		assert.Nil(t, led.panicked, "the leader's policy is fine")
+		require.NoError(t, led.err)
+		assert.Equal(t, "the member's", (<-member).panicked)
+		assert.NoError(t, (<-cancelled).err, "it was committed")
+	})
+}
+
+// armed is a store, and a hook, that panics once after a commit that was written.
+type armed struct {
+	*gate
+	store, hook atomic.Bool
+}
+
+func (a *armed) Commit(ctx context.Context, changes []allocation.Changes) error {
+	err := a.gate.Commit(ctx, changes)
+	if a.store.CompareAndSwap(true, false) {
+		panic("a broken driver")
+	}
+	return err
+}
+
+func (a *armed) attempt(ctx context.Context, _ string, _ int) (context.Context, func(error)) {
+	return ctx, func(error) {
+		if a.hook.CompareAndSwap(true, false) {
+			panic("a broken exporter of spans")
+		}
+	}
+}
+
+// TestPanicAfterTheCommitRunsNothingTwice holds that members whose leader panics after the commit, or within it, don't
+// run again: the second time they would find their own work and answer wrongly. If the hook panics, the outcome
+// is known; if the store does, it isn't.
+func TestPanicAfterTheCommitRunsNothingTwice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		arm  func(*armed)
+		want error
+	}{
+		"in the hook":  {func(a *armed) { a.hook.Store(true) }, nil},
+		"in the store": {func(a *armed) { a.store.Store(true) }, allocation.ErrUnknownOutcome},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &armed{gate: newGate(t, stock("b1", "LAMP", 100))}
+				service := serve(store, allocation.Options{Attempt: store.attempt})
+				store.place(t, service, want("o0", "LAMP", 1))
+				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
+				leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
+				cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "o0", "LAMP") })
+				store.let <- struct{}{}
+				require.NoError(t, (<-first).err)
+				synctest.Wait()
+				tt.arm(store)
+				close(store.let)
+				assert.NotNil(t, (<-leader).panicked)
+				assert.ErrorIs(t, (<-cancelled).err, tt.want)
+				_, err := service.Allocate(t.Context(), want("o2", "LAMP", 1))
+				assert.NoError(t, err, "the product is free again")
+			})
+		})
+	}
+}
+
+// TestPanicBeforeTheCommitLetsMembersWaitAgain holds that those who were taken into a group whose leader ended before the
+// commit lose nothing but time.
+func TestPanicBeforeTheCommitLetsMembersWaitAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 100))
+		service := serve(store, allocation.Options{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+			if op == "Group" {
+				panic("a broken exporter of spans")
+			}
+			return ctx, nil
+		}})
+		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
+		leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
+		member := callAllocate(t.Context(), service, want("member", "LAMP", 1))
+		close(store.let)
+		require.NoError(t, (<-first).err)
+		assert.NotNil(t, (<-leader).panicked)
+		require.NoError(t, (<-member).err)
+		state, _ := store.Product("LAMP")
+		assert.Len(t, state.Lines, 2)
+	})
+}

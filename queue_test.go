@@ -1,0 +1,271 @@
+package allocation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// TestGroupTakesAllThatWait holds group commit: what comes while a commit is under way shares the next one.
+func TestGroupTakesAllThatWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 100))
+		service := store.service()
+		var ended []<-chan outcome
+		for i := range 20 {
+			ended = append(ended, callAllocate(t.Context(), service, want(numbered("o", i), "LAMP", 1)))
+		}
+		close(store.let)
+		for _, e := range ended {
+			got := <-e
+			require.NoError(t, got.err)
+			require.Len(t, got.given, 1)
+		}
+		assert.EqualValues(t, 2, store.commits.Load(), "commits")
+		assert.EqualValues(t, 1, store.loads.Load(), "the second group needed no read")
+	})
+}
+
+// TestLeadIsNeverLost lets callers come and go at every moment of a hand-over.
+func TestLeadIsNeverLost(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 1<<40), stock("b2", "SOFA", 1<<40), stock("b3", "DESK", 1<<40)))
+	service := serve(store, allocation.Options{})
+	skus := []allocation.SKU{"LAMP", "SOFA", "DESK"}
+	var done sync.WaitGroup
+	var given atomic.Int64
+	for caller := range 16 {
+		done.Go(func() {
+			random := rand.New(rand.NewPCG(7, uint64(caller)))
+			for i := range 500 {
+				ctx, cancel := context.WithCancel(t.Context())
+				if random.IntN(3) > 0 {
+					spins := random.IntN(2000)
+					done.Go(func() {
+						for range spins {
+							ctx.Err() //nolint:errcheck // passes a random little time
+						}
+						cancel()
+					})
+				}
+				order := numbered("o", caller, i)
+				lines := []allocation.Request{want(order, skus[random.IntN(3)], 1)}
+				if random.IntN(4) == 0 {
+					lines = []allocation.Request{want(order, "LAMP", 1), want(order, "SOFA", 1), want(order, "DESK", 1)}
+				}
+				_, err := service.Allocate(ctx, lines...)
+				if err == nil {
+					given.Add(1)
+				} else if !errors.Is(err, context.Canceled) {
+					t.Errorf("order %s: %v", order, err)
+				}
+				cancel()
+			}
+		})
+	}
+	done.Wait()
+	assert.Positive(t, given.Load())
+	_, err := service.Allocate(t.Context(), want("last", "LAMP", 1), want("last", "SOFA", 1), want("last", "DESK", 1))
+	require.NoError(t, err)
+	for _, sku := range skus {
+		drifted, err := service.Reconcile(t.Context(), sku)
+		require.NoError(t, err)
+		assert.Empty(t, drifted)
+	}
+}
+
+// TestWideOrdersAreNotStarved holds that an order which has to wait for one product claims all of its products:
+// narrow orders that come later wait behind it, although most of their products are free.
+func TestWideOrdersAreNotStarved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t)
+		var wide []allocation.Request
+		for i := range 20 {
+			sku := allocation.SKU(fmt.Sprint("sku", i))
+			require.NoError(t, store.Seed(stock(allocation.BatchRef(fmt.Sprint("b", i)), sku, 1000)))
+			wide = append(wide, want("wide", sku, 1))
+		}
+		service := store.service()
+		narrow := []<-chan outcome{callAllocate(t.Context(), service, want("first", wide[0].SKU, 1))}
+		waiting := callAllocate(t.Context(), service, wide...)
+		for i := range 63 {
+			narrow = append(narrow, callAllocate(t.Context(), service, want(numbered("n", i), wide[1+i%19].SKU, 1)))
+		}
+		store.let <- struct{}{}
+		store.let <- struct{}{}
+		synctest.Wait()
+		select {
+		case got := <-waiting:
+			require.NoError(t, got.err)
+		default:
+			t.Error("the wide order still waits after the commit that it met, and the next")
+		}
+		close(store.let)
+		for _, n := range narrow {
+			require.NoError(t, (<-n).err)
+		}
+	})
+}
+
+// namesStore remembers which products each commit named, and whether anybody looked for lapsed holds.
+type namesStore struct {
+	*gate
+	mu     sync.Mutex
+	named  []string
+	looked bool
+}
+
+func (s *namesStore) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	s.mu.Lock()
+	s.looked = s.looked || q.Lapsed
+	s.mu.Unlock()
+	return s.gate.Load(ctx, q)
+}
+
+func (s *namesStore) Commit(ctx context.Context, changes []allocation.Changes) error {
+	s.mu.Lock()
+	names := make([]string, 0, len(changes))
+	for _, c := range changes {
+		names = append(names, string(c.SKU))
+	}
+	s.named = append(s.named, strings.Join(names, "+"))
+	s.mu.Unlock()
+	return s.gate.Commit(ctx, changes)
+}
+
+// TestReleaseLapsedLooksOutsideOfGroups holds that the look-up of lapsed holds neither waits for a group nor is in one,
+// which would have to check the versions of all products that it found.
+func TestReleaseLapsedLooksOutsideOfGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := memory.NewClock(morning)
+		store := &namesStore{gate: newGate(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "VASE", 10), stock("b4", "DESK", 10))}
+		service := serve(store, allocation.Options{Now: clock.Now})
+		for _, sku := range []allocation.SKU{"SOFA", "VASE"} {
+			held := want("h", sku, 1)
+			held.HoldUntil = morning.Add(time.Minute)
+			store.place(t, service, held)
+		}
+		clock.Advance(time.Hour)
+		store.named = nil
+		ended := []<-chan outcome{
+			callAllocate(t.Context(), service, want("o1", "LAMP", 1)),
+			callAllocate(t.Context(), service, want("o1", "DESK", 1)), // as many groups as there can be
+		}
+		released := 0
+		ended = append(ended, call(func() (_ []allocation.Allocation, err error) {
+			released, err = service.ReleaseLapsed(t.Context())
+			return nil, err
+		}))
+		assert.True(t, store.looked, "the look-up waits for nobody")
+		ended = append(ended, callAllocate(t.Context(), service, want("o2", "LAMP", 1)))
+		close(store.let)
+		for _, e := range ended {
+			require.NoError(t, (<-e).err)
+		}
+		assert.Equal(t, 2, released)
+		for _, names := range store.named {
+			assert.False(t, strings.Contains(names, "SOFA") && strings.Contains(names, "VASE"),
+				"one commit named %s, all that the look-up had found", names)
+		}
+	})
+}
+
+// slowStore takes fake time for everything, and has a counter that somebody changes by hand.
+type slowStore struct {
+	*memory.Store
+	drift allocation.Quantity // grows with every change
+}
+
+func (s *slowStore) Commit(ctx context.Context, changes []allocation.Changes) error {
+	<-time.After(500 * time.Microsecond)
+	err := s.Store.Commit(ctx, changes)
+	<-time.After(500 * time.Microsecond)
+	return err
+}
+
+func (s *slowStore) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+	version, tallies, err := s.Store.Audit(ctx, sku)
+	<-time.After(200 * time.Microsecond)
+	for i := range tallies {
+		tallies[i].ToldPurchased += s.drift
+	}
+	return version, tallies, err
+}
+
+// TestMendComesThroughOnABusyProduct holds that nobody else of the same Service comes in between the audit of a product
+// and its mending, which would be outdated each time.
+func TestMendComesThroughOnABusyProduct(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := memory.New()
+		require.NoError(t, shared.Seed(stock("b1", "LAMP", 1<<40)))
+		store := &slowStore{Store: shared}
+		service := serve(store, allocation.Options{})
+		stop := make(chan struct{})
+		var done sync.WaitGroup
+		done.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				case <-time.After(100 * time.Microsecond): // the next customer
+				}
+				done.Go(func() {
+					_, err := service.Allocate(t.Context(), want(numbered("o", i), "LAMP", 1))
+					assert.NoError(t, err)
+				})
+			}
+		})
+		for i := range 10 {
+			<-time.After(10*time.Millisecond + time.Duration(i)*137*time.Microsecond)
+			store.drift++
+			mended, err := service.Mend(t.Context(), "LAMP")
+			require.NoError(t, err, "Mend %d of 10", i)
+			assert.Len(t, mended, 1)
+		}
+		close(stop)
+		done.Wait()
+	})
+}
+
+// TestCommittedMayCallTheService holds that the hook is called when the products are free again.
+func TestCommittedMayCallTheService(t *testing.T) {
+	for name, begin := range map[string]func(context.Context, *allocation.Service) error{
+		"Allocate": func(ctx context.Context, s *allocation.Service) error {
+			_, err := s.Allocate(ctx, want("o", "LAMP", 1))
+			return err
+		},
+		"AllocateEach": func(ctx context.Context, s *allocation.Service) error {
+			_, errs := s.AllocateEach(ctx, [][]allocation.Request{{want("o", "LAMP", 1)}})
+			return errs[0]
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := memory.New()
+			require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
+			var service *allocation.Service
+			inner := 0
+			service = serve(store, allocation.Options{Committed: func(ctx context.Context, _ []allocation.Event) {
+				if inner++; inner < 5 {
+					_, err := service.Allocate(ctx, want(numbered("i", inner), "LAMP", 1))
+					assert.NoError(t, err)
+				}
+			}})
+			require.NoError(t, begin(t.Context(), service))
+			state, _ := store.Product("LAMP")
+			assert.Len(t, state.Lines, 5)
+		})
+	}
+}

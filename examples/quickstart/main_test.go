@@ -161,8 +161,10 @@ func TestARunThatWasInterruptedIsFinishedByTheNext(t *testing.T) {
 	in, err := readInput("", "", bad)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
-	store := &interrupted{Store: memory.New(), n: 120, cancel: cancel}
-	_, err = newRun(store, clock.Now, bad).all(ctx, in)
+	store := &interrupted{Store: memory.New(), n: 89, cancel: cancel}
+	first := newRun(store, clock.Now, bad)
+	first.atOnce = 100 // each in one commit, after 87 batches
+	_, err = first.all(ctx, in)
 	require.ErrorIs(t, err, context.Canceled)
 
 	res, err := newRun(store, clock.Now, bad).all(context.Background(), in)

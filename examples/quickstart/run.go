@@ -19,6 +19,10 @@ type run struct {
 	service *allocation.Service
 	bad     *problems
 
+	// atOnce is how many orders are given to the library in one call: enough to fill its commits, and few
+	// enough to show how far the run is.
+	atOnce int
+
 	began   map[allocation.SKU]int64 // each product's version when the run began
 	batches map[allocation.BatchRef]allocation.Batch
 }
@@ -37,6 +41,7 @@ func newRun(store ledgerStore, now func() time.Time, bad *problems) *run {
 		now:     now,
 		service: allocation.New(units, &allocation.Options{Policy: policy}),
 		bad:     bad,
+		atOnce:  5000,
 		began:   map[allocation.SKU]int64{},
 		batches: map[allocation.BatchRef]allocation.Batch{},
 	}
@@ -56,8 +61,8 @@ func warehouseFirst(a, b allocation.Batch) int {
 	return 1
 }
 
-// all announces the batches, allocates the orders and looks at what is left. Every batch and every order
-// is a unit of work of its own: whatever ends the run in between, the next run finds them done.
+// all announces the batches, allocates the orders and looks at what is left. Every order is all or nothing by
+// itself, though many share a commit: whatever ends the run in between, the next run finds what was done.
 func (r *run) all(ctx context.Context, in input) (*result, error) {
 	defer r.bad.show.clear()
 	skus := in.skus()
@@ -71,14 +76,12 @@ func (r *run) all(ctx context.Context, in input) (*result, error) {
 		}
 	}
 	res := &result{batches: r.batches}
-	for i, o := range in.orders {
-		r.bad.show.step("orders", i+1, len(in.orders))
-		if o.bad {
-			continue
-		}
-		if err := r.order(ctx, o, res); err != nil {
+	good := slices.DeleteFunc(slices.Clone(in.orders), func(o *order) bool { return o.bad })
+	for chunk := range slices.Chunk(good, r.atOnce) {
+		if err := r.allocate(ctx, chunk, res); err != nil {
 			return nil, err
 		}
+		r.bad.show.step("orders", len(res.orders), len(in.orders))
 	}
 	return res, r.finish(ctx, skus, res)
 }
@@ -106,8 +109,22 @@ func (r *run) announce(ctx context.Context, row batchRow) error {
 	return err
 }
 
-func (r *run) order(ctx context.Context, o *order, res *result) error {
-	lines, err := r.service.Allocate(ctx, o.requests(r.now())...)
+func (r *run) allocate(ctx context.Context, orders []*order, res *result) error {
+	requests := make([][]allocation.Request, len(orders))
+	for i, o := range orders {
+		requests[i] = o.requests(r.now())
+	}
+	given, errs := r.service.AllocateEach(ctx, requests)
+	for i, o := range orders {
+		if err := r.note(ctx, o, given[i], errs[i], res); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// note takes down what became of an order.
+func (r *run) note(ctx context.Context, o *order, lines []allocation.Allocation, err error, res *result) error {
 	var short *allocation.OutOfStockError
 	switch {
 	case err == nil:

@@ -8,7 +8,8 @@ type faults struct {
 }
 
 // FailLoad lets the next loads fail, one with each of the given errors, in their order; with nil a load goes
-// through.
+// through. A Service doesn't load what it keeps: a test that waits for the load of an allocation turns that off
+// with a negative [allocation.Options].Keep.
 func (s *Store) FailLoad(errs ...error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

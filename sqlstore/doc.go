@@ -79,8 +79,8 @@
 //   - [Store.Backlog] reads every mark.
 //   - [Store.Purge] looks at the first event of every product.
 //
-// Neither keeps a sale waiting for longer than one of these statements. A store that [Store.Join] returned is no outbox, but
-// what it commits is sent once the host has committed.
+// None of them keeps a sale waiting for longer than one statement takes. A store that [Store.Join] returned is no
+// outbox, but what it commits is sent once the host has committed.
 //
 // Each event has an id and an aggregate type, which is always product, so that Debezium's outbox event router can
 // send the events in place of a relay. The migration's comment says how it is configured.

@@ -124,6 +124,14 @@ var brokenLapsed = []broken{
 				dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asked(q, l.OrderID) })
 			}
 		})},
+	{fault: "a lapsed hold that was asked for comes twice from the second product on", row: "a lapsed hold of an order that is asked for as well is there once",
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			for i, l := range state.Lines {
+				if len(q.SKUs) > 1 && state.SKU != q.SKUs[0] && asked(q, l.OrderID) && l.Lapsed(q.Now) {
+					state.Lines[i].Parts = append(l.Parts, l.Parts...)
+				}
+			}
+		})},
 	{fault: "lapsed holds in the order of their names", row: "of the lapsed holds the first come, by HeldUntil and then by OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int { return cmp.Compare(x.OrderID, y.OrderID) })},
 	{fault: "lapsed holds without an order among those of one moment", row: "of the lapsed holds the first come, by HeldUntil and then by OrderID",

@@ -11,6 +11,8 @@ var lapsedRows = []row{
 		"a store that sees the end of a hold otherwise than the model sells a unit too early or too late (R7)", lapsedBoundary},
 	{"lapsed holds come with every selector, and with their batches",
 		"a lapsed hold must never block a sale (R7), even where it occupies a batch's last units", lapsedEverywhere},
+	{"a lapsed hold of an order that is asked for as well is there once",
+		"whoever comes back after a hold has lapsed would find its units free twice", lapsedOnce},
 	{"of the lapsed holds the first come, by HeldUntil and then by OrderID",
 		"what was promised first is given up first, and the next page must not bring another order", lapsedOrder},
 	{"MoreLapsed says that there are more than Limit, and not that there are as many",
@@ -54,6 +56,24 @@ func lapsedEverywhere(b *bench) {
 		s := b.state(q)
 		b.lineOf(s, "o1")
 		b.wantBatches(s, q, "a1", "a2")
+	}
+}
+
+func lapsedOnce(b *bench) {
+	skus := []allocation.SKU{"apple", "pear", "plum"}
+	for i, sku := range skus {
+		b.announce(sku, stock(allocation.BatchRef(skus[i]), 10))
+		b.allocate(sku, held("o1", 2, minute(1)))
+	}
+	for n := range skus {
+		q := at(minute(2), ofSKUs(skus[:n+1]...))
+		q.Orders = []allocation.OrderID{"o1"}
+		for _, s := range b.load(q) {
+			b.wantLines(s, q, "o1")
+			if l := b.lineOf(s, "o1"); len(l.Parts) != 1 {
+				b.errorf("the line of product %q has %d parts, want 1", s.SKU, len(l.Parts))
+			}
+		}
 	}
 }
 

@@ -47,6 +47,11 @@ func (p *process) start(ctx context.Context) error {
 	return p.cmd.Start()
 }
 
+// running says that nobody has waited for the relay's end.
+func (p *process) running() bool {
+	return p.cmd != nil && p.cmd.Process != nil && p.cmd.ProcessState == nil
+}
+
 // life is the present one.
 func (p *process) life() life { return life{relay: p.job.Relay, number: p.job.Life} }
 

@@ -26,13 +26,13 @@ type run struct {
 
 	processes []*process
 	ended     map[string]bool // owners of leases that ended as they should
+	effort    effort          // of these
 	kills     int
-	left      int    // leases of killed relays that nobody had to take over
-	effort    effort // of these
+	left      int // leases of killed relays that nobody had to take over
 }
 
-// relaying tells events in an empty database, lets relays send them, and reports what came of it. An error says that it couldn't be done;
-// what is wrong with the relays is in the report.
+// relaying tells events in an empty database, lets relays send them, and reports what came of it. An error says that it
+// couldn't be done; what is wrong with the relays is in the report.
 func relaying(ctx context.Context, s *settings, dsn string, p plan) (found *report, err error) {
 	db, store, err := engines[s.Engine].open(dsn, 2*sellers)
 	if err != nil {
@@ -113,7 +113,7 @@ func (r *run) send(ctx context.Context, sold int) error {
 // end leaves no relay behind, however the run ended.
 func (r *run) end() {
 	for _, p := range r.processes {
-		if p.cmd != nil && p.cmd.ProcessState == nil {
+		if p.running() {
 			_ = p.kill() // the run failed for another reason
 		}
 	}

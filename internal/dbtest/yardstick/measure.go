@@ -56,6 +56,7 @@ const plenty = 1_000_000_000
 
 // compare measures all sides of a workload in turns. Each round begins with another side; the first one warms up.
 func (p *place) compare(ctx context.Context, s size, dsn string, w workload, out io.Writer) (err error) {
+	w.skus = min(w.skus, s.skus)
 	skus := make([]string, w.skus)
 	for i := range skus {
 		skus[i] = w.sku(i)

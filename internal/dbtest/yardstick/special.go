@@ -53,7 +53,7 @@ func (p *place) history(ctx context.Context, s size, dsn string, out io.Writer) 
 
 // bulk compares AllocateEach to callers who place the same lines by hand.
 func (p *place) bulk(ctx context.Context, s size, dsn string, out io.Writer) (err error) {
-	w := workload{name: "bulk", callers: 1, skus: 1000}
+	w := workload{name: "bulk", callers: 1, skus: s.skus}
 	skus := make([]string, w.skus)
 	for i := range skus {
 		skus[i] = w.sku(i)

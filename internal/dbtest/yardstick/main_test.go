@@ -1,0 +1,62 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+// asProcess makes the test binary one of the processes that share a SKU.
+const asProcess = "-share"
+
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == asProcess {
+		if err := partake(context.Background(), os.Args[2], os.Stdin, os.Stdout); err != nil {
+			panic(err)
+		}
+		return
+	}
+	goleak.VerifyTestMain(servers.M{M: m})
+}
+
+// tiny is enough to see that everything works.
+var tiny = size{
+	skus: 10, slice: 20 * time.Millisecond, rounds: 1, best: []int{2}, lines: 800, batches: 40, bulk: 50,
+	processes: 2, shared: 50 * time.Millisecond, wanted: func(w workload) bool { return w.callers <= 16 || w.soldOut },
+}
+
+// TestWorkloadsPrintTheirRatios runs each kind of workload on one engine, and one of them on the others.
+func TestWorkloadsPrintTheirRatios(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			workloads := []string{"many-1"}
+			if e.server != nil {
+				servers.Shared(t, e.server) // or a skip that says what is missing
+			} else {
+				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk")
+			}
+			for _, workload := range workloads {
+				var out strings.Builder
+				require.NoError(t, play(t.Context(), e.name, workload, tiny, &out))
+				assert.Regexp(t, `(?m)^ratio `+e.name+" "+regexp.QuoteMeta(workload)+` \d+\.\d\d$`, out.String())
+			}
+		})
+	}
+}
+
+func TestAnUnknownEngineIsRefused(t *testing.T) {
+	require.ErrorContains(t, play(t.Context(), "oracle", "", tiny, &strings.Builder{}), `"oracle"`)
+	told, err := json.Marshal(share{Engine: "oracle"})
+	require.NoError(t, err)
+	assert.ErrorContains(t, partake(t.Context(), string(told), strings.NewReader(""), &strings.Builder{}), `"oracle"`)
+}

@@ -69,7 +69,8 @@ var fill = map[*engine][]string{
 				IF(seq % 20 = 0, 9000000000000000 + seq, NULL), 1 FROM seq_1_to_20000`,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data)
 			SELECT CONCAT('s', seq % 3000 + 1), seq, 'x', 1, 0, 0, '{}' FROM seq_1_to_20000`,
-		`ANALYZE TABLE allocation_products, allocation_batches, allocation_lines, allocation_events`, //nolint:misspell // so SQL spells it
+		`INSERT INTO allocation_purged SELECT CONCAT('s', seq), CONCAT('batch-', seq), 1, 1 FROM seq_1_to_3000`,
+		`ANALYZE TABLE allocation_products, allocation_batches, allocation_lines, allocation_events, allocation_purged`, //nolint:misspell // so SQL spells it
 	},
 }
 

@@ -49,6 +49,14 @@ torture: ## prove under load and kills that nothing is sold twice, TORTURETIME o
 bench: ## measure what docs/measurements.md says
 	@go -C internal/dbtest run ./bench -engine all
 
+.PHONY: relay
+relay: ## send 100,000 events through relays that are killed every second
+	@go -C internal/dbtest run ./relaying -engine postgresql -events 100000
+
+.PHONY: yardstick
+yardstick: ## compare the library with what a host would write by hand
+	@go -C internal/dbtest run ./yardstick -engine all
+
 .PHONY: lint
 lint: linter ## run the linters on every module
 	@root=$$(pwd); $(each) (cd $$module && "$$root/$(LINTER)" run ./...) $(done)

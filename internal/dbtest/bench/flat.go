@@ -69,7 +69,7 @@ func (p *place) prepare(ctx context.Context, name string) (*sqlstore.Store, *sql
 }
 
 func newSide(store allocation.Store, sku allocation.SKU) *side {
-	return &side{sku: sku, store: store, service: allocation.New(allocation.NewUnitOfWork(store, nil), nil)}
+	return &side{sku: sku, store: store, service: allocation.New(allocation.NewUnitOfWork(store, nil), &allocation.Options{Alone: true})}
 }
 
 // compare lets the sides take turns. Each slice begins with another of them; the first slice warms up and doesn't count.

@@ -32,7 +32,7 @@ func (y way) service(store *sqlstore.Store, races *atomic.Int64) *allocation.Ser
 	if y.never {
 		visible = watched
 	}
-	return allocation.New(allocation.NewUnitOfWork(visible, &allocation.Options{Lock: y.lock}), nil)
+	return allocation.New(allocation.NewUnitOfWork(visible, &allocation.Options{Lock: y.lock}), &allocation.Options{Alone: true})
 }
 
 // watched counts the conflicts of a store, and hides its optional abilities.

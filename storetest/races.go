@@ -131,7 +131,7 @@ func racesTorn(b *bench) {
 	done.Go(func() {
 		defer close(ended)
 		for i := 0; i < commits && writing == nil; i++ {
-			writing = b.both(allocation.OrderID(fmt.Sprint("o", i)))
+			writing = patiently(func() error { return b.both(allocation.OrderID(fmt.Sprint("o", i))) })
 		}
 	})
 	for i := range reading {
@@ -142,7 +142,7 @@ func racesTorn(b *bench) {
 					last = true
 				default:
 				}
-				reading[i] = b.agree()
+				reading[i] = patiently(b.agree)
 				runtime.Gosched() // with one processor the writer would have to wait for its turn
 			}
 		})
@@ -153,6 +153,19 @@ func racesTorn(b *bench) {
 		b.errorf("%v", err)
 	}
 }
+
+// patiently begins again after a conflict, which is how a store tells that it was too busy to answer.
+func patiently(ask func() error) (err error) {
+	for range 20 {
+		if err = ask(); !errors.Is(err, allocation.ErrConflict) {
+			return err
+		}
+	}
+	return err
+}
+
+// errTorn is what agree complains of.
+var errTorn = errors.New("one load saw two moments")
 
 // both allocates one unit of each of two products, and fails no test since it runs beside it.
 func (b *bench) both(order allocation.OrderID) error {
@@ -186,7 +199,7 @@ func (b *bench) agree() error {
 		return err
 	}
 	if len(states) != 2 || states[0].Version != states[1].Version {
-		return fmt.Errorf("one load saw two moments:\n%v", describe(states...))
+		return fmt.Errorf("%w:\n%v", errTorn, describe(states...))
 	}
 	for _, s := range states {
 		var lines, units int64
@@ -199,8 +212,8 @@ func (b *bench) agree() error {
 			units += int64(batch.Allocated)
 		}
 		if open := len(s.Batches) == 1; open && units != s.Version-1 || lines != int64(len(s.Lines)) {
-			return fmt.Errorf("one load saw two moments of product %q: version %d with %d units and %d of 4 lines allocated",
-				s.SKU, s.Version, units, len(s.Lines))
+			return fmt.Errorf("%w: product %q has version %d with %d units and %d of 4 lines allocated",
+				errTorn, s.SKU, s.Version, units, len(s.Lines))
 		}
 	}
 	return nil

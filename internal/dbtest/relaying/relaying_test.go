@@ -53,6 +53,7 @@ func TestARunPrintsItsLine(t *testing.T) {
 func TestARunThatFindsSomethingFailsAndSaysHowToRepeatIt(t *testing.T) {
 	t.Setenv(spoilVariable, "a publisher that drops")
 	s := tiny()
+	s.Kills, s.Every = 0, time.Hour
 	var out strings.Builder
 	err := play(t.Context(), s, &out)
 	require.ErrorIs(t, err, errFound)

@@ -4,25 +4,27 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"sync"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// arrayWrites write a whole unit of work with one statement: oneLine for the shape that a shop has most, and all for
-// everything. Both hang on the rows of products that have the versions which were read, and write nothing if
-// any is missing. What is wrong is a failure of the statement, which is undone then. Arrays of an unnest that are
-// shorter than others are filled up with NULL.
+// arrayWrites write a whole unit of work with one statement: oneLine for what a shop does most, and others that are put
+// together out of what there is to write. All hang on the rows of products that have the versions which were read, and
+// write nothing if any is missing. What is wrong is a failure of the statement, which is undone then.
 type arrayWrites struct {
-	names        *compiler
-	oneLine, all *query
+	names   *compiler
+	oneLine *query
+	shapes  sync.Map // *query by shape
 }
 
 func newArrayWrites(c *compiler) writer {
-	return &arrayWrites{names: c, oneLine: c.compile(oneLineText), all: c.compile(allText)}
+	return &arrayWrites{names: c, oneLine: c.compile(oneLineText)}
 }
 
-func (w *arrayWrites) queries() []*query { return []*query{w.oneLine, w.all} }
+// queries is empty: the drivers prepare.
+func (w *arrayWrites) queries() []*query { return nil }
 
 // A batch that doesn't exist is a division by zero, which undoes the statement.
 const oneLineText = `
@@ -43,79 +45,6 @@ const oneLineText = `
 			CAST(:event_allocated AS bigint), :data, CAST(:id AS uuid), CAST(:trace_parent AS text), :version FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
-
-// The rows of products are locked in the order of their SKUs before anything is written, so that those who want
-// the same products wait for each other and never in a circle. All joins carry the SKU: without it the planner expects
-// one product, and goes through all batches for each.
-//
-//nolint:misspell // so SQL spells it
-const allText = `
-	WITH p AS MATERIALIZED (
-		SELECT * FROM unnest(CAST(:p_sku AS text[]), CAST(:p_read AS bigint[]), CAST(:p_version AS bigint[]),
-			CAST(:p_refused AS bigint[]), CAST(:p_low AS bigint[])) p (sku, read, version, refused, low_stock)),
-	held AS MATERIALIZED (
-		SELECT o.sku FROM p JOIN {products} o ON o.sku = p.sku AND o.version = p.read
-		ORDER BY o.sku FOR NO KEY UPDATE OF o),
-	won AS MATERIALIZED (
-		SELECT 1 WHERE (SELECT COUNT(*) FROM held) = (SELECT COUNT(*) FROM p WHERE p.read > 0)
-			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.read = 0)),
-	added AS (
-		INSERT INTO {products} (sku, version, refused, low_stock)
-		SELECT p.sku, p.version, p.refused, p.low_stock FROM p
-		WHERE p.read = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM won) ORDER BY p.sku RETURNING sku, version),
-	moved AS (
-		UPDATE {products} o SET version = p.version, refused = p.refused, low_stock = p.low_stock
-		FROM p WHERE o.sku = p.sku AND o.version = p.read AND p.version > p.read AND EXISTS (SELECT 1 FROM won)
-		RETURNING o.sku, p.read, p.version),
-	v AS MATERIALIZED (SELECT sku, 0 AS read, version FROM added UNION ALL SELECT sku, read, version FROM moved),
-	new_batches AS (
-		INSERT INTO {batches} (ref, sku, purchased, allocated, eta, location, best_before,
-			announced_quantity, announced_eta, counted_at, shipped_at)
-		SELECT x.ref, x.sku, x.purchased, x.allocated, x.eta, x.location, x.best_before,
-			x.announced_quantity, x.announced_eta, x.counted_at, x.shipped_at
-		FROM unnest(CAST(:n_sku AS text[]), CAST(:n_ref AS text[]), CAST(:n_purchased AS bigint[]), CAST(:n_allocated AS bigint[]),
-			CAST(:n_eta AS bigint[]), CAST(:n_location AS text[]), CAST(:n_best AS bigint[]), CAST(:n_quantity AS bigint[]),
-			CAST(:n_announced AS bigint[]), CAST(:n_counted AS bigint[]), CAST(:n_shipped AS bigint[]))
-			x (sku, ref, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at, shipped_at)
-		JOIN v ON v.sku = x.sku),
-	changed AS (
-		UPDATE {batches} b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated,
-			eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-		FROM unnest(CAST(:b_sku AS text[]), CAST(:b_ref AS text[]), CAST(:b_purchased AS bigint[]), CAST(:b_allocated AS bigint[]),
-			CAST(:b_eta AS bigint[]), CAST(:b_counted AS bigint[]), CAST(:b_shipped AS bigint[])) x (sku, ref, purchased, allocated, eta, counted_at, shipped_at)
-		JOIN v ON v.sku = x.sku
-		WHERE b.ref = x.ref AND b.sku = x.sku RETURNING b.ref),
-	removed AS (
-		DELETE FROM {lines} l
-		USING unnest(CAST(:r_sku AS text[]), CAST(:r_order AS text[]), CAST(:r_part AS bigint[])) x (sku, order_id, part)
-		JOIN v ON v.sku = x.sku
-		WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part),
-	new_lines AS (
-		INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-		SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, x.shipped, x.split, x.held_until, x.sequence
-		FROM ` + unnestLines + ` JOIN v ON v.sku = x.sku WHERE x.new = 1),
-	put_lines AS (
-		INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-		SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, x.shipped, x.split, x.held_until, x.sequence
-		FROM ` + unnestLines + ` JOIN v ON v.sku = x.sku WHERE x.new = 0
-		ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref, quantity = excluded.quantity,
-			shipped = excluded.shipped, split = excluded.split, held_until = excluded.held_until, sequence = excluded.sequence),
-	told AS (
-		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-		SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent,
-			CASE WHEN x.sequence = v.version THEN v.read + 1 END
-		FROM unnest(CAST(:e_sku AS text[]), CAST(:e_sequence AS bigint[]), CAST(:e_kind AS text[]), CAST(:e_at AS bigint[]),
-			CAST(:e_batch AS text[]), CAST(:e_purchased AS bigint[]), CAST(:e_allocated AS bigint[]), CAST(:e_data AS text[]),
-			CAST(:e_id AS uuid[]), CAST(:e_trace AS text[]))
-			x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent)
-		JOIN v ON v.sku = x.sku)
-	SELECT (SELECT COUNT(*) FROM won),
-		1 / CASE WHEN NOT EXISTS (SELECT 1 FROM won) OR (SELECT COUNT(*) FROM changed) = CAST(:changes AS bigint) THEN 1 ELSE 0 END`
-
-const unnestLines = `unnest(CAST(:l_new AS bigint[]), CAST(:l_sku AS text[]), CAST(:l_order AS text[]), CAST(:l_part AS int[]),
-			CAST(:l_batch AS text[]), CAST(:l_quantity AS bigint[]), CAST(:l_shipped AS bigint[]), CAST(:l_split AS smallint[]),
-			CAST(:l_held AS bigint[]), CAST(:l_sequence AS bigint[]))
-			x (new, sku, order_id, part, batch_ref, quantity, shipped, split, held_until, sequence)`
 
 func (w *arrayWrites) write(ctx context.Context, r runner, changes []allocation.Changes) error {
 	q, args, err := w.statement(changes)
@@ -138,8 +67,18 @@ func (w *arrayWrites) statement(changes []allocation.Changes) (*query, []any, er
 		values, err := oneLineValues(changes[0])
 		return w.oneLine, w.oneLine.args(values), err
 	}
-	values, err := arraysOf(changes)
-	return w.all, w.all.args(values), err
+	a, err := arraysOf(changes)
+	q := w.query(a.shape())
+	return q, q.args(a.value), err
+}
+
+// query returns the statement for a shape.
+func (w *arrayWrites) query(s shape) *query {
+	if known, ok := w.shapes.Load(s); ok {
+		return known.(*query)
+	}
+	known, _ := w.shapes.LoadOrStore(s, w.names.compile(s.text()))
+	return known.(*query)
 }
 
 // isOneLine reports whether one existing product gives one part of one batch to one new line, and tells it once.

@@ -2,144 +2,217 @@ package sqlstore
 
 import (
 	"encoding/json"
+	"slices"
+	"strings"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// arrays are the values of the general statement, by parameter.
+// arrays are the rows of all relations of a statement.
 type arrays struct {
-	columns map[string]*array
-	changed int64 // batches that must exist
-	events  int
+	products   []allocation.Changes
+	newBatches []allocation.Batch
+	batches    []changedBatch
+	removed    []removedLine
+	newParts   []linePart
+	parts      []linePart
+	events     []toldEvent
 }
 
-func (a *arrays) of(name string) *array {
-	if a.columns[name] == nil {
-		a.columns[name] = &array{}
-	}
-	return a.columns[name]
+type changedBatch struct {
+	allocation.BatchChange
+	sku allocation.SKU
 }
 
-func arraysOf(changes []allocation.Changes) (func(string) any, error) {
-	a := &arrays{columns: map[string]*array{}}
-	for _, c := range changes {
-		a.product(c)
-		a.batches(c)
-		for _, line := range c.NewLines {
-			a.line(line, 1)
-		}
-		for _, line := range c.Lines {
-			a.line(line, 0)
-			a.remove(c.SKU, line.OrderID, len(line.Parts))
+// removedLine has the number of the first part that goes.
+type removedLine struct {
+	sku   allocation.SKU
+	order allocation.OrderID
+	from  int
+}
+
+type linePart struct {
+	*allocation.Allocation
+	number int
+}
+
+func (p linePart) part() allocation.Part { return p.Parts[p.number] }
+
+type toldEvent struct {
+	allocation.Event
+	of       *allocation.Changes
+	sequence int64
+	data     []byte
+}
+
+func arraysOf(changes []allocation.Changes) (*arrays, error) {
+	a := &arrays{products: changes}
+	for i := range changes {
+		c := &changes[i]
+		a.newBatches = append(a.newBatches, c.NewBatches...)
+		for _, b := range c.Batches {
+			a.batches = append(a.batches, changedBatch{b, c.SKU})
 		}
 		for _, order := range c.Removed {
-			a.remove(c.SKU, order, 0)
+			a.removed = append(a.removed, removedLine{c.SKU, order, 0})
 		}
+		for _, l := range c.Lines {
+			a.removed = append(a.removed, removedLine{c.SKU, l.OrderID, len(l.Parts)})
+		}
+		a.newParts = appendParts(a.newParts, c.NewLines)
+		a.parts = appendParts(a.parts, c.Lines)
 		if err := a.told(c); err != nil {
 			return nil, err
 		}
 	}
-	return func(name string) any {
-		if name == "changes" {
-			return a.changed
+	return a, nil
+}
+
+func appendParts(parts []linePart, lines []allocation.Allocation) []linePart {
+	for i := range lines {
+		for number := range lines[i].Parts {
+			parts = append(parts, linePart{&lines[i], number})
 		}
-		return a.of(name).literal()
-	}, nil
-}
-
-// product has a version that is not above Read if it is only checked.
-func (a *arrays) product(c allocation.Changes) {
-	version := c.Version
-	if !tells(c) {
-		version = 0
 	}
-	a.of("p_sku").string(string(c.SKU))
-	a.of("p_read").number(c.Read)
-	a.of("p_version").number(version)
-	a.of("p_refused").number(c.Refused)
-	a.of("p_low").number(int64(c.LowStock))
+	return parts
 }
 
-func (a *arrays) batches(c allocation.Changes) {
-	for _, b := range c.NewBatches {
-		a.of("n_sku").string(string(c.SKU))
-		a.of("n_ref").string(string(b.Ref))
-		a.of("n_purchased").number(int64(b.Purchased))
-		a.of("n_allocated").number(int64(b.Allocated))
-		a.of("n_eta").time(b.ETA)
-		a.of("n_location").string(string(b.Location))
-		a.of("n_best").time(b.BestBefore)
-		a.of("n_quantity").number(int64(b.AnnouncedQuantity))
-		a.of("n_announced").time(b.AnnouncedETA)
-		a.of("n_counted").time(b.CountedAt)
-		a.of("n_shipped").time(b.ShippedAt)
-	}
-	for _, b := range c.Batches {
-		a.of("b_sku").string(string(c.SKU))
-		a.of("b_ref").string(string(b.Ref))
-		a.of("b_purchased").number(int64(b.Purchased))
-		a.of("b_allocated").number(int64(b.Allocated))
-		a.of("b_eta").time(b.ETA)
-		a.of("b_counted").time(b.CountedAt)
-		a.of("b_shipped").time(b.ShippedAt)
-		a.changed++
-	}
-}
-
-func (a *arrays) line(line allocation.Allocation, isNew int64) {
-	for i, part := range line.Parts {
-		a.of("l_new").number(isNew)
-		a.of("l_sku").string(string(line.SKU))
-		a.of("l_order").string(string(line.OrderID))
-		a.of("l_part").number(int64(i))
-		a.of("l_batch").string(string(part.Batch))
-		a.of("l_quantity").number(int64(part.Quantity))
-		a.of("l_shipped").number(int64(part.Shipped))
-		a.of("l_split").number(int64(flag(line.Split)))
-		a.of("l_held").time(line.HeldUntil)
-		a.of("l_sequence").number(line.Sequence)
-	}
-}
-
-// remove deletes the parts of a line from a number on.
-func (a *arrays) remove(sku allocation.SKU, order allocation.OrderID, from int) {
-	a.of("r_sku").string(string(sku))
-	a.of("r_order").string(string(order))
-	a.of("r_part").number(int64(from))
-}
-
-func (a *arrays) told(c allocation.Changes) error {
+func (a *arrays) told(c *allocation.Changes) error {
 	for i, e := range c.Events {
 		sequence := c.Read + int64(i) + 1
 		data, err := json.Marshal(e)
 		if err != nil {
 			return &failed{field: "event", value: sequence, err: err}
 		}
-		batch, purchased, allocated := e.Movement()
-		a.of("e_sku").string(string(c.SKU))
-		a.of("e_sequence").number(sequence)
-		a.of("e_kind").string(e.Kind())
-		a.of("e_at").number(e.Time().UnixMicro())
-		a.of("e_batch").stringIfAny(string(batch))
-		a.of("e_purchased").number(int64(purchased))
-		a.of("e_allocated").number(int64(allocated))
-		a.of("e_data").string(string(data))
-		a.of("e_id").string(outbox.ID(c.SKU, sequence, e.Time()))
-		a.trace(traceParent(c, i))
-		a.events++
+		a.events = append(a.events, toldEvent{e, c, sequence, data})
 	}
 	return nil
 }
 
-// trace leaves the array empty until there is a trace parent, which most hosts never have.
-func (a *arrays) trace(parent string) {
-	if parent == "" {
-		return
+// shape says which relations have rows.
+func (a *arrays) shape() shape {
+	first := a.products[0]
+	return shape{
+		one:         len(a.products) == 1 && first.Read > 0 && tells(first),
+		newProducts: slices.ContainsFunc(a.products, func(c allocation.Changes) bool { return c.Read == 0 }),
+		newBatches:  len(a.newBatches) > 0, batches: len(a.batches) > 0,
+		removed: len(a.removed) > 0, newLines: len(a.newParts) > 0, putLines: len(a.parts) > 0,
 	}
-	parents := a.of("e_trace")
-	for parents.count < a.events {
-		parents.null()
+}
+
+// value is that of a parameter.
+func (a *arrays) value(param string) any {
+	relation, name, _ := strings.Cut(param, "_")
+	switch relation {
+	case "p":
+		return productColumns.literal(name, a.products)
+	case "n":
+		return newBatchColumns.literal(name, a.newBatches)
+	case "b":
+		return batchColumns.literal(name, a.batches)
+	case "r":
+		return removedColumns.literal(name, a.removed)
+	case "l":
+		return partColumns.literal(name, a.newParts)
+	case "u":
+		return partColumns.literal(name, a.parts)
+	case "e":
+		return eventColumns.literal(name, a.events)
+	case "changed":
+		return len(a.batches)
 	}
-	parents.string(parent)
+	return oneProductValue(a.products[0], name)
+}
+
+func oneProductValue(c allocation.Changes, name string) any {
+	switch name {
+	case "sku":
+		return string(c.SKU)
+	case "read":
+		return c.Read
+	case "version":
+		return c.Version
+	case "refused":
+		return c.Refused
+	default:
+		return int64(c.LowStock)
+	}
+}
+
+var (
+	productColumns = columns[allocation.Changes]{
+		{"sku", "text", func(a *array, c allocation.Changes) { a.string(string(c.SKU)) }},
+		{"read", "bigint", func(a *array, c allocation.Changes) { a.number(c.Read) }},
+		{"version", "bigint", func(a *array, c allocation.Changes) { a.number(newVersion(c)) }},
+		{"refused", "bigint", func(a *array, c allocation.Changes) { a.number(c.Refused) }},
+		{"low_stock", "bigint", func(a *array, c allocation.Changes) { a.number(int64(c.LowStock)) }},
+	}
+	newBatchColumns = columns[allocation.Batch]{
+		{"ref", "text", func(a *array, b allocation.Batch) { a.string(string(b.Ref)) }},
+		{"sku", "text", func(a *array, b allocation.Batch) { a.string(string(b.SKU)) }},
+		{"purchased", "bigint", func(a *array, b allocation.Batch) { a.number(int64(b.Purchased)) }},
+		{"allocated", "bigint", func(a *array, b allocation.Batch) { a.number(int64(b.Allocated)) }},
+		{"eta", "bigint", func(a *array, b allocation.Batch) { a.time(b.ETA) }},
+		{"location", "text", func(a *array, b allocation.Batch) { a.string(string(b.Location)) }},
+		{"best_before", "bigint", func(a *array, b allocation.Batch) { a.time(b.BestBefore) }},
+		{"announced_quantity", "bigint", func(a *array, b allocation.Batch) { a.number(int64(b.AnnouncedQuantity)) }},
+		{"announced_eta", "bigint", func(a *array, b allocation.Batch) { a.time(b.AnnouncedETA) }},
+		{"counted_at", "bigint", func(a *array, b allocation.Batch) { a.time(b.CountedAt) }},
+		{"shipped_at", "bigint", func(a *array, b allocation.Batch) { a.time(b.ShippedAt) }},
+	}
+	batchColumns = columns[changedBatch]{
+		{"ref", "text", func(a *array, b changedBatch) { a.string(string(b.Ref)) }},
+		{"sku", "text", func(a *array, b changedBatch) { a.string(string(b.sku)) }},
+		{"purchased", "bigint", func(a *array, b changedBatch) { a.number(int64(b.Purchased)) }},
+		{"allocated", "bigint", func(a *array, b changedBatch) { a.number(int64(b.Allocated)) }},
+		{"eta", "bigint", func(a *array, b changedBatch) { a.time(b.ETA) }},
+		{"counted_at", "bigint", func(a *array, b changedBatch) { a.time(b.CountedAt) }},
+		{"shipped_at", "bigint", func(a *array, b changedBatch) { a.time(b.ShippedAt) }},
+	}
+	removedColumns = columns[removedLine]{
+		{"order_id", "text", func(a *array, l removedLine) { a.string(string(l.order)) }},
+		{"sku", "text", func(a *array, l removedLine) { a.string(string(l.sku)) }},
+		{"part", "int", func(a *array, l removedLine) { a.number(int64(l.from)) }},
+	}
+	partColumns = columns[linePart]{
+		{"order_id", "text", func(a *array, p linePart) { a.string(string(p.OrderID)) }},
+		{"sku", "text", func(a *array, p linePart) { a.string(string(p.SKU)) }},
+		{"part", "int", func(a *array, p linePart) { a.number(int64(p.number)) }},
+		{"batch_ref", "text", func(a *array, p linePart) { a.string(string(p.part().Batch)) }},
+		{"quantity", "bigint", func(a *array, p linePart) { a.number(int64(p.part().Quantity)) }},
+		{"shipped", "bigint", func(a *array, p linePart) { a.number(int64(p.part().Shipped)) }},
+		{"split", "smallint", func(a *array, p linePart) { a.number(int64(flag(p.Split))) }},
+		{"held_until", "bigint", func(a *array, p linePart) { a.time(p.HeldUntil) }},
+		{"sequence", "bigint", func(a *array, p linePart) { a.number(p.Sequence) }},
+	}
+	eventColumns = columns[toldEvent]{
+		{"sku", "text", func(a *array, e toldEvent) { a.string(string(e.of.SKU)) }},
+		{"sequence", "bigint", func(a *array, e toldEvent) { a.number(e.sequence) }},
+		{"kind", "text", func(a *array, e toldEvent) { a.string(e.Kind()) }},
+		{"at", "bigint", func(a *array, e toldEvent) { a.number(e.Time().UnixMicro()) }},
+		{"batch_ref", "text", func(a *array, e toldEvent) { ref, _, _ := e.Movement(); a.stringIfAny(string(ref)) }},
+		{"purchased", "bigint", func(a *array, e toldEvent) { _, units, _ := e.Movement(); a.number(int64(units)) }},
+		{"allocated", "bigint", func(a *array, e toldEvent) { _, _, units := e.Movement(); a.number(int64(units)) }},
+		{"data", "text", func(a *array, e toldEvent) { a.string(string(e.data)) }},
+		{"id", "uuid", func(a *array, e toldEvent) { a.string(outbox.ID(e.of.SKU, e.sequence, e.Time())) }},
+		{"trace_parent", "text", func(a *array, e toldEvent) {
+			a.stringIfAny(traceParent(*e.of, int(e.sequence-e.of.Read-1)))
+		}},
+		{"unsent_from", "bigint", func(a *array, e toldEvent) {
+			if e.sequence != e.of.Version {
+				a.null()
+				return
+			}
+			a.number(e.of.Read + 1)
+		}},
+	}
+)
+
+// newVersion is 0 for a product that is only checked.
+func newVersion(c allocation.Changes) int64 {
+	if !tells(c) {
+		return 0
+	}
+	return c.Version
 }

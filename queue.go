@@ -26,6 +26,7 @@ type queue struct {
 	claims  map[SKU]int      // how many of waiting need a product
 	busy    map[SKU]struct{} // products of the groups under way
 	groups  []*group         // under way, or told to begin
+	company bool             // the last group had several callers
 }
 
 const (
@@ -268,9 +269,18 @@ func (q *queue) lead(e *entry) {
 		g.over = true
 		return
 	}
-	runtime.Gosched() // lets those who are about to come come along (measured: a seventh more under load)
+	if q.crowded() {
+		runtime.Gosched() // lets those who are about to come come along (measured: a seventh more under load)
+	}
 	q.gather(g)
 	g.run()
+}
+
+// crowded reports whether anybody else is here, or was just now. A lone caller has nobody to yield to, and would wake another thread.
+func (q *queue) crowded() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.company || len(q.groups) > 1 || len(q.waiting) > q.gone
 }
 
 // gather takes entries from the queue into a group: those whose products are free or the group's own.
@@ -338,6 +348,7 @@ func (q *queue) finish(g *group) {
 		}
 	}
 	q.waiting = append(again, q.waiting...)
+	q.company = len(g.entries) > 1
 	q.kept.put(g.written)
 	q.end(g)
 }

@@ -64,8 +64,8 @@ func (w *arrayWrites) write(ctx context.Context, r runner, changes []allocation.
 
 func (w *arrayWrites) statement(changes []allocation.Changes) (*query, []any, error) {
 	if isOneLine(changes) {
-		values, err := oneLineValues(changes[0])
-		return w.oneLine, w.oneLine.args(values), err
+		l, err := newLineCommit(&changes[0])
+		return w.oneLine, w.oneLine.args(l.value), err
 	}
 	a, err := arraysOf(changes)
 	q := w.query(a.shape())
@@ -91,25 +91,51 @@ func isOneLine(changes []allocation.Changes) bool {
 		len(c.Batches) == 1 && len(c.NewBatches)+len(c.Lines)+len(c.Removed) == 0
 }
 
-func oneLineValues(c allocation.Changes) (func(string) any, error) {
-	b, a, e := c.Batches[0], c.NewLines[0], c.Events[0]
-	part := a.Parts[0]
+// lineCommit is a commit that is one line.
+type lineCommit struct {
+	toldEvent
+	batch allocation.BatchChange
+	line  linePart
+}
+
+func newLineCommit(c *allocation.Changes) (lineCommit, error) {
+	e := c.Events[0]
 	data, err := json.Marshal(e)
 	if err != nil {
-		return nil, &failed{field: "event", value: c.Version, err: err}
+		err = &failed{field: "event", value: c.Version, err: err}
 	}
-	batch, purchased, allocated := e.Movement()
-	values := map[string]any{
-		"sku": string(c.SKU), "read": c.Read, "version": c.Version, "refused": c.Refused, "low_stock": int64(c.LowStock),
-		"ref": string(b.Ref), "purchased": int64(b.Purchased), "allocated": int64(b.Allocated),
-		"eta": micros(b.ETA), "counted_at": micros(b.CountedAt), "shipped_at": micros(b.ShippedAt),
-		"order_id": string(a.OrderID), "batch_ref": string(part.Batch), "quantity": int64(part.Quantity),
-		"shipped": int64(part.Shipped), "split": flag(a.Split), "held_until": micros(a.HeldUntil), "sequence": a.Sequence,
-		"kind": e.Kind(), "at": e.Time().UnixMicro(), "event_batch": nullable(string(batch)),
-		"event_purchased": int64(purchased), "event_allocated": int64(allocated), "data": string(data),
-		"id": outbox.ID(c.SKU, c.Version, e.Time()), "trace_parent": nullable(traceParent(c, 0)),
-	}
-	return func(name string) any { return values[name] }, nil
+	return lineCommit{toldEvent{e, c, c.Version, data}, c.Batches[0], linePart{&c.NewLines[0], 0}}, err
+}
+
+func (l lineCommit) value(name string) any { return oneLineValues[name](l) }
+
+var oneLineValues = map[string]func(l lineCommit) any{
+	"sku":             func(l lineCommit) any { return string(l.of.SKU) },
+	"read":            func(l lineCommit) any { return l.of.Read },
+	"version":         func(l lineCommit) any { return l.of.Version },
+	"refused":         func(l lineCommit) any { return l.of.Refused },
+	"low_stock":       func(l lineCommit) any { return int64(l.of.LowStock) },
+	"ref":             func(l lineCommit) any { return string(l.batch.Ref) },
+	"purchased":       func(l lineCommit) any { return int64(l.batch.Purchased) },
+	"allocated":       func(l lineCommit) any { return int64(l.batch.Allocated) },
+	"eta":             func(l lineCommit) any { return micros(l.batch.ETA) },
+	"counted_at":      func(l lineCommit) any { return micros(l.batch.CountedAt) },
+	"shipped_at":      func(l lineCommit) any { return micros(l.batch.ShippedAt) },
+	"order_id":        func(l lineCommit) any { return string(l.line.OrderID) },
+	"batch_ref":       func(l lineCommit) any { return string(l.line.part().Batch) },
+	"quantity":        func(l lineCommit) any { return int64(l.line.part().Quantity) },
+	"shipped":         func(l lineCommit) any { return int64(l.line.part().Shipped) },
+	"split":           func(l lineCommit) any { return flag(l.line.Split) },
+	"held_until":      func(l lineCommit) any { return micros(l.line.HeldUntil) },
+	"sequence":        func(l lineCommit) any { return l.line.Sequence },
+	"kind":            func(l lineCommit) any { return l.Kind() },
+	"at":              func(l lineCommit) any { return l.Time().UnixMicro() },
+	"event_batch":     func(l lineCommit) any { ref, _, _ := l.Movement(); return nullable(string(ref)) },
+	"event_purchased": func(l lineCommit) any { _, units, _ := l.Movement(); return int64(units) },
+	"event_allocated": func(l lineCommit) any { _, _, units := l.Movement(); return int64(units) },
+	"data":            func(l lineCommit) any { return string(l.data) },
+	"id":              func(l lineCommit) any { return outbox.ID(l.of.SKU, l.of.Version, l.Time()) },
+	"trace_parent":    func(l lineCommit) any { return nullable(traceParent(*l.of, 0)) },
 }
 
 func nullable(s string) any {

@@ -15,20 +15,22 @@ var PostgreSQL = &Dialect{
 	lookup: func(table, alias, _, condition string) string { // OFFSET keeps it from being planned as another join
 		return " CROSS JOIN LATERAL (SELECT * FROM {" + table + "} " + alias + " WHERE " + condition + " OFFSET 0) " + alias
 	},
-	list: func(param string) string { return "json_array_elements_text(CAST(" + param + " AS json))" },
+	list: func(param string) string {
+		return "(SELECT value FROM json_array_elements_text(CAST(" + param + " AS json)) WHERE value = value || '')"
+	},
 	by:   func(string) string { return "" },
 	lapsed: `
 			SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
 				SELECT l.order_id FROM {lines} l
-				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= CAST(:now AS bigint)
-				ORDER BY l.held_until, l.order_id LIMIT :more) h`,
+				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ` + hidden(":now") + ` AND ` + few("l.held_until") + `
+				ORDER BY l.held_until, l.order_id LIMIT ` + hidden(":more") + `) h`,
 	expiring: `
 			SELECT l.held_until FROM {lines} l
-			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > CAST(:now AS bigint) ORDER BY l.held_until LIMIT 1`,
+			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ` + hidden(":now") + ` ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
 			SELECT l.sku FROM {lines} l
-			WHERE l.part = 0 AND l.held_until <= CAST(:now AS bigint)
-			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT :limit`,
+			WHERE l.part = 0 AND l.held_until <= ` + hidden(":now") + `
+			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT ` + hidden(":limit"),
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l

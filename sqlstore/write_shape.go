@@ -43,10 +43,6 @@ func (s shape) text() string {
 	return "WITH " + strings.Join(wanted, ",\n\t") + "\n\tSELECT (SELECT COUNT(*) FROM won), " + check
 }
 
-// few makes the planner expect one row where it doesn't know how many there are, so that it finds what is joined by its
-// key. Else it would read a table that is small at the time, and go on to do so when it is not.
-func few(column string) string { return column + " = " + column + " + 0" }
-
 const ifWon = "EXISTS (SELECT 1 FROM won)"
 
 const oneProduct = `p AS (

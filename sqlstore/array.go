@@ -3,20 +3,10 @@ package sqlstore
 import (
 	"strconv"
 	"strings"
-	"time"
 )
 
-// columns are the arrays of a relation over rows.
-type columns[R any] []column[R]
-
-// column has a name, a type of PostgreSQL, and what it is for one row.
-type column[R any] struct {
-	name, kind string
-	write      func(a *array, row R)
-}
-
-// unnest is the relation, called x, over parameters that begin with the prefix. Behind a SELECT the planner doesn't see how
-// long the arrays are: if it did, PostgreSQL would plan the statement anew at every call.
+// unnest is the relation, called x, over arrays, which are parameters whose names begin with the prefix. Behind a SELECT
+// the planner doesn't see how long they are.
 func (c columns[R]) unnest(prefix string) string {
 	arrays, names := make([]string, len(c)), make([]string, len(c))
 	for i, column := range c {
@@ -26,9 +16,9 @@ func (c columns[R]) unnest(prefix string) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") x (" + strings.Join(names, ", ") + ")"
 }
 
-// literal is the value of a column's parameter.
-func (c columns[R]) literal(name string, rows []R) string {
-	a := array{text: make([]byte, 0, 2+16*len(rows))}
+// array is the value of a column's parameter.
+func (c columns[R]) array(name string, rows []R) string {
+	a := array{out: make([]byte, 0, 2+16*len(rows))}
 	for _, column := range c {
 		if column.name != name {
 			continue
@@ -42,55 +32,37 @@ func (c columns[R]) literal(name string, rows []R) string {
 }
 
 // array writes the literal of an array of PostgreSQL, which every driver takes as text.
-type array struct{ text []byte }
+type array struct{ out []byte }
 
 func (a *array) separate() {
-	if len(a.text) == 0 {
-		a.text = append(a.text, '{')
+	if len(a.out) == 0 {
+		a.out = append(a.out, '{')
 		return
 	}
-	a.text = append(a.text, ',')
+	a.out = append(a.out, ',')
 }
 
 func (a *array) end() string {
-	if len(a.text) == 0 {
+	if len(a.out) == 0 {
 		return "{}"
 	}
-	return string(append(a.text, '}'))
+	return string(append(a.out, '}'))
 }
 
-func (a *array) string(s string) {
-	a.text = append(a.text, '"')
+func (a *array) text(s string) {
+	a.out = append(a.out, '"')
 	for {
 		at := strings.IndexAny(s, `"\`)
 		if at < 0 {
 			break
 		}
-		a.text = append(a.text, s[:at]...)
-		a.text = append(a.text, '\\', s[at])
+		a.out = append(a.out, s[:at]...)
+		a.out = append(a.out, '\\', s[at])
 		s = s[at+1:]
 	}
-	a.text = append(append(a.text, s...), '"')
+	a.out = append(append(a.out, s...), '"')
 }
 
-// stringIfAny writes NULL for the empty string.
-func (a *array) stringIfAny(s string) {
-	if s == "" {
-		a.null()
-		return
-	}
-	a.string(s)
-}
+func (a *array) number(n int64) { a.out = strconv.AppendInt(a.out, n, 10) }
 
-func (a *array) number(n int64) { a.text = strconv.AppendInt(a.text, n, 10) }
-
-// time writes NULL for the zero time.
-func (a *array) time(t time.Time) {
-	if t.IsZero() {
-		a.null()
-		return
-	}
-	a.number(t.UnixMicro())
-}
-
-func (a *array) null() { a.text = append(a.text, "NULL"...) }
+func (a *array) null() { a.out = append(a.out, "NULL"...) }

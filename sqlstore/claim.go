@@ -119,7 +119,7 @@ func (l *lease) arg(name string) any {
 	case "rows":
 		return l.rows
 	case "skus":
-		return list(slices.Sorted(maps.Keys(l.tries)))
+		return idList(slices.Sorted(maps.Keys(l.tries)))
 	case "products":
 		return l.Products
 	case "events":

@@ -39,7 +39,7 @@ func (s *Store) verify(ctx context.Context, changes []allocation.Changes) error 
 		skus[i] = c.SKU
 	}
 	versions := make(map[allocation.SKU]int64, len(changes))
-	err := s.pool().each(ctx, s.statements.versions, []any{list(skus)}, func(rows *sql.Rows) error {
+	err := s.pool().each(ctx, s.statements.versions, []any{idList(skus)}, func(rows *sql.Rows) error {
 		var sku allocation.SKU
 		var version int64
 		err := rows.Scan(&sku, &version)

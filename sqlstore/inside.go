@@ -132,7 +132,7 @@ func (in *inside) lock(ctx context.Context, q allocation.Query) error {
 	}
 	slices.Sort(skus)
 	lock := in.store.statements.lockRows
-	return in.transaction.each(ctx, lock, []any{list(skus)}, func(*sql.Rows) error { return nil })
+	return in.transaction.each(ctx, lock, []any{idList(skus)}, func(*sql.Rows) error { return nil })
 }
 
 func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) error {

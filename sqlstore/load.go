@@ -63,13 +63,13 @@ func newLoading(q allocation.Query) *loading {
 func (l *loading) arg(name string) any {
 	switch name {
 	case "skus":
-		return list(l.SKUs)
+		return idList(l.SKUs)
 	case "order":
 		return string(l.Order)
 	case "batch":
 		return string(l.Batch)
 	case "orders":
-		return list(l.orders())
+		return idList(l.orders())
 	case "now":
 		return l.Now.UnixMicro()
 	case "limit":
@@ -90,8 +90,8 @@ func (l *loading) orders() []allocation.OrderID {
 	return append([]allocation.OrderID{l.Order}, l.Orders...)
 }
 
-// list writes identifiers as the JSON array that [Dialect.list] reads.
-func list[ID ~string](ids []ID) string {
+// idList writes identifiers as the JSON array that [Dialect.list] reads.
+func idList[ID ~string](ids []ID) string {
 	if len(ids) == 0 {
 		return "[]"
 	}

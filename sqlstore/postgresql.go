@@ -18,7 +18,7 @@ var PostgreSQL = &Dialect{
 	list: func(param string) string {
 		return "(SELECT value FROM json_array_elements_text(CAST(" + param + " AS json)) WHERE value = value || '')"
 	},
-	by:   func(string) string { return "" },
+	by: func(string) string { return "" },
 	lapsed: `
 			SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
 				SELECT l.order_id FROM {lines} l

@@ -13,6 +13,7 @@ type query struct {
 	text    string
 	params  []string // the names of its parameters, in their order
 	repeats bool     // a parameter stands in params once for each use
+	once    bool     // it has values in it, and is not worth preparing
 
 	// prepared is nil until the first use. To analyse a load takes SQLite several times as long as to
 	// carry it out.

@@ -89,7 +89,7 @@ func (s *Store) begin(ctx context.Context, level sql.IsolationLevel) (*transacti
 
 func (t *transaction) exec(ctx context.Context, q *query, args ...any) (rows int64, err error) {
 	defer func() { t.note(err) }()
-	if !t.prepares {
+	if !t.prepares || q.once {
 		return affected(t.tx.ExecContext(ctx, q.text, args...))
 	}
 	stmt, err := t.stmt(ctx, q)

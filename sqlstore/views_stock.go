@@ -27,7 +27,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 		return nil, err
 	}
 	distinct := slices.Compact(slices.Sorted(slices.Values(skus)))
-	values := map[string]any{"skus": list(distinct), "now": now.UnixMicro(), "more": all, "limit": all}
+	values := map[string]any{"skus": idList(distinct), "now": now.UnixMicro(), "more": all, "limit": all}
 	for i, sku := range distinct[:min(len(distinct), s.dialect.arms)] {
 		values["sku"+strconv.Itoa(i)] = string(sku)
 	}

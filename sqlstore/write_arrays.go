@@ -67,9 +67,13 @@ func (w *arrayWrites) statement(changes []allocation.Changes) (*query, []any, er
 		l, err := newLineCommit(&changes[0])
 		return w.oneLine, w.oneLine.args(l.value), err
 	}
-	a, err := arraysOf(changes)
+	rows, err := relationsOf(changes)
+	if err != nil {
+		return nil, nil, err
+	}
+	a := arrays{rows, changes}
 	q := w.query(a.shape())
-	return q, q.args(a.value), err
+	return q, q.args(a.value), nil
 }
 
 // query returns the statement for a shape.

@@ -52,8 +52,17 @@ func (w *rowWrites) queries() []*query {
 }
 
 func (w *rowWrites) write(ctx context.Context, r runner, changes []allocation.Changes) error {
-	by := rowWriter{runner: r, rowWrites: w}
-	steps := []func(context.Context, allocation.Changes) error{by.product, by.added, by.changed, by.told}
+	return rowWriter{runner: r, rowWrites: w}.write(ctx, changes)
+}
+
+// rowWriter writes changes, a step for all products at a time.
+type rowWriter struct {
+	runner
+	*rowWrites
+}
+
+func (w rowWriter) write(ctx context.Context, changes []allocation.Changes) error {
+	steps := []func(context.Context, allocation.Changes) error{w.product, w.added, w.changed, w.told}
 	for _, step := range steps {
 		for _, c := range changes {
 			if err := step(ctx, c); err != nil {
@@ -62,12 +71,6 @@ func (w *rowWrites) write(ctx context.Context, r runner, changes []allocation.Ch
 		}
 	}
 	return nil
-}
-
-// rowWriter writes changes, a step for all products at a time.
-type rowWriter struct {
-	runner
-	*rowWrites
 }
 
 // product demands the version that was read, and sets the new one.
@@ -115,13 +118,12 @@ func (w rowWriter) added(ctx context.Context, c allocation.Changes) error {
 // changed writes what is there already.
 func (w rowWriter) changed(ctx context.Context, c allocation.Changes) error {
 	for _, b := range c.Batches {
-		rows, err := w.exec(ctx, w.changeBatch, int64(b.Purchased), int64(b.Allocated),
-			micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(b.Ref), string(c.SKU))
-		if err == nil && rows == 0 {
-			err = errors.New("it doesn't exist")
-		}
-		if err != nil {
-			return &failed{field: "batch", value: b.Ref, err: err}
+		met, err := w.batch(ctx, changedBatch{b, c.SKU})
+		switch {
+		case err != nil:
+			return err
+		case met == 0:
+			return &failed{field: "batch", value: b.Ref, err: errors.New("it doesn't exist")}
 		}
 	}
 	for _, order := range c.Removed {
@@ -138,6 +140,16 @@ func (w rowWriter) changed(ctx context.Context, c allocation.Changes) error {
 		}
 	}
 	return nil
+}
+
+// batch returns how many rows it met.
+func (w rowWriter) batch(ctx context.Context, b changedBatch) (int64, error) {
+	met, err := w.exec(ctx, w.changeBatch, int64(b.Purchased), int64(b.Allocated),
+		micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(b.Ref), string(b.sku))
+	if err != nil {
+		err = &failed{field: "batch", value: b.Ref, err: err}
+	}
+	return met, err
 }
 
 func (w rowWriter) line(ctx context.Context, sku allocation.SKU, a allocation.Allocation, taken error) error {

@@ -55,28 +55,28 @@ const oneProduct = `p AS (
 //
 //nolint:misspell // so SQL spells it
 var heldProducts = `p AS MATERIALIZED (
-		SELECT * FROM ` + productColumns.unnest("p") + ` WHERE ` + few("x.read") + `),
+		SELECT * FROM ` + productColumns.unnest("p") + ` WHERE ` + few("x.seen") + `),
 	held AS MATERIALIZED (
-		SELECT o.sku FROM p JOIN {products} o ON o.sku = p.sku AND o.version = p.read
+		SELECT o.sku FROM p JOIN {products} o ON o.sku = p.sku AND o.version = p.seen
 		ORDER BY o.sku FOR NO KEY UPDATE OF o)`
 
 const allHeld = `won AS MATERIALIZED (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM held) = (SELECT COUNT(*) FROM p))`
 
-// Products with a read of 0 must not exist. They are written before anything hangs on it, so that of two who add a
+// Products with a seen of 0 must not exist. They are written before anything hangs on it, so that of two who add a
 // product the one that comes second is told so.
 const addProducts = `met AS MATERIALIZED (
-		SELECT 1 WHERE (SELECT COUNT(*) FROM held) = (SELECT COUNT(*) FROM p WHERE p.read > 0)
-			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.read = 0)),
+		SELECT 1 WHERE (SELECT COUNT(*) FROM held) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
+			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.seen = 0)),
 	added AS (
 		INSERT INTO {products} (sku, version, refused, low_stock)
 		SELECT p.sku, p.version, p.refused, p.low_stock FROM p
-		WHERE p.read = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM met) ORDER BY p.sku RETURNING 1),
+		WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM met) ORDER BY p.sku RETURNING 1),
 	won AS MATERIALIZED (SELECT 1 FROM met WHERE (SELECT COUNT(*) FROM added) >= 0)`
 
 const moveProducts = `moved AS (
 		UPDATE {products} o SET version = p.version, refused = p.refused, low_stock = p.low_stock
-		FROM p WHERE o.sku = p.sku AND o.version = p.read AND p.version > p.read AND ` + ifWon + `)`
+		FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND ` + ifWon + `)`
 
 var addBatches = `new_batches AS (
 		INSERT INTO {batches} (ref, sku, purchased, allocated, eta, location, best_before,

@@ -3,134 +3,134 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"slices"
-	"strings"
 
 	"github.com/cosmic-go/allocation"
 )
 
-// tableWrites write each table with one statement, whose rows come as a JSON array: the number of round trips doesn't
-// depend on that of products or lines.
+// tableWrites write each table with one statement: the number of round trips doesn't depend on that of products or lines. Rows come
+// as a JSON array or, where there are many, in the statement itself, which spares the server to take the array apart
+// (measured: two thirds of the time). A commit that is one line needs neither.
 type tableWrites struct {
+	*rowWrites
+
 	held, addProducts, setProducts          *query
 	addBatches, changeBatches, countBatches *query
-	removeLines, addLines, addEvents        *query
-}
-
-// jsonTable is a relation over a parameter that has a JSON array.
-func jsonTable(param, rows string, columns ...string) string {
-	return "JSON_TABLE(" + param + ", '" + rows + "' COLUMNS (" + strings.Join(columns, ", ") + "))"
-}
-
-// rowsOf is a jsonTable over an array of objects: columns are names, each with its type.
-func rowsOf(columns ...string) string {
-	for i, column := range columns {
-		name, _, _ := strings.Cut(column, " ")
-		columns[i] = column + " PATH '$." + name + "'"
-	}
-	return jsonTable(":rows", "$[*]", columns...) + " x"
+	removeLines                             *query
+	addParts, addEvents                     *query // before their rows
+	setBoth                                 *query // a product and its batch
 }
 
 func newTableWrites(c *compiler) writer {
 	compile := c.compile
-	changes := rowsOf("sku VARBINARY(255)", "ref VARBINARY(255)", "purchased BIGINT", "allocated BIGINT", "eta BIGINT", "counted_at BIGINT", "shipped_at BIGINT") + `
+	changes := batchColumns.table() + `
 		STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku`
 	return &tableWrites{
-		held: compile(c.lockRows),
+		rowWrites: newRowWrites(c).(*rowWrites),
+		held:      compile(c.lockRows),
 		addProducts: compile(`
 			INSERT INTO {products} (sku, version, refused, low_stock)
-			SELECT x.sku, x.version, x.refused, x.low_stock FROM ` +
-			rowsOf("sku VARBINARY(255)", "version BIGINT", "refused BIGINT", "low_stock BIGINT")),
-		setProducts: compile(`UPDATE ` +
-			rowsOf("sku VARBINARY(255)", "seen BIGINT", "version BIGINT", "refused BIGINT", "low_stock BIGINT") + `
+			SELECT x.sku, x.version, x.refused, x.low_stock FROM ` + productColumns.table()),
+		setProducts: compile(`UPDATE ` + productColumns.table() + `
 			STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = x.sku AND p.version = x.seen
 			SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock`),
 		addBatches: compile(`
-			INSERT INTO {batches} (ref, sku, purchased, allocated, eta, location, best_before,
-				announced_quantity, announced_eta, counted_at, shipped_at)
-			SELECT x.ref, x.sku, x.purchased, x.allocated, x.eta, x.location, x.best_before,
-				x.announced_quantity, x.announced_eta, x.counted_at, x.shipped_at FROM ` +
-			rowsOf("sku VARBINARY(255)", "ref VARBINARY(255)", "purchased BIGINT", "allocated BIGINT", "eta BIGINT",
-				"location VARBINARY(255)", "best_before BIGINT", "announced_quantity BIGINT", "announced_eta BIGINT", "counted_at BIGINT", "shipped_at BIGINT")),
+			INSERT INTO {batches} (` + newBatchColumns.names() + `) SELECT * FROM ` + newBatchColumns.table()),
 		changeBatches: compile(`UPDATE ` + changes + `
 			SET b.purchased = b.purchased + x.purchased, b.allocated = b.allocated + x.allocated,
 				b.eta = x.eta, b.counted_at = x.counted_at, b.shipped_at = x.shipped_at`),
 		countBatches: compile(`SELECT COUNT(*) FROM ` + changes),
-		removeLines: compile(`DELETE l FROM ` + rowsOf("sku VARBINARY(255)", "order_id VARBINARY(255)") + `
+		removeLines: compile(`DELETE l FROM ` + removedColumns.table() + `
 			STRAIGHT_JOIN {lines} l FORCE INDEX (PRIMARY) ON l.order_id = x.order_id AND l.sku = x.sku`),
-		addLines: compile(`
-			INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-			SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, x.shipped, x.split, x.held_until, x.sequence FROM ` +
-			rowsOf("sku VARBINARY(255)", "order_id VARBINARY(255)", "part INT", "batch_ref VARBINARY(255)", "quantity BIGINT",
-				"shipped BIGINT", "split INT", "held_until BIGINT", "sequence BIGINT")),
-		addEvents: compile(`
-			INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-			SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent, x.unsent_from FROM ` +
-			rowsOf("sku VARBINARY(255)", "sequence BIGINT", "kind VARCHAR(64)", "at BIGINT", "batch_ref VARBINARY(255)",
-				"purchased BIGINT", "allocated BIGINT", "data LONGTEXT", "id CHAR(36)", "trace_parent VARCHAR(255)", "unsent_from BIGINT")),
+		setBoth: compile(`
+			UPDATE {products} p STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = :ref AND b.sku = p.sku
+			SET p.version = :version, p.refused = :refused, p.low_stock = :low_stock,
+				b.purchased = b.purchased + :purchased, b.allocated = b.allocated + :allocated,
+				b.eta = :eta, b.counted_at = :counted_at, b.shipped_at = :shipped_at
+			WHERE p.sku = :sku AND p.version = :seen`),
+		addParts:  compile(`INSERT INTO {lines} (` + partColumns.names() + `) VALUES `),
+		addEvents: compile(`INSERT INTO {events} (` + eventColumns.names() + `) VALUES `),
 	}
 }
 
 func (w *tableWrites) queries() []*query {
-	return []*query{
-		w.held, w.addProducts, w.setProducts, w.addBatches, w.changeBatches, w.countBatches,
-		w.removeLines, w.addLines, w.addEvents,
-	}
+	return append(w.rowWrites.queries(),
+		w.held, w.addProducts, w.setProducts, w.addBatches, w.changeBatches, w.countBatches, w.removeLines, w.setBoth)
 }
 
 func (w *tableWrites) write(ctx context.Context, r runner, changes []allocation.Changes) error {
-	by := tableWriter{runner: r, tableWrites: w}
+	by := tableWriter{rowWriter{runner: r, rowWrites: w.rowWrites}, w}
+	if isOneLine(changes) {
+		return by.oneLine(ctx, changes[0])
+	}
 	if slices.ContainsFunc(changes, func(c allocation.Changes) bool { return !tells(c) }) {
 		if err := by.hold(ctx, changes); err != nil {
 			return err
 		}
+		changes = slices.DeleteFunc(slices.Clone(changes), func(c allocation.Changes) bool { return !tells(c) })
 	}
-	t, err := tablesOf(changes)
+	rows, err := relationsOf(changes)
 	if err != nil {
 		return err
 	}
-	if err := by.products(ctx, changes, t); err != nil {
+	if err := by.counters(ctx, changes, rows); err != nil {
 		return err
 	}
-	if err := by.batches(ctx, t); err != nil {
+	return by.lines(ctx, rows)
+}
+
+// oneLine takes as few round trips as it can.
+func (w tableWriter) oneLine(ctx context.Context, c allocation.Changes) error {
+	met, err := w.both(ctx, c, changedBatch{c.Batches[0], c.SKU})
+	switch {
+	case err != nil:
+		return err
+	case met == 0:
+		return w.rowWriter.write(ctx, []allocation.Changes{c}) // which tells what is missing
+	}
+	if err := w.added(ctx, c); err != nil {
 		return err
 	}
-	if err := by.rows(ctx, w.removeLines, t.removed, &failed{field: "order"}); err != nil {
-		return err
-	}
-	if err := by.rows(ctx, w.addLines, t.parts, &failed{field: "order", taken: allocation.ErrDuplicate}); err != nil {
-		return err
-	}
-	return by.rows(ctx, w.addEvents, t.events, &failed{field: "event"})
+	return w.told(ctx, c)
 }
 
 type tableWriter struct {
-	runner
+	rowWriter
 	*tableWrites
 }
 
-// rows runs a statement over rows, if there are any.
-func (w tableWriter) rows(ctx context.Context, q *query, rows []row, about *failed) error {
-	_, err := w.affect(ctx, q, rows, about)
-	return err
-}
-
-func (w tableWriter) affect(ctx context.Context, q *query, rows []row, about *failed) (int64, error) {
+// put runs a statement over rows, if there are any, and returns how many it met. An error is about their subjects.
+func put[R any](
+	ctx context.Context, r runner, q *query, c columns[R], rows []R, about failed, subject func(row R) any,
+) (int64, error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	text, err := json.Marshal(rows)
-	if err != nil {
-		return 0, err
+	var met int64
+	var err error
+	if q.params == nil {
+		met, err = r.exec(ctx, &query{text: q.text + c.tuples(rows), once: true})
+	} else {
+		met, err = r.exec(ctx, q, c.json(rows))
 	}
-	affected, err := w.exec(ctx, q, string(text))
-	if err != nil {
-		about.value, about.err = subjects(rows), err
-		return 0, about
+	if err == nil {
+		return met, nil
 	}
-	return affected, nil
+	about.err, about.value = err, subjects(rows, subject)
+	return 0, &about
+}
+
+// subjects are what an error of a statement over rows is about.
+func subjects[R any](rows []R, subject func(row R) any) any {
+	if len(rows) == 1 {
+		return subject(rows[0])
+	}
+	all := make([]any, len(rows))
+	for i, row := range rows {
+		all[i] = subject(row)
+	}
+	return all
 }
 
 // hold locks all products, which are in the order of their SKUs, and compares their versions. It is needed where a
@@ -141,7 +141,7 @@ func (w tableWriter) hold(ctx context.Context, changes []allocation.Changes) err
 		skus[i] = c.SKU
 	}
 	versions := make(map[allocation.SKU]int64, len(changes))
-	err := w.each(ctx, w.held, []any{list(skus)}, func(rows *sql.Rows) error {
+	err := w.each(ctx, w.held, []any{idList(skus)}, func(rows *sql.Rows) error {
 		var sku allocation.SKU
 		var version int64
 		err := rows.Scan(&sku, &version)
@@ -154,43 +154,101 @@ func (w tableWriter) hold(ctx context.Context, changes []allocation.Changes) err
 	return compare(changes, versions)
 }
 
+// counters writes products and batches: at once if there is one of each, else the products first, since a version
+// that isn't the one that was read has to be told from a batch that doesn't exist.
+func (w tableWriter) counters(ctx context.Context, changes []allocation.Changes, rows *relations) error {
+	if len(changes) == 1 && changes[0].Read > 0 && len(rows.batches) == 1 && len(rows.newBatches) == 0 {
+		met, err := w.both(ctx, changes[0], rows.batches[0])
+		if err != nil || met > 0 {
+			return err
+		}
+	}
+	if err := w.products(ctx, changes); err != nil {
+		return err
+	}
+	return w.batches(ctx, rows)
+}
+
+// both returns how many rows it changed, none if anything is missing: a product always changes.
+func (w tableWriter) both(ctx context.Context, c allocation.Changes, b changedBatch) (int64, error) {
+	met, err := w.exec(ctx, w.setBoth, string(b.Ref), c.Version, c.Refused, int64(c.LowStock), int64(b.Purchased), int64(b.Allocated),
+		micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(c.SKU), c.Read)
+	if err != nil {
+		return 0, &failed{field: "batch", value: b.Ref, err: err}
+	}
+	return met, nil
+}
+
 // products demands the versions that were read, and sets the new ones, which always differ.
-func (w tableWriter) products(ctx context.Context, changes []allocation.Changes, t *tables) error {
-	about := &failed{field: "sku", taken: allocation.ErrConflict}
-	moved, err := w.affect(ctx, w.setProducts, t.products, about)
+func (w tableWriter) products(ctx context.Context, changes []allocation.Changes) error {
+	if len(changes) == 1 {
+		return w.product(ctx, changes[0])
+	}
+	var added, known []allocation.Changes
+	for _, c := range changes {
+		if c.Read == 0 {
+			added = append(added, c)
+		} else {
+			known = append(known, c)
+		}
+	}
+	about := failed{field: "sku", taken: allocation.ErrConflict}
+	subject := func(c allocation.Changes) any { return c.SKU }
+	moved, err := put(ctx, w, w.setProducts, productColumns, known, about, subject)
 	switch {
 	case err != nil:
 		return err
-	case moved != int64(len(t.products)):
+	case moved != int64(len(known)):
 		return lostOne(changes)
 	}
-	return w.rows(ctx, w.addProducts, t.newProducts, about)
+	_, err = put(ctx, w, w.addProducts, productColumns, added, about, subject)
+	return err
 }
 
-func (w tableWriter) batches(ctx context.Context, t *tables) error {
-	if err := w.rows(ctx, w.addBatches, t.newBatches, &failed{field: "batch", taken: allocation.ErrDuplicate}); err != nil {
-		return err
-	}
-	changed, err := w.affect(ctx, w.changeBatches, t.batches, &failed{field: "batch"})
-	if err != nil || changed == int64(len(t.batches)) {
-		return err
-	}
-	return w.countedBatches(ctx, t.batches)
-}
-
-// countedBatches looks whether all batches exist: one that has its values already isn't counted as changed.
-func (w tableWriter) countedBatches(ctx context.Context, batches []row) error {
-	text, err := json.Marshal(batches)
+func (w tableWriter) batches(ctx context.Context, rows *relations) error {
+	_, err := put(ctx, w, w.addBatches, newBatchColumns, rows.newBatches, failed{field: "batch", taken: allocation.ErrDuplicate},
+		func(b allocation.Batch) any { return b.Ref })
 	if err != nil {
 		return err
 	}
+	var met int64
+	if len(rows.batches) == 1 {
+		met, err = w.batch(ctx, rows.batches[0])
+	} else {
+		met, err = put(ctx, w, w.changeBatches, batchColumns, rows.batches, failed{field: "batch"}, changedBatch.subject)
+	}
+	if err != nil || met == int64(len(rows.batches)) {
+		return err
+	}
+	return w.countedBatches(ctx, rows.batches)
+}
+
+// countedBatches looks whether all batches exist: one that has its values already isn't counted as changed.
+func (w tableWriter) countedBatches(ctx context.Context, batches []changedBatch) error {
 	var exist int
-	err = w.each(ctx, w.countBatches, []any{string(text)}, func(rows *sql.Rows) error { return rows.Scan(&exist) })
+	err := w.each(ctx, w.countBatches, []any{batchColumns.json(batches)}, func(rows *sql.Rows) error { return rows.Scan(&exist) })
 	if err == nil && exist != len(batches) {
 		err = errors.New("it doesn't exist")
 	}
 	if err != nil {
-		return &failed{field: "batch", value: subjects(batches), err: err}
+		return &failed{field: "batch", value: subjects(batches, changedBatch.subject), err: err}
 	}
 	return nil
+}
+
+// lines writes the parts of lines anew, and the events.
+func (w tableWriter) lines(ctx context.Context, rows *relations) error {
+	_, err := put(ctx, w, w.removeLines, removedColumns, rows.removed, failed{field: "order"},
+		func(l removedLine) any { return l.order })
+	if err != nil {
+		return err
+	}
+	_, err = put(ctx, w, w.addParts, partColumns, append(rows.newParts, rows.parts...),
+		failed{field: "order", taken: allocation.ErrDuplicate}, func(p linePart) any { return p.OrderID })
+	if err != nil {
+		return err
+	}
+	_, err = put(ctx, w, w.addEvents, eventColumns, rows.events, failed{field: "event"},
+		func(e toldEvent) any { return e.sequence })
+	return err
 }

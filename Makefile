@@ -10,6 +10,9 @@ COVER_LEAST = 90
 FUZZTIME = 10s
 TORTURETIME = 60s
 
+# How the Services of the load proof work, any of: all alone unkept locked.
+TORTUREMODES = all
+
 LINTER_VERSION = 2.15.0
 LINTER = bin/golangci-lint
 
@@ -40,10 +43,10 @@ fuzz: ## run every fuzz target for FUZZTIME each
 		done $(done)
 
 .PHONY: torture
-torture: ## prove under load and kills that nothing is sold twice, TORTURETIME on each engine
-	@set -e; for engine in sqlite postgresql mariadb; do \
-		go -C internal/dbtest run ./torture -engine $$engine -for $(TORTURETIME); \
-	done
+torture: ## prove under load and kills that nothing is sold twice, TORTURETIME in each of TORTUREMODES on each engine
+	@set -e; for engine in sqlite postgresql mariadb; do for mode in $(TORTUREMODES); do \
+		go -C internal/dbtest run ./torture -engine $$engine -mode $$mode -for $(TORTURETIME); \
+	done; done
 
 .PHONY: bench
 bench: ## measure what docs/measurements.md says

@@ -191,6 +191,10 @@ func (g *group) preload(ctx context.Context, m *identityMap) error {
 		first.ahead = nil
 	}
 	q := g.query()
+	if m.locks && len(g.calls) > 1 {
+		q.SKUs = g.skus // all of them at once, and so in order: one that a call looked up later could close a circle
+		slices.Sort(q.SKUs)
+	}
 	if !g.fresh {
 		g.fresh = true // once is enough
 		q.SKUs = g.takeKept(m, q.SKUs)

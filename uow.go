@@ -229,11 +229,11 @@ func (w *work) once(ctx context.Context, number int) (events []Event, err error)
 	}
 	locker, able := w.store.(Locker)
 	if !able || number == 1 && !w.opts.Lock && !w.stale {
-		return w.on(ctx, w.store) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
+		return w.on(ctx, w.store, false) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
 	}
 	var told []Event
 	err = locker.Locked(ctx, func(store Store) (err error) {
-		told, err = w.on(ctx, store)
+		told, err = w.on(ctx, store, true)
 		return err
 	})
 	return onlyIf(told, err)
@@ -241,8 +241,8 @@ func (w *work) once(ctx context.Context, number int) (events []Event, err error)
 
 // on runs fn on products of a store, and commits. That a kept product was outdated is no lost race, since nobody
 // had read it for this.
-func (w *work) on(ctx context.Context, store Store) ([]Event, error) {
-	products := &identityMap{store: store, now: clean(w.opts.Now()), page: w.page, trace: w.trace}
+func (w *work) on(ctx context.Context, store Store, locks bool) ([]Event, error) {
+	products := &identityMap{store: store, locks: locks, now: clean(w.opts.Now()), page: w.page, trace: w.trace}
 	products.products = products.first[:0]
 	defer products.end()
 	if err := w.fn(ctx, products); err != nil {

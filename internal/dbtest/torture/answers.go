@@ -24,8 +24,11 @@ func (b *books) compare() {
 	}
 }
 
-// attempt checks that one has left in the ledger what its outcome allows.
+// attempt checks that one has left in the ledger what its outcome allows, and that its caller was told of no other events.
 func (b *books) attempt(t *trace) {
+	if t.attempt.told > t.events || t.attempt.outcome == acknowledged && t.attempt.told < t.events {
+		b.report.fault(wrong, "%s was told of %d events, the ledger has %d", t.step, t.attempt.told, t.events)
+	}
 	if t.step.command.Verb == release {
 		return // it commits each product by itself
 	}

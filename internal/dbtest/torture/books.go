@@ -2,7 +2,6 @@ package main
 
 import (
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -19,6 +18,7 @@ type books struct {
 	versions map[allocation.SKU]int                  // numbers of events
 
 	byCaller map[int][]*trace // in the order of their times
+	byParent map[string]*trace
 }
 
 // account is a batch's.
@@ -33,6 +33,8 @@ type account struct {
 type trace struct {
 	step     *step
 	attempt  *attempt
+	until    int64       // when the last commit may have begun that it was in, on the client's clock
+	events   int         // of all commits
 	commits  []time.Time // that changed something
 	refusals int
 	counted  bool
@@ -48,26 +50,43 @@ func newBooks(s *settings, did *history, found *report) *books {
 		held:     map[lineKey]bool{},
 		versions: map[allocation.SKU]int{},
 		byCaller: map[int][]*trace{},
+		byParent: map[string]*trace{},
 	}
 	for caller, steps := range did.callers {
 		for _, step := range steps {
 			for i := range step.attempts {
-				b.byCaller[caller] = append(b.byCaller[caller], &trace{step: step, attempt: &step.attempts[i]})
+				t := &trace{step: step, attempt: &step.attempts[i], until: step.until(i)}
+				b.byCaller[caller] = append(b.byCaller[caller], t)
+				b.byParent[t.attempt.trace] = t
 			}
 		}
 	}
 	return b
 }
 
-// whose is the attempt that committed something at a time of its clock; nil if there is none.
-func (b *books) whose(at time.Time) *trace {
-	traces := b.byCaller[ownerOf(at, b.settings.owners())]
-	moment := at.UnixMicro()
-	after := sort.Search(len(traces), func(i int) bool { return traces[i].attempt.from > moment })
-	if after == 0 || traces[after-1].attempt.to < moment {
+// whose is the attempt that told something in a commit of that time; nil if there is none with that trace parent, or
+// if the time is another client's or none of the attempt's.
+func (b *books) whose(parent string, at time.Time) *trace {
+	t := b.byParent[parent]
+	if t == nil || ownerOf(at, b.settings.owners()) != b.settings.ownerOf(t.step.caller) {
 		return nil
 	}
-	return traces[after-1]
+	if moment := at.UnixMicro(); moment < t.attempt.from || moment > t.until {
+		return nil
+	}
+	return t
+}
+
+// until is when the last commit may have begun that an attempt was in. A caller who leaves one that it shares doesn't
+// end it, but is not told the outcome of a repeat before.
+func (s *step) until(i int) int64 {
+	switch a := s.attempts[i]; {
+	case a.why != left:
+		return a.to
+	case s.command.Verb == release:
+		return forever // its repeat doesn't wait for it, since it takes nothing back
+	}
+	return s.last().to
 }
 
 // committed notes a commit that changed something. One of several products has one time.

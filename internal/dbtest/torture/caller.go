@@ -3,55 +3,35 @@ package main
 import (
 	"context"
 	"time"
-
-	"github.com/cosmic-go/allocation"
 )
 
 // caller sends one command after the other. All that it does with an order it does itself, so that its journal says
 // what the order must have come to.
 type caller struct {
-	id       int // from 1, of all callers
-	settings *settings
-	journal  *journal
-	clock    *clock
-	races    *racing
-	service  *allocation.Service
+	*shop
+	id int // from 1, of all callers
 
 	knowledge knowledge
 	next      int
+	tries     int   // so far, of all commands
 	open      *step // what the caller before it left without an outcome
 }
 
 // patience is how long an unknown outcome is pursued after the end of the run.
 const patience = time.Minute
 
-// locksEvery is how many callers there are to one that locks what it reads from the start. The others do so after
-// a lost race.
-const locksEvery = 4
-
 // newCaller is the caller with that number, which goes on where its journal ends.
-func newCaller(id int, s *settings, j *journal, store allocation.Store, past []*step) *caller {
-	c := &caller{id: id, settings: s, journal: j, next: 1}
-	var last int64
+func newCaller(id int, h *shop, past []*step) *caller {
+	c := &caller{shop: h, id: id, next: 1}
 	for _, done := range past {
 		c.next = done.number + 1
-		for _, a := range done.attempts {
-			last = max(last, a.from)
-			if a.outcome != killed {
-				last = max(last, a.to)
-			}
-		}
+		c.tries += len(done.attempts)
 		if done.open() {
 			c.open = done
 			continue
 		}
 		c.knowledge.learn(done.command, done.last().outcome, done.last().answer)
 	}
-	c.clock = newClock(s.owners(), id, last)
-	races, counted := countRaces(store)
-	c.races = races
-	units := allocation.NewUnitOfWork(counted, &allocation.Options{Now: c.clock.Now, Lock: id%locksEvery == 0})
-	c.service = allocation.New(units, nil)
 	return c
 }
 
@@ -78,6 +58,9 @@ func (c *caller) do(ctx context.Context, number int, cmd command, wasLost bool) 
 		switch told {
 		case unknown:
 			wasLost = true
+			if r.IntN(2) == 0 {
+				continue // while what it left may still be under way
+			}
 		case failed:
 			if !wasLost && r.IntN(2) == 0 {
 				return
@@ -97,14 +80,15 @@ func (c *caller) try(ctx context.Context, number int, cmd command, hangUp bool, 
 		ctx, stop = context.WithTimeout(ctx, after)
 		defer stop()
 	}
-	c.journal.write(entry{Caller: c.id, Number: number, At: c.clock.tick(), Command: &cmd})
-	c.races.lost, c.races.deadlocks = 0, 0
-	a, err := cmd.run(ctx, c.service)
+	c.tries++
+	t := &try{trace: traceOf(c.id, c.tries)}
+	c.journal.write(entry{Caller: c.id, Number: number, At: c.clock.tick(), Trace: t.trace, Command: &cmd})
+	a, err := cmd.run(context.WithValue(ctx, tryKey{}, t), c.service)
 	now := c.clock.Now()
 	told, why := judge(err, cmd, now)
 	e := entry{
-		Caller: c.id, Number: number, At: now.UnixMicro(),
-		Outcome: told, Why: why, Answer: a, Lost: c.races.lost, Deadlocks: c.races.deadlocks,
+		Caller: c.id, Number: number, At: now.UnixMicro(), Told: t.told,
+		Outcome: told, Why: why, Answer: a, Tallies: c.watch.take(),
 	}
 	if err != nil {
 		e.Text = err.Error()

@@ -22,6 +22,9 @@ func purposeOf(caller, number int) uint64 { return uint64(caller)<<32 | uint64(n
 // choose decides on the caller's command with the given number.
 func (ch *chooser) choose(number int, k *knowledge) command {
 	r := ch.settings.random(purposeOf(ch.caller, number))
+	if ch.settings.rushes(ch.caller) && r.IntN(100) < 85 {
+		return ch.cart(number, r)
+	}
 	if len(k.orders) == 0 || (len(k.orders) < 6 && r.IntN(100) < 45) {
 		return ch.opening(number, k, r)
 	}
@@ -36,7 +39,7 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 	if len(k.past) > 0 && r.IntN(12) == 0 {
 		return k.past[r.IntN(len(k.past))]
 	}
-	c := command{Verb: allocate, Order: allocation.OrderID(fmt.Sprintf("order-%d-%d", ch.caller, number)), Split: r.IntN(3) == 0}
+	c := command{Verb: allocate, Order: ch.order(number), Split: r.IntN(3) == 0}
 	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(ch.settings.SKUs)] {
 		c.Lines = append(c.Lines, allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 6)})
 	}
@@ -47,6 +50,19 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 		c.Hold = ch.until(r)
 	}
 	return c
+}
+
+// cart holds a little for a while; most carts are left standing.
+func (ch *chooser) cart(number int, r *rand.Rand) command {
+	c := command{Verb: allocate, Order: ch.order(number), Hold: ch.until(r)}
+	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(min(2, ch.settings.SKUs))] {
+		c.Lines = append(c.Lines, allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 2)})
+	}
+	return c
+}
+
+func (ch *chooser) order(number int) allocation.OrderID {
+	return allocation.OrderID(fmt.Sprintf("order-%d-%d", ch.caller, number))
 }
 
 func units(r *rand.Rand, most int) allocation.Quantity { return allocation.Quantity(1 + r.IntN(most)) }

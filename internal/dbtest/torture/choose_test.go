@@ -1,6 +1,7 @@
 package main
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -12,7 +13,7 @@ import (
 // decided lets a caller decide so many times on its own, with every command acknowledged as it was meant, and
 // returns the commands without their times.
 func decided(s *settings, caller, times int) []command {
-	ch := &chooser{settings: s, caller: caller, clock: newClock(s.owners(), caller, 0)}
+	ch := &chooser{settings: s, caller: caller, clock: newClock(s.owners(), 1, 0)}
 	var k knowledge
 	commands := make([]command, times)
 	for i := range commands {
@@ -53,18 +54,24 @@ func TestEveryKindOfCommandIsChosen(t *testing.T) {
 }
 
 func TestNoTwoClocksShowTheSameTime(t *testing.T) {
-	const owners = 33
+	const owners, readers, times = 5, 4, 1000
+	var mu sync.Mutex
 	seen := map[time.Time]int{}
-	clocks := make([]*clock, owners)
-	for i := range clocks {
-		clocks[i] = newClock(owners, i, 0)
-	}
-	for range 1000 {
-		for i, c := range clocks {
-			now := c.Now()
-			assert.Equal(t, i, ownerOf(now, owners))
-			seen[now]++
+	var reading sync.WaitGroup
+	for owner := range owners {
+		c := newClock(owners, owner, 0)
+		for range readers {
+			reading.Go(func() {
+				for range times {
+					now := c.Now()
+					assert.Equal(t, owner, ownerOf(now, owners))
+					mu.Lock()
+					seen[now]++
+					mu.Unlock()
+				}
+			})
 		}
 	}
-	assert.Len(t, seen, 1000*owners)
+	reading.Wait()
+	assert.Len(t, seen, owners*readers*times)
 }

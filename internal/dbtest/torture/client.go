@@ -53,7 +53,7 @@ func (j *job) run(ctx context.Context, spoil spoiler) error {
 	if err != nil {
 		return err
 	}
-	did := history{callers: map[int][]*step{}}
+	did := &history{callers: map[int][]*step{}}
 	did.add(past)
 	journal, err := openJournal(j.Journal)
 	if err != nil {
@@ -76,9 +76,10 @@ func (j *job) run(ctx context.Context, spoil spoiler) error {
 	}
 
 	var callers sync.WaitGroup
+	h := newShop(j.Process, &j.Settings, journal, store, did)
 	for i := range j.Settings.Callers {
 		id := 1 + j.Process*j.Settings.Callers + i
-		c := newCaller(id, &j.Settings, journal, store, did.callers[id])
+		c := newCaller(id, h, did.callers[id])
 		callers.Go(func() { c.run(ctx, j.Until) })
 	}
 	callers.Wait()

@@ -9,15 +9,16 @@ type step struct {
 	attempts       []attempt
 }
 
-// attempt is one call of the service. What it committed, it committed between from and to on the caller's clock.
+// attempt is one call of the service. What it committed, it committed between from and to on the client's clock, unless
+// its caller left a commit that it shared with others.
 type attempt struct {
+	trace    string // in the ledger
 	from, to int64
 	outcome  outcome
 	why      string
 	text     string // of the error
 	answer   answer
-
-	lost, deadlocks int // races
+	told     int // events
 }
 
 // last is the attempt that counts.
@@ -42,6 +43,7 @@ func (s *step) open() bool {
 type history struct {
 	callers map[int][]*step
 	cuts    int
+	tallies tallies
 }
 
 // add reads a client's journal. What has no outcome was killed.
@@ -55,7 +57,8 @@ func (h *history) add(entries []entry) {
 		if e.Command == nil {
 			last := steps[len(steps)-1].last()
 			last.to, last.outcome, last.why, last.text, last.answer = e.At, e.Outcome, e.Why, e.Text, e.Answer
-			last.lost, last.deadlocks = e.Lost, e.Deadlocks
+			last.told = e.Told
+			h.tallies.add(e.Tallies)
 			continue
 		}
 		if len(steps) == 0 || steps[len(steps)-1].number != e.Number {
@@ -65,8 +68,23 @@ func (h *history) add(entries []entry) {
 			last.to = e.At
 		}
 		s := steps[len(steps)-1]
-		s.attempts = append(s.attempts, attempt{from: e.At, to: forever, outcome: killed})
+		s.attempts = append(s.attempts, attempt{trace: e.Trace, from: e.At, to: forever, outcome: killed})
 	}
+}
+
+// end is the last moment that anybody has noted.
+func (h *history) end() (last int64) {
+	for _, steps := range h.callers {
+		for _, s := range steps {
+			for _, a := range s.attempts {
+				last = max(last, a.from)
+				if a.outcome != killed {
+					last = max(last, a.to)
+				}
+			}
+		}
+	}
+	return last
 }
 
 // forever is when an attempt ends that was killed, as far as its caller knows.

@@ -11,17 +11,18 @@ import (
 // was told; one of neither is a connection that was cut. A process that is killed in between leaves the first
 // without the second.
 type entry struct {
-	Caller  int      `json:"caller,omitempty"` // of all callers, from 1: its clock's owner
+	Caller  int      `json:"caller,omitempty"` // of all callers, from 1
 	Number  int      `json:"number,omitempty"` // of the caller's command, from 1; a repeat has the same
-	At      int64    `json:"at,omitempty"`     // on the caller's clock
+	At      int64    `json:"at,omitempty"`     // on the client's clock
+	Trace   string   `json:"trace,omitempty"`  // the parent of what this try tells the ledger
 	Command *command `json:"command,omitempty"`
 
-	Outcome   outcome `json:"outcome,omitempty"`
-	Why       string  `json:"why,omitempty"` // a refusal's or failure's kind
-	Answer    answer  `json:"answer,omitzero"`
-	Text      string  `json:"text,omitempty"`      // of the error
-	Lost      int     `json:"lost,omitempty"`      // races that were lost on the way
-	Deadlocks int     `json:"deadlocks,omitempty"` // of these
+	Outcome outcome `json:"outcome,omitempty"`
+	Why     string  `json:"why,omitempty"` // a refusal's or failure's kind
+	Answer  answer  `json:"answer,omitzero"`
+	Text    string  `json:"text,omitempty"`   // of the error
+	Told    int     `json:"told,omitempty"`   // events that the caller was told it had caused
+	Tallies tallies `json:"tallies,omitzero"` // of the whole client, since the last outcome of any caller
 
 	Cut string `json:"cut,omitempty"` // when the connection was cut
 }

@@ -18,6 +18,7 @@ type order struct {
 }
 
 const (
+	ordersKept  = 12
 	pastKept    = 16
 	batchesKept = 8
 )
@@ -31,8 +32,8 @@ func (k *knowledge) learn(c command, o outcome, a answer) {
 	switch c.Verb {
 	case allocate:
 		k.forget(c.Order)
-		if !gone {
-			k.orders = append(k.orders, order{id: c.Order, lines: lines(a), held: !c.Hold.IsZero()})
+		if !gone && len(a.Lines) > 0 { // or the answer is wrong
+			k.orders = latest(append(k.orders, order{id: c.Order, lines: lines(a), held: !c.Hold.IsZero()}), ordersKept)
 			k.past = latest(append(k.past, c), pastKept)
 		}
 	case confirm, extend:

@@ -29,6 +29,9 @@ const (
 	unexpected   outcome = "unexpected"   // nobody foresaw that
 )
 
+// left is why an outcome is unknown to a caller who went away while others went on with the commit.
+const left = "left"
+
 // Reasons of failures.
 const (
 	conflict   = "conflict"   // every attempt of a unit of work lost its race
@@ -47,7 +50,7 @@ func judge(err error, c command, now time.Time) (outcome, string) {
 	case errors.As(err, &short):
 		return refused, "out of stock" // and if its event couldn't be committed, nothing else was to be
 	case errors.Is(err, allocation.ErrUnknownOutcome):
-		return unknown, ""
+		return unknown, whyUnknown(err)
 	case errors.Is(err, allocation.ErrConflict):
 		return failed, conflict
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -67,6 +70,13 @@ func judge(err error, c command, now time.Time) (outcome, string) {
 		return failed, connection
 	}
 	return unexpected, ""
+}
+
+func whyUnknown(err error) string {
+	if detailed := (*allocation.Error)(nil); errors.As(err, &detailed) && detailed.Field == "context" {
+		return left
+	}
+	return ""
 }
 
 // stated is implemented by the errors of PostgreSQL's drivers.

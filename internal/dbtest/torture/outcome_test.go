@@ -27,11 +27,15 @@ func TestJudge(t *testing.T) {
 		want outcome
 		why  string
 	}{
-		"done":                                {want: acknowledged},
-		"a deadlock of PostgreSQL":            {err: of(allocation.ErrConflict, inPostgreSQL("40P01")), want: deadlocked},
-		"a deadlock of MariaDB":               {err: of(allocation.ErrConflict, inMariaDB(1213)), want: deadlocked},
-		"a lost race":                         {err: of(allocation.ErrConflict, inPostgreSQL("40001")), want: failed, why: conflict},
-		"a lost answer":                       {err: of(allocation.ErrUnknownOutcome, mysql.ErrInvalidConn), want: unknown},
+		"done":                     {want: acknowledged},
+		"a deadlock of PostgreSQL": {err: of(allocation.ErrConflict, inPostgreSQL("40P01")), want: deadlocked},
+		"a deadlock of MariaDB":    {err: of(allocation.ErrConflict, inMariaDB(1213)), want: deadlocked},
+		"a lost race":              {err: of(allocation.ErrConflict, inPostgreSQL("40001")), want: failed, why: conflict},
+		"a lost answer":            {err: of(allocation.ErrUnknownOutcome, mysql.ErrInvalidConn), want: unknown},
+		"a commit that the caller left": {
+			err:  &allocation.Error{Op: "Ship", Field: "context", Err: fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, context.Canceled)},
+			want: unknown, why: left,
+		},
 		"out of stock":                        {err: &allocation.OutOfStockError{}, want: refused, why: "out of stock"},
 		"hung up":                             {err: fmt.Errorf("load: %w", context.DeadlineExceeded), want: failed, why: cancelled},
 		"a hold that was repeated too late":   {err: allocation.ErrInvalid, hold: now, want: refused, why: "hold in the past"},

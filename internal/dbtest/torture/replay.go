@@ -6,42 +6,46 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// commit is what one unit of work told of one product.
+// commit is what one command told of one product in one commit, which it may have shared with others.
 type commit struct {
-	sku    allocation.SKU
-	at     time.Time
-	by     *trace // nil for what the parent did
-	events []allocation.Event
+	sku allocation.SKU
+	at  time.Time
+	by  *trace // nil for what the parent did
 
 	before, lines map[lineKey]lineState
 	released      map[lineKey]allocation.Quantity
 	changed       map[lineKey]bool // otherwise than by lapsing
 }
 
-// replay goes through the ledger of a product.
-func (b *books) replay(sku allocation.SKU, events []allocation.Event) {
+// replay goes through the ledger of a product, in which each event has the trace parent of who caused it.
+func (b *books) replay(sku allocation.SKU, events []allocation.Event, parents []string) {
 	b.versions[sku] = len(events)
+	if len(parents) != len(events) {
+		b.report.fault(drift, "product %q has %d events and %d trace parents", sku, len(events), len(parents))
+		return
+	}
 	for len(events) > 0 {
 		n := 1
-		for n < len(events) && events[n].Time().Equal(events[0].Time()) {
+		for n < len(events) && parents[n] == parents[0] && events[n].Time().Equal(events[0].Time()) {
 			n++
 		}
-		b.commit(sku, events[:n])
-		events = events[n:]
+		b.commit(sku, events[:n], parents[0])
+		events, parents = events[n:], parents[n:]
 	}
 }
 
-func (b *books) commit(sku allocation.SKU, events []allocation.Event) {
+func (b *books) commit(sku allocation.SKU, events []allocation.Event, parent string) {
 	c := &commit{
-		sku: sku, at: events[0].Time(), events: events,
+		sku: sku, at: events[0].Time(),
 		before: map[lineKey]lineState{}, lines: map[lineKey]lineState{},
 		released: map[lineKey]allocation.Quantity{}, changed: map[lineKey]bool{},
 	}
-	if ownerOf(c.at, b.settings.owners()) != 0 {
-		if c.by = b.whose(c.at); c.by == nil {
-			b.report.fault(unexplained, "%s of %q at %s", events[0].Kind(), sku, c.at)
+	if parent != "" || ownerOf(c.at, b.settings.owners()) != 0 {
+		if c.by = b.whose(parent, c.at); c.by == nil {
+			b.report.fault(unexplained, "%s of %q at %s by %q", events[0].Kind(), sku, c.at, parent)
 			return
 		}
+		c.by.events += len(events)
 	}
 	for _, e := range events {
 		b.event(c, e)

@@ -34,9 +34,10 @@ type report struct {
 	Unknown, Killed                      int // attempts without an answer
 	CarriedOut                           int // of these
 	Late                                 int // of these, after their repeat was refused
-	Races, CuredDeadlocks                int
+	Left                                 int // of the unknown ones: callers who left a commit under way
 	Cut, Ended, Kills, Restarts, Samples int
 	Events, Orders                       int
+	Tallies                              tallies
 
 	faults map[faultKind][]string
 }
@@ -57,8 +58,6 @@ func (r *report) count(s *step) {
 	r.Commands++
 	r.Attempts += len(s.attempts)
 	for _, a := range s.attempts {
-		r.Races += a.lost
-		r.CuredDeadlocks += a.deadlocks
 		switch a.outcome {
 		case acknowledged:
 			r.Acknowledged++
@@ -66,6 +65,9 @@ func (r *report) count(s *step) {
 			r.Refused++
 		case unknown:
 			r.Unknown++
+			if a.why == left {
+				r.Left++
+			}
 		case killed:
 			r.Killed++
 		case deadlocked:
@@ -90,12 +92,14 @@ func (r *report) count(s *step) {
 
 // write prints the counts and, in detail, what is wrong.
 func (r *report) write(w io.Writer, s *settings) {
-	fmt.Fprintf(w, "%s, seed %d: %d commands in %d attempts: %d acknowledged, %d refused\n",
-		s.Engine, s.Seed, r.Commands, r.Attempts, r.Acknowledged, r.Refused)
-	fmt.Fprintf(w, "  failed: %d conflicts, %d hung up, %d disconnected; %d races lost on the way, %d of them deadlocks\n",
-		r.Conflicts, r.Cancelled, r.Disconnected, r.Races, r.CuredDeadlocks)
-	fmt.Fprintf(w, "  without an answer: %d unknown outcomes, %d killed; %d of them carried out, %d after their repeat was refused\n",
-		r.Unknown, r.Killed, r.CarriedOut, r.Late)
+	fmt.Fprintf(w, "%s, %s, seed %d: %d commands in %d attempts: %d acknowledged, %d refused\n",
+		s.Engine, s.Mode, s.Seed, r.Commands, r.Attempts, r.Acknowledged, r.Refused)
+	fmt.Fprintf(w, "  failed: %d conflicts, %d hung up, %d disconnected; cured: %d lost races, %d deadlocks\n",
+		r.Conflicts, r.Cancelled, r.Disconnected, r.Tallies.Lost, r.Tallies.Deadlocks)
+	fmt.Fprintf(w, "  together: %d commits of several callers; on kept products: %d commits, %d attempts that found them outdated\n",
+		r.Tallies.Groups, r.Tallies.Kept, r.Tallies.Outdated)
+	fmt.Fprintf(w, "  without an answer: %d unknown outcomes (%d callers left), %d killed; %d of them carried out, %d after their repeat was refused\n",
+		r.Unknown, r.Left, r.Killed, r.CarriedOut, r.Late)
 	fmt.Fprintf(w, "  troubles: %d connections cut, %d ended by the server, %d client kills, %d server restarts\n",
 		r.Cut, r.Ended, r.Kills, r.Restarts)
 	fmt.Fprintf(w, "  checked: %d samples, %d events, %d orders\n", r.Samples, r.Events, r.Orders)

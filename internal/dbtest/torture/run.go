@@ -139,7 +139,7 @@ func (r *run) histories() (*history, error) {
 			r.report.fault(surprise, "client %d printed: %s", p.job.Process, text)
 		}
 	}
-	r.report.Cut = did.cuts
+	r.report.Cut, r.report.Tallies = did.cuts, did.tallies
 	for _, steps := range did.callers {
 		for _, s := range steps {
 			r.report.count(s)

@@ -15,6 +15,7 @@ import (
 // settings are what a run depends on. The same settings lead to the same decisions, timing aside.
 type settings struct {
 	Engine    string
+	Mode      mode
 	Seed      uint64
 	Processes int
 	Callers   int // of each process
@@ -31,6 +32,12 @@ type settings struct {
 // define makes a flag of each setting.
 func (s *settings) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.Engine, "engine", "sqlite", "sqlite, postgresql or mariadb")
+	s.Mode = everything
+	flags.Func("mode", "how the clients' Services work: all (the default), alone without group commit, unkept without kept products, "+
+		"locked with locks from the start", func(text string) error {
+		s.Mode = mode(text)
+		return s.Mode.check()
+	})
 	flags.Uint64Var(&s.Seed, "seed", rand.Uint64N(1_000_000), "of all decisions")
 	flags.IntVar(&s.Processes, "processes", 4, "client processes")
 	flags.IntVar(&s.Callers, "callers", 8, "goroutines of each client")
@@ -52,8 +59,8 @@ func (s *settings) define(flags *flag.FlagSet) {
 // String is the command line that repeats the run.
 func (s *settings) String() string {
 	var line strings.Builder
-	fmt.Fprintf(&line, "go run ./torture -engine %s -seed %d -processes %d -callers %d -skus %d -commands %d -for %s -cut %g -kills %d -restarts %d",
-		s.Engine, s.Seed, s.Processes, s.Callers, s.SKUs, s.Commands, s.For, s.Cut, s.Kills, s.Restarts)
+	fmt.Fprintf(&line, "go run ./torture -engine %s -mode %s -seed %d -processes %d -callers %d -skus %d -commands %d -for %s -cut %g -kills %d -restarts %d",
+		s.Engine, s.Mode, s.Seed, s.Processes, s.Callers, s.SKUs, s.Commands, s.For, s.Cut, s.Kills, s.Restarts)
 	for _, text := range s.Configuration {
 		fmt.Fprintf(&line, " -set '%s'", text)
 	}
@@ -78,11 +85,20 @@ func (s *settings) check() error {
 	if s.Cut < 0 || s.Cut >= 1 || s.Kills < 0 || s.Restarts < 0 {
 		return fmt.Errorf("cut must be 0 to 1, kills and restarts not negative: %s", s)
 	}
-	return nil
+	return s.Mode.check()
 }
 
-// owners is how many clocks there are: one for each caller of each client, from 1, and 0 for the parent.
-func (s *settings) owners() int { return s.Processes*s.Callers + 1 }
+// owners is how many clocks there are: one for each client, from 1, and 0 for the parent.
+func (s *settings) owners() int { return s.Processes + 1 }
+
+// ownerOf is whose clock the times of a caller are of.
+func (s *settings) ownerOf(caller int) int { return 1 + (caller-1)/s.Callers }
+
+// rushEvery is how many clients there are to one whose callers hardly do anything but fill carts, so that commands find
+// kept products, which only serve to place lines.
+const rushEvery = 4
+
+func (s *settings) rushes(caller int) bool { return (s.ownerOf(caller)-1)%rushEvery == 1 }
 
 // random is the source of the decisions of one purpose.
 func (s *settings) random(purpose uint64) *rand.Rand { return rand.New(rand.NewPCG(s.Seed, purpose)) }

@@ -11,6 +11,10 @@ import (
 // check compares journals, ledger and tables after the run, when nobody works on the database any more.
 func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did *history) error {
 	b := newBooks(r.settings, did, &r.report)
+	parents, err := traceParents(ctx, db)
+	if err != nil {
+		return err
+	}
 	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
 	for i := range r.settings.SKUs {
 		sku := r.settings.sku(i)
@@ -19,7 +23,7 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 			return err
 		}
 		r.report.Events += len(events)
-		b.replay(sku, events)
+		b.replay(sku, events, parents[sku])
 		drifted, err := service.Reconcile(ctx, sku)
 		if err != nil {
 			return err
@@ -48,6 +52,21 @@ func ledger(ctx context.Context, store *sqlstore.Store, sku allocation.SKU) (all
 		}
 		all = append(all, events...)
 	}
+}
+
+// traceParents reads those of all events, in the order of the events of each product; "" for none.
+func traceParents(ctx context.Context, db *sql.DB) (map[allocation.SKU][]string, error) {
+	const traced = `SELECT sku, COALESCE(trace_parent, '') FROM allocation_events ORDER BY sku, sequence`
+	parents := map[allocation.SKU][]string{}
+	return parents, each(ctx, db, traced, func(rows *sql.Rows) error {
+		var sku allocation.SKU
+		var parent string
+		if err := rows.Scan(&sku, &parent); err != nil {
+			return err
+		}
+		parents[sku] = append(parents[sku], parent)
+		return nil
+	})
 }
 
 // numbers checks that events have the numbers from 1 to the product's version.

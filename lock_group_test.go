@@ -1,0 +1,68 @@
+package allocation_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// ordered is a gate that can lock, and notes the products that each attempt with locks locked, in their order.
+type ordered struct {
+	*gate
+	mu       sync.Mutex
+	attempts [][]allocation.SKU
+}
+
+func (o *ordered) Locked(_ context.Context, fn func(allocation.Store) error) error {
+	l := &locking{Store: o.gate}
+	defer func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.attempts = append(o.attempts, l.skus)
+	}()
+	return fn(l)
+}
+
+// locking is one such attempt.
+type locking struct {
+	allocation.Store
+	skus []allocation.SKU
+}
+
+func (l *locking) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	states, err := l.Store.Load(ctx, q)
+	for _, s := range states {
+		if !slices.Contains(l.skus, s.SKU) {
+			l.skus = append(l.skus, s.SKU)
+		}
+	}
+	return states, err
+}
+
+// Two groups that lock the same products in different orders are a deadlock.
+func TestAGroupLocksItsProductsInOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &ordered{gate: newGate(t, stock("b1", "APPLE", 9), stock("b2", "LAMP", 9))}
+		service := serve(store, allocation.Options{Lock: true})
+		store.place(t, service, want("o1", "APPLE", 1), want("o1", "LAMP", 1))
+
+		first := callAllocate(t.Context(), service, want("o2", "LAMP", 1))
+		lamp := callAllocate(t.Context(), service, want("o3", "LAMP", 1))
+		both := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "o1") })
+		close(store.let)
+		for _, ended := range []<-chan outcome{first, lamp, both} {
+			require.NoError(t, (<-ended).err)
+		}
+		require.Len(t, store.attempts, 3, "the two who waited are a group")
+		for _, skus := range store.attempts {
+			assert.True(t, slices.IsSorted(skus), "locked %q", skus)
+		}
+	})
+}

@@ -98,6 +98,9 @@ func TestNoStatementOfTheHotPathReadsATableOfAServerThrough(t *testing.T) {
 				continue
 			}
 			seen++
+			if strings.Contains(statement, ") VALUES ") { // it reads nothing, which MariaDB explains as if it read all
+				continue
+			}
 			for _, step := range explain(t, e, db, statement) {
 				assert.NotRegexp(t, through[e], step, "a step of\n%s", statement)
 			}

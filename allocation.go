@@ -19,9 +19,9 @@ import (
 //
 // Commands of one Service that meet on a product are committed together, as [Options].Alone says, and each gets its
 // own answer. A caller whose context ends while its command waits leaves at once; if a commit has taken the
-// command, the answer is ErrUnknownOutcome, and the command goes on; it may take effect after those that follow. One of the callers carries out the commit:
-// it stays until the commit is answered, or all others have left, too. The store is called under the values of that
-// caller's context. Policies and hooks of a unit of work must not call the Service for the same products, which
+// command, the answer is ErrUnknownOutcome, and the command goes on, before any that comes later for its products or its
+// order. One of the callers carries out the commit: it stays until the commit is answered, or all others have
+// left, too. The store is called under the values of that caller's context. Policies and hooks of a unit of work must not call the Service for the same products, which
 // would wait for itself; [Options].Committed may.
 type Service struct {
 	units  UnitOfWork

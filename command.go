@@ -25,6 +25,14 @@ type command struct {
 	run func(ctx context.Context, products Repository) error
 }
 
+// name is what products are looked up by.
+func (c command) name() SKU {
+	if c.order != "" {
+		return orderName(c.order)
+	}
+	return batchName(c.batch)
+}
+
 // call is a command under way, and its outcome.
 type call struct {
 	command
@@ -78,6 +86,7 @@ func (q *queue) command(ctx context.Context, c command) error {
 	lone.calls[0] = &lone.call
 	e.calls = lone.calls[:]
 	if len(c.skus) == 0 {
+		e.name = c.name()
 		if err := q.lookUp(e, Query{Order: c.order, Batch: c.batch}); err != nil {
 			return err
 		}

@@ -192,7 +192,7 @@ func (g *group) preload(ctx context.Context, m *identityMap) error {
 	}
 	q := g.query()
 	if m.locks && len(g.calls) > 1 {
-		q.SKUs = g.skus // all of them at once, and so in order: one that a call looked up later could close a circle
+		q.SKUs = withoutNames(g.skus) // all of them at once, and so in order: one that a call looked up later could close a circle
 		slices.Sort(q.SKUs)
 	}
 	if !g.fresh {

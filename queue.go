@@ -26,6 +26,7 @@ type queue struct {
 	claims  map[SKU]int      // how many of waiting need a product
 	busy    map[SKU]struct{} // products of the groups under way
 	groups  []*group         // under way, or told to begin
+	names   map[SKU]int      // how many entries have a name
 	company bool             // the last group had several callers
 }
 
@@ -41,7 +42,8 @@ const (
 // entry is one caller with its calls: a single one, or those of a chunk of a bulk.
 type entry struct {
 	ctx   context.Context
-	skus  []SKU // that the calls need, sorted, each once
+	name  SKU   // what the products of its call are looked up by; "" if they are given
+	skus  []SKU // that the calls need, sorted, each once; names are among them
 	calls []*call
 	ahead *reading // from which skus were found out, if they had to be
 
@@ -67,7 +69,7 @@ const (
 )
 
 func newQueue(u *unit, keep int) *queue {
-	return &queue{unit: u, kept: newKept(keep), claims: map[SKU]int{}, busy: map[SKU]struct{}{}}
+	return &queue{unit: u, kept: newKept(keep), claims: map[SKU]int{}, busy: map[SKU]struct{}{}, names: map[SKU]int{}}
 }
 
 // undecidedError is the error of a call that the last attempt didn't come to, or that its caller left.
@@ -98,6 +100,10 @@ func (q *queue) enter(e *entry) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.follow(e)
+	if e.name != "" {
+		q.names[e.name]++
+		e.need(e.name)
+	}
 	if len(q.groups) < maxGroups && q.free(e) {
 		q.begin(e)
 		return true
@@ -108,23 +114,59 @@ func (q *queue) enter(e *entry) bool {
 	return false
 }
 
-// follow lets an entry that names an order or a batch wait for those that may be about to place or announce it, so that a
-// caller who left can take back what it doesn't know the outcome of.
+// need adds products, or names.
+func (e *entry) need(skus ...SKU) {
+	e.skus = append(e.skus, skus...)
+	slices.Sort(e.skus)
+	e.skus = slices.Compact(e.skus)
+}
+
+// follow lets an entry that looks for an order or a batch wait for those that may be about to place or announce it, and those
+// for the ones that look for it: a caller who left can take back what it doesn't know the outcome of, and what it left takes
+// nothing that comes later.
 func (q *queue) follow(e *entry) {
 	for _, mine := range e.calls {
-		if mine.order == "" && mine.batch == "" {
-			continue
-		}
-		before := len(e.skus)
-		for _, other := range q.underWay() {
-			if other.concerns(mine.command) {
-				e.skus = append(e.skus, other.skus...)
+		if mine.order != "" || mine.batch != "" {
+			for _, other := range q.underWay() {
+				if other.concerns(mine.command) {
+					e.need(other.skus...)
+				}
 			}
 		}
-		if len(e.skus) > before {
-			slices.Sort(e.skus)
-			e.skus = slices.Compact(e.skus)
+		if len(q.names) == 0 || len(mine.skus) == 0 {
+			continue
 		}
+		for _, order := range mine.orders {
+			q.await(e, orderName(order))
+		}
+		if mine.batch != "" {
+			q.await(e, batchName(mine.batch))
+		}
+	}
+}
+
+func (q *queue) await(e *entry, name SKU) {
+	if q.names[name] > 0 {
+		e.need(name)
+	}
+}
+
+// orderName and batchName stand among SKUs, and are none: a SKU is valid UTF-8.
+func orderName(order OrderID) SKU  { return "\xfforder " + SKU(order) }
+func batchName(batch BatchRef) SKU { return "\xffbatch " + SKU(batch) }
+
+// withoutNames leaves SKUs.
+func withoutNames(skus []SKU) []SKU {
+	return slices.DeleteFunc(slices.Clone(skus), func(sku SKU) bool { return sku[0] == '\xff' })
+}
+
+// forget takes the name of an entry off that is through.
+func (q *queue) forget(e *entry) {
+	if e.name == "" {
+		return
+	}
+	if q.names[e.name]--; q.names[e.name] == 0 {
+		delete(q.names, e.name)
 	}
 }
 
@@ -241,11 +283,13 @@ func (q *queue) leave(e *entry) (over bool, err error) {
 		e.state = left
 		q.gone++
 		q.claim(e, -1)
+		q.forget(e)
 		if q.startable(e, nil, nil) { // else the group that it waited for hands on
 			q.handOn()
 		}
 		return true, ended
 	case leads:
+		q.forget(e)
 		q.end(e.group)
 		return true, ended
 	case taken:
@@ -336,13 +380,16 @@ func (q *queue) finish(g *group) {
 	defer q.mu.Unlock()
 	var again []*entry
 	for _, e := range g.entries {
-		switch {
-		case e.state == left:
-		case e.state == taken && e.undecided():
+		if e.state == taken && e.undecided() {
 			e.state, e.group = waits, nil
 			q.claim(e, 1)
 			again = append(again, e)
-		case e.state == taken:
+			continue
+		}
+		q.forget(e)
+		switch e.state {
+		case left:
+		case taken:
 			e.state = through
 			e.signal <- struct{}{}
 		default:

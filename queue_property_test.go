@@ -68,7 +68,6 @@ func (f *faulty) Commit(ctx context.Context, changes []allocation.Changes) error
 type belief struct {
 	quantity allocation.Quantity // zero if there is no line
 	unknown  bool                // whether the last command, whose outcome is unknown, went through
-	open     bool                // whether an order's cancellation that was left will still take the line away, whenever it was placed
 }
 
 type believed struct {
@@ -102,7 +101,7 @@ func (c *customer) learn(l *belief, quantity allocation.Quantity, err error) {
 	if errors.Is(err, allocation.ErrUnknownOutcome) {
 		l.unknown = true
 	} else if err == nil {
-		l.quantity, l.unknown = quantity, l.open
+		l.quantity, l.unknown = quantity, false
 	}
 }
 
@@ -176,7 +175,6 @@ func (c *customer) cancelOrder(ctx context.Context) {
 		if err != nil {
 			c.found(l, err)
 		}
-		l.open = l.open || errors.Is(err, allocation.ErrUnknownOutcome)
 		c.cancelled(l, err)
 	}
 }

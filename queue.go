@@ -1,7 +1,6 @@
 package allocation
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -37,35 +36,6 @@ const (
 
 	// maxGroup is the most lines that are committed together, unless a single command has more.
 	maxGroup = 512
-)
-
-// entry is one caller with its calls: a single one, or those of a chunk of a bulk.
-type entry struct {
-	ctx   context.Context
-	name  SKU   // what the products of its call are looked up by; "" if they are given
-	skus  []SKU // that the calls need, sorted, each once; names are among them
-	calls []*call
-	ahead *reading // from which skus were found out, if they had to be
-
-	// instead is what the caller does while it has its products to itself, in the place of any calls.
-	instead func()
-
-	signal chan struct{} // receives once: that the caller leads, or that all calls have their outcome
-
-	// What follows is guarded by the queue's mutex.
-	state state
-	group *group // that it leads or was taken into
-}
-
-type state int
-
-const (
-	idle    state = iota
-	waits         // in the queue
-	leads         // was told to lead, or does
-	taken         // is in the group of another caller
-	left          // its caller went away
-	through       // all calls have their outcome
 )
 
 func newQueue(u *unit, keep int) *queue {
@@ -114,13 +84,6 @@ func (q *queue) enter(e *entry) bool {
 	return false
 }
 
-// need adds products, or names.
-func (e *entry) need(skus ...SKU) {
-	e.skus = append(e.skus, skus...)
-	slices.Sort(e.skus)
-	e.skus = slices.Compact(e.skus)
-}
-
 // follow lets an entry that looks for an order or a batch wait for those that may be about to place or announce it, and those
 // for the ones that look for it: a caller who left can take back what it doesn't know the outcome of, and what it left takes
 // nothing that comes later.
@@ -149,15 +112,6 @@ func (q *queue) await(e *entry, name SKU) {
 	if q.names[name] > 0 {
 		e.need(name)
 	}
-}
-
-// orderName and batchName stand among SKUs, and are none: a SKU is valid UTF-8.
-func orderName(order OrderID) SKU  { return "\xfforder " + SKU(order) }
-func batchName(batch BatchRef) SKU { return "\xffbatch " + SKU(batch) }
-
-// withoutNames leaves SKUs.
-func withoutNames(skus []SKU) []SKU {
-	return slices.DeleteFunc(slices.Clone(skus), func(sku SKU) bool { return sku[0] == '\xff' })
 }
 
 // forget takes the name of an entry off that is through.
@@ -400,11 +354,6 @@ func (q *queue) finish(g *group) {
 	q.company = len(g.entries) > 1
 	q.kept.put(g.written)
 	q.end(g)
-}
-
-// undecided reports whether a call has yet to run.
-func (e *entry) undecided() bool {
-	return slices.ContainsFunc(e.calls, func(c *call) bool { return !c.done })
 }
 
 // isUndecided takes the mark off an error.

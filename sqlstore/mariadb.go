@@ -12,7 +12,7 @@ var MariaDB = &Dialect{
 	folder:      "mariadb",
 	placeholder: func(int) string { return "?" },
 	lookup:      fromLeft("STRAIGHT_JOIN", forceIndex),
-	list:        func(param string) string { return jsonTable(param, "$[*]", "value VARBINARY(255) PATH '$'") },
+	list:        func(param string) string { return jsonTable(param, "value VARBINARY(255) PATH '$'") },
 	by:          forceIndex,
 
 	// A row of a join can't limit another table, and a column that is compared with another is no bound of
@@ -100,7 +100,7 @@ var MariaDB = &Dialect{
 		sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable,
 	},
 	lockRows: `
-		SELECT p.sku, p.version FROM ` + jsonTable(":skus", "$[*]", "value VARBINARY(255) PATH '$'") + ` k
+		SELECT p.sku, p.version FROM ` + jsonTable(":skus", "value VARBINARY(255) PATH '$'") + ` k
 		STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE`,
 	locking: sql.LevelReadCommitted,
 

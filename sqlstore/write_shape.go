@@ -48,7 +48,7 @@ const ifWon = "EXISTS (SELECT 1 FROM won)"
 const oneProduct = `p AS (
 		UPDATE {products} SET version = :one_version, refused = :one_refused, low_stock = :one_low_stock
 		WHERE sku = :one_sku AND version = :one_read RETURNING 1),
-	won AS NOT MATERIALIZED (SELECT 1 FROM p)`
+	won AS (SELECT 1 FROM p)`
 
 // The rows of products are locked in the order of their SKUs before anything is written, so that those who want
 // the same products wait for each other and never in a circle.
@@ -60,19 +60,19 @@ var heldProducts = `p AS MATERIALIZED (
 		SELECT o.sku FROM p JOIN {products} o ON o.sku = p.sku AND o.version = p.seen
 		ORDER BY o.sku FOR NO KEY UPDATE OF o)`
 
-const allHeld = `won AS MATERIALIZED (
+const allHeld = `won AS (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM held) = (SELECT COUNT(*) FROM p))`
 
 // Products with a seen of 0 must not exist. They are written before anything hangs on it, so that of two who add a
 // product the one that comes second is told so.
-const addProducts = `met AS MATERIALIZED (
+const addProducts = `met AS (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM held) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
 			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.seen = 0)),
 	added AS (
 		INSERT INTO {products} (sku, version, refused, low_stock)
 		SELECT p.sku, p.version, p.refused, p.low_stock FROM p
 		WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM met) ORDER BY p.sku RETURNING 1),
-	won AS MATERIALIZED (SELECT 1 FROM met WHERE (SELECT COUNT(*) FROM added) >= 0)`
+	won AS (SELECT 1 FROM met WHERE (SELECT COUNT(*) FROM added) >= 0)`
 
 const moveProducts = `moved AS (
 		UPDATE {products} o SET version = p.version, refused = p.refused, low_stock = p.low_stock

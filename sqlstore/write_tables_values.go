@@ -8,8 +8,8 @@ import (
 )
 
 // jsonTable is a relation over a parameter that has a JSON array.
-func jsonTable(param, rows string, columns ...string) string {
-	return "JSON_TABLE(" + param + ", '" + rows + "' COLUMNS (" + strings.Join(columns, ", ") + "))"
+func jsonTable(param string, columns ...string) string {
+	return "JSON_TABLE(" + param + ", '$[*]' COLUMNS (" + strings.Join(columns, ", ") + "))"
 }
 
 // rowsOf is a jsonTable over an array of objects: columns are names, each with its type.
@@ -18,7 +18,7 @@ func rowsOf(columns ...string) string {
 		name, _, _ := strings.Cut(column, " ")
 		columns[i] = column + " PATH '$." + name + "'"
 	}
-	return jsonTable(":rows", "$[*]", columns...) + " x"
+	return jsonTable(":rows", columns...) + " x"
 }
 
 // types are those of MariaDB.
@@ -30,7 +30,7 @@ func (c columns[R]) table() string {
 	for i, column := range c {
 		of[i] = column.name + " " + types[column.kind] + " PATH '$[" + strconv.Itoa(i) + "]'"
 	}
-	return jsonTable(":rows", "$[*]", of...) + " x"
+	return jsonTable(":rows", of...) + " x"
 }
 
 // json is an array of arrays.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -34,11 +35,19 @@ type dry struct{ allocation.Store }
 
 func (dry) Commit(context.Context, []allocation.Changes) error { return nil }
 
-func newMachine(skus []allocation.SKU, orders []allocation.OrderID) *machine {
+// ways are everything switched on, and each thing off: none may change an answer.
+var ways = map[string]*allocation.Options{
+	"grouped and kept": nil,
+	"alone":            {Alone: true},
+	"not kept":         {Keep: -1},
+	"neither":          {Alone: true, Keep: -1},
+}
+
+func newMachine(t *rapid.T, skus []allocation.SKU, orders []allocation.OrderID) *machine {
 	m := &machine{store: memory.New(), clock: memory.NewClock(time.Date(2031, 3, 3, 9, 0, 0, 0, time.UTC))}
 	m.skus, m.orders, m.naive = skus, orders, newNaive()
 	m.units = allocation.NewUnitOfWork(m.store, &allocation.Options{Now: m.clock.Now})
-	m.service = allocation.New(m.units, nil)
+	m.service = allocation.New(m.units, ways[rapid.SampledFrom(slices.Sorted(maps.Keys(ways))).Draw(t, "way")])
 	for page := 1; page <= 2; page++ {
 		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.Options{Now: m.clock.Now, Page: page})
 		m.trials = append(m.trials, allocation.New(units, &allocation.Options{Keep: -1})) // what isn't there can't be kept
@@ -49,7 +58,7 @@ func newMachine(skus []allocation.SKU, orders []allocation.OrderID) *machine {
 // TestPropertiesOfManyProducts has orders over several SKUs, which are all or nothing.
 func TestPropertiesOfManyProducts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMachine([]allocation.SKU{"lamp", "sofa", "vase"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
+		m := newMachine(t, []allocation.SKU{"lamp", "sofa", "vase"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
 		t.Repeat(m.actions())
 	})
 }
@@ -57,7 +66,7 @@ func TestPropertiesOfManyProducts(t *testing.T) {
 // TestPropertiesOfOneProduct has one crowded SKU, whose lines get in each other's way.
 func TestPropertiesOfOneProduct(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMachine([]allocation.SKU{"lamp"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"})
+		m := newMachine(t, []allocation.SKU{"lamp"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"})
 		t.Repeat(m.actions())
 	})
 }

@@ -32,7 +32,7 @@ func TestPropertiesOfViews(t *testing.T) {
 				_, err := db.ExecContext(t.Context(), `DELETE FROM allocation_`+table)
 				require.NoError(t, err)
 			}
-			v := newViewer(store)
+			v := newViewer(t, store)
 			actions := v.actions()
 			actions[""] = func(*rapid.T) {}
 			actions["release"] = v.releaseBoth
@@ -43,8 +43,8 @@ func TestPropertiesOfViews(t *testing.T) {
 	})
 }
 
-func newViewer(store *sqlstore.Store) *viewer {
-	m := newMachine([]allocation.SKU{"lamp", "sofa"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
+func newViewer(t *rapid.T, store *sqlstore.Store) *viewer {
+	m := newMachine(t, []allocation.SKU{"lamp", "sofa"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
 	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: m.clock.Now}), nil)
 	m.trials = []*allocation.Service{service}
 	return &viewer{machine: m, reader: store, service: service}

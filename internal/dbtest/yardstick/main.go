@@ -82,22 +82,25 @@ func (e *engine) measure(ctx context.Context, only string, s size, out io.Writer
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
-	for name, special := range specials {
-		if only != "" && only != name {
+	for _, special := range specials {
+		if only != "" && only != special.name {
 			continue
 		}
-		if err := special(at, ctx, s, dsn, out); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+		if err := special.run(at, ctx, s, dsn, out); err != nil {
+			return fmt.Errorf("%s: %w", special.name, err)
 		}
 	}
 	return nil
 }
 
 // specials are the workloads that don't fit the mould.
-var specials = map[string]func(p *place, ctx context.Context, s size, dsn string, out io.Writer) error{
-	"history":   (*place).history,
-	"processes": (*place).processes,
-	"bulk":      (*place).bulk,
+var specials = []struct {
+	name string
+	run  func(p *place, ctx context.Context, s size, dsn string, out io.Writer) error
+}{
+	{"history", (*place).history},
+	{"processes", (*place).processes},
+	{"bulk", (*place).bulk},
 }
 
 func (p *place) introduce(ctx context.Context, dsn string, out io.Writer) error {

@@ -160,11 +160,7 @@ func rounds(ctx context.Context, s size, w workload, sides []*measured) error {
 	for round := range s.rounds + 1 {
 		for i := range sides {
 			m := sides[(round+i)%len(sides)]
-			d := s.slice
-			if round == 0 {
-				d = s.slice / 3
-			}
-			got, err := run(ctx, m.who, w, fmt.Sprintf("%s-%d-%d", m.name.kind, m.name.connections, round), d)
+			got, err := run(ctx, m.who, w, fmt.Sprintf("%s-%d-%d", m.name.kind, m.name.connections, round), s.slice)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}

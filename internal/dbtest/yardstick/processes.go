@@ -100,8 +100,18 @@ func (p *place) processes(ctx context.Context, s size, dsn string, out io.Writer
 				milliseconds(quantile(latencies, 0.5)), milliseconds(quantile(latencies, 0.99)), failed)
 		}
 	}
-	fmt.Fprintf(out, "\nthe smallest share of a process was %.2f of an even one\nratio %s processes %.2f\n\n", worst, p.name, median(ratios))
+	fmt.Fprintf(out, "\nthe smallest share of a process was %.2f of an even one\np99 of %d processes ÷ p99 of one, library: %.1f\nratio %s processes %.2f\n\n",
+		worst, s.processes, tail(together["library"])/tail(alone["library"]), p.name, median(ratios))
 	return nil
+}
+
+// tail is the p99 of all slices, in seconds.
+func tail(slices []slice) float64 {
+	var latencies []time.Duration
+	for _, one := range slices {
+		latencies = append(latencies, one.Latencies...)
+	}
+	return quantile(latencies, 0.99).Seconds()
 }
 
 // children starts processes, lets them begin together, and collects what they did.

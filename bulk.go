@@ -51,6 +51,8 @@ type item struct {
 	call
 	got decision[[]Allocation]
 	err error // of its chunk, in which case nobody may look at the call
+
+	kind SKU // the same for all that are connected by products
 }
 
 func (b *bulk) add(policy Policy, requests []Request) (*item, error) {
@@ -109,12 +111,17 @@ func (b *bulk) run() {
 	}
 }
 
-// cut makes chunks of as many lines as fit into a group.
+// cut makes chunks of as many lines as fit into a group. Orders that are connected stay together as far as they fit,
+// so that two chunks seldom have to wait for each other.
 func (b *bulk) cut(items []*item) {
 	first, lines := 0, 0
 	for i, it := range items {
-		size := linesOf([]*call{&it.call})
-		if lines > 0 && lines+size > maxGroup {
+		size := it.lines()
+		next := size
+		if i > 0 && items[i-1].kind != it.kind {
+			next = linesOfKind(items[i:])
+		}
+		if lines > 0 && lines+next > maxGroup {
 			b.chunks = append(b.chunks, items[first:i])
 			first, lines = i, 0
 		}
@@ -123,6 +130,19 @@ func (b *bulk) cut(items []*item) {
 	if first < len(items) {
 		b.chunks = append(b.chunks, items[first:])
 	}
+}
+
+func (it *item) lines() int { return linesOf([]*call{&it.call}) }
+
+// linesOfKind counts the lines of the orders at the beginning that are connected.
+func linesOfKind(items []*item) (lines int) {
+	for _, it := range items {
+		if it.kind != items[0].kind {
+			break
+		}
+		lines += it.lines()
+	}
+	return lines
 }
 
 // work brings one chunk after the other through. A panic is kept for the caller's goroutine.
@@ -185,7 +205,10 @@ func (b *bulk) sorted() []*item {
 			connected[last(sku)] = last(it.skus[0])
 		}
 	}
+	for _, it := range b.items {
+		it.kind = last(it.skus[0])
+	}
 	items := slices.Clone(b.items)
-	slices.SortStableFunc(items, func(x, y *item) int { return cmp.Compare(last(x.skus[0]), last(y.skus[0])) })
+	slices.SortStableFunc(items, func(x, y *item) int { return cmp.Compare(x.kind, y.kind) })
 	return items
 }

@@ -2,6 +2,8 @@ package allocation_test
 
 import (
 	"context"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -250,4 +252,38 @@ func TestAllocateEachIsRefusedWithinAUnitOfWork(t *testing.T) {
 		return nil
 	}))
 	assert.Empty(t, s.product("LAMP").Lines)
+}
+
+// sizes notes how many lines each commit has.
+type sizes struct {
+	allocation.Store
+	mu    sync.Mutex
+	lines []int
+}
+
+func (s *sizes) Commit(ctx context.Context, changes []allocation.Changes) error {
+	lines := 0
+	for _, c := range changes {
+		lines += len(c.NewLines)
+	}
+	s.mu.Lock()
+	s.lines = append(s.lines, lines)
+	s.mu.Unlock()
+	return s.Store.Commit(ctx, changes)
+}
+
+// Two chunks that have a product in common can't be under way at the same time.
+func TestAllocateEachKeepsWhatIsConnectedInOneChunk(t *testing.T) {
+	store := &sizes{Store: memory.New()}
+	service := serve(store, allocation.Options{})
+	var orders [][]allocation.Request
+	for i, sku := range []allocation.SKU{"A", "B", "C"} {
+		require.NoError(t, service.AddBatch(t.Context(), stock(allocation.BatchRef(sku), sku, 2000)))
+		orders = append(orders, single(sku, 1000*i, []int{300, 300, chunk + 10}[i])...)
+	}
+	store.lines = nil
+	_, errs := service.AllocateEach(t.Context(), orders)
+	assert.Len(t, succeeded(errs), len(orders))
+	slices.Sort(store.lines)
+	assert.Equal(t, []int{10, 300, 300, chunk}, store.lines, "lines of commits")
 }

@@ -182,7 +182,7 @@ func (g *group) judge(ctx context.Context, m *identityMap, c *call) error {
 }
 
 // preload reads the products that calls name, all at once, but for those that are kept. Calls that name an order
-// or a batch read their products themselves.
+// or a batch read their products themselves; with locks, those are read here as well.
 func (g *group) preload(ctx context.Context, m *identityMap) error {
 	if first := g.entries[0]; first.ahead != nil {
 		if len(g.entries) == 1 {
@@ -192,8 +192,8 @@ func (g *group) preload(ctx context.Context, m *identityMap) error {
 	}
 	q := g.query()
 	if m.locks && len(g.calls) > 1 {
-		q.SKUs = withoutNames(g.skus) // all of them at once, and so in order: one that a call looked up later could close a circle
-		slices.Sort(q.SKUs)
+		// All of them at once, and so in order: one that a call looks up by itself later could close a circle.
+		q.SKUs = slices.Sorted(slices.Values(withoutNames(g.skus)))
 	}
 	if !g.fresh {
 		g.fresh = true // once is enough

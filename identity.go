@@ -13,7 +13,7 @@ import (
 // of work has one copy of each and can check all of their versions at the end.
 type identityMap struct {
 	store    Store
-	locks    bool // the store locks what it reads
+	locks    bool // the store is that of a Locker
 	now      time.Time
 	page     int
 	trace    string     // the caller's trace parent

@@ -26,7 +26,7 @@ type queue struct {
 	busy    map[SKU]struct{} // products of the groups under way
 	groups  []*group         // under way, or told to begin
 	names   map[SKU]int      // how many entries have a name
-	company bool             // the last group had several callers
+	company bool             // the last group to end had several callers
 }
 
 const (
@@ -276,7 +276,7 @@ func (q *queue) lead(e *entry) {
 	g.run()
 }
 
-// crowded reports whether anybody else is here, or was just now. A lone caller has nobody to yield to, and would wake another thread.
+// crowded reports whether anybody else is here, or may be about to come back. A lone caller has nobody to yield to, and would wake another thread.
 func (q *queue) crowded() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()

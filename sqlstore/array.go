@@ -27,8 +27,9 @@ func (c columns[R]) array(name string, rows []R) string {
 			a.separate()
 			column.write(&a, row)
 		}
+		return a.end()
 	}
-	return a.end()
+	panic("sqlstore: there is no column " + name) // a statement has only parameters of its columns
 }
 
 // array writes the literal of an array of PostgreSQL, which every driver takes as text.

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"strings"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -14,6 +15,15 @@ type columns[R any] []column[R]
 type column[R any] struct {
 	name, kind string
 	write      func(v values, row R)
+}
+
+// names are those of the columns.
+func (c columns[R]) names() string {
+	names := make([]string, len(c))
+	for i, column := range c {
+		names[i] = column.name
+	}
+	return strings.Join(names, ", ")
 }
 
 // values writes one value after the other.

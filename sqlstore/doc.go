@@ -42,8 +42,10 @@
 //	store, err := sqlstore.New(db, sqlstore.MariaDB, nil)
 //
 // The driver's parameters parseTime, clientFoundRows and interpolateParams make no difference to what is kept. The
-// character set of the connection is utf8mb4, the driver's default. The level READ UNCOMMITTED would show
-// half of a commit, and [Store.CheckSchema] refuses it; innodb_snapshot_isolation may be on or off.
+// character set of the connection is utf8mb4, the driver's default, or utf8; [Store.CheckSchema] refuses any other. The
+// level READ UNCOMMITTED would show half of a commit, and CheckSchema refuses it, too; innodb_snapshot_isolation may be
+// on or off. A commit of many lines has its values in the text of the statement, where logs of queries and tracing drivers see
+// them: orders, batches, and the events as JSON.
 //
 // # The tables
 //
@@ -94,8 +96,9 @@
 //   - PostgreSQL: one statement, without a transaction around it, so an allocation takes two round trips however many
 //     lines it has. It locks the products in the order of their SKUs, and writes only if all have their versions.
 //   - MariaDB: a short transaction with one statement for each table, seven round trips with the load and
-//     however many lines. Its first statement writes the products, in the order of their SKUs. If a unit of work
-//     has read a product that it doesn't change, one more locks them all first.
+//     however many lines (six for one product with one batch, and more beyond a megabyte). Its first statement writes the
+//     products, in the order of their SKUs. If a unit of work has read a product that it doesn't change, one more
+//     locks them all first.
 //   - SQLite: a short transaction, row by row. Its first statement writes, so it waits for its turn.
 //
 // [Store.Locked] is for those who rather wait than lose races: a transaction with what it reads locked in the order

@@ -91,6 +91,11 @@ var MariaDB = &Dialect{
 	settings: []setting{{
 		name: "tx_isolation", query: `SELECT IF(@@tx_isolation = 'READ-UNCOMMITTED', @@tx_isolation, 'READ-COMMITTED or above')`,
 		want: "READ-COMMITTED or above",
+	}, {
+		name: "character_set_client",
+		query: `SELECT IF(@@character_set_client = @@character_set_results AND @@character_set_client REGEXP '^utf8', 'utf8mb4',
+			CONCAT(@@character_set_client, ', ', COALESCE(@@character_set_results, 'NULL')))`,
+		want: "utf8mb4",
 	}},
 	lock:    []string{`SELECT GET_LOCK('allocation_migrate', 86400)`},
 	unlock:  `DO RELEASE_LOCK('allocation_migrate')`,

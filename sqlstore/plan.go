@@ -6,7 +6,7 @@ package sqlstore
 // hidden is a parameter whose value the planner doesn't see.
 func hidden(param string) string { return "(SELECT CAST(" + param + " AS bigint))" }
 
-// few is a condition that always holds. It makes the planner expect one row where it doesn't know how many there are,
+// few is a condition that holds for anything but NULL. It makes the planner expect one row where it doesn't know how many there are,
 // so that it looks up what is joined by its key. Else it would read a table that is small at the time, and go
 // on to do so when it is not; and what it takes for dear it compiles at every call (jit).
 func few(column string) string { return column + " = " + column + " + 0" }

@@ -72,7 +72,7 @@ type pool struct {
 }
 
 func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	if !p.prepares {
+	if !p.prepares || q.once {
 		return affected(p.db.ExecContext(ctx, q.text, args...))
 	}
 	stmt, err := q.prepare(ctx, p.db)
@@ -83,7 +83,7 @@ func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
 }
 
 func (p pool) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {
-	if !p.prepares {
+	if !p.prepares || q.once {
 		rows, err := p.db.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
 	}

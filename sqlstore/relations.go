@@ -6,7 +6,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// relations are the rows that changes consist of.
+// relations are the rows that changes consist of. A product that is only checked has none.
 type relations struct {
 	newBatches []allocation.Batch
 	batches    []changedBatch
@@ -23,7 +23,8 @@ type changedBatch struct {
 
 func (b changedBatch) subject() any { return b.Ref }
 
-// removedLine has the number of the first part that is in the way.
+// removedLine has the number of the first part that is in the way. MariaDB, which can't tell parts that are in the way from
+// those that come, removes all.
 type removedLine struct {
 	sku   allocation.SKU
 	order allocation.OrderID
@@ -50,6 +51,9 @@ func relationsOf(changes []allocation.Changes) (*relations, error) {
 	r := &relations{}
 	for i := range changes {
 		c := &changes[i]
+		if !tells(*c) {
+			continue
+		}
 		r.newBatches = append(r.newBatches, c.NewBatches...)
 		for _, b := range c.Batches {
 			r.batches = append(r.batches, changedBatch{b, c.SKU})

@@ -101,7 +101,7 @@ func (t *transaction) exec(ctx context.Context, q *query, args ...any) (rows int
 
 func (t *transaction) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) (err error) {
 	defer func() { t.note(err) }()
-	if !t.prepares {
+	if !t.prepares || q.once {
 		rows, err := t.tx.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
 	}

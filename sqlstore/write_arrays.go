@@ -139,7 +139,7 @@ var oneLineValues = map[string]func(l lineCommit) any{
 	"event_allocated": func(l lineCommit) any { _, _, units := l.Movement(); return int64(units) },
 	"data":            func(l lineCommit) any { return string(l.data) },
 	"id":              func(l lineCommit) any { return outbox.ID(l.of.SKU, l.of.Version, l.Time()) },
-	"trace_parent":    func(l lineCommit) any { return nullable(traceParent(*l.of, 0)) },
+	"trace_parent":    func(l lineCommit) any { return nullable(l.trace()) },
 }
 
 func nullable(s string) any {

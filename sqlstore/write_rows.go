@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// rowWrites write row by row, which is fastest where the database is in the same process.
+// rowWrites write row by row, which is fastest where the database is in the same process, and anywhere for a single row.
 type rowWrites struct {
 	addProduct, setProduct, verify *query
 	addBatch, changeBatch          *query

@@ -11,8 +11,9 @@ type shape struct {
 }
 
 // text puts a statement together out of the parts that have rows: to start the others would take longer than to carry
-// these out. Every part hangs on won alone: joined with the products, of which the planner expects few, each row would go
-// through all of them.
+// these out. Every part hangs on won alone, which is there if all products have their versions; so no part may have rows of a
+// product that is only checked. Joined with the products, of which the planner expects few, each row would go through
+// all of them.
 func (s shape) text() string {
 	parts := []struct {
 		wanted bool
@@ -79,8 +80,7 @@ const moveProducts = `moved AS (
 		FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND ` + ifWon + `)`
 
 var addBatches = `new_batches AS (
-		INSERT INTO {batches} (ref, sku, purchased, allocated, eta, location, best_before,
-			announced_quantity, announced_eta, counted_at, shipped_at)
+		INSERT INTO {batches} (` + newBatchColumns.names() + `)
 		SELECT * FROM ` + newBatchColumns.unnest("n") + ` WHERE ` + ifWon + `)`
 
 var changeBatches = `changed AS (
@@ -105,10 +105,10 @@ var putLines = `put_lines AS (` + insertLines("u") + `
 
 func insertLines(prefix string) string {
 	return `
-		INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+		INSERT INTO {lines} (` + partColumns.names() + `)
 		SELECT * FROM ` + partColumns.unnest(prefix) + ` WHERE ` + ifWon
 }
 
 var tellEvents = `told AS (
-		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+		INSERT INTO {events} (` + eventColumns.names() + `)
 		SELECT * FROM ` + eventColumns.unnest("e") + ` WHERE ` + ifWon + `)`

@@ -18,8 +18,10 @@ type tableWrites struct {
 	held, addProducts, setProducts          *query
 	addBatches, changeBatches, countBatches *query
 	removeLines                             *query
-	addParts, addEvents                     *query // before their rows
 	setBoth                                 *query // a product and its batch
+	addParts, addEvents                     string // with rows to come
+
+	classify func(error) class
 }
 
 func newTableWrites(c *compiler) writer {
@@ -49,20 +51,23 @@ func newTableWrites(c *compiler) writer {
 				b.purchased = b.purchased + :purchased, b.allocated = b.allocated + :allocated,
 				b.eta = :eta, b.counted_at = :counted_at, b.shipped_at = :shipped_at
 			WHERE p.sku = :sku AND p.version = :seen`),
-		addParts:  compile(`INSERT INTO {lines} (` + partColumns.names() + `) VALUES `),
-		addEvents: compile(`INSERT INTO {events} (` + eventColumns.names() + `) VALUES `),
+		addParts:  compile(`INSERT INTO {lines} (` + partColumns.names() + `) VALUES `).text,
+		addEvents: compile(`INSERT INTO {events} (` + eventColumns.names() + `) VALUES `).text,
+		classify:  c.classify,
 	}
 }
 
 func (w *tableWrites) queries() []*query {
-	return append(w.rowWrites.queries(),
-		w.held, w.addProducts, w.setProducts, w.addBatches, w.changeBatches, w.countBatches, w.removeLines, w.setBoth)
+	return []*query{
+		w.setBoth, w.held, w.addProduct, w.setProduct, w.addProducts, w.setProducts, w.addBatches, w.changeBatch,
+		w.changeBatches, w.countBatches, w.removeLines, w.addPart, w.addEvent,
+	}
 }
 
 func (w *tableWrites) write(ctx context.Context, r runner, changes []allocation.Changes) error {
 	by := tableWriter{rowWriter{runner: r, rowWrites: w.rowWrites}, w}
 	if isOneLine(changes) {
-		return by.oneLine(ctx, changes[0])
+		return by.oneLine(ctx, changes)
 	}
 	if slices.ContainsFunc(changes, func(c allocation.Changes) bool { return !tells(c) }) {
 		if err := by.hold(ctx, changes); err != nil {
@@ -80,14 +85,11 @@ func (w *tableWrites) write(ctx context.Context, r runner, changes []allocation.
 	return by.lines(ctx, rows)
 }
 
-// oneLine takes as few round trips as it can.
-func (w tableWriter) oneLine(ctx context.Context, c allocation.Changes) error {
-	met, err := w.both(ctx, c, changedBatch{c.Batches[0], c.SKU})
-	switch {
-	case err != nil:
+// oneLine needs no arrays.
+func (w tableWriter) oneLine(ctx context.Context, changes []allocation.Changes) error {
+	c := changes[0]
+	if err := w.counters(ctx, changes, &relations{batches: []changedBatch{{c.Batches[0], c.SKU}}}); err != nil {
 		return err
-	case met == 0:
-		return w.rowWriter.write(ctx, []allocation.Changes{c}) // which tells what is missing
 	}
 	if err := w.added(ctx, c); err != nil {
 		return err
@@ -107,18 +109,30 @@ func put[R any](
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	var met int64
-	var err error
-	if q.params == nil {
-		met, err = r.exec(ctx, &query{text: q.text + c.tuples(rows), once: true})
-	} else {
-		met, err = r.exec(ctx, q, c.json(rows))
-	}
+	met, err := r.exec(ctx, q, c.json(rows))
 	if err == nil {
 		return met, nil
 	}
 	about.err, about.value = err, subjects(rows, subject)
 	return 0, &about
+}
+
+// maxInsert is about how many bytes of rows an insert has, well below what a server takes by default (16 MiB).
+const maxInsert = 1 << 20
+
+// insert adds rows, if there are any.
+func insert[R any](
+	ctx context.Context, r runner, text string, c columns[R], rows []R, about failed, subject func(row R) any,
+) error {
+	for len(rows) > 0 {
+		tuples, n := c.tuples(rows, maxInsert)
+		if _, err := r.exec(ctx, &query{text: text + tuples, once: true}); err != nil {
+			about.err, about.value = err, subjects(rows[:n], subject)
+			return &about
+		}
+		rows = rows[n:]
+	}
+	return nil
 }
 
 // subjects are what an error of a statement over rows is about.
@@ -173,10 +187,13 @@ func (w tableWriter) counters(ctx context.Context, changes []allocation.Changes,
 func (w tableWriter) both(ctx context.Context, c allocation.Changes, b changedBatch) (int64, error) {
 	met, err := w.exec(ctx, w.setBoth, string(b.Ref), c.Version, c.Refused, int64(c.LowStock), int64(b.Purchased), int64(b.Allocated),
 		micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(c.SKU), c.Read)
-	if err != nil {
+	switch {
+	case err == nil:
+		return met, nil
+	case w.classify(err) == refused: // only a batch has a check that can fail here
 		return 0, &failed{field: "batch", value: b.Ref, err: err}
 	}
-	return met, nil
+	return 0, &failed{field: "sku", value: c.SKU, err: err}
 }
 
 // products demands the versions that were read, and sets the new ones, which always differ.
@@ -243,12 +260,11 @@ func (w tableWriter) lines(ctx context.Context, rows *relations) error {
 	if err != nil {
 		return err
 	}
-	_, err = put(ctx, w, w.addParts, partColumns, append(rows.newParts, rows.parts...),
+	err = insert(ctx, w, w.addParts, partColumns, append(rows.newParts, rows.parts...),
 		failed{field: "order", taken: allocation.ErrDuplicate}, func(p linePart) any { return p.OrderID })
 	if err != nil {
 		return err
 	}
-	_, err = put(ctx, w, w.addEvents, eventColumns, rows.events, failed{field: "event"},
+	return insert(ctx, w, w.addEvents, eventColumns, rows.events, failed{field: "event"},
 		func(e toldEvent) any { return e.sequence })
-	return err
 }

@@ -21,14 +21,14 @@ func rowsOf(columns ...string) string {
 	return jsonTable(":rows", columns...) + " x"
 }
 
-// types are those of MariaDB.
-var types = map[string]string{"text": "VARBINARY(255)", "bigint": "BIGINT", "int": "INT"}
+// kindsOfMariaDB are the types of columns that tables have.
+var kindsOfMariaDB = map[string]string{"text": "VARBINARY(255)", "bigint": "BIGINT", "int": "INT"}
 
 // table is a relation, called x, over the parameter :rows, for which json is the value.
 func (c columns[R]) table() string {
 	of := make([]string, len(c))
 	for i, column := range c {
-		of[i] = column.name + " " + types[column.kind] + " PATH '$[" + strconv.Itoa(i) + "]'"
+		of[i] = column.name + " " + kindsOfMariaDB[column.kind] + " PATH '$[" + strconv.Itoa(i) + "]'"
 	}
 	return jsonTable(":rows", of...) + " x"
 }
@@ -42,20 +42,17 @@ func (c columns[R]) json(rows []R) string {
 	return string(l.out)
 }
 
-// tuples are rows as they stand behind VALUES.
-func (c columns[R]) tuples(rows []R) string {
+// tuples are rows as they stand behind VALUES: the first ones, up to so many bytes, and one at least.
+func (c columns[R]) tuples(rows []R, most int) (text string, n int) {
 	l := &tupleList{}
-	c.list(l, rows, '(', ')')
-	return string(l.out)
-}
-
-// names are those of the columns.
-func (c columns[R]) names() string {
-	names := make([]string, len(c))
-	for i, column := range c {
-		names[i] = column.name
+	for n < len(rows) && len(l.out) < most {
+		if n > 0 {
+			l.raw(',')
+		}
+		c.list(l, rows[n:n+1], '(', ')')
+		n++
 	}
-	return strings.Join(names, ", ")
+	return string(l.out), n
 }
 
 type list interface {
@@ -98,10 +95,10 @@ func (l *jsonList) null() { l.out = append(l.out, "null"...) }
 
 type tupleList struct{ written }
 
-// text quotes what means itself in any character set and mode of the server. All else is a number of bytes.
+// text quotes printable ASCII, which means itself in every mode of the server. All else is given by its bytes.
 func (l *tupleList) text(s string) {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '\'' || r == '\\' }) {
-		l.out = append(hex.AppendEncode(append(l.out, "x'"...), []byte(s)), '\'')
+		l.out = append(hex.AppendEncode(append(l.out, "_utf8mb4 x'"...), []byte(s)), '\'')
 		return
 	}
 	l.out = append(append(append(l.out, '\''), s...), '\'')

@@ -12,18 +12,21 @@ var SQLite = &Dialect{
 	lookup:      fromLeft("CROSS JOIN", indexedBy),
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
 	by:          indexedBy,
+
+	// Where SQLite has samples of the data (STAT4), it prepares a statement anew whenever a parameter changes that it
+	// could look up among them. It can't look up a sum.
 	lapsed: `
 			SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
 				SELECT json_group_array(order_id) FROM (
 					SELECT l.order_id FROM {lines} l INDEXED BY {#lines_held}
-					WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= :now
+					WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= :now + 0
 					ORDER BY l.held_until, l.order_id LIMIT :more))) first`,
 	expiring: `
 			SELECT l.held_until FROM {lines} l INDEXED BY {#lines_held}
-			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
+			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > :now + 0 ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
 			SELECT l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
-			WHERE l.part = 0 AND l.held_until <= :now
+			WHERE l.part = 0 AND l.held_until <= :now + 0
 			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT :limit`,
 	integer: "BIGINT",
 	promised: `

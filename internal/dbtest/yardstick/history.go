@@ -59,6 +59,11 @@ func (p *place) load(ctx context.Context, db *sql.DB, s size) error {
 			return fmt.Errorf("load the history: %w", err)
 		}
 	}
+	return p.settled(ctx, db)
+}
+
+// settled lets the engine do now what it would do some time after a load or a workload.
+func (p *place) settled(ctx context.Context, db *sql.DB) error {
 	for _, statement := range p.settle {
 		if _, err := db.ExecContext(ctx, statement); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)

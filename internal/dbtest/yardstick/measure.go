@@ -21,6 +21,7 @@ type measured struct {
 }
 
 // stock gives each product of a workload a batch that lasts longer than any measurement, in the tables of both sides.
+// What the workload before has left for later is done now.
 func (p *place) stock(ctx context.Context, dsn string, skus []string, units allocation.Quantity) error {
 	db, err := p.pool(dsn, 1)
 	if err != nil {
@@ -49,7 +50,7 @@ func (p *place) stock(ctx context.Context, dsn string, skus []string, units allo
 			return err
 		}
 	}
-	return nil
+	return p.settled(ctx, db)
 }
 
 const plenty = 1_000_000_000

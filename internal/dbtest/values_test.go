@@ -84,6 +84,27 @@ func TestOneLineOfABatchThatIsGoneSaysSo(t *testing.T) {
 	assert.Equal(t, "batch", typed.Field)
 }
 
+// Whoever holds a product's row for too long keeps others from it, and not from its batch.
+func TestALockThatIsNotGotInTimeIsAboutTheProduct(t *testing.T) {
+	ctx := context.Background()
+	e := *onMariaDB
+	e.connector = connectMySQL(map[string]string{"innodb_lock_wait_timeout": "1"})
+	db := e.new(t).open(t)
+	store := e.migrated(t, db)
+	stocked(t, store)
+	changes := decide(t, store, "chair", firm("o", "chair", 5))
+	tx, err := db.BeginTx(ctx, nil)
+	require.NoError(t, err)
+	_, err = tx.ExecContext(ctx, `UPDATE allocation_products SET low_stock = 3`)
+	require.NoError(t, err)
+	err = store.Commit(ctx, []allocation.Changes{changes})
+	require.NoError(t, tx.Rollback())
+	require.ErrorIs(t, err, allocation.ErrConflict)
+	var typed *allocation.Error
+	require.ErrorAs(t, err, &typed)
+	assert.Equal(t, "sku", typed.Field)
+}
+
 // A server would answer a statement that is too long by hanging up.
 func TestAHugeCommitComesInSeveralStatements(t *testing.T) {
 	ctx := context.Background()

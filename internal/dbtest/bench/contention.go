@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -53,7 +54,7 @@ func (p *place) rounds(ctx context.Context, s size, dsn string, l load) (map[str
 	for round := range s.rounds {
 		for i := range ways {
 			y := ways[(round+i)%len(ways)]
-			if y.isolation != sql.LevelDefault && !p.levels {
+			if y.isolation != sql.LevelDefault && p.Server == nil {
 				continue
 			}
 			if results[y.name] == nil {
@@ -183,8 +184,8 @@ func (p *place) reportContention(w io.Writer, results map[string]*result) {
 			continue
 		}
 		commits := len(r.latencies)
-		fmt.Fprintf(w, "| %s | %.0f | %s | %s | %.2f | %d of %d |\n", y.name, median(r.throughputs),
-			milliseconds(quantile(r.latencies, 0.5)), milliseconds(quantile(r.latencies, 0.99)),
+		fmt.Fprintf(w, "| %s | %.0f | %s | %s | %.2f | %d of %d |\n", y.name, measure.Median(r.throughputs),
+			measure.Milliseconds(measure.Quantile(r.latencies, 0.5)), measure.Milliseconds(measure.Quantile(r.latencies, 0.99)),
 			float64(r.races)/float64(max(commits, 1)), r.failed, commits+r.failed)
 	}
 	fmt.Fprintln(w)

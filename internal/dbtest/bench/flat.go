@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -21,6 +22,12 @@ type side struct {
 
 	allocations, reads []time.Duration // one call's share of each slice
 }
+
+// The product that has a past, and the one in the same tables that has none.
+const (
+	withHistory = allocation.SKU("with-history")
+	withoutAny  = allocation.SKU("without")
+)
 
 // flat compares allocating a line of a product with a history, of a product without one in the same tables, and of
 // one in tables of its own.
@@ -35,12 +42,12 @@ func (p *place) flat(ctx context.Context, s size, w io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, other.Close()) }()
-	machine, err := p.describe(ctx, db)
+	machine, err := p.Describe(ctx, db)
 	if err != nil {
 		return err
 	}
 	began := time.Now()
-	if err := p.load(ctx, db, s); err != nil {
+	if err := p.LoadHistory(ctx, db, withHistory, s.lines, s.batches); err != nil {
 		return err
 	}
 	loaded := time.Since(began)
@@ -135,12 +142,12 @@ func (p *place) reportFlat(w io.Writer, s size, sides []*side) {
 	history, empty, alone := sides[0], sides[1], sides[2]
 	fmt.Fprintf(w, "| product | its Allocate | the read of it |\n|---|---:|---:|\n")
 	row := func(name string, one *side) {
-		fmt.Fprintf(w, "| %s | %s | %s |\n", name, milliseconds(median(one.allocations)), milliseconds(median(one.reads)))
+		fmt.Fprintf(w, "| %s | %s | %s |\n", name, measure.Milliseconds(measure.Median(one.allocations)), measure.Milliseconds(measure.Median(one.reads)))
 	}
 	row(fmt.Sprintf("%d earlier lines, %d used-up batches", s.lines, s.batches), history)
 	row("none, in the same tables", empty)
 	row("none, in tables of its own", alone)
-	fmt.Fprintf(w, "\nratio %s flat %.2f\n", p.name, median(ratios(history.allocations, empty.allocations)))
-	fmt.Fprintf(w, "ratio %s flat-read %.2f\n", p.name, median(ratios(history.reads, empty.reads)))
-	fmt.Fprintf(w, "ratio %s flat-alone %.2f\n\n", p.name, median(ratios(history.allocations, alone.allocations)))
+	fmt.Fprintf(w, "\nratio %s flat %.2f\n", p.Name, measure.Median(measure.Ratios(history.allocations, empty.allocations)))
+	fmt.Fprintf(w, "ratio %s flat-read %.2f\n", p.Name, measure.Median(measure.Ratios(history.reads, empty.reads)))
+	fmt.Fprintf(w, "ratio %s flat-alone %.2f\n\n", p.Name, measure.Median(measure.Ratios(history.allocations, alone.allocations)))
 }

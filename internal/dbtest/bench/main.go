@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
+	"github.com/cosmic-go/allocation/sqlstore"
 )
 
 // limit ends a run that hangs. A full one on three engines takes about a third of it.
@@ -23,49 +25,53 @@ func main() {
 	if *short {
 		size = small
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	err := play(ctx, *name, size, os.Stdout)
-	cancel()
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
-		os.Exit(1)
-	}
+	measure.Main("bench", limit, func(ctx context.Context) error { return play(ctx, *name, size, os.Stdout) })
 }
 
-// play measures one engine or all of them. One that fails doesn't keep the others from being measured.
+// play measures one engine or all of them, each in databases that are gone afterwards.
 func play(ctx context.Context, name string, s size, w io.Writer) error {
-	var failed []error
-	known := false
-	for _, e := range engines {
-		if name != "all" && name != e.name {
-			continue
+	return measure.Each(name, func(e *measure.Engine) (err error) {
+		started, err := e.Start(ctx)
+		if err != nil {
+			return err
 		}
-		known = true
-		if err := e.measure(ctx, s, w); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", e.name, err))
+		at := &place{started}
+		defer func() { err = errors.Join(err, at.Stop()) }()
+		fmt.Fprintf(w, "## %s\n\n", e.Name)
+		if err := at.flat(ctx, s, w); err != nil {
+			return fmt.Errorf("flat cost: %w", err)
 		}
-	}
-	if !known {
-		return fmt.Errorf("there is no engine %q", name)
-	}
-	return errors.Join(failed...)
+		if err := at.contention(ctx, s, w); err != nil {
+			return fmt.Errorf("contention: %w", err)
+		}
+		return nil
+	})
 }
 
-// measure does everything on one engine, in a database that is gone afterwards.
-func (e *engine) measure(ctx context.Context, s size, w io.Writer) (err error) {
-	at, err := e.start(ctx)
+// place is where the databases of an engine are.
+type place struct{ *measure.Place }
+
+// create makes a database with empty tables.
+func (p *place) create(ctx context.Context, name string) (dsn string, err error) {
+	if dsn, err = p.Empty(ctx, name); err != nil {
+		return "", err
+	}
+	db, store, err := p.open(dsn, 1, nil)
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer func() { err = errors.Join(err, at.stop()) }()
-	fmt.Fprintf(w, "## %s\n\n", e.name)
-	if err := at.flat(ctx, s, w); err != nil {
-		return fmt.Errorf("flat cost: %w", err)
+	return dsn, errors.Join(store.Migrate(ctx), db.Close())
+}
+
+// open opens a pool, and a store on it.
+func (p *place) open(dsn string, connections int, opts *sqlstore.Options) (*sql.DB, *sqlstore.Store, error) {
+	db, err := p.Pool(dsn, connections)
+	if err != nil {
+		return nil, nil, err
 	}
-	if err := at.contention(ctx, s, w); err != nil {
-		return fmt.Errorf("contention: %w", err)
+	store, err := sqlstore.New(db, p.Dialect, opts)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
 	}
-	return nil
+	return db, store, nil
 }

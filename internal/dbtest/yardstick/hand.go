@@ -33,8 +33,9 @@ const (
 	columns    = `INSERT INTO hand_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence) `
 )
 
-var (
-	byHandOnPostgreSQL = dml{
+// byHand is what a host would write, by engine.
+var byHand = map[string]dml{
+	"postgresql": {
 		takeLine: `WITH taken AS (
 				UPDATE hand_batches SET allocated = allocated + 1
 				WHERE ref = (SELECT ref` + fmt.Sprintf(conditions, "$2", " NULLS FIRST") + `) AND purchased - allocated >= 1 RETURNING ref)
@@ -42,21 +43,21 @@ var (
 		find:   `SELECT ref` + fmt.Sprintf(conditions, "$1", " NULLS FIRST") + ` FOR UPDATE`,
 		lock:   `UPDATE hand_batches SET allocated = allocated + 1 WHERE ref = $1`,
 		insert: columns + `VALUES ($1, $2, 0, $3, 1, 0, 0, NULL, 1)`,
-	}
-	byHandOnMariaDB = dml{
+	},
+	"mariadb": {
 		take: `UPDATE hand_batches SET allocated = allocated + 1
 			WHERE sku = ? AND open = 1 AND purchased - allocated >= 1 AND (@ref := ref) IS NOT NULL ORDER BY eta, ref LIMIT 1`,
 		find:   `SELECT ref` + fmt.Sprintf(conditions, "?", "") + ` FOR UPDATE`,
 		lock:   `UPDATE hand_batches SET allocated = allocated + 1 WHERE ref = ?`,
 		insert: columns + `VALUES (?, ?, 0, COALESCE(?, @ref), 1, 0, 0, NULL, 1)`,
-	}
-	byHandOnSQLite = dml{
+	},
+	"sqlite": {
 		take: `UPDATE hand_batches SET allocated = allocated + 1
 			WHERE ref = (SELECT ref` + fmt.Sprintf(conditions, "?", "") + `) RETURNING ref`,
 		returns: true,
 		insert:  columns + `VALUES (?, ?, 0, ?, 1, 0, 0, NULL, 1)`,
-	}
-)
+	},
+}
 
 // statements are a dml's, prepared.
 type statements struct {

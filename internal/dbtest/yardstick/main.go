@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
+	"github.com/cosmic-go/allocation/sqlstore"
 )
 
 // limit ends a run that hangs.
@@ -25,60 +26,41 @@ func main() {
 	if *short {
 		size = small
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	var err error
-	if *share != "" {
-		err = partake(ctx, *share, os.Stdin, os.Stdout)
-	} else {
-		err = play(ctx, *name, *only, size, os.Stdout)
-	}
-	cancel()
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "yardstick:", err)
-		os.Exit(1)
-	}
+	measure.Main("yardstick", limit, func(ctx context.Context) error {
+		if *share != "" {
+			return partake(ctx, *share, os.Stdin, os.Stdout)
+		}
+		return play(ctx, *name, *only, size, os.Stdout)
+	})
 }
 
-// play measures one engine or all of them. One that fails doesn't keep the others from being measured.
+// play measures one engine or all of them, each in a database that is gone afterwards.
 func play(ctx context.Context, name, only string, s size, out io.Writer) error {
-	var failed []error
-	known := false
-	for _, e := range engines {
-		if name != "all" && name != e.name {
-			continue
+	return measure.Each(name, func(e *measure.Engine) (err error) {
+		started, err := e.Start(ctx)
+		if err != nil {
+			return err
 		}
-		known = true
-		if err := e.measure(ctx, only, s, out); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", e.name, err))
-		}
-	}
-	if !known {
-		return fmt.Errorf("there is no engine %q", name)
-	}
-	return errors.Join(failed...)
+		at := &place{started}
+		defer func() { err = errors.Join(err, at.Stop()) }()
+		return at.all(ctx, only, s, out)
+	})
 }
 
-// measure does everything on one engine, in a database that is gone afterwards.
-func (e *engine) measure(ctx context.Context, only string, s size, out io.Writer) (err error) {
-	at, err := e.start(ctx)
+// all measures all workloads, or the only one that is wanted.
+func (p *place) all(ctx context.Context, only string, s size, out io.Writer) error {
+	dsn, err := p.create(ctx, "yardstick")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, at.stop()) }()
-	dsn, err := at.create(ctx, "yardstick")
-	if err != nil {
-		return err
-	}
-	if err := at.introduce(ctx, dsn, out); err != nil {
+	if err := p.introduce(ctx, dsn, out); err != nil {
 		return err
 	}
 	for _, w := range workloads {
 		if only != "" && only != w.name || !s.wanted(w) {
 			continue
 		}
-		if err := at.compare(ctx, s, dsn, w, out); err != nil {
+		if err := p.compare(ctx, s, dsn, w, out); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
@@ -86,7 +68,7 @@ func (e *engine) measure(ctx context.Context, only string, s size, out io.Writer
 		if only != "" && only != special.name {
 			continue
 		}
-		if err := special.run(at, ctx, s, dsn, out); err != nil {
+		if err := special.run(p, ctx, s, dsn, out); err != nil {
 			return fmt.Errorf("%s: %w", special.name, err)
 		}
 	}
@@ -104,12 +86,37 @@ var specials = []struct {
 }
 
 func (p *place) introduce(ctx context.Context, dsn string, out io.Writer) error {
-	db, err := p.pool(dsn, 1)
+	db, err := p.Pool(dsn, 1)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	about, err := p.describe(ctx, db)
-	fmt.Fprintf(out, "## %s\n\n%s\n\n", p.name, about)
+	about, err := p.Describe(ctx, db)
+	fmt.Fprintf(out, "## %s\n\n%s\n\n", p.Name, about)
 	return err
+}
+
+// place is where the databases of an engine are.
+type place struct{ *measure.Place }
+
+// create makes a database with empty tables, those of the library and those that are written by hand.
+func (p *place) create(ctx context.Context, name string) (dsn string, err error) {
+	if dsn, err = p.Empty(ctx, name); err != nil {
+		return "", err
+	}
+	db, err := p.Pool(dsn, 1)
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	for _, prefix := range []string{"", "hand_"} {
+		store, err := sqlstore.New(db, p.Dialect, &sqlstore.Options{TablePrefix: prefix})
+		if err != nil {
+			return "", err
+		}
+		if err := store.Migrate(ctx); err != nil {
+			return "", err
+		}
+	}
+	return dsn, nil
 }

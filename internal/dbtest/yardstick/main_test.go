@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
 
@@ -37,18 +38,18 @@ var tiny = size{
 
 // TestWorkloadsPrintTheirRatios runs each kind of workload on one engine, and one of them on the others.
 func TestWorkloadsPrintTheirRatios(t *testing.T) {
-	for _, e := range engines {
-		t.Run(e.name, func(t *testing.T) {
+	for _, e := range measure.Engines {
+		t.Run(e.Name, func(t *testing.T) {
 			workloads := []string{"many-1"}
-			if e.server != nil {
-				servers.Shared(t, e.server) // or a skip that says what is missing
+			if e.Server != nil {
+				servers.Shared(t, e.Server) // or a skip that says what is missing
 			} else {
 				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk")
 			}
 			for _, workload := range workloads {
 				var out strings.Builder
-				require.NoError(t, play(t.Context(), e.name, workload, tiny, &out))
-				assert.Regexp(t, `(?m)^ratio `+e.name+" "+regexp.QuoteMeta(workload)+` \d+\.\d\d$`, out.String())
+				require.NoError(t, play(t.Context(), e.Name, workload, tiny, &out))
+				assert.Regexp(t, `(?m)^ratio `+e.Name+" "+regexp.QuoteMeta(workload)+` \d+\.\d\d$`, out.String())
 			}
 		})
 	}

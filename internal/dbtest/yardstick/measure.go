@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -23,13 +24,13 @@ type measured struct {
 // stock gives each product of a workload a batch that lasts longer than any measurement, in the tables of both sides.
 // What the workload before has left for later is done now.
 func (p *place) stock(ctx context.Context, dsn string, skus []string, units allocation.Quantity) error {
-	db, err := p.pool(dsn, 1)
+	db, err := p.Pool(dsn, 1)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	for _, prefix := range []string{"", "hand_"} {
-		store, err := sqlstore.New(db, p.dialect, &sqlstore.Options{TablePrefix: prefix})
+		store, err := sqlstore.New(db, p.Dialect, &sqlstore.Options{TablePrefix: prefix})
 		if err != nil {
 			return err
 		}
@@ -50,7 +51,7 @@ func (p *place) stock(ctx context.Context, dsn string, skus []string, units allo
 			return err
 		}
 	}
-	return p.settled(ctx, db)
+	return p.Settle(ctx, db)
 }
 
 const plenty = 1_000_000_000
@@ -70,7 +71,7 @@ func (p *place) compare(ctx context.Context, s size, dsn string, w workload, out
 		return err
 	}
 	names := []sideName{{"library", w.pool()}, {"single", w.pool()}}
-	if p.byHand.find != "" {
+	if byHand[p.Name].find != "" {
 		names = append(names, sideName{"locking", w.pool()})
 	}
 	sides, err := p.sides(ctx, dsn, names)
@@ -142,7 +143,7 @@ func (p *place) best(ctx context.Context, s size, dsn string, w workload, same *
 			speeds = append(speeds, got.perSecond())
 		}
 		loser := m
-		if speed := median(speeds); speed > most {
+		if speed := measure.Median(speeds); speed > most {
 			most, fastest, loser = speed, m, fastest
 		}
 		if loser != nil && loser != same {
@@ -182,10 +183,10 @@ func (p *place) report(out io.Writer, w workload, sides []*measured) {
 		for _, s := range m.slices {
 			latencies, failed = append(latencies, s.Latencies...), failed+s.Failed
 		}
-		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %d |\n", m.name, median(speeds(m.slices)),
-			milliseconds(quantile(latencies, 0.5)), milliseconds(quantile(latencies, 0.99)), failed)
+		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %d |\n", m.name, measure.Median(speeds(m.slices)),
+			measure.Milliseconds(measure.Quantile(latencies, 0.5)), measure.Milliseconds(measure.Quantile(latencies, 0.99)), failed)
 	}
-	fmt.Fprintf(out, "\nratio %s %s %.2f\n", p.name, w.name, ratio(sides[0], sides[1]))
+	fmt.Fprintf(out, "\nratio %s %s %.2f\n", p.Name, w.name, ratio(sides[0], sides[1]))
 	for _, m := range sides[2:] {
 		fmt.Fprintf(out, "ratio to %s: %.2f\n", m.name, ratio(sides[0], m))
 	}
@@ -201,5 +202,5 @@ func speeds(slices []slice) []float64 {
 }
 
 func ratio(above, below *measured) float64 {
-	return median(quotients(speeds(above.slices), speeds(below.slices)))
+	return measure.Median(measure.Ratios(speeds(above.slices), speeds(below.slices)))
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"time"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 )
 
 // share is what one of several processes is told to do.
@@ -30,11 +32,11 @@ func partake(ctx context.Context, told string, in io.Reader, out io.Writer) erro
 	if err := json.Unmarshal([]byte(told), &s); err != nil {
 		return err
 	}
-	for _, e := range engines {
-		if e.name != s.Engine {
+	for _, e := range measure.Engines {
+		if e.Name != s.Engine {
 			continue
 		}
-		at := &place{engine: e}
+		at := &place{&measure.Place{Engine: e}}
 		who, db, err := at.open(ctx, s.DSN, sideName{s.Kind, s.Connections})
 		if err != nil {
 			return err
@@ -66,11 +68,11 @@ func (p *place) processes(ctx context.Context, s size, dsn string, out io.Writer
 	for round := range 3 {
 		for _, kind := range []string{"library", "single"} {
 			name := fmt.Sprintf("%s-%d", kind, round)
-			one, err := p.children(ctx, 1, share{p.name, dsn, kind, 64, oneShared.callers, name + "-alone", s.shared})
+			one, err := p.children(ctx, 1, share{p.Name, dsn, kind, 64, oneShared.callers, name + "-alone", s.shared})
 			if err != nil {
 				return err
 			}
-			all, err := p.children(ctx, s.processes, share{p.name, dsn, kind, 64, oneShared.callers, name, s.shared})
+			all, err := p.children(ctx, s.processes, share{p.Name, dsn, kind, 64, oneShared.callers, name, s.shared})
 			if err != nil {
 				return err
 			}
@@ -96,12 +98,12 @@ func (p *place) processes(ctx context.Context, s size, dsn string, out io.Writer
 			for _, one := range slices {
 				latencies, failed = append(latencies, one.Latencies...), failed+one.Failed
 			}
-			fmt.Fprintf(out, "| %s, %d processes | %.0f | %s | %s | %d |\n", kind, []int{1, s.processes}[i], median(speeds(slices)),
-				milliseconds(quantile(latencies, 0.5)), milliseconds(quantile(latencies, 0.99)), failed)
+			fmt.Fprintf(out, "| %s, %d processes | %.0f | %s | %s | %d |\n", kind, []int{1, s.processes}[i], measure.Median(speeds(slices)),
+				measure.Milliseconds(measure.Quantile(latencies, 0.5)), measure.Milliseconds(measure.Quantile(latencies, 0.99)), failed)
 		}
 	}
 	fmt.Fprintf(out, "\nthe smallest share of a process was %.2f of an even one\np99 of %d processes ÷ p99 of one, library: %.1f\nratio %s processes %.2f\n\n",
-		worst, s.processes, tail(together["library"])/tail(alone["library"]), p.name, median(ratios))
+		worst, s.processes, tail(together["library"])/tail(alone["library"]), p.Name, measure.Median(ratios))
 	return nil
 }
 
@@ -111,7 +113,7 @@ func tail(slices []slice) float64 {
 	for _, one := range slices {
 		latencies = append(latencies, one.Latencies...)
 	}
-	return quantile(latencies, 0.99).Seconds()
+	return measure.Quantile(latencies, 0.99).Seconds()
 }
 
 // children starts processes, lets them begin together, and collects what they did.

@@ -46,18 +46,18 @@ func (n sideName) String() string {
 
 // open opens a side with a pool of its own.
 func (p *place) open(ctx context.Context, dsn string, name sideName) (side, *sql.DB, error) {
-	db, err := p.pool(dsn, name.connections)
+	db, err := p.Pool(dsn, name.connections)
 	if err != nil {
 		return nil, nil, err
 	}
 	if name.kind == "library" {
-		store, err := sqlstore.New(db, p.dialect, nil)
+		store, err := sqlstore.New(db, p.Dialect, nil)
 		if err != nil {
 			return nil, nil, errors.Join(err, db.Close())
 		}
 		return library{allocation.New(allocation.NewUnitOfWork(store, nil), nil)}, db, nil
 	}
-	s, err := p.byHand.prepare(ctx, db)
+	s, err := byHand[p.Name].prepare(ctx, db)
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
 	}

@@ -8,16 +8,20 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 )
+
+// withHistory is the product that has a past.
+const withHistory = allocation.SKU("sku-with-history-0000")
 
 // history compares one caller of a product with a long history to one of a product without, both through the library.
 func (p *place) history(ctx context.Context, s size, dsn string, out io.Writer) (err error) {
-	db, err := p.pool(dsn, 1)
+	db, err := p.Pool(dsn, 1)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	if err := p.load(ctx, db, s); err != nil {
+	if err := p.LoadHistory(ctx, db, withHistory, s.lines, s.batches); err != nil {
 		return err
 	}
 	with, without := workload{name: "with-history", callers: 1, skus: 1}, workload{name: "without", callers: 1, skus: 1}
@@ -47,7 +51,7 @@ func (p *place) history(ctx context.Context, s size, dsn string, out io.Writer) 
 		}
 	}
 	fmt.Fprintf(out, "| one caller | orders/s |\n|---|---:|\n| beside %d lines and %d used-up batches | %.0f |\n| beside none | %.0f |\n\nratio %s history %.2f\n\n",
-		s.lines, s.batches, median(speeds(sides[0].slices)), median(speeds(sides[1].slices)), p.name, ratio(sides[0], sides[1]))
+		s.lines, s.batches, measure.Median(speeds(sides[0].slices)), measure.Median(speeds(sides[1].slices)), p.Name, ratio(sides[0], sides[1]))
 	return nil
 }
 
@@ -86,9 +90,9 @@ func (p *place) bulk(ctx context.Context, s size, dsn string, out io.Writer) (er
 	}
 	fmt.Fprintf(out, "| bulk: %d lines, %d SKUs | lines/s |\n|---|---:|\n", s.bulk, w.skus)
 	for i, name := range []string{"library, AllocateEach", "by hand, 1 caller", "by hand, 16 callers"} {
-		fmt.Fprintf(out, "| %s | %.0f |\n", name, median(speeds(sides[i].slices)))
+		fmt.Fprintf(out, "| %s | %.0f |\n", name, measure.Median(speeds(sides[i].slices)))
 	}
-	fmt.Fprintf(out, "\nratio %s bulk %.2f\nratio to 16 callers: %.2f\n\n", p.name, ratio(sides[0], sides[1]), ratio(sides[0], sides[2]))
+	fmt.Fprintf(out, "\nratio %s bulk %.2f\nratio to 16 callers: %.2f\n\n", p.Name, ratio(sides[0], sides[1]), ratio(sides[0], sides[2]))
 	return nil
 }
 

@@ -1,4 +1,6 @@
-package main
+// Package measure has what programs that measure real databases have in common: the engines, the past of a product that has
+// sold for long, and statistics.
+package measure
 
 import (
 	"context"
@@ -15,18 +17,15 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// engine is a kind of database to measure.
-type engine struct {
-	name     string
-	dialect  *sqlstore.Dialect
-	server   *servers.Engine // nil for a file
+// Engine is a kind of database to measure.
+type Engine struct {
+	Name     string
+	Dialect  *sqlstore.Dialect
+	Server   *servers.Engine // nil for a file
 	settings map[string]string
 
 	// version selects what the engine calls itself.
 	version string
-
-	// byHand is what a host would write.
-	byHand dml
 
 	// series is a relation with one column, n, from 1 to %d.
 	series string
@@ -35,22 +34,23 @@ type engine struct {
 	settle []string
 }
 
-var engines = []*engine{
+// Engines are all that there are.
+var Engines = []*Engine{
 	{
-		name: "sqlite", dialect: sqlstore.SQLite, byHand: byHandOnSQLite,
+		Name: "sqlite", Dialect: sqlstore.SQLite,
 		version: `SELECT 'SQLite ' || sqlite_version()`,
 		series:  `(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < %d) SELECT n FROM c)`,
 		settle:  []string{`ANALYZE`, `PRAGMA wal_checkpoint(TRUNCATE)`}, //nolint:misspell // so SQL spells it
 	},
 	{
-		name: "postgresql", dialect: sqlstore.PostgreSQL, server: servers.PostgreSQL, byHand: byHandOnPostgreSQL,
+		Name: "postgresql", Dialect: sqlstore.PostgreSQL, Server: servers.PostgreSQL,
 		settings: map[string]string{"shared_buffers": "512MB", "max_connections": "400"},
 		version:  `SELECT 'PostgreSQL ' || current_setting('server_version')`,
 		series:   `(SELECT n FROM generate_series(1, %d) n)`,
 		settle:   []string{`VACUUM ANALYZE`, `CHECKPOINT`}, //nolint:misspell // so SQL spells it
 	},
 	{
-		name: "mariadb", dialect: sqlstore.MariaDB, server: servers.MariaDB, byHand: byHandOnMariaDB,
+		Name: "mariadb", Dialect: sqlstore.MariaDB, Server: servers.MariaDB,
 		settings: map[string]string{"innodb_buffer_pool_size": "512M", "max_connections": "400"},
 		version:  `SELECT CONCAT('MariaDB ', VERSION())`,
 		series:   `(SELECT seq AS n FROM seq_1_to_%d)`,
@@ -60,71 +60,50 @@ var engines = []*engine{
 	},
 }
 
-// place is where the databases of an engine are.
-type place struct {
-	*engine
+// Place is where the databases of an engine are.
+type Place struct {
+	*Engine
 	running *servers.Server // nil for files
-	folder  string          // of the files
+	Folder  string          // of the files
 }
 
-// start starts a private server as it comes, with fsync, or makes a folder for files.
-func (e *engine) start(ctx context.Context) (*place, error) {
-	if e.server == nil {
-		folder, err := os.MkdirTemp("", "allocation-yardstick-")
-		return &place{engine: e, folder: folder}, err
+// Start starts a private server as it comes, with fsync, or makes a folder for files.
+func (e *Engine) Start(ctx context.Context) (*Place, error) {
+	if e.Server == nil {
+		folder, err := os.MkdirTemp("", "allocation-measure-")
+		return &Place{Engine: e, Folder: folder}, err
 	}
-	running, err := servers.Start(ctx, e.server, &servers.Options{Settings: e.settings})
+	running, err := servers.Start(ctx, e.Server, &servers.Options{Settings: e.settings})
 	if err != nil {
 		return nil, err
 	}
-	return &place{engine: e, running: running}, nil
+	return &Place{Engine: e, running: running}, nil
 }
 
-// stop removes all databases.
-func (p *place) stop() error {
+// Stop removes all databases.
+func (p *Place) Stop() error {
 	if p.running == nil {
-		return os.RemoveAll(p.folder)
+		return os.RemoveAll(p.Folder)
 	}
 	return p.running.Stop()
 }
 
-// create makes a database with empty tables, those of the library and those that are written by hand.
-func (p *place) create(ctx context.Context, name string) (dsn string, err error) {
-	if dsn, err = p.empty(ctx, name); err != nil {
-		return "", err
-	}
-	db, err := p.pool(dsn, 1)
-	if err != nil {
-		return "", err
-	}
-	defer db.Close()
-	for _, prefix := range []string{"", "hand_"} {
-		store, err := sqlstore.New(db, p.dialect, &sqlstore.Options{TablePrefix: prefix})
-		if err != nil {
-			return "", err
-		}
-		if err := store.Migrate(ctx); err != nil {
-			return "", err
-		}
-	}
-	return dsn, nil
-}
-
-func (p *place) empty(ctx context.Context, name string) (dsn string, err error) {
+// Empty makes a database without tables.
+func (p *Place) Empty(ctx context.Context, name string) (dsn string, err error) {
 	if p.running != nil {
 		database, err := p.running.CreateDatabase(ctx)
 		return database.DSN, err
 	}
 	pragmas := []string{"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(10000)", "synchronous(FULL)"}
-	file := filepath.Join(p.folder, name+".db")
+	file := filepath.Join(p.Folder, name+".db")
 	return "file:" + file + "?" + url.Values{"_pragma": pragmas}.Encode(), nil
 }
 
-// pool opens a pool that keeps its connections.
-func (p *place) pool(dsn string, connections int) (*sql.DB, error) {
+// Pool opens a pool that keeps its connections.
+func (e *Engine) Pool(dsn string, connections int) (*sql.DB, error) {
 	driver := "sqlite"
-	if p.server != nil {
-		driver = p.server.Driver()
+	if e.Server != nil {
+		driver = e.Server.Driver()
 	}
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
@@ -135,9 +114,19 @@ func (p *place) pool(dsn string, connections int) (*sql.DB, error) {
 	return db, nil
 }
 
-// describe says what is measured on what.
-func (p *place) describe(ctx context.Context, db *sql.DB) (string, error) {
+// Settle lets the engine do now what it would do some time after a load or a workload.
+func (e *Engine) Settle(ctx context.Context, db *sql.DB) error {
+	for _, statement := range e.settle {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// Describe says what is measured on what.
+func (e *Engine) Describe(ctx context.Context, db *sql.DB) (string, error) {
 	var name string
-	err := db.QueryRowContext(ctx, p.version).Scan(&name)
+	err := db.QueryRowContext(ctx, e.version).Scan(&name)
 	return fmt.Sprintf("%s, %s, %s/%s, %d cores", name, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), err
 }

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"context"
@@ -8,9 +8,6 @@ import (
 
 	"github.com/cosmic-go/allocation"
 )
-
-// withHistory is the product that has a past.
-const withHistory = allocation.SKU("sku-with-history-0000")
 
 // openShare is the part of the used-up batches, the newest, whose lines have not been shipped: one in so many.
 const openShare = 20
@@ -45,29 +42,20 @@ var history = []string{
 		FROM {gone} b CROSS JOIN {each} l`,
 }
 
-// load writes the history of a product straight into the tables.
-func (p *place) load(ctx context.Context, db *sql.DB, s size) error {
-	each, gone := s.lines/s.batches, s.batches-s.batches/openShare
+// LoadHistory writes the past of a product straight into its tables: so many lines, of which each of so many used-up batches has the same
+// number. Batches are a divisor of lines and a multiple of 20.
+func (p *Place) LoadHistory(ctx context.Context, db *sql.DB, sku allocation.SKU, lines, batches int) error {
+	each, gone := lines/batches, batches-batches/openShare
 	series := func(n int) string { return fmt.Sprintf(p.series, n) }
 	fill := strings.NewReplacer(
-		":sku", string(withHistory), ":batches", fmt.Sprint(s.batches), ":lines", fmt.Sprint(s.lines),
+		":sku", string(sku), ":batches", fmt.Sprint(batches), ":lines", fmt.Sprint(lines),
 		":each", fmt.Sprint(each), ":gone", fmt.Sprint(gone), ":shipped", fmt.Sprint(gone*each),
-		"{batches}", series(s.batches), "{each}", series(each), "{gone}", series(gone),
+		"{batches}", series(batches), "{each}", series(each), "{gone}", series(gone),
 	)
 	for _, statement := range history {
 		if _, err := db.ExecContext(ctx, fill.Replace(statement)); err != nil {
 			return fmt.Errorf("load the history: %w", err)
 		}
 	}
-	return p.settled(ctx, db)
-}
-
-// settled lets the engine do now what it would do some time after a load or a workload.
-func (p *place) settled(ctx context.Context, db *sql.DB) error {
-	for _, statement := range p.settle {
-		if _, err := db.ExecContext(ctx, statement); err != nil {
-			return fmt.Errorf("%s: %w", statement, err)
-		}
-	}
-	return nil
+	return p.Settle(ctx, db)
 }

@@ -136,6 +136,20 @@ func TestCallerWhoLeftMayReuseItsRequests(t *testing.T) {
 	})
 }
 
+// leaveOrder leaves the order "mine" while it is being committed together with a second one, after a first.
+func leaveOrder(t *testing.T, store *gate, service *allocation.Service) (first, second <-chan outcome) {
+	t.Helper()
+	first = callAllocate(t.Context(), service, want("o1", "LAMP", 1))
+	second = callAllocate(t.Context(), service, want("o2", "LAMP", 1))
+	ctx, leave := context.WithCancel(t.Context())
+	mine := callAllocate(ctx, service, want("mine", "LAMP", 1))
+	store.let <- struct{}{}
+	synctest.Wait()
+	leave()
+	require.ErrorIs(t, (<-mine).err, allocation.ErrUnknownOutcome)
+	return first, second
+}
+
 // TestCancelAfterLeavingTakesBackWhatWasTaken holds that a caller who left without knowing the outcome, and cancels to be
 // sure, waits for the commit that may still place its order, whether it names products or not.
 func TestCancelAfterLeavingTakesBackWhatWasTaken(t *testing.T) {
@@ -144,14 +158,7 @@ func TestCancelAfterLeavingTakesBackWhatWasTaken(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newGate(t, stock("b1", "LAMP", 100))
 				service := store.service()
-				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
-				second := callAllocate(t.Context(), service, want("o2", "LAMP", 1))
-				ctx, leave := context.WithCancel(t.Context())
-				mine := callAllocate(ctx, service, want("mine", "LAMP", 1))
-				store.let <- struct{}{}
-				synctest.Wait()
-				leave()
-				require.ErrorIs(t, (<-mine).err, allocation.ErrUnknownOutcome)
+				first, second := leaveOrder(t, store, service)
 				cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "mine", skus...) })
 				close(store.let)
 				require.NoError(t, (<-first).err)
@@ -184,14 +191,7 @@ func TestCancelAfterLeavingDoesNotTrustAnOldLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowByOrder{newGate(t, stock("b1", "LAMP", 100)), make(chan struct{})}
 		service := serve(store, allocation.Options{})
-		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
-		second := callAllocate(t.Context(), service, want("o2", "LAMP", 1))
-		ctx, leave := context.WithCancel(t.Context())
-		mine := callAllocate(ctx, service, want("mine", "LAMP", 1))
-		store.let <- struct{}{}
-		synctest.Wait()
-		leave()
-		require.ErrorIs(t, (<-mine).err, allocation.ErrUnknownOutcome)
+		first, second := leaveOrder(t, store.gate, service)
 		cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "mine") })
 		close(store.let)
 		require.NoError(t, (<-first).err)

@@ -42,14 +42,17 @@ func textIfAny(v values, s string) {
 	v.text(s)
 }
 
-// instant writes NULL for the zero time.
-func instant(v values, t time.Time) {
-	if t.IsZero() {
-		v.null()
+// numberIfAny writes NULL for anything but an int64.
+func numberIfAny(v values, number any) {
+	if n, ok := number.(int64); ok {
+		v.number(n)
 		return
 	}
-	v.number(t.UnixMicro())
+	v.null()
 }
+
+// instant writes NULL for the zero time.
+func instant(v values, t time.Time) { numberIfAny(v, micros(t)) }
 
 var (
 	productColumns = columns[allocation.Changes]{
@@ -108,13 +111,7 @@ var (
 		{"data", "text", func(v values, e toldEvent) { v.text(string(e.data)) }},
 		{"id", "uuid", func(v values, e toldEvent) { v.text(outbox.ID(e.of.SKU, e.sequence, e.Time())) }},
 		{"trace_parent", "text", func(v values, e toldEvent) { textIfAny(v, e.trace()) }},
-		{"unsent_from", "bigint", func(v values, e toldEvent) {
-			if e.sequence != e.of.Version {
-				v.null()
-				return
-			}
-			v.number(e.of.Read + 1)
-		}},
+		{"unsent_from", "bigint", func(v values, e toldEvent) { numberIfAny(v, unsentFrom(*e.of, e.sequence)) }},
 	}
 )
 

@@ -65,7 +65,7 @@ func compare(changes []allocation.Changes, versions map[allocation.SKU]int64) er
 // write begins with the products, by SKU, under the condition that they have the versions that were read: its
 // first statement is a write that waits for its turn, and whoever comes second finds another version.
 func (s *Store) write(ctx context.Context, changes []allocation.Changes) error {
-	return s.inTransaction(ctx, s.isolation, func(t *transaction) error {
+	return s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {
 		return s.statements.writer.write(ctx, t, changes)
 	})
 }

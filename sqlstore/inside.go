@@ -49,7 +49,7 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 		level = s.dialect.locking
 	}
 	var decided error
-	err := s.inTransaction(ctx, level, func(t *transaction) error {
+	err := s.inTransaction(ctx, level, s.statements.ahead(), func(t *transaction) error {
 		if first := s.statements.first; first != nil {
 			if _, err := t.exec(ctx, first); err != nil {
 				return err

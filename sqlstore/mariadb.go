@@ -78,9 +78,10 @@ var MariaDB = &Dialect{
 		types := strings.NewReplacer(" text", " VARBINARY(255)", " bigint", " BIGINT")
 		typed := make([]string, len(columns))
 		for i, column := range columns {
-			typed[i] = types.Replace(column)
+			name, _, _ := strings.Cut(column, " ")
+			typed[i] = types.Replace(column) + " PATH '$." + name + "'"
 		}
-		return rowsOf(typed...)
+		return jsonTable(":rows", typed...) + " x"
 	},
 	addToSums: `
 		ON DUPLICATE KEY UPDATE purchased = {purged}.purchased + VALUES(purchased), allocated = {purged}.allocated + VALUES(allocated)`,

@@ -104,7 +104,7 @@ func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Ti
 // purgeUntil deletes events, and adds what they moved to the sums of their batches.
 func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (events int64, err error) {
 	purge, add := s.statements.outbox.upkeep.purge, s.statements.outbox.upkeep.addToTheSums
-	err = s.transact(ctx, []*query{purge, add}, func(t *transaction) error {
+	err = s.inTransaction(ctx, s.isolation, []*query{purge, add}, func(t *transaction) error {
 		moved := movements{}
 		args := purge.args(func(name string) any { return map[string]any{"sku": string(sku), "end": end}[name] })
 		err := t.each(ctx, purge, args, func(rows *sql.Rows) error {

@@ -71,7 +71,7 @@ func (s *Store) together(ctx context.Context, queries []*query, arg func(string)
 		return nil
 	}
 	if s.dialect.embedded {
-		err = s.transact(ctx, queries, func(t *transaction) error { return run(t) })
+		err = s.inTransaction(ctx, s.isolation, queries, func(t *transaction) error { return run(t) })
 	} else {
 		err = run(s.pool())
 	}

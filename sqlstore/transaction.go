@@ -31,10 +31,13 @@ func (s *Store) transactionOn(tx *sql.Tx, cancel context.CancelFunc) *transactio
 	return &transaction{tx: tx, prepares: s.dialect.prepares, cancel: cancel, stmts: map[*query]*sql.Stmt{}}
 }
 
-// inTransaction commits what fn does, unless fn returns an error, panics or ends its goroutine.
-func (s *Store) inTransaction(ctx context.Context, level sql.IsolationLevel, fn func(*transaction) error) error {
+// inTransaction commits what fn does, unless fn returns an error, panics or ends its goroutine. The statements that fn may
+// need are prepared before it takes its connection.
+func (s *Store) inTransaction(
+	ctx context.Context, level sql.IsolationLevel, queries []*query, fn func(*transaction) error,
+) error {
 	if s.dialect.prepares {
-		for _, q := range s.statements.ahead() {
+		for _, q := range queries {
 			if _, err := q.prepare(ctx, s.db); err != nil {
 				return err
 			}
@@ -55,18 +58,6 @@ func (s *Store) inTransaction(ctx context.Context, level sql.IsolationLevel, fn 
 		return ctx.Err()
 	}
 	return s.commit(t)
-}
-
-// transact is inTransaction for statements of their own, which are prepared before it takes its connection.
-func (s *Store) transact(ctx context.Context, queries []*query, fn func(*transaction) error) error {
-	if s.dialect.prepares {
-		for _, q := range queries {
-			if _, err := q.prepare(ctx, s.db); err != nil {
-				return err
-			}
-		}
-	}
-	return s.inTransaction(ctx, s.isolation, fn)
 }
 
 // begin waits for a connection as long as the context lasts.

@@ -85,7 +85,7 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 	}
 	forgive, mark := s.statements.outbox.upkeep.skip, s.statements.outbox.upkeep.mark
 	err := s.again(ctx, func() error {
-		return s.transact(ctx, []*query{forgive, mark}, func(t *transaction) error {
+		return s.inTransaction(ctx, s.isolation, []*query{forgive, mark}, func(t *transaction) error {
 			met, err := t.exec(ctx, forgive, forgive.args(arg)...)
 			if err == nil && met == 0 {
 				err = noFailure("sequence", sequence)

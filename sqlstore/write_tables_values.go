@@ -12,15 +12,6 @@ func jsonTable(param string, columns ...string) string {
 	return "JSON_TABLE(" + param + ", '$[*]' COLUMNS (" + strings.Join(columns, ", ") + "))"
 }
 
-// rowsOf is a jsonTable over an array of objects: columns are names, each with its type.
-func rowsOf(columns ...string) string {
-	for i, column := range columns {
-		name, _, _ := strings.Cut(column, " ")
-		columns[i] = column + " PATH '$." + name + "'"
-	}
-	return jsonTable(":rows", columns...) + " x"
-}
-
 // kindsOfMariaDB are the types of columns that tables have.
 var kindsOfMariaDB = map[string]string{"text": "VARBINARY(255)", "bigint": "BIGINT", "int": "INT"}
 

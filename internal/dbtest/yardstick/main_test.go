@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 
 // tiny is enough to see that everything works.
 var tiny = size{
-	skus: 10, slice: 20 * time.Millisecond, rounds: 1, best: []int{2}, lines: 800, batches: 40, bulk: 50,
+	skus: 10, slice: 20 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1, lines: 800, batches: 40, bulk: 50,
 	processes: 2, shared: 50 * time.Millisecond, wanted: func(w workload) bool { return w.callers <= 16 || w.soldOut },
 }
 

@@ -135,7 +135,7 @@ func (p *place) best(ctx context.Context, s size, dsn string, w workload, same *
 			m = &measured{name: sideName{"single", n}, who: who, db: db}
 		}
 		var speeds []float64
-		for range 3 {
+		for range s.tries {
 			got, err := run(ctx, m.who, w, "best", s.slice/3)
 			if err != nil {
 				return nil, err

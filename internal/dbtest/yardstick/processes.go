@@ -65,7 +65,7 @@ func (p *place) processes(ctx context.Context, s size, dsn string, out io.Writer
 	together, alone := map[string][]slice{}, map[string][]slice{}
 	var ratios []float64
 	worst := 1.0 // of the library's shares
-	for round := range 3 {
+	for round := range min(3, s.rounds) {
 		for _, kind := range []string{"library", "single"} {
 			name := fmt.Sprintf("%s-%d", kind, round)
 			one, err := p.children(ctx, 1, share{p.Name, dsn, kind, 64, oneShared.callers, name + "-alone", s.shared})

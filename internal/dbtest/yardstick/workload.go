@@ -33,6 +33,7 @@ type size struct {
 	slice     time.Duration
 	rounds    int   // in which every side has its slice; one more warms up
 	best      []int // sizes of pools that are tried for the hand-written side
+	tries     int   // of each of them
 	lines     int   // earlier ones, beside which the history's workload runs
 	batches   int   // used-up ones, beside which it runs; a divisor of lines
 	bulk      int   // lines
@@ -43,11 +44,11 @@ type size struct {
 
 var (
 	full = size{
-		skus: 1000, slice: time.Second, rounds: 5, best: []int{2, 4, 8, 16, 32}, lines: 1_000_000, batches: 10_000, bulk: 100_000,
+		skus: 1000, slice: time.Second, rounds: 5, best: []int{2, 4, 8, 16, 32}, tries: 3, lines: 1_000_000, batches: 10_000, bulk: 100_000,
 		processes: 4, shared: 5 * time.Second, wanted: func(workload) bool { return true },
 	}
 	small = size{
-		skus: 1000, slice: 150 * time.Millisecond, rounds: 2, best: []int{2, 8}, lines: 10_000, batches: 10_000, bulk: 2_000,
+		skus: 1000, slice: 150 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1, lines: 10_000, batches: 10_000, bulk: 2_000,
 		processes: 2, shared: 500 * time.Millisecond, wanted: func(w workload) bool { return w.callers <= 64 },
 	}
 )

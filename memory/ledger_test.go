@@ -1,0 +1,19 @@
+package memory_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+func TestAuditOfAnUnknownProduct(t *testing.T) {
+	store, _ := seeded(t)
+	_, _, err := store.Audit(t.Context(), "SOFA")
+	assert.ErrorIs(t, err, allocation.ErrNotFound)
+	events, err := store.Events(t.Context(), "SOFA", 0, 10)
+	require.NoError(t, err)
+	assert.Empty(t, events)
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -9,22 +8,20 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// position is where a row begins, as editors know it.
-type position struct {
-	file string
-	line int
-}
-
-// problems reports bad rows as they are found, and remembers that there were any.
+// problems reports each bad row when the reader finds it, and counts the reports.
 type problems struct {
 	out   io.Writer
-	show  *progress // its line has to make room
+	show  *progress // cleared before each report, so that both fit on a terminal
 	count int
 }
 
-func (p *problems) add(at position, reason string) {
+// add reports a bad row and, unless the order is empty, that the whole order is left out.
+func (p *problems) add(at position, reason string, order allocation.OrderID) {
 	p.count++
 	p.show.clear()
+	if order != "" {
+		reason += fmt.Sprintf("; order %s is left out", plain(order))
+	}
 	fmt.Fprintf(p.out, "%s:%d: %s\n", at.file, at.line, reason)
 }
 
@@ -33,8 +30,8 @@ type batchRow struct {
 	batch allocation.Batch
 }
 
-// order is all rows of one order, wherever in the file they are. A bad one has a row that can't be
-// read, so that nobody knows what the customer wants in full.
+// order has all rows of an order, from anywhere in the file. A bad row makes the whole order bad, because nobody knows
+// all that the customer wants.
 type order struct {
 	id   allocation.OrderID
 	rows []orderRow
@@ -45,35 +42,34 @@ type orderRow struct {
 	position
 	line    allocation.OrderLine
 	split   bool
-	holdFor time.Duration // 0: firm
+	holdFor time.Duration // 0: a firm allocation
 }
 
-// readBatches reads ref, sku, quantity, eta, location and best_before; the last three may be missing.
+// readBatches reads ref, sku, quantity, eta, location and best_before; the last three columns may be missing.
 func readBatches(file string, r io.Reader, bad *problems) ([]batchRow, error) {
 	t, err := openTable(file, r, []string{"ref", "sku", "quantity"}, []string{"eta", "location", "best_before"})
 	if err != nil {
 		return nil, err
 	}
 	var rows []batchRow
-	for {
-		at, err := t.next()
-		if errors.Is(err, io.EOF) {
-			return rows, nil
-		}
+	for at, err := range t.rows() {
 		var b allocation.Batch
 		if err == nil {
 			b, err = t.batch()
 		}
-		if fatal := bad.row(at, err, ""); fatal != nil {
-			return nil, fatal
-		}
-		if err == nil {
-			rows = append(rows, batchRow{position: at, batch: b})
+		switch {
+		case err == nil:
+			rows = append(rows, batchRow{at, b})
+		case !isBadRow(err):
+			return nil, err
+		default:
+			bad.add(at, err.Error(), "")
 		}
 	}
+	return rows, nil
 }
 
-// readOrders reads order, sku, quantity, split and hold_for; the last two may be missing.
+// readOrders reads order, sku, quantity, split and hold_for; the last two columns may be missing.
 func readOrders(file string, r io.Reader, bad *problems) ([]*order, error) {
 	t, err := openTable(file, r, []string{"order", "sku", "quantity"}, []string{"split", "hold_for"})
 	if err != nil {
@@ -81,11 +77,7 @@ func readOrders(file string, r io.Reader, bad *problems) ([]*order, error) {
 	}
 	var orders []*order
 	known := map[allocation.OrderID]*order{}
-	for {
-		at, err := t.next()
-		if errors.Is(err, io.EOF) {
-			return orders, nil
-		}
+	for at, err := range t.rows() {
 		id := allocation.OrderID(t.get("order"))
 		o := known[id]
 		if o == nil && id != "" {
@@ -97,32 +89,18 @@ func readOrders(file string, r io.Reader, bad *problems) ([]*order, error) {
 		if err == nil {
 			err = t.order(&row)
 		}
-		if fatal := bad.row(at, err, id); fatal != nil {
-			return nil, fatal
-		}
 		switch {
-		case o != nil && err != nil:
-			o.bad = true
 		case err == nil:
 			o.rows = append(o.rows, row)
+			continue
+		case !isBadRow(err):
+			return nil, err
+		case o != nil:
+			o.bad = true
 		}
+		bad.add(at, err.Error(), id)
 	}
-}
-
-// row reports a row that can't be read; what isn't about one row comes back.
-func (p *problems) row(at position, err error, order allocation.OrderID) (fatal error) {
-	var bad *rowError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &bad):
-		return err
-	case order != "":
-		p.add(at, fmt.Sprintf("%s; order %s is left out", bad.reason, plain(order)))
-	default:
-		p.add(at, bad.reason)
-	}
-	return nil
+	return orders, nil
 }
 
 func (t *table) batch() (b allocation.Batch, err error) {
@@ -145,7 +123,7 @@ func (t *table) order(row *orderRow) (err error) {
 	row.line.OrderID = allocation.OrderID(t.get("order"))
 	row.line.SKU = allocation.SKU(t.get("sku"))
 	if row.line.OrderID == "" {
-		return &rowError{"the order is empty"}
+		return badRow("the order is empty")
 	}
 	if row.line.Quantity, err = t.quantity(); err != nil {
 		return err
@@ -155,18 +133,18 @@ func (t *table) order(row *orderRow) (err error) {
 	case "yes":
 		row.split = true
 	default:
-		return &rowError{fmt.Sprintf("split %q is neither yes nor no", split)}
+		return badRow("split %q is neither yes nor no", split)
 	}
 	if text := t.get("hold_for"); text != "" {
 		row.holdFor, err = time.ParseDuration(text)
 		if err != nil || row.holdFor <= 0 {
-			return &rowError{fmt.Sprintf("hold_for %q is no duration such as 72h", text)}
+			return badRow("hold_for %q is no duration such as 72h", text)
 		}
 	}
 	return nil
 }
 
-// requests asks for all lines of the order. Holds run from now.
+// requests asks for all lines of the order. Holds begin at now.
 func (o *order) requests(now time.Time) []allocation.Request {
 	requests := make([]allocation.Request, len(o.rows))
 	for i, row := range o.rows {

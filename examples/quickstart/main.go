@@ -1,14 +1,19 @@
-// Command quickstart allocates the orders of a CSV file to the batches of another, in an SQLite file:
+// Command quickstart allocates the orders of one CSV file to the batches of another, in an SQLite file:
 //
 //	go run ./quickstart
 //	go run ./quickstart -batches mine/batches.csv -orders mine/orders.csv -db mine.db
 //
-// It shows a store being opened and migrated, a Service with a policy, orders that are all or nothing, split
-// lines, holds, shortages, and what may be repeated: a second run finds everything done.
+// A reader learns how to open and migrate a store, make a Service with a policy, place orders that are all or nothing,
+// split lines over batches, hold units for a while, answer shortages, and count a program's own events. Every command
+// may be repeated: a second run on the same database changes nothing and says so.
+//
+// Look at run.go first: newRun puts the library together, and all is the whole program. The reading of CSV files is in
+// csv.go and table.go, the printing in report.go.
 package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"embed"
 	"errors"
@@ -24,7 +29,7 @@ import (
 //go:embed samples/*.csv
 var samples embed.FS
 
-// What the program tells its caller.
+// The exit codes of the program.
 const (
 	exitDone        = 0 // a shortage is an answer, no failure
 	exitBadRows     = 1
@@ -42,8 +47,10 @@ func main() {
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	batches := flags.String("batches", "", "CSV `file` of ref, sku, quantity and perhaps eta, location, best_before; the samples if empty")
-	orders := flags.String("orders", "", "CSV `file` of order, sku, quantity and perhaps split (yes or no), hold_for (such as 72h); the samples if empty")
+	batches := flags.String("batches", "", "CSV `file` of ref, sku, quantity and perhaps eta, location, best_before; "+
+		"the samples if empty")
+	orders := flags.String("orders", "", "CSV `file` of order, sku, quantity and perhaps split (yes or no), "+
+		"hold_for (such as 72h); the samples if empty")
 	db := flags.String("db", "allocation.db", "SQLite `file` to keep the allocations in")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
@@ -58,7 +65,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	err := allocate(ctx, *batches, *orders, *db, stdout, bad)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		fmt.Fprintln(stderr, "quickstart: interrupted; what was done is kept, and the next run goes on from there")
+		fmt.Fprintln(stderr, "quickstart: interrupted; finished orders are kept, and the next run goes on from there")
 		return exitInterrupted
 	case err != nil:
 		fmt.Fprintf(stderr, "quickstart: %v\n", err)
@@ -89,39 +96,33 @@ func allocate(ctx context.Context, batchFile, orderFile, dbFile string, stdout i
 	return out.Flush()
 }
 
-// input is what the two files say.
+// input has the rows of the two files.
 type input struct {
 	batches []batchRow
 	orders  []*order
 }
 
 func readInput(batchFile, orderFile string, bad *problems) (in input, err error) {
-	if err = withFile(batchFile, "batches.csv", func(name string, r io.Reader) error {
-		in.batches, err = readBatches(name, r, bad)
-		return err
-	}); err != nil {
+	name, text, err := readFile(batchFile, "batches.csv")
+	if err != nil {
 		return in, err
 	}
-	return in, withFile(orderFile, "orders.csv", func(name string, r io.Reader) error {
-		in.orders, err = readOrders(name, r, bad)
-		return err
-	})
+	if in.batches, err = readBatches(name, bytes.NewReader(text), bad); err != nil {
+		return in, err
+	}
+	if name, text, err = readFile(orderFile, "orders.csv"); err != nil {
+		return in, err
+	}
+	in.orders, err = readOrders(name, bytes.NewReader(text), bad)
+	return in, err
 }
 
-// withFile opens a user's file or, without one, a sample.
-func withFile(file, sample string, read func(name string, r io.Reader) error) error {
+// readFile reads a file of the user's or, without a name, a sample.
+func readFile(file, sample string) (name string, text []byte, err error) {
 	if file == "" {
-		f, err := samples.Open("samples/" + sample)
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		return read(sample, f)
+		text, err = samples.ReadFile("samples/" + sample)
+		return sample, text, err
 	}
-	f, err := os.Open(file)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	return read(file, f)
+	text, err = os.ReadFile(file)
+	return file, text, err
 }

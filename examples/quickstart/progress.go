@@ -9,7 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far the run is, to somebody who sits at a terminal.
+// progress shows a user at a terminal how far the run is. Without a terminal it shows nothing.
 type progress struct {
 	out   io.Writer
 	shown time.Time
@@ -27,12 +27,12 @@ const (
 	progressGap = 50 * time.Millisecond
 )
 
-func (p *progress) step(what string, n, of int) {
+func (p *progress) step(rows string, n, of int) {
 	if p.out == nil || time.Since(p.shown) < progressGap {
 		return
 	}
 	p.shown = time.Now()
-	fmt.Fprintf(p.out, "%s%s: %d of %d", clearLine, what, n, of)
+	fmt.Fprintf(p.out, "%s%s: %d of %d", clearLine, rows, n, of)
 }
 
 func (p *progress) clear() {

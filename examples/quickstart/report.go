@@ -11,35 +11,19 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
 )
 
-// result is what a run found out.
+// result is the outcome of a run.
 type result struct {
-	batches  map[allocation.BatchRef]allocation.Batch // those that lines were given
-	orders   []outcome
-	stock    []stock
-	happened map[string]int // how many events of each kind the run added
+	allocated, refused int // orders
+	lines              []allocation.Allocation
+	short              []allocation.Shortage
+	stock              []views.Stock
+	places             map[allocation.BatchRef]views.Part // where the batches of the lines are, and from when
+	happened           map[string]int                     // how many events of each kind the run added
 }
 
-// outcome is what became of one order: it has all of its lines, or it is short.
-type outcome struct {
-	lines []allocation.Allocation
-	short []allocation.Shortage
-}
-
-// stock is what is left of one product.
-type stock struct {
-	sku      allocation.SKU
-	now      allocation.Quantity
-	arriving []arrival
-}
-
-type arrival struct {
-	eta   time.Time
-	units allocation.Quantity
-}
-
-// print writes what the run found out.
 func (r *result) print(out io.Writer) {
 	r.printAllocated(out)
 	r.printShort(out)
@@ -48,100 +32,88 @@ func (r *result) print(out io.Writer) {
 }
 
 func (r *result) printAllocated(out io.Writer) {
-	fmt.Fprint(out, "ALLOCATED\n")
-	w := columns(out)
-	fmt.Fprint(w, "order\tsku\tunits\tbatch\twhere\theld until\n")
-	for _, o := range r.orders {
-		for _, line := range o.lines {
-			for _, part := range line.Parts {
-				fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", plain(line.OrderID), plain(line.SKU),
-					part.Quantity, plain(part.Batch), where(r.batches[part.Batch]), held(line.HeldUntil))
-			}
+	w := columns(out, "ALLOCATED", "order\tsku\tunits\tbatch\twhere\theld until")
+	defer w.Flush()
+	for _, line := range r.lines {
+		for _, part := range line.Parts {
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", plain(line.OrderID), plain(line.SKU),
+				part.Quantity, plain(part.Batch), where(r.places[part.Batch]), held(line.HeldUntil))
 		}
 	}
-	w.Flush()
 }
 
 func (r *result) printShort(out io.Writer) {
-	fmt.Fprint(out, "\nSHORT (these orders got nothing)\n")
-	w := columns(out)
-	fmt.Fprint(w, "order\tsku\twanted\tavailable\n")
-	for _, o := range r.orders {
-		for _, s := range o.short {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", plain(s.OrderID), plain(s.SKU), s.Quantity, s.Available)
-		}
+	w := columns(out, "\nSHORT (these orders got nothing)", "order\tsku\twanted\tavailable")
+	defer w.Flush()
+	for _, s := range r.short {
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", plain(s.OrderID), plain(s.SKU), s.Quantity, s.Available)
 	}
-	w.Flush()
 }
 
 func (r *result) printLeft(out io.Writer) {
-	fmt.Fprint(out, "\nLEFT\n")
-	w := columns(out)
-	fmt.Fprint(w, "sku\tin the warehouse\tarriving\n")
+	w := columns(out, "\nLEFT", "sku\tin the warehouse\tarriving")
+	defer w.Flush()
 	for _, s := range r.stock {
-		arriving := make([]string, len(s.arriving))
-		for i, a := range s.arriving {
-			arriving[i] = fmt.Sprintf("%d on %s", a.units, date(a.eta))
+		arriving := make([]string, len(s.Arriving))
+		for i, a := range s.Arriving {
+			arriving[i] = fmt.Sprintf("%d on %s", a.Quantity, date(a.ETA))
 		}
-		fmt.Fprintf(w, "%s\t%d\t%s\n", plain(s.sku), s.now, strings.Join(arriving, ", "))
+		fmt.Fprintf(w, "%s\t%d\t%s\n", plain(s.SKU), s.InWarehouse, strings.Join(arriving, ", "))
 	}
-	w.Flush()
 }
 
 func (r *result) printSummary(out io.Writer) {
-	var allocated, short, lines, split, holds int
-	for _, o := range r.orders {
-		if o.short != nil {
-			short++
-			continue
+	var split, holds int
+	for _, line := range r.lines {
+		if len(line.Parts) > 1 {
+			split++
 		}
-		allocated++
-		for _, line := range o.lines {
-			lines++
-			if len(line.Parts) > 1 {
-				split++
-			}
-			if !line.HeldUntil.IsZero() {
-				holds++
-			}
+		if !line.HeldUntil.IsZero() {
+			holds++
 		}
 	}
 	fmt.Fprintf(out, "\nOrders: %d allocated, %d short. Lines: %d allocated, %d of them split over batches, %d held.\n",
-		allocated, short, lines, split, holds)
+		r.allocated, r.refused, len(r.lines), split, holds)
 	r.printHappened(out)
 }
 
-// printHappened says what this run changed, as the products' own events tell it. A refusal is an event and
-// changes no batch and no line.
+// printHappened says how the run changed the products, in their own events. A refusal is an event and changes no batch
+// and no line.
 func (r *result) printHappened(out io.Writer) {
 	const refused = "LineRefused"
-	var told []string
+	var changes []string
 	for _, kind := range slices.Sorted(maps.Keys(r.happened)) {
 		if kind != refused {
-			told = append(told, fmt.Sprintf("%d %s", r.happened[kind], kind))
+			changes = append(changes, fmt.Sprintf("%d %s", r.happened[kind], kind))
 		}
 	}
-	if told == nil {
-		told = []string{"no batch and no line: there was nothing new"}
+	if changes == nil {
+		changes = []string{"no batch and no line: there was nothing new"}
 	}
-	fmt.Fprintf(out, "This run changed: %s. Refusals noted: %d.\n", strings.Join(told, ", "), r.happened[refused])
+	fmt.Fprintf(out, "This run changed: %s. Refusals noted: %d.\n", strings.Join(changes, ", "), r.happened[refused])
 }
 
-func columns(out io.Writer) *tabwriter.Writer { return tabwriter.NewWriter(out, 0, 0, 2, ' ', 0) }
+// columns begins a table with a title and the names of its columns.
+func columns(out io.Writer, title, names string) *tabwriter.Writer {
+	fmt.Fprintln(out, title)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, names)
+	return w
+}
 
-func where(b allocation.Batch) string {
-	place := plain(b.Location)
+func where(part views.Part) string {
+	place := plain(part.Location)
 	switch {
-	case b.Ref == "": // the order was cancelled meanwhile
+	case part.Batch == "": // the order has been cancelled since
 		return "unknown"
-	case b.ETA.IsZero() && place == "":
+	case part.ETA.IsZero() && place == "":
 		return "in the warehouse"
-	case b.ETA.IsZero():
+	case part.ETA.IsZero():
 		return "at " + place
 	case place == "":
-		return "arrives " + date(b.ETA)
+		return "arrives " + date(part.ETA)
 	}
-	return "arrives " + date(b.ETA) + " at " + place
+	return "arrives " + date(part.ETA) + " at " + place
 }
 
 func held(until time.Time) string {

@@ -9,46 +9,38 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/views"
 )
 
-// run takes the rows through the library and collects the answers.
+// run gives the rows to the library and collects the answers.
 type run struct {
-	units   allocation.UnitOfWork
-	ledger  allocation.Ledger
-	now     func() time.Time
+	result
+	store   store
 	service *allocation.Service
+	now     func() time.Time
 	bad     *problems
 
-	// atOnce is how many orders are given to the library in one call: enough to fill its commits, and few
-	// enough to show how far the run is.
+	// atOnce is how many orders a call gives to the library: enough to fill the library's commits, and few enough
+	// to show progress.
 	atOnce int
-
-	began   map[allocation.SKU]int64 // each product's version when the run began
-	batches map[allocation.BatchRef]allocation.Batch
 }
 
-// ledgerStore is a store that can tell what happened to its products.
-type ledgerStore interface {
+// store keeps the products and answers questions about stock and orders. Packages sqlstore and memory have one.
+type store interface {
 	allocation.Store
-	allocation.Ledger
+	views.Reader
 }
 
-func newRun(store ledgerStore, now func() time.Time, bad *problems) *run {
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: now})
-	return &run{
-		units:   units,
-		ledger:  store,
-		now:     now,
-		service: allocation.New(units, &allocation.Options{Policy: policy}),
-		bad:     bad,
-		atOnce:  5000,
-		began:   map[allocation.SKU]int64{},
-		batches: map[allocation.BatchRef]allocation.Batch{},
-	}
+func newRun(store store, now func() time.Time, bad *problems) *run {
+	r := &run{store: store, now: now, bad: bad, atOnce: 5000}
+	r.places, r.happened = map[allocation.BatchRef]views.Part{}, map[string]int{}
+	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: now, Committed: r.count})
+	r.service = allocation.New(units, &allocation.Options{Policy: policy})
+	return r
 }
 
-// policy takes from the warehouse first, and there what expires first. Where neither tells two batches
-// apart, the library takes the one that arrives first.
+// policy takes from the warehouse first, and there from the batch that expires first. Batches that are equal in both
+// are taken in the library's order, the earliest arrival first.
 var policy = allocation.Policy(warehouseFirst).Then(allocation.FirstExpiredFirst)
 
 func warehouseFirst(a, b allocation.Batch) int {
@@ -61,32 +53,37 @@ func warehouseFirst(a, b allocation.Batch) int {
 	return 1
 }
 
-// all announces the batches, allocates the orders and looks at what is left. Every order is all or nothing by
-// itself, though many share a commit: whatever ends the run in between, the next run finds what was done.
-func (r *run) all(ctx context.Context, in input) (*result, error) {
-	defer r.bad.show.clear()
-	skus := in.skus()
-	if err := r.remember(ctx, skus); err != nil {
-		return nil, err
+// count is called with the events of every commit of the run.
+func (r *run) count(_ context.Context, events []allocation.Event) {
+	for _, e := range events {
+		r.happened[e.Kind()]++
 	}
+}
+
+// all announces the batches, allocates the orders and looks at the remaining stock. Every order is all or nothing by
+// itself, though many share a commit: if the run is interrupted, the next run repeats the finished orders without
+// effect and goes on.
+func (r *run) all(ctx context.Context, in input) (result, error) {
+	defer r.bad.show.clear()
 	for i, row := range in.batches {
 		r.bad.show.step("batches", i+1, len(in.batches))
 		if err := r.announce(ctx, row); err != nil {
-			return nil, err
+			return result{}, err
 		}
 	}
-	res := &result{batches: r.batches}
 	good := slices.DeleteFunc(slices.Clone(in.orders), func(o *order) bool { return o.bad })
 	for chunk := range slices.Chunk(good, r.atOnce) {
-		if err := r.allocate(ctx, chunk, res); err != nil {
-			return nil, err
+		if err := r.allocate(ctx, chunk); err != nil {
+			return result{}, err
 		}
-		r.bad.show.step("orders", len(res.orders), len(in.orders))
+		r.bad.show.step("orders", r.allocated+r.refused, len(in.orders))
 	}
-	return res, r.finish(ctx, skus, res)
+	var err error
+	r.stock, err = r.store.Stock(ctx, r.now(), in.skus()...)
+	return r.result, err
 }
 
-// skus lists the products that the files name.
+// skus lists the products in the files, without names that no product can have.
 func (in input) skus() []allocation.SKU {
 	named := map[allocation.SKU]bool{}
 	for _, row := range in.batches {
@@ -97,41 +94,45 @@ func (in input) skus() []allocation.SKU {
 			named[row.line.SKU] = true
 		}
 	}
+	impossible := func(sku allocation.SKU, _ bool) bool { return sku.Validate() != nil }
+	maps.DeleteFunc(named, impossible)
 	return slices.Sorted(maps.Keys(named))
 }
 
 func (r *run) announce(ctx context.Context, row batchRow) error {
 	err := r.service.AddBatch(ctx, row.batch)
 	if isAboutData(err) {
-		r.bad.add(row.position, reason(err))
+		r.bad.add(row.position, reason(err), "")
 		return nil
 	}
 	return err
 }
 
-func (r *run) allocate(ctx context.Context, orders []*order, res *result) error {
+func (r *run) allocate(ctx context.Context, orders []*order) error {
 	requests := make([][]allocation.Request, len(orders))
 	for i, o := range orders {
 		requests[i] = o.requests(r.now())
 	}
 	given, errs := r.service.AllocateEach(ctx, requests)
 	for i, o := range orders {
-		if err := r.note(ctx, o, given[i], errs[i], res); err != nil {
+		if err := r.note(ctx, o, given[i], errs[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// note takes down what became of an order.
-func (r *run) note(ctx context.Context, o *order, lines []allocation.Allocation, err error, res *result) error {
+// note adds the answer about one order to the result.
+func (r *run) note(ctx context.Context, o *order, lines []allocation.Allocation, err error) error {
 	var short *allocation.OutOfStockError
 	switch {
 	case err == nil:
-		res.orders = append(res.orders, outcome{lines: lines})
-		return r.learnBatches(ctx, lines)
+		r.allocated++
+		r.lines = append(r.lines, lines...)
+		return r.findPlaces(ctx, lines)
 	case errors.As(err, &short):
-		res.orders = append(res.orders, outcome{short: short.Shortages})
+		r.refused++
+		r.short = append(r.short, short.Shortages...)
 		return nil
 	case isAboutData(err):
 		r.blame(o, err)
@@ -140,25 +141,40 @@ func (r *run) note(ctx context.Context, o *order, lines []allocation.Allocation,
 	return err
 }
 
-// isAboutData tells an answer to bad rows from a failure that would meet every other row as well.
-func isAboutData(err error) bool {
-	return errors.Is(err, allocation.ErrInvalid) || errors.Is(err, allocation.ErrNotFound) || errors.Is(err, allocation.ErrMismatch)
+// findPlaces looks up in the read model where the batches of an order are, unless all of the batches are known.
+func (r *run) findPlaces(ctx context.Context, lines []allocation.Allocation) error {
+	unknown := func(part allocation.Part) bool { return r.places[part.Batch].Batch == "" }
+	unplaced := func(line allocation.Allocation) bool { return slices.ContainsFunc(line.Parts, unknown) }
+	if !slices.ContainsFunc(lines, unplaced) {
+		return nil
+	}
+	stored, err := r.store.Order(ctx, lines[0].OrderID)
+	for _, line := range stored {
+		for _, part := range line.Parts {
+			r.places[part.Batch] = part
+		}
+	}
+	return err
 }
 
-// blame reports an order's error at the row whose value it names, or else at the order's first row.
+// isAboutData tells an error about one row or order from a failure that every other row would meet as well.
+func isAboutData(err error) bool {
+	return errors.Is(err, allocation.ErrInvalid) || errors.Is(err, allocation.ErrNotFound) ||
+		errors.Is(err, allocation.ErrMismatch)
+}
+
+// blame reports an order's error at the row whose value the error names, or else at the order's first row.
 func (r *run) blame(o *order, err error) {
 	for _, err := range each(err) {
 		at := o.rows[0].position
 		var about *allocation.Error
 		if errors.As(err, &about) {
-			for _, row := range o.rows {
-				if about.Value == any(row.line.SKU) || about.Value == any(row.line.Quantity) {
-					at = row.position
-					break
-				}
+			named := func(row orderRow) bool {
+				return about.Value == any(row.line.SKU) || about.Value == any(row.line.Quantity)
 			}
+			at = o.rows[max(0, slices.IndexFunc(o.rows, named))].position
 		}
-		r.bad.add(at, fmt.Sprintf("%s; order %s is left out", reason(err), plain(o.id)))
+		r.bad.add(at, reason(err), o.id)
 	}
 }
 
@@ -170,7 +186,7 @@ func each(err error) []error {
 	return []error{err}
 }
 
-// reason is an error without the name of the method, which means nothing to whoever wrote the file.
+// reason is an error's text without the name of the library's method, which the file's author doesn't know.
 func reason(err error) string {
 	var about *allocation.Error
 	if !errors.As(err, &about) {

@@ -15,11 +15,11 @@ import (
 
 // openStore opens an SQLite file, new or from an earlier run, and brings its tables up to date.
 func openStore(ctx context.Context, file string) (store *sqlstore.Store, closeStore func() error, err error) {
-	dsn, err := dataSource(file)
+	path, err := filepath.Abs(file)
 	if err != nil {
 		return nil, nil, err
 	}
-	db, err := sql.Open("sqlite", dsn)
+	db, err := sql.Open("sqlite", dataSource(path))
 	if err != nil {
 		return nil, nil, err
 	}
@@ -34,14 +34,9 @@ func openStore(ctx context.Context, file string) (store *sqlstore.Store, closeSt
 }
 
 // dataSource names the file and the settings that every connection needs: foreign keys are enforced, readers don't
-// wait for the writer (WAL), and who finds the file locked waits instead of failing.
-func dataSource(file string) (string, error) {
-	path, err := filepath.Abs(file)
-	if err != nil {
-		return "", err
-	}
-	path = "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")
-	settings := url.Values{"_pragma": {"busy_timeout(5000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)"}}
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}
-	return dsn.String(), nil
+// wait for the writer (WAL), and a connection that finds the file locked waits instead of failing.
+func dataSource(path string) string {
+	file := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")}
+	return file.String() + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 }

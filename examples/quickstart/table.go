@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,10 +14,20 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// rowError says what is wrong with one row.
+// position names the line at which a row begins, as editors count lines.
+type position struct {
+	file string
+	line int
+}
+
+// rowError is a mistake in a row. The rows below can still be read.
 type rowError struct{ reason string }
 
 func (e *rowError) Error() string { return e.reason }
+
+func badRow(format string, values ...any) error { return &rowError{fmt.Sprintf(format, values...)} }
+
+func isBadRow(err error) bool { return errors.As(err, new(*rowError)) }
 
 // table is a CSV file whose first row names the columns, in any order.
 type table struct {
@@ -52,24 +63,32 @@ func openTable(file string, r io.Reader, required, optional []string) (*table, e
 	return t, nil
 }
 
-// next goes to the next row. A *rowError leaves the table usable.
-func (t *table) next() (position, error) {
-	var err error
+// rows goes through the rows below the header. The caller goes on after a bad row, and stops at any other error.
+func (t *table) rows() iter.Seq2[position, error] {
+	return func(yield func(position, error) bool) {
+		for {
+			at, err := t.next()
+			if errors.Is(err, io.EOF) || !yield(at, err) {
+				return
+			}
+		}
+	}
+}
+
+func (t *table) next() (at position, err error) {
 	t.record, err = t.reader.Read()
 	var syntax *csv.ParseError
 	switch {
 	case errors.As(err, &syntax):
-		return position{t.file, syntax.StartLine}, &rowError{syntax.Err.Error()}
-	case err != nil && !errors.Is(err, io.EOF):
-		return position{}, fmt.Errorf("%s: %w", t.file, err)
+		return position{t.file, syntax.StartLine}, badRow("%v", syntax.Err)
 	case err != nil:
-		return position{}, err
+		return position{}, fmt.Errorf("%s: %w", t.file, err)
 	}
 	line, _ := t.reader.FieldPos(0)
 	return position{t.file, line}, nil
 }
 
-// get returns a field of the row, "" for one that isn't there.
+// get returns a field of the row, "" if there is none.
 func (t *table) get(column string) string {
 	if i, there := t.columns[column]; there && i < len(t.record) {
 		return t.record[i]
@@ -81,12 +100,12 @@ func (t *table) quantity() (allocation.Quantity, error) {
 	text := t.get("quantity")
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 0, &rowError{fmt.Sprintf("quantity %q is no whole number", text)}
+		return 0, badRow("quantity %q is no whole number", text)
 	}
 	return allocation.Quantity(n), nil
 }
 
-// time reads a date, which begins at midnight UTC, or a moment as in RFC 3339.
+// time reads a date, as midnight UTC, or a moment in the form of RFC 3339.
 func (t *table) time(column string) (time.Time, error) {
 	text := t.get(column)
 	if text == "" {
@@ -97,5 +116,5 @@ func (t *table) time(column string) (time.Time, error) {
 			return at, nil
 		}
 	}
-	return time.Time{}, &rowError{fmt.Sprintf("%s %q is no date such as 2027-01-31", column, text)}
+	return time.Time{}, badRow("%s %q is no date such as 2027-01-31", column, text)
 }

@@ -5,31 +5,31 @@ import (
 	"time"
 )
 
-// Clock shows the time that a test sets. It is safe for concurrent use; give its Now to
-// [github.com/cosmic-go/allocation.Options].
+// Clock is a clock for tests: only Set and Advance change the time. The method Now fits the option Now of
+// [github.com/cosmic-go/allocation.UnitOfWorkOptions]. A Clock is safe for concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that stands at start.
+// NewClock returns a clock set to start.
 func NewClock(start time.Time) *Clock { return &Clock{now: start} }
 
-// Now is the time that was set last.
+// Now returns the time of the last Set or Advance.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Set lets the clock stand at another time.
+// Set sets the clock to now, which may be earlier than the present setting.
 func (c *Clock) Set(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = now
 }
 
-// Advance moves the clock forward.
+// Advance moves the clock forward by d.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

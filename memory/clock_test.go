@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-func TestClockStandsUntilItIsMoved(t *testing.T) {
+func TestClockMovesOnlyBySetAndAdvance(t *testing.T) {
 	clock := memory.NewClock(morning)
 	assert.Equal(t, morning, clock.Now())
 	clock.Advance(time.Minute)

@@ -9,10 +9,10 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Commit writes all changes or none, see [allocation.Store]. It also refuses what a database would refuse by
-// itself: a batch with more allocated than purchased units, or a line of an unknown batch.
+// Commit writes all changes, or none and returns an error, see [allocation.Store]. Like a database with constraints,
+// Commit also refuses a batch with more allocated than purchased units, and a line with units of an unknown batch.
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
-	if err := check(ctx, "Commit"); err != nil {
+	if err := checkContext(ctx, "Commit"); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -22,9 +22,10 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	}
 	announced := map[allocation.BatchRef]bool{}
 	unique := func(c allocation.Changes) error { return s.checkUnique(c, announced) }
-	for _, test := range []func(allocation.Changes) error{s.checkVersion, unique, s.checkSound} {
+	// One check over all changes before the next check: the port wants a conflict found before a duplicate.
+	for _, check := range []func(allocation.Changes) error{s.checkVersion, unique, s.checkConstraints} {
 		for _, c := range changes {
-			if err := test(c); err != nil {
+			if err := check(c); err != nil {
 				return err
 			}
 		}
@@ -32,14 +33,14 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	for _, c := range changes {
 		s.apply(c)
 	}
-	if s.faults.lose {
-		s.faults.lose = false
+	if s.faults.loseAnswer {
+		s.faults.loseAnswer = false
 		return allocation.ErrUnknownOutcome
 	}
 	return nil
 }
 
-// checkVersion demands that the product still has the version that was read.
+// checkVersion returns ErrConflict unless the product still has the version that the unit of work read.
 func (s *Store) checkVersion(c allocation.Changes) error {
 	var version int64
 	if p := s.products[c.SKU]; p != nil {
@@ -48,13 +49,14 @@ func (s *Store) checkVersion(c allocation.Changes) error {
 	if version != c.Read {
 		return &allocation.Error{
 			Op: "Commit", Field: "sku", Value: c.SKU,
-			Err: fmt.Errorf("%w: version is %d, %d was read", allocation.ErrConflict, version, c.Read),
+			Err: fmt.Errorf("%w: version is %d, read version %d", allocation.ErrConflict, version, c.Read),
 		}
 	}
 	return nil
 }
 
-// checkUnique demands that new batches and lines are new, batches over all products of the commit.
+// checkUnique returns ErrDuplicate if a new batch or line exists. A batch reference is unique over all products, so
+// announced collects the references of the whole commit.
 func (s *Store) checkUnique(c allocation.Changes, announced map[allocation.BatchRef]bool) error {
 	for _, b := range c.NewBatches {
 		if s.owners[b.Ref] != nil || announced[b.Ref] {
@@ -74,15 +76,16 @@ func (s *Store) checkUnique(c allocation.Changes, announced map[allocation.Batch
 	return nil
 }
 
-// checkSound demands of the state after the changes what a database's constraints would.
-func (s *Store) checkSound(c allocation.Changes) error {
+// checkConstraints refuses changes that break a check or a foreign key of a database: counters out of range, and
+// changes or lines of unknown batches.
+func (s *Store) checkConstraints(c allocation.Changes) error {
 	if n := len(c.TraceParents); n > 0 && n != len(c.Events) {
-		return unsound("trace parents", n, fmt.Sprintf("there are %d events", len(c.Events)))
+		return violation("trace parents", n, fmt.Sprintf("must be as many as the %d events", len(c.Events)))
 	}
 	known := map[allocation.BatchRef]bool{}
 	for _, b := range c.NewBatches {
 		known[b.Ref] = true
-		if err := soundCounters(b); err != nil {
+		if err := checkCounters(b); err != nil {
 			return err
 		}
 	}
@@ -93,38 +96,40 @@ func (s *Store) checkSound(c allocation.Changes) error {
 	for _, change := range c.Batches {
 		b := p.batches[change.Ref]
 		if b == nil {
-			return unsound("batch", change.Ref, "it doesn't exist")
+			return violation("batch", change.Ref, "doesn't exist")
 		}
 		after := b.Batch
 		after.Purchased += change.Purchased
 		after.Allocated += change.Allocated
-		if err := soundCounters(after); err != nil {
+		if err := checkCounters(after); err != nil {
 			return err
 		}
 	}
 	for _, a := range slices.Concat(c.NewLines, c.Lines) {
 		for _, part := range a.Parts {
 			if !known[part.Batch] && p.batches[part.Batch] == nil {
-				return unsound("batch", part.Batch, fmt.Sprintf("order %q has units of it and it doesn't exist", a.OrderID))
+				reason := fmt.Sprintf("doesn't exist, and order %q has units of the batch", a.OrderID)
+				return violation("batch", part.Batch, reason)
 			}
 		}
 	}
 	return nil
 }
 
-func soundCounters(b allocation.Batch) error {
+func checkCounters(b allocation.Batch) error {
 	if b.Allocated < 0 || b.Allocated > b.Purchased {
-		return unsound("batch", b.Ref, fmt.Sprintf("allocated %d of %d", b.Allocated, b.Purchased))
+		return violation("batch", b.Ref, fmt.Sprintf("allocated %d of %d purchased units", b.Allocated, b.Purchased))
 	}
 	return nil
 }
 
-func unsound(field string, value any, reason string) error {
-	return &allocation.Error{
-		Op: "Commit", Field: field, Value: value, Err: errors.New(reason),
-	}
+// violation wraps no sentinel: a unit of work of this library never makes such changes, so no caller has a case for
+// the error.
+func violation(field string, value any, reason string) error {
+	return &allocation.Error{Op: "Commit", Field: field, Value: value, Err: errors.New(reason)}
 }
 
+// apply writes changes that have passed all checks. Changes without events only checked the version.
 func (s *Store) apply(c allocation.Changes) {
 	if len(c.Events) == 0 {
 		return
@@ -146,7 +151,7 @@ func (s *Store) apply(c allocation.Changes) {
 	}
 	for _, order := range c.Removed {
 		p.removeLine(order)
-		s.forget(order, p)
+		s.unlinkOrder(order, p)
 	}
 	for _, l := range c.Lines {
 		p.removeLine(l.OrderID)
@@ -158,7 +163,8 @@ func (s *Store) apply(c allocation.Changes) {
 	}
 }
 
-func (s *Store) forget(order allocation.OrderID, p *product) {
+// unlinkOrder removes a product from the products of an order.
+func (s *Store) unlinkOrder(order allocation.OrderID, p *product) {
 	left := slices.DeleteFunc(s.orders[order], func(other *product) bool { return other == p })
 	if len(left) == 0 {
 		delete(s.orders, order)

@@ -9,21 +9,21 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-func TestCommitRefusesWhatADatabaseWould(t *testing.T) {
+func TestCommitChecksTheConstraintsOfADatabase(t *testing.T) {
 	tests := map[string]func(*allocation.Changes){
 		"more allocated than purchased": func(c *allocation.Changes) {
 			c.Batches = []allocation.BatchChange{{Ref: "b1", Allocated: 6}}
 		},
-		"less than nothing allocated": func(c *allocation.Changes) {
+		"a negative allocated counter": func(c *allocation.Changes) {
 			c.Batches = []allocation.BatchChange{{Ref: "b1", Allocated: -1}}
 		},
-		"a new batch with more than it has": func(c *allocation.Changes) {
+		"a new batch with more allocated than purchased": func(c *allocation.Changes) {
 			c.NewBatches = []allocation.Batch{{Ref: "b2", SKU: "LAMP", Purchased: 1, Allocated: 2}}
 		},
-		"a batch that isn't there": func(c *allocation.Changes) {
+		"an unknown batch": func(c *allocation.Changes) {
 			c.Batches = []allocation.BatchChange{{Ref: "b2"}}
 		},
-		"a line of a batch that isn't there": func(c *allocation.Changes) {
+		"a line of an unknown batch": func(c *allocation.Changes) {
 			c.NewLines = []allocation.Allocation{{
 				OrderLine: want("o1", 1).OrderLine,
 				Parts:     []allocation.Part{{Batch: "b2", Quantity: 1}},
@@ -34,7 +34,8 @@ func TestCommitRefusesWhatADatabaseWould(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store, _ := seeded(t)
 			before, _ := store.Product("LAMP")
-			c := allocation.Changes{SKU: "LAMP", Read: 1, Version: 2, Events: []allocation.Event{allocation.LineRefused{}}}
+			events := []allocation.Event{allocation.LineRefused{}}
+			c := allocation.Changes{SKU: "LAMP", Read: 1, Version: 2, Events: events}
 			change(&c)
 			err := store.Commit(t.Context(), []allocation.Changes{c})
 			var detail *allocation.Error

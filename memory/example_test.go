@@ -18,7 +18,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	// How does one's own code take a store whose answer got lost?
+	// The answer of the next commit gets lost. The caller repeats the command, which is safe.
 	store.LoseAnswer()
 	line := allocation.OrderLine{OrderID: "order-17", SKU: "RED-CHAIR", Quantity: 2}
 	_, err := service.Allocate(ctx, allocation.Request{OrderLine: line})
@@ -37,7 +37,7 @@ func Example() {
 func ExampleStore_FailCommit() {
 	store := memory.New()
 	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
-	store.FailCommit(allocation.ErrConflict, nil) // the first attempt loses its race, the second wins
+	store.FailCommit(allocation.ErrConflict, nil) // the first attempt loses a race, the second attempt succeeds
 	err := service.AddBatch(context.Background(), allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3})
 	fmt.Println(err)
 	// Output:

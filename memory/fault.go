@@ -1,43 +1,47 @@
 package memory
 
-// faults are the failures that a test asked for. Only used under the store's lock.
+// faults are the failures that a test has ordered. All access is under the store's lock.
 type faults struct {
-	loads   []error
-	commits []error
-	lose    bool
+	loads      []error
+	commits    []error
+	loseAnswer bool
 }
 
-// FailLoad lets the next loads fail, one with each of the given errors, in their order; with nil a load goes
-// through. A Service doesn't load what it keeps: a test that waits for the load of an allocation turns that off
-// with a negative [allocation.Options].Keep.
+// FailLoad makes the next loads fail with the given errors, one error per load, in the given order; a nil error lets
+// a load succeed. A further call of FailLoad appends to the queue.
+//
+// A Service reads a cached product without a load. A test whose allocation must load the product switches the cache
+// off by a negative CacheSize in [allocation.ServiceOptions].
 func (s *Store) FailLoad(errs ...error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.loads = append(s.faults.loads, errs...)
 }
 
-// FailCommit lets the next commits fail, one with each of the given errors, in their order; with nil a commit
-// goes through. A commit that fails writes nothing: [allocation.ErrConflict] plays a lost race, which
-// is tried again, any other error a store that is out of order.
+// FailCommit makes the next commits fail with the given errors, one error per commit, in the given order; a nil error
+// lets a commit succeed. A further call of FailCommit appends to the queue.
+//
+// A failed commit writes nothing. [allocation.ErrConflict] stands for a lost race, after which the unit of work tries
+// again; [allocation.ErrDuplicate] is tried again once; other errors end the unit of work.
 func (s *Store) FailCommit(errs ...error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults.commits = append(s.faults.commits, errs...)
 }
 
-// LoseAnswer lets the next commit that would succeed write its changes and answer
-// [allocation.ErrUnknownOutcome], like a connection that is cut before the answer arrives.
+// LoseAnswer makes the next successful commit write its changes and still return [allocation.ErrUnknownOutcome], like
+// a connection that breaks after the commit and before the answer.
 func (s *Store) LoseAnswer() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.faults.lose = true
+	s.faults.loseAnswer = true
 }
 
-func (f *faults) nextLoad() error   { return next(&f.loads) }
-func (f *faults) nextCommit() error { return next(&f.commits) }
+func (f *faults) nextLoad() error   { return dequeue(&f.loads) }
+func (f *faults) nextCommit() error { return dequeue(&f.commits) }
 
-// next takes the first of the errors that were asked for.
-func next(errs *[]error) error {
+// dequeue takes the first error from the queue, nil if the queue is empty.
+func dequeue(errs *[]error) error {
 	if len(*errs) == 0 {
 		return nil
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-func TestFaultsComeOneForEachCall(t *testing.T) {
+func TestEachCallTakesOneFault(t *testing.T) {
 	store, service := seeded(t)
 	first, second := errors.New("first"), errors.New("second")
 	store.FailLoad(nil, first)
@@ -23,15 +23,15 @@ func TestFaultsComeOneForEachCall(t *testing.T) {
 	_, err := service.Allocate(t.Context(), want("o1", 1))
 	require.ErrorIs(t, err, first)
 	state, _ := store.Product("LAMP")
-	assert.Empty(t, state.Lines, "a commit that fails writes nothing")
+	assert.Empty(t, state.Lines, "lines after a failed commit")
 	_, err = service.Allocate(t.Context(), want("o1", 1))
 	assert.NoError(t, err)
 }
 
-func TestLostAnswerIsWrittenAndUnknown(t *testing.T) {
+func TestLoseAnswerWritesTheChangesAndReturnsErrUnknownOutcome(t *testing.T) {
 	store, service := seeded(t)
 	store.LoseAnswer()
-	store.FailCommit(allocation.ErrConflict) // a commit that fails has no answer to lose
+	store.FailCommit(allocation.ErrConflict) // a failed commit doesn't use up LoseAnswer
 	_, err := service.Allocate(t.Context(), want("o1", 1))
 	require.ErrorIs(t, err, allocation.ErrUnknownOutcome)
 	state, _ := store.Product("LAMP")

@@ -8,9 +8,9 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Audit adds up a product, see [allocation.Ledger].
+// Audit returns a product's version and the tallies of its batches, see [allocation.Ledger].
 func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
-	if err := check(ctx, "Audit"); err != nil {
+	if err := checkContext(ctx, "Audit"); err != nil {
 		return 0, nil, err
 	}
 	s.mu.Lock()
@@ -35,16 +35,17 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 			tally(part.Batch).Promised += part.Quantity - part.Shipped
 		}
 	}
-	for ref, m := range p.moved {
+	recorded := func(ref allocation.BatchRef, m movement) {
 		t := tally(ref)
 		t.ToldPurchased += m.purchased
 		t.ToldAllocated += m.allocated
 	}
+	for ref, m := range p.moved {
+		recorded(ref, m)
+	}
 	for _, r := range p.events {
 		if ref, purchased, allocated := r.Event.Movement(); ref != "" {
-			t := tally(ref)
-			t.ToldPurchased += purchased
-			t.ToldAllocated += allocated
+			recorded(ref, movement{purchased, allocated})
 		}
 	}
 	for _, t := range byRef {
@@ -54,15 +55,15 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 	return p.version, tallies, nil
 }
 
-// Events returns what happened to a product, see [allocation.Ledger].
+// Events returns a page of a product's events, see [allocation.Ledger]. Purged events are missing.
 func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
-	if err := check(ctx, "Events"); err != nil {
+	if err := checkContext(ctx, "Events"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.products[sku]
-	if p == nil || after >= p.last() {
+	if p == nil || after >= p.lastSequence() {
 		return nil, nil
 	}
 	rest := p.events[max(after-p.purged, 0):]

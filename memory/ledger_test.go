@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-func TestAuditOfAnUnknownProduct(t *testing.T) {
+func TestLedgerOfAnUnknownProduct(t *testing.T) {
 	store, _ := seeded(t)
 	_, _, err := store.Audit(t.Context(), "SOFA")
 	assert.ErrorIs(t, err, allocation.ErrNotFound)

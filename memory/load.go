@@ -9,9 +9,9 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Load reads copies of products, see [allocation.Store].
+// Load returns copies of the products that the query selects, see [allocation.Store].
 func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-	if err := check(ctx, "Load"); err != nil {
+	if err := checkContext(ctx, "Load"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -27,7 +27,7 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	return states, nil
 }
 
-// selected finds the products that a query asks for.
+// selected returns the products of a query: by order, by batch, by SKU, or those with lapsed holds.
 func (s *Store) selected(q allocation.Query) []*product {
 	switch {
 	case q.Lapsed:
@@ -49,7 +49,7 @@ func (s *Store) selected(q allocation.Query) []*product {
 	return found
 }
 
-// lapsed finds the products whose holds lapsed first.
+// lapsed returns at most q.Limit products with lapsed holds, sorted by the earliest HeldUntil and the SKU.
 func (s *Store) lapsed(q allocation.Query) []*product {
 	var found []*product
 	for _, p := range s.products {
@@ -63,84 +63,89 @@ func (s *Store) lapsed(q allocation.Query) []*product {
 	return found[:min(len(found), max(q.Limit, 0))]
 }
 
-// load copies as much of the product as the query asks for.
+// load copies the part of the product that the query selects, as [allocation.State] describes the part.
 func (p *product) load(q allocation.Query) allocation.State {
 	q.Limit = max(q.Limit, 0)
-	l := loading{product: p, state: allocation.State{
+	b := stateBuilder{product: p, state: allocation.State{
 		SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock,
 		Batches: make([]allocation.Batch, 0, len(p.open)+1),
 	}}
-	for _, b := range p.open {
-		l.state.Batches = append(l.state.Batches, b.Batch)
+	for _, open := range p.open {
+		b.state.Batches = append(b.state.Batches, open.Batch)
 	}
-	l.batch(q.Batch)
+	b.addUsedUp(q.Batch)
 	if q.Order != "" {
-		l.line(q.Order)
+		b.addLine(q.Order)
 	}
 	for _, order := range q.Orders {
-		l.line(order)
+		b.addLine(order)
 	}
-	l.lapsed(q)
-	l.newest(q)
-	return l.state
+	b.addLapsed(q)
+	b.addNewest(q)
+	return b.state
 }
 
-// loading is a state that grows; everything in it is there once.
-type loading struct {
-	*product
+// stateBuilder builds the State of one load. A line or batch that is added twice stands in the State once.
+type stateBuilder struct {
+	product *product
 	state   allocation.State
-	lines   map[allocation.OrderID]bool
-	batches map[allocation.BatchRef]bool // used-up ones; the open ones are there from the beginning
+	lines   map[allocation.OrderID]bool  // lines of the State
+	usedUp  map[allocation.BatchRef]bool // used-up batches of the State
 }
 
-func (l *loading) batch(ref allocation.BatchRef) {
-	b := l.product.batches[ref]
-	if b == nil || b.Available() > 0 || l.batches[ref] {
+// addUsedUp adds a batch without available units. Open batches are part of every State from the start.
+func (b *stateBuilder) addUsedUp(ref allocation.BatchRef) {
+	batch := b.product.batches[ref]
+	if batch == nil || batch.Available() > 0 || b.usedUp[ref] {
 		return
 	}
-	if l.batches == nil {
-		l.batches = map[allocation.BatchRef]bool{}
+	if b.usedUp == nil {
+		b.usedUp = map[allocation.BatchRef]bool{}
 	}
-	l.batches[ref] = true
-	l.state.Batches = append(l.state.Batches, b.Batch)
+	b.usedUp[ref] = true
+	b.state.Batches = append(b.state.Batches, batch.Batch)
 }
 
-func (l *loading) line(order allocation.OrderID) {
-	a, known := l.product.lines[order]
-	if !known || l.lines[order] {
+// addLine adds an order's line, if the product has one, and the batches of the line.
+func (b *stateBuilder) addLine(order allocation.OrderID) {
+	line, known := b.product.lines[order]
+	if !known || b.lines[order] {
 		return
 	}
-	if l.lines == nil {
-		l.lines = map[allocation.OrderID]bool{}
+	if b.lines == nil {
+		b.lines = map[allocation.OrderID]bool{}
 	}
-	l.lines[order] = true
-	l.state.Lines = append(l.state.Lines, copied(a))
-	for _, part := range a.Parts {
-		l.batch(part.Batch)
-	}
-}
-
-func (l *loading) lapsed(q allocation.Query) {
-	lapsed := sort.Search(len(l.holds), func(i int) bool { return l.holds[i].until.After(q.Now) })
-	for _, h := range l.holds[:min(lapsed, q.Limit)] {
-		l.line(h.order)
-	}
-	l.state.MoreLapsed = lapsed > q.Limit
-	if lapsed < len(l.holds) {
-		l.state.NextExpiry = l.holds[lapsed].until
+	b.lines[order] = true
+	b.state.Lines = append(b.state.Lines, copyLine(line))
+	for _, part := range line.Parts {
+		b.addUsedUp(part.Batch)
 	}
 }
 
-func (l *loading) newest(q allocation.Query) {
-	b := l.product.batches[q.Batch]
-	if b == nil {
+// addLapsed adds the first q.Limit lapsed holds, and says when the next live hold expires.
+func (b *stateBuilder) addLapsed(q allocation.Query) {
+	holds := b.product.holds
+	lapsed := sort.Search(len(holds), func(i int) bool { return holds[i].until.After(q.Now) })
+	for _, h := range holds[:min(lapsed, q.Limit)] {
+		b.addLine(h.order)
+	}
+	b.state.MoreLapsed = lapsed > q.Limit
+	if lapsed < len(holds) {
+		b.state.NextExpiry = holds[lapsed].until
+	}
+}
+
+// addNewest adds the q.Limit newest open lines of the batch q.Batch, if the query names a batch of this product.
+func (b *stateBuilder) addNewest(q allocation.Query) {
+	batch := b.product.batches[q.Batch]
+	if batch == nil {
 		return
 	}
-	older := max(0, len(b.lines)-q.Limit)
-	for _, open := range slices.Backward(b.lines[older:]) {
-		l.line(open.order)
+	older := max(0, len(batch.lines)-q.Limit)
+	for _, open := range slices.Backward(batch.lines[older:]) {
+		b.addLine(open.order)
 	}
-	if older > 0 && older < len(b.lines) {
-		l.state.LinesFrom = b.lines[older].sequence
+	if older > 0 && older < len(batch.lines) {
+		b.state.LinesFrom = batch.lines[older].sequence
 	}
 }

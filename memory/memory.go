@@ -1,21 +1,29 @@
-// Package memory keeps products in memory, for the unit tests of programs that use package allocation, and
-// for programs that need no more.
-//
-// It is a fake with real conflicts, not a mock: every load is a copy, a lost race is
-// [allocation.ErrConflict], a unique key is a unique key, and a product is loaded as partially as by
-// a database. What a test needs besides stands beside it: [Store.Seed] and a [Clock] to begin with,
-// [Store.FailLoad], [Store.FailCommit] and [Store.LoseAnswer] to see how one's own code takes it when
-// the storage doesn't answer, and [Store.Product] and [Store.Events] to look at what was committed.
-//
-// It has the further abilities of a store as well: it is an [allocation.Ledger], answers the questions of package
-// views, and hands its events to a relay of package outbox. A test that wants to see which events would leave claims
-// them itself:
-//
-//	leaving, err := store.Claim(ctx, outbox.Claim{Products: 10, Events: 10, Now: now, Until: now.Add(time.Minute)})
+// Package memory keeps products in memory: for the unit tests of programs that use package allocation, and for
+// small programs without a database.
 //
 //	store, clock := memory.New(), memory.NewClock(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))
-//	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
-//	service := allocation.New(units, nil)
+//	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now})
+//	service, err := allocation.New(units, nil)
+//
+// # A fake, not a mock
+//
+// The store behaves like a database. Every load returns copies, and only the part of a product that the query
+// selects. A lost race is [allocation.ErrConflict], a repeated batch or line is [allocation.ErrDuplicate], and a
+// commit writes all of its changes or none.
+//
+// # Helpers for tests
+//
+//   - [Store.Seed] and [Clock] prepare a test's stock and time.
+//   - [Store.FailLoad], [Store.FailCommit] and [Store.LoseAnswer] make the next calls fail, so that a test can
+//     check how the caller's code handles a storage failure.
+//   - [Store.Product] and [Store.Events] show the committed state and the events that led to the state.
+//
+// # Optional abilities
+//
+// Store is also an [allocation.Ledger], answers the questions of package views, and serves the relay of package
+// outbox. To check which events a relay would send, a test claims the events in the relay's place:
+//
+//	deliveries, err := store.Claim(ctx, outbox.Claim{Products: 10, Events: 10, Now: now, Until: now.Add(time.Minute)})
 package memory
 
 import (
@@ -25,16 +33,17 @@ import (
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/outbox"
+	"github.com/cosmic-go/allocation/views"
 )
 
-// Store keeps products in memory. It is safe for concurrent use; nothing that goes in or comes out shares
-// memory with what it keeps.
+// Store keeps products in memory. A Store is safe for concurrent use. Arguments and results share no memory with
+// the store, so a caller may change both after the call.
 type Store struct {
 	mu       sync.Mutex
 	products map[allocation.SKU]*product
-	owners   map[allocation.BatchRef]*product
-	orders   map[allocation.OrderID][]*product
-	unsent   map[allocation.SKU]*product // those that have unsent events
+	owners   map[allocation.BatchRef]*product  // the product of each batch
+	orders   map[allocation.OrderID][]*product // the products with a line of an order
+	unsent   map[allocation.SKU]*product       // products with unsent events
 	faults   faults
 }
 
@@ -43,6 +52,7 @@ var (
 	_ allocation.Ledger = (*Store)(nil)
 	_ outbox.Store      = (*Store)(nil)
 	_ outbox.Maintainer = (*Store)(nil)
+	_ views.Reader      = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -55,14 +65,22 @@ func New() *Store {
 	}
 }
 
-func check(ctx context.Context, op string) error {
+// checkContext refuses a nil context with [allocation.ErrInvalid], and returns the error of an ended context.
+func checkContext(ctx context.Context, op string) error {
 	if ctx == nil {
-		return &allocation.Error{
-			Op: op, Field: "context", Value: nil, Err: fmt.Errorf("%w: must not be nil", allocation.ErrInvalid),
-		}
+		return invalid(op, "context", nil, "must not be nil")
 	}
-	if err := ctx.Err(); err != nil {
-		return err
+	return ctx.Err()
+}
+
+// checkAtLeastOne refuses a limit below 1.
+func checkAtLeastOne(op, field string, limit int) error {
+	if limit < 1 {
+		return invalid(op, field, limit, "must be at least 1")
 	}
 	return nil
+}
+
+func invalid(op, field string, value any, rule string) error {
+	return &allocation.Error{Op: op, Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrInvalid, rule)}
 }

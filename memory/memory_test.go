@@ -28,7 +28,7 @@ func want(order allocation.OrderID, quantity allocation.Quantity) allocation.Req
 	return allocation.Request{OrderLine: allocation.OrderLine{OrderID: order, SKU: "LAMP", Quantity: quantity}}
 }
 
-func TestEndedContextsAreRefused(t *testing.T) {
+func TestNilAndEndedContextsAreRefused(t *testing.T) {
 	store, _ := seeded(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -39,6 +39,6 @@ func TestEndedContextsAreRefused(t *testing.T) {
 	assert.ErrorIs(t, err, context.Canceled)
 	_, err = store.Events(ctx, "LAMP", 0, 1)
 	assert.ErrorIs(t, err, context.Canceled)
-	_, err = store.Load(nil, allocation.Query{}) //nolint:staticcheck // a nil context is what is tested
+	_, err = store.Load(nil, allocation.Query{}) //nolint:staticcheck // the test passes a nil context on purpose
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 }

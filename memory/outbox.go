@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,59 +10,62 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// lease says who was handed a product's events, and until when nobody else is.
+// lease gives a product to one owner, so that no other claim gets the product before the time until.
 type lease struct {
 	owner string
 	until time.Time
 }
 
-// Claim leases products that have unsent events, see [outbox.Store].
+// Claim leases products with unsent events and returns the events, see [outbox.Store].
 func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 	const op = "Claim"
-	if err := check(ctx, op); err != nil {
+	if err := checkContext(ctx, op); err != nil {
 		return nil, err
 	}
-	if err := atLeastOne(op, "products", c.Products); err != nil {
+	if err := checkAtLeastOne(op, "products", c.Products); err != nil {
 		return nil, err
 	}
-	if err := atLeastOne(op, "events", c.Events); err != nil {
+	if err := checkAtLeastOne(op, "events", c.Events); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	free := s.withUnsent(c.After, c.Products, func(p *product) bool { return p.claimable(c.Now) })
-	deliveries := make([]outbox.Delivery, len(free))
-	for i, p := range free {
-		deliveries[i] = p.lend(c)
+	claimable := s.withUnsent(c.After, c.Products, func(p *product) bool { return p.claimable(c.Now) })
+	deliveries := make([]outbox.Delivery, len(claimable))
+	for i, p := range claimable {
+		deliveries[i] = p.claim(c)
 	}
 	return deliveries, nil
 }
 
-// withUnsent returns the first products after the given one that have unsent events and meet a condition, by SKU.
-func (s *Store) withUnsent(after allocation.SKU, limit int, which func(*product) bool) []*product {
+// withUnsent returns the first products, sorted by SKU, that have unsent events, come after the given SKU and meet
+// the condition. A backlog may have a million products for a limit of ten, so the search sorts and cuts the found
+// products whenever there are twice as many as the limit, and then skips SKUs beyond the last of them.
+func (s *Store) withUnsent(after allocation.SKU, limit int, condition func(*product) bool) []*product {
 	var found []*product
-	var last allocation.SKU // of so many that were found already; many may be unsent, and few be asked for
+	var last allocation.SKU // the greatest SKU worth a look, "" before the first cut
 	for sku, p := range s.unsent {
-		if sku <= after || last != "" && sku > last || !which(p) {
+		if sku <= after || last != "" && sku > last || !condition(p) {
 			continue
 		}
 		found = append(found, p)
 		if len(found)/2 >= limit {
-			found = firstOf(found, limit)
+			found = firstBySKU(found, limit)
 			last = found[limit-1].sku
 		}
 	}
-	return firstOf(found, limit)
+	return firstBySKU(found, limit)
 }
 
-func firstOf(products []*product, limit int) []*product {
+// firstBySKU sorts the products and returns the first of them, at most limit.
+func firstBySKU(products []*product, limit int) []*product {
 	slices.SortFunc(products, func(a, b *product) int { return cmp.Compare(a.sku, b.sku) })
 	return products[:min(len(products), limit)]
 }
 
-// Settle ends a lease, see [outbox.Store].
+// Settle records which events were sent and ends the owner's lease, see [outbox.Store].
 func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
-	if err := check(ctx, "Settle"); err != nil {
+	if err := checkContext(ctx, "Settle"); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -83,51 +85,41 @@ func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
 	return nil
 }
 
-// markSent notes that a product's events up to a number are sent; those that were sent stay so.
+// markSent marks a product's events up to the sequence as sent. The mark never moves backwards, and never beyond the
+// last event, so that events of later commits are unsent.
 func (s *Store) markSent(p *product, sequence int64) {
-	p.sent = max(p.sent, min(sequence, p.last()))
-	if p.sent == p.last() {
+	p.sent = max(p.sent, min(sequence, p.lastSequence()))
+	if p.sent == p.lastSequence() {
 		delete(s.unsent, p.sku)
 	}
 }
 
-// last is the number of the product's last event.
-func (p *product) last() int64 { return p.purged + int64(len(p.events)) }
+// lastSequence is the sequence of the product's last event.
+func (p *product) lastSequence() int64 { return p.purged + int64(len(p.events)) }
 
-// unsent are the events that no Settle has said to be sent.
+// unsent returns the events after the last sent event. Only sent events are purged, so the index is never negative.
 func (p *product) unsent() []outbox.Record { return p.events[p.sent-p.purged:] }
 
-// claimable reports whether the product is nobody's and doesn't wait.
+// claimable reports whether no lease and no failure keeps the product from a claim at the time now.
 func (p *product) claimable(now time.Time) bool {
 	if p.lease != nil && p.lease.until.After(now) {
 		return false
 	}
-	f, failed := p.failing()
-	return !failed || !f.Dead && !f.RetryAt.After(now)
+	return !p.hasFailed() || !p.failure.Dead && !p.failure.RetryAt.After(now)
 }
 
-func (p *product) lend(c outbox.Claim) outbox.Delivery {
+// claim leases the product and returns its first unsent events.
+func (p *product) claim(c outbox.Claim) outbox.Delivery {
 	p.lease = &lease{owner: c.Owner, until: c.Until}
 	unsent := p.unsent()
-	given := slices.Clone(unsent[:min(len(unsent), c.Events)])
-	delivery := outbox.Delivery{SKU: p.sku, Events: given, More: len(given) < len(unsent)}
-	if f, failed := p.failing(); failed {
-		delivery.Tries = f.Tries
+	events := slices.Clone(unsent[:min(len(unsent), c.Events)])
+	delivery := outbox.Delivery{SKU: p.sku, Events: events, More: len(events) < len(unsent)}
+	if p.hasFailed() {
+		delivery.Tries = p.failure.Tries
 	}
 	return delivery
 }
 
-// failing returns the failure of the first unsent event, and whether it has one. A failure ends with its event:
-// it may have been sent after all, by somebody who was late.
-func (p *product) failing() (outbox.Failure, bool) {
-	return p.failure, p.failure.Sequence == p.sent+1
-}
-
-func atLeastOne(op, field string, value int) error {
-	if value >= 1 {
-		return nil
-	}
-	return &allocation.Error{
-		Op: op, Field: field, Value: value, Err: fmt.Errorf("%w: must be at least 1", allocation.ErrInvalid),
-	}
-}
+// hasFailed reports whether p.failure is about the first unsent event. The failure of an earlier event is out of date,
+// since the event has been sent meanwhile.
+func (p *product) hasFailed() bool { return p.failure.Sequence == p.sent+1 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// TestClaimsLookAtProductsWithUnsentEventsOnly holds that a claim costs nothing for the others, however many.
+// A claim must not look at products without unsent events, of which there may be a million.
 func TestClaimsLookAtProductsWithUnsentEventsOnly(t *testing.T) {
 	store := New()
 	for i := range 10 {
@@ -25,14 +25,15 @@ func TestClaimsLookAtProductsWithUnsentEventsOnly(t *testing.T) {
 		}
 	}
 	assert.Equal(t, []allocation.SKU{"SKU-7"}, slices.Collect(maps.Keys(store.unsent)))
-	require.NoError(t, store.Settle(t.Context(), outbox.Settlement{SKU: "SKU-7", Failure: &outbox.Failure{Sequence: 1}}))
-	assert.Len(t, store.unsent, 1, "what waits is unsent")
+	failure := &outbox.Failure{Sequence: 1}
+	require.NoError(t, store.Settle(t.Context(), outbox.Settlement{SKU: "SKU-7", Failure: failure}))
+	assert.Len(t, store.unsent, 1, "products with unsent events after a failure")
 	require.NoError(t, store.Settle(t.Context(), outbox.Settlement{SKU: "SKU-7", Sent: 1}))
 	assert.Empty(t, store.unsent)
 }
 
-// TestPurgeGivesMemoryBack holds that what is left doesn't keep the array of what was there.
-func TestPurgeGivesMemoryBack(t *testing.T) {
+// The remaining events must not hold on to the array of the purged events.
+func TestPurgeReleasesMemory(t *testing.T) {
 	const n = 1000
 	at := time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
 	events := make([]allocation.Event, n)

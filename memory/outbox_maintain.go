@@ -8,9 +8,9 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// Backlog counts what is unsent, see [outbox.Maintainer].
+// Backlog counts unsent events and their products, see [outbox.Maintainer].
 func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
-	if err := check(ctx, "Backlog"); err != nil {
+	if err := checkContext(ctx, "Backlog"); err != nil {
 		return outbox.Backlog{}, err
 	}
 	s.mu.Lock()
@@ -29,33 +29,33 @@ func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	return backlog, nil
 }
 
-// Failures lists products whose first unsent event failed, see [outbox.Maintainer].
+// Failures returns a page of the products whose first unsent event failed, see [outbox.Maintainer].
 func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 	const op = "Failures"
-	if err := check(ctx, op); err != nil {
+	if err := checkContext(ctx, op); err != nil {
 		return nil, err
 	}
-	if err := atLeastOne(op, "limit", limit); err != nil {
+	if err := checkAtLeastOne(op, "limit", limit); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var failures []outbox.Failure
-	for _, p := range s.withUnsent(after, limit, func(p *product) bool { _, failed := p.failing(); return failed }) {
+	for _, p := range s.withUnsent(after, limit, (*product).hasFailed) {
 		failures = append(failures, p.failure)
 	}
 	return failures, nil
 }
 
-// Retry lets a failed event be tried again, see [outbox.Maintainer]. Whoever is trying it just now keeps the lease.
+// Retry makes a failed event due now, see [outbox.Maintainer]. A relay with a lease on the product keeps the lease.
 func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	const op = "Retry"
-	if err := check(ctx, op); err != nil {
+	if err := checkContext(ctx, op); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.failed(op, sku)
+	p, err := s.failedProduct(op, sku)
 	if err != nil {
 		return err
 	}
@@ -63,34 +63,32 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	return nil
 }
 
-// Skip gives up a failed event, see [outbox.Maintainer]. Whoever is trying it just now keeps the lease.
+// Skip marks a failed event as sent, see [outbox.Maintainer]. A relay with a lease on the product keeps the lease.
 func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) error {
 	const op = "Skip"
-	if err := check(ctx, op); err != nil {
+	if err := checkContext(ctx, op); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p, err := s.failed(op, sku)
+	p, err := s.failedProduct(op, sku)
 	if err != nil {
 		return err
 	}
-	if p.failure.Sequence != sequence {
+	if failed := p.failure.Sequence; failed != sequence {
 		return &allocation.Error{
 			Op: op, Field: "sequence", Value: sequence,
-			Err: fmt.Errorf("%w: the event of sku %q that failed is number %d", allocation.ErrNotFound, sku, p.failure.Sequence),
+			Err: fmt.Errorf("%w: the failed event of sku %q has sequence %d", allocation.ErrNotFound, sku, failed),
 		}
 	}
 	s.markSent(p, sequence)
 	return nil
 }
 
-// failed finds a product whose first unsent event failed.
-func (s *Store) failed(op string, sku allocation.SKU) (*product, error) {
-	if p := s.unsent[sku]; p != nil {
-		if _, failed := p.failing(); failed {
-			return p, nil
-		}
+// failedProduct returns the product if its first unsent event failed, and ErrNotFound otherwise.
+func (s *Store) failedProduct(op string, sku allocation.SKU) (*product, error) {
+	if p := s.unsent[sku]; p != nil && p.hasFailed() {
+		return p, nil
 	}
 	return nil, &allocation.Error{
 		Op: op, Field: "sku", Value: sku, Err: fmt.Errorf("failed event: %w", allocation.ErrNotFound),

@@ -10,12 +10,13 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// movement is what events moved in the counters of a batch.
+// movement is the sum of changes to a batch's counters by events.
 type movement struct{ purchased, allocated allocation.Quantity }
 
-// Purge deletes events that are sent and old, see [outbox.Maintainer]. Others come in after each product.
+// Purge deletes sent events that happened before the given time, see [outbox.Maintainer]. The store is locked for one
+// product at a time, so that other calls don't wait for the whole purge.
 func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
-	if err := check(ctx, "Purge"); err != nil {
+	if err := checkContext(ctx, "Purge"); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()
@@ -31,22 +32,24 @@ func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 	return purged, nil
 }
 
+// purge deletes a product's sent events up to the first event that has to stay. The movements of deleted events are
+// added to p.moved, because Audit adds up all events of a product.
 func (s *Store) purge(p *product, before time.Time) int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := slices.IndexFunc(p.events, func(r outbox.Record) bool {
+	first := slices.IndexFunc(p.events, func(r outbox.Record) bool {
 		return r.Sequence > p.sent || !r.Event.Time().Before(before)
 	})
-	if kept < 0 {
-		kept = len(p.events)
+	if first < 0 {
+		first = len(p.events)
 	}
-	for _, r := range p.events[:kept] {
+	for _, r := range p.events[:first] {
 		if ref, purchased, allocated := r.Event.Movement(); ref != "" {
 			m := p.moved[ref]
 			p.moved[ref] = movement{m.purchased + purchased, m.allocated + allocated}
 		}
 	}
-	p.events = slices.Clone(p.events[kept:]) // not a part of the old array, which would stay as large
-	p.purged += int64(kept)
-	return int64(kept)
+	p.events = slices.Clone(p.events[first:]) // a slice of the old array would keep the whole array in memory
+	p.purged += int64(first)
+	return int64(first)
 }

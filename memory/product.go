@@ -9,36 +9,39 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// product is what the store keeps of one SKU, with the same ways in as a database's indexes, so that a load
-// costs the same beside ten lines and beside a million.
+// product is the stored state of one SKU. Its slices and maps correspond to the indexes of a database, so that a load
+// takes as long beside ten lines as beside a million. All access is under the store's lock.
 type product struct {
 	sku      allocation.SKU
 	version  int64
 	refused  int64
 	lowStock allocation.Quantity
 	batches  map[allocation.BatchRef]*batch
-	open     []*batch // those with units available, in no order
+	open     []*batch // batches with available units, in no order
 	lines    map[allocation.OrderID]allocation.Allocation
-	holds    []hold // by time and order
+	holds    []hold // sorted by time and order
 
-	events  []outbox.Record                  // by number, without those that were purged
-	purged  int64                            // number of the last event that was purged
-	moved   map[allocation.BatchRef]movement // what purged events moved
-	sent    int64                            // number of the last event that was sent
-	lease   *lease                           // nil if nobody was handed the unsent events
-	failure outbox.Failure                   // of the last try, see failing
+	events  []outbox.Record                  // sorted by sequence, without purged events
+	purged  int64                            // sequence of the last purged event
+	moved   map[allocation.BatchRef]movement // sums over the purged events
+	sent    int64                            // sequence of the last sent event
+	lease   *lease                           // nil if no relay has claimed the product
+	failure outbox.Failure                   // of the last settlement with a failure; valid only if hasFailed
 }
 
+// batch is a batch with the lines that have unshipped units of the batch.
 type batch struct {
 	allocation.Batch
-	lines []openLine // by sequence
+	lines []openLine // sorted by sequence, oldest first
 }
 
+// hold is an entry of the index of held lines, lapsed holds included.
 type hold struct {
 	until time.Time
 	order allocation.OrderID
 }
 
+// openLine is an entry of the index of lines with unshipped units.
 type openLine struct {
 	sequence int64
 	order    allocation.OrderID
@@ -59,9 +62,10 @@ func newProduct(sku allocation.SKU) *product {
 	}
 }
 
+// addEvents appends the events of a commit, each with the trace parent of its command.
 func (p *product) addEvents(c allocation.Changes) {
 	for i, e := range c.Events {
-		r := outbox.Record{Sequence: p.last() + 1, Event: e}
+		r := outbox.Record{Sequence: p.lastSequence() + 1, Event: e}
 		if len(c.TraceParents) > 0 {
 			r.TraceParent = c.TraceParents[i]
 		}
@@ -72,7 +76,7 @@ func (p *product) addEvents(c allocation.Changes) {
 func (p *product) addBatch(b allocation.Batch) {
 	added := &batch{Batch: b}
 	p.batches[b.Ref] = added
-	p.setOpen(added, false)
+	p.indexOpen(added, false)
 }
 
 func (p *product) changeBatch(c allocation.BatchChange) {
@@ -81,21 +85,23 @@ func (p *product) changeBatch(c allocation.BatchChange) {
 	b.Purchased += c.Purchased
 	b.Allocated += c.Allocated
 	b.ETA, b.CountedAt, b.ShippedAt = c.ETA, c.CountedAt, c.ShippedAt
-	p.setOpen(b, wasOpen)
+	p.indexOpen(b, wasOpen)
 }
 
-func (p *product) setOpen(b *batch, was bool) {
-	switch is := b.Available() > 0; {
-	case is && !was:
+// indexOpen updates the index of open batches after a batch changed; wasOpen says whether the index has the batch.
+func (p *product) indexOpen(b *batch, wasOpen bool) {
+	switch isOpen := b.Available() > 0; {
+	case isOpen && !wasOpen:
 		p.open = append(p.open, b)
-	case was && !is:
+	case wasOpen && !isOpen:
 		at := slices.Index(p.open, b)
 		p.open = slices.Delete(p.open, at, at+1)
 	}
 }
 
+// addLine stores a line and indexes the line's hold and unshipped parts.
 func (p *product) addLine(a allocation.Allocation) {
-	p.lines[a.OrderID] = copied(a)
+	p.lines[a.OrderID] = copyLine(a)
 	if !a.HeldUntil.IsZero() {
 		p.holds = insert(p.holds, hold{a.HeldUntil, a.OrderID}, hold.compare)
 	}
@@ -107,6 +113,7 @@ func (p *product) addLine(a allocation.Allocation) {
 	}
 }
 
+// removeLine deletes a line and its index entries. A line that doesn't exist is left out without an error.
 func (p *product) removeLine(order allocation.OrderID) {
 	a := p.lines[order]
 	delete(p.lines, order)
@@ -121,11 +128,13 @@ func (p *product) removeLine(order allocation.OrderID) {
 	}
 }
 
+// insert adds a value to a sorted slice.
 func insert[T any](sorted []T, value T, compare func(a, b T) int) []T {
 	at, _ := slices.BinarySearchFunc(sorted, value, compare)
 	return slices.Insert(sorted, at, value)
 }
 
+// remove deletes a value from a sorted slice, if the slice has the value.
 func remove[T any](sorted []T, value T, compare func(a, b T) int) []T {
 	if at, found := slices.BinarySearchFunc(sorted, value, compare); found {
 		return slices.Delete(sorted, at, at+1)
@@ -133,7 +142,8 @@ func remove[T any](sorted []T, value T, compare func(a, b T) int) []T {
 	return sorted
 }
 
-func copied(a allocation.Allocation) allocation.Allocation {
+// copyLine returns a line that shares no memory with a.
+func copyLine(a allocation.Allocation) allocation.Allocation {
 	a.Parts = slices.Clone(a.Parts)
 	return a
 }

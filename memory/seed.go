@@ -8,8 +8,9 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Seed announces batches, so that a test can begin with stock in hand. It goes through the model: announcing
-// the same batch twice changes nothing, bad data is refused.
+// Seed announces batches, so that a test starts with stock. Seed calls [allocation.Service.AddBatch] for each batch,
+// so the rules of the model hold: a repeated announcement changes nothing, and invalid data is refused. After an
+// error the earlier batches stay stored, and later batches are not announced.
 func (s *Store) Seed(batches ...allocation.Batch) error {
 	service := allocation.New(allocation.NewUnitOfWork(s, nil), nil)
 	for _, b := range batches {
@@ -20,8 +21,9 @@ func (s *Store) Seed(batches ...allocation.Batch) error {
 	return nil
 }
 
-// Product returns a copy of everything that was committed of a product: all batches by Ref, used up or not,
-// and all lines by OrderID, lapsed or not; false if the SKU is unknown.
+// Product returns a copy of a product's whole committed state: all batches by Ref, used-up batches included, and all
+// lines by OrderID, lapsed holds included. NextExpiry is the earliest HeldUntil of all lines, since Product has no
+// clock. The result is false if the SKU is unknown.
 func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -34,7 +36,7 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 		state.Batches = append(state.Batches, p.batches[ref].Batch)
 	}
 	for _, order := range slices.Sorted(maps.Keys(p.lines)) {
-		state.Lines = append(state.Lines, copied(p.lines[order]))
+		state.Lines = append(state.Lines, copyLine(p.lines[order]))
 	}
 	if len(p.holds) > 0 {
 		state.NextExpiry = p.holds[0].until

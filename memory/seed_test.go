@@ -13,7 +13,7 @@ import (
 
 func TestSeedKeepsTheRulesOfTheModel(t *testing.T) {
 	store, _ := seeded(t)
-	require.NoError(t, store.Seed(allocation.Batch{Ref: "b1", SKU: "LAMP", Purchased: 5}), "the same announcement again")
+	require.NoError(t, store.Seed(allocation.Batch{Ref: "b1", SKU: "LAMP", Purchased: 5}), "repeated announcement")
 	assert.ErrorIs(t, store.Seed(allocation.Batch{Ref: "b1", SKU: "LAMP", Purchased: 6}), allocation.ErrMismatch)
 	assert.ErrorIs(t, store.Seed(allocation.Batch{Ref: "b2", SKU: "LAMP"}), allocation.ErrInvalid)
 	state, known := store.Product("LAMP")

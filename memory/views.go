@@ -3,7 +3,6 @@ package memory
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"maps"
 	"slices"
 	"sort"
@@ -13,11 +12,9 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-var _ views.Reader = (*Store)(nil)
-
-// Order returns what an order got, see [views.OrderReader].
+// Order returns the lines and parts of an order, see [views.OrderReader].
 func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
-	if err := cmp.Or(check(ctx, "Order"), order.Validate()); err != nil {
+	if err := cmp.Or(checkContext(ctx, "Order"), order.Validate()); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -30,19 +27,21 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	return lines, nil
 }
 
-// viewLine adds to a line what is asked about its batches.
+// viewLine adds the ETA, location and best-before date of each part's batch to a line.
 func (p *product) viewLine(a allocation.Allocation) views.Line {
 	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
 	for _, part := range a.Parts {
 		b := p.batches[part.Batch]
-		line.Parts = append(line.Parts, views.Part{Part: part, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore})
+		line.Parts = append(line.Parts, views.Part{
+			Part: part, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore,
+		})
 	}
 	return line
 }
 
-// Stock returns what can be promised of products, see [views.StockReader].
+// Stock returns the free units of products, see [views.StockReader].
 func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
-	err := check(ctx, "Stock")
+	err := checkContext(ctx, "Stock")
 	for _, sku := range skus {
 		err = cmp.Or(err, sku.Validate())
 	}
@@ -68,8 +67,8 @@ func (p *product) viewStock(now time.Time) views.Stock {
 	return stock
 }
 
-// free has what can be promised at now of the open batches and of those that lapsed holds still occupy; all
-// others have nothing.
+// free returns the free units of batches at the time now: available units, and units of holds that have lapsed and are
+// still stored. A batch that is not in the map has no free units.
 func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 	free := make(map[*batch]allocation.Quantity, len(p.open))
 	for _, b := range p.open {
@@ -88,7 +87,8 @@ func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 func (s *Store) Batches(
 	ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
 ) ([]views.Batch, error) {
-	err := cmp.Or(check(ctx, "Batches"), sku.Validate(), checkLimit("Batches", limit))
+	const op = "Batches"
+	err := cmp.Or(checkContext(ctx, op), sku.Validate(), checkAtLeastOne(op, "limit", limit))
 	if after != "" {
 		err = cmp.Or(err, after.Validate())
 	}
@@ -105,7 +105,8 @@ func (s *Store) Batches(
 }
 
 func (p *product) viewBatches(now time.Time, after allocation.BatchRef, limit int) []views.Batch {
-	refs := slices.DeleteFunc(slices.Sorted(maps.Keys(p.batches)), func(ref allocation.BatchRef) bool { return ref <= after })
+	refs := slices.Sorted(maps.Keys(p.batches))
+	refs = slices.DeleteFunc(refs, func(ref allocation.BatchRef) bool { return ref <= after })
 	free := p.free(now)
 	var batches []views.Batch
 	for _, ref := range refs[:min(len(refs), limit)] {
@@ -115,11 +116,12 @@ func (p *product) viewBatches(now time.Time, after allocation.BatchRef, limit in
 	return batches
 }
 
-// BatchLines returns a page of the lines that wait for units of a batch, see [views.LineReader].
+// BatchLines returns a page of the lines with unshipped units of a batch, see [views.LineReader].
 func (s *Store) BatchLines(
 	ctx context.Context, ref allocation.BatchRef, after int64, limit int,
 ) ([]views.BatchLine, error) {
-	if err := cmp.Or(check(ctx, "BatchLines"), ref.Validate(), checkLimit("BatchLines", limit)); err != nil {
+	const op = "BatchLines"
+	if err := cmp.Or(checkContext(ctx, op), ref.Validate(), checkAtLeastOne(op, "limit", limit)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -137,20 +139,11 @@ func (s *Store) BatchLines(
 	return lines, nil
 }
 
-// viewShare is what a line has from one batch.
+// viewShare returns a line's part of the given batch. The line must have a part of the batch.
 func viewShare(a allocation.Allocation, ref allocation.BatchRef) views.BatchLine {
 	at := slices.IndexFunc(a.Parts, func(part allocation.Part) bool { return part.Batch == ref })
 	return views.BatchLine{
 		OrderID: a.OrderID, Quantity: a.Parts[at].Quantity, Shipped: a.Parts[at].Shipped,
 		HeldUntil: a.HeldUntil, Sequence: a.Sequence,
 	}
-}
-
-func checkLimit(op string, limit int) error {
-	if limit < 1 {
-		return &allocation.Error{
-			Op: op, Field: "limit", Value: limit, Err: fmt.Errorf("%w: must be at least 1", allocation.ErrInvalid),
-		}
-	}
-	return nil
 }

@@ -41,14 +41,14 @@ func ExampleStore_Stock() {
 		log.Fatal(err)
 	}
 	show()
-	clock.Advance(15 * time.Minute) // nobody has cleared the hold away, and its units are free
+	clock.Advance(15 * time.Minute) // the units of a lapsed hold are free before any command has released the hold
 	show()
 	// Output:
 	// 1 left, 11 by tomorrow
 	// 3 left, 13 by tomorrow
 }
 
-func TestQuestionsAreNotLoadsThatFail(t *testing.T) {
+func TestViewsDoNotTakeTheFaultsOfLoads(t *testing.T) {
 	store, service := seeded(t)
 	_, err := service.Allocate(t.Context(), want("o1", 2))
 	require.NoError(t, err)
@@ -60,5 +60,5 @@ func TestQuestionsAreNotLoadsThatFail(t *testing.T) {
 		Parts: []views.Part{{Part: allocation.Part{Batch: "b1", Quantity: 2}}},
 	}}, lines)
 	_, err = service.Cancel(t.Context(), "o1")
-	assert.ErrorIs(t, err, assert.AnError, "the failure waits for a load")
+	assert.ErrorIs(t, err, assert.AnError, "error of the next load")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// shop has three chairs in the warehouse and twenty on their way, and an order for five.
+// shop has three chairs in the warehouse, twenty chairs in a shipment, and an order for five.
 func shop(ctx context.Context, now time.Time) (views.Reader, error) {
 	store, clock := memory.New(), memory.NewClock(now)
 	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
@@ -28,7 +28,7 @@ func shop(ctx context.Context, now time.Time) (views.Reader, error) {
 	return store, err
 }
 
-// A product's page says what can be promised, and an order's page what the customer got.
+// The page of a product shows the stock, and the page of an order shows when the units arrive.
 func ExampleReader() {
 	ctx, now := context.Background(), time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
 	store, err := shop(ctx, now)
@@ -68,7 +68,8 @@ func ExampleReader() {
 	// - 2 on 2030-05-13
 }
 
-// A batch is late: who waits for it? A page begins after the last line of the one before.
+// A shipment is late, and the shop lists the orders with units of the shipment. Each page begins after the last line
+// of the page before.
 func ExampleLineReader() {
 	ctx, now := context.Background(), time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
 	store, err := shop(ctx, now)

@@ -8,51 +8,53 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Stock is what can be promised of a product.
+// Stock is the free units of a product: all units that can still be promised.
 type Stock struct {
 	SKU         allocation.SKU
-	Version     int64               // the product's, so that an older answer can be told from a newer one
-	InWarehouse allocation.Quantity // units in batches that are there
-	Arriving    []Arrival           // units in batches that are not, by ETA, each ETA once, passed ones included
+	Version     int64               // version of the product: tells an older result from a newer one
+	InWarehouse allocation.Quantity // free units of batches without an ETA
+	Arriving    []Arrival           // free units of batches with an ETA, past ETAs included; one entry per ETA, sorted
 }
 
-// Arrival is what can be promised of the batches that arrive at one time.
+// Arrival is the free units of all batches with the same ETA.
 type Arrival struct {
 	ETA      time.Time
 	Quantity allocation.Quantity
 }
 
-// AvailableBy counts the units that are in the warehouse or arrive by the given time, as
-// [allocation.Product.AvailableBy] does.
+// AvailableBy returns the free units that are in the warehouse or arrive at or before the given time, like
+// [allocation.Product.AvailableBy]. A sum beyond the largest Quantity is the largest Quantity.
 func (s Stock) AvailableBy(by time.Time) allocation.Quantity {
 	sum := s.InWarehouse
 	for _, a := range s.Arriving {
 		if !a.ETA.After(by) {
-			sum = add(sum, a.Quantity)
+			sum = addSaturating(sum, a.Quantity)
 		}
 	}
 	return sum
 }
 
-// Add counts the free units of one batch in, for those who write a store. The ETA is zero for a batch in the
-// warehouse; a batch that has promised more than it has, with less than 0 free units, counts nothing.
+// Add adds the free units of a batch. Authors of stores call Add once for each batch, in any order. The ETA is zero
+// for a batch in the warehouse. A batch with less than 0 free units, which has promised more than is there, adds
+// nothing. A sum beyond the largest Quantity is the largest Quantity. Add is not safe for concurrent use.
 func (s *Stock) Add(eta time.Time, free allocation.Quantity) {
 	switch {
 	case free <= 0:
 		return
 	case eta.IsZero():
-		s.InWarehouse = add(s.InWarehouse, free)
+		s.InWarehouse = addSaturating(s.InWarehouse, free)
 		return
 	}
-	at, known := slices.BinarySearchFunc(s.Arriving, eta, func(a Arrival, eta time.Time) int { return a.ETA.Compare(eta) })
+	byETA := func(a Arrival, eta time.Time) int { return a.ETA.Compare(eta) }
+	at, known := slices.BinarySearchFunc(s.Arriving, eta, byETA)
 	if !known {
 		s.Arriving = slices.Insert(s.Arriving, at, Arrival{ETA: eta})
 	}
-	s.Arriving[at].Quantity = add(s.Arriving[at].Quantity, free)
+	s.Arriving[at].Quantity = addSaturating(s.Arriving[at].Quantity, free)
 }
 
-// add adds what is not negative, and stays at the largest number rather than overflow.
-func add(a, b allocation.Quantity) allocation.Quantity {
+// addSaturating returns a + b, or the largest Quantity if the sum would overflow. Neither a nor b may be negative.
+func addSaturating(a, b allocation.Quantity) allocation.Quantity {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64
 	}

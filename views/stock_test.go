@@ -15,7 +15,7 @@ import (
 
 var noon = time.Date(2030, 1, 1, 12, 0, 0, 0, time.UTC)
 
-// batch is what Add is told of one.
+// batch has the arguments of Add.
 type batch struct {
 	eta  time.Time
 	free allocation.Quantity
@@ -29,7 +29,7 @@ func stockOf(batches ...batch) views.Stock {
 	return s
 }
 
-func TestAddCountsBatches(t *testing.T) {
+func TestAddSumsFreeUnitsByETA(t *testing.T) {
 	later, latest := noon.Add(time.Hour), noon.Add(2*time.Hour)
 	here := time.Time{}
 	for name, c := range map[string]struct {
@@ -39,7 +39,9 @@ func TestAddCountsBatches(t *testing.T) {
 		"in the warehouse": {[]batch{{here, 2}, {here, 3}}, views.Stock{InWarehouse: 5}},
 		"arriving by ETA": {
 			[]batch{{latest, 1}, {noon, 2}, {later, 3}},
-			views.Stock{Arriving: []views.Arrival{{ETA: noon, Quantity: 2}, {ETA: later, Quantity: 3}, {ETA: latest, Quantity: 1}}},
+			views.Stock{Arriving: []views.Arrival{
+				{ETA: noon, Quantity: 2}, {ETA: later, Quantity: 3}, {ETA: latest, Quantity: 1},
+			}},
 		},
 		"each ETA once": {
 			[]batch{{later, 1}, {noon, 2}, {later, 3}},
@@ -49,13 +51,15 @@ func TestAddCountsBatches(t *testing.T) {
 			[]batch{{noon, 1}, {noon.In(time.FixedZone("east", 3600)), 2}},
 			views.Stock{Arriving: []views.Arrival{{ETA: noon, Quantity: 3}}},
 		},
-		"an ETA a microsecond apart": {
+		"two ETAs a microsecond apart": {
 			[]batch{{noon.Add(time.Microsecond), 1}, {noon, 2}},
-			views.Stock{Arriving: []views.Arrival{{ETA: noon, Quantity: 2}, {ETA: noon.Add(time.Microsecond), Quantity: 1}}},
+			views.Stock{Arriving: []views.Arrival{
+				{ETA: noon, Quantity: 2}, {ETA: noon.Add(time.Microsecond), Quantity: 1},
+			}},
 		},
-		"nothing free":              {[]batch{{here, 0}, {noon, 0}}, views.Stock{}},
-		"promised more than it has": {[]batch{{here, -3}, {noon, -1}, {here, 2}}, views.Stock{InWarehouse: 2}},
-		"more than can be counted": {
+		"nothing free":        {[]batch{{here, 0}, {noon, 0}}, views.Stock{}},
+		"negative free units": {[]batch{{here, -3}, {noon, -1}, {here, 2}}, views.Stock{InWarehouse: 2}},
+		"overflow": {
 			[]batch{{here, math.MaxInt64}, {here, 1}, {noon, math.MaxInt64 - 1}, {noon, 2}},
 			views.Stock{InWarehouse: math.MaxInt64, Arriving: []views.Arrival{{ETA: noon, Quantity: math.MaxInt64}}},
 		},
@@ -66,29 +70,31 @@ func TestAddCountsBatches(t *testing.T) {
 	}
 }
 
-func TestTheOrderInWhichBatchesAreAddedMakesNoDifference(t *testing.T) {
+func TestAddGivesTheSameStockInAnyOrder(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	batches := []batch{{free: 4}}
 	for i := range 30 {
-		batches = append(batches, batch{eta: noon.Add(time.Duration(i%7) * time.Hour), free: allocation.Quantity(i - 2)})
+		eta := noon.Add(time.Duration(i%7) * time.Hour)
+		batches = append(batches, batch{eta: eta, free: allocation.Quantity(i - 2)})
 	}
 	want := stockOf(batches...)
 	for range 20 {
 		random.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
 		assert.Equal(t, want, stockOf(batches...))
 	}
-	assert.True(t, slices.IsSortedFunc(want.Arriving, func(a, b views.Arrival) int { return a.ETA.Compare(b.ETA) }), "arrivals by ETA")
+	byETA := func(a, b views.Arrival) int { return a.ETA.Compare(b.ETA) }
+	assert.True(t, slices.IsSortedFunc(want.Arriving, byETA), "arrivals are sorted by ETA")
 	assert.Len(t, want.Arriving, 7)
 }
 
-func TestAvailableByCountsWhatArrivesInTime(t *testing.T) {
+func TestAvailableByCountsUnitsThatArriveInTime(t *testing.T) {
 	later := noon.Add(time.Hour)
 	s := stockOf(batch{free: 1}, batch{noon, 10}, batch{later, 100})
 	for name, c := range map[string]struct {
 		by   time.Time
 		want allocation.Quantity
 	}{
-		"no time at all":          {time.Time{}, 1},
+		"zero time":               {time.Time{}, 1},
 		"before the first":        {noon.Add(-time.Microsecond), 1},
 		"at an ETA":               {noon, 11},
 		"at an ETA, further east": {noon.In(time.FixedZone("east", 3600)), 11},
@@ -102,8 +108,8 @@ func TestAvailableByCountsWhatArrivesInTime(t *testing.T) {
 	}
 }
 
-func TestAvailableByStaysAtTheLargestNumber(t *testing.T) {
+func TestAvailableByDoesNotOverflow(t *testing.T) {
 	s := stockOf(batch{free: math.MaxInt64 - 5}, batch{noon, 5}, batch{noon.Add(time.Hour), 5})
-	assert.EqualValues(t, math.MaxInt64, s.AvailableBy(noon), "exactly")
-	assert.EqualValues(t, math.MaxInt64, s.AvailableBy(noon.Add(time.Hour)), "beyond")
+	assert.EqualValues(t, math.MaxInt64, s.AvailableBy(noon), "a sum of exactly the largest number")
+	assert.EqualValues(t, math.MaxInt64, s.AvailableBy(noon.Add(time.Hour)), "a sum beyond the largest number")
 }

@@ -1,14 +1,20 @@
-// Package views has the read models: what a shop shows, without loading an aggregate.
+// Package views defines the read models of a shop: stock, batches and orders as pages show them, without loading an
+// aggregate.
 //
-// Each question is a small interface that a store may implement; packages memory and sqlstore implement all of
-// them ([Reader]), and answer each with one query. What they return was true at one moment and is not checked
-// again by any commit, so it is for showing. Whoever decides on stock lets the Service decide:
+// Each kind of query is a small interface that a store may implement. Packages memory and sqlstore implement all of
+// them, see [Reader]; in sqlstore each method sends a single query to the database.
 //
-//	stock, err := store.Stock(ctx, time.Now(), "RED-CHAIR")  // "3 left", on the page
-//	given, err := service.Allocate(ctx, request)             // whether there is one for you
+// A view is for display only. The result was true at one moment, and no commit checks the result again. To decide on
+// stock, call the Service:
 //
-// Contexts are answered as by an [allocation.Store]; invalid identifiers, and limits below 1, are an
-// [*allocation.Error] that wraps [allocation.ErrInvalid]. What is unknown is left out of the answer and no error.
+//	stock, err := store.Stock(ctx, time.Now(), "RED-CHAIR")  // the page says "3 left"
+//	given, err := service.Allocate(ctx, request)             // the decision, which may be a refusal
+//
+// # Errors
+//
+// A nil or ended context has the errors of an [allocation.Store]. An invalid identifier, or a limit below 1, is an
+// [*allocation.Error] that wraps [allocation.ErrInvalid]. An unknown order, SKU or batch is no error: the result
+// leaves out the unknown SKU, or is empty.
 package views
 
 import (
@@ -18,7 +24,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Reader answers all questions. It must be safe for concurrent use, as each of its parts.
+// Reader is a store with all read models. An implementation of Reader, or of any of the four interfaces, must be safe
+// for concurrent use.
 type Reader interface {
 	OrderReader
 	StockReader
@@ -26,67 +33,70 @@ type Reader interface {
 	LineReader
 }
 
-// OrderReader tells what an order got.
+// OrderReader reads the lines of an order.
 type OrderReader interface {
-	// Order returns the lines of an order, by SKU. Lapsed holds that nobody has cleared away yet are
-	// among them, see [Line.Lapsed].
+	// Order returns the lines of an order, sorted by SKU. The result includes lapsed holds that no command has
+	// released yet, see [Line.Lapsed].
 	Order(ctx context.Context, order allocation.OrderID) ([]Line, error)
 }
 
-// Line is what a line of an order was given.
+// Line is a line of an order, with the batches that the line's units come from.
 type Line struct {
-	allocation.OrderLine           // its quantity, shipped units included
+	allocation.OrderLine           // Quantity counts shipped units, too
 	HeldUntil            time.Time // zero for a firm line
-	Sequence             int64     // number of the product's event that first told of the line
+	Sequence             int64     // number of the event that recorded the line, among the events of the product
 	Parts                []Part
 }
 
-// Lapsed reports whether the line is a hold whose time has passed: it no longer binds any stock.
+// Lapsed reports whether the line is a hold that expired at or before now. The units of a lapsed hold are free for
+// other orders.
 func (l Line) Lapsed(now time.Time) bool {
 	return allocation.Allocation{HeldUntil: l.HeldUntil}.Lapsed(now)
 }
 
-// Part is the share of one batch in a line, and what a customer asks about that batch.
+// Part is the part of a line that comes from one batch, with the batch's data that interest a customer.
 type Part struct {
 	allocation.Part
-	ETA        time.Time // zero: it is in the warehouse
+	ETA        time.Time // zero for a batch in the warehouse
 	Location   allocation.Location
 	BestBefore time.Time
 }
 
-// StockReader tells what can be promised.
+// StockReader reads the free units of products.
 type StockReader interface {
-	// Stock returns what can be promised at now, of each product in the order of skus. One that is
-	// unknown is left out, one that is named twice comes twice. The units of lapsed holds are free.
+	// Stock returns the units of each product that can be promised at the time now, in the order of skus. An
+	// unknown SKU is left out, and a repeated SKU is repeated in the result. The units of lapsed holds are free.
 	Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]Stock, error)
 }
 
-// BatchReader lists the batches of a product.
+// BatchReader reads the batches of a product.
 type BatchReader interface {
-	// Batches returns the batches of a product, used-up ones included, by Ref: at most limit of those
-	// that are greater than after, "" for the first.
-	Batches(ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int) ([]Batch, error)
+	// Batches returns a page of a product's batches, used-up batches included, sorted by Ref: at most limit batches
+	// with a Ref greater than after. The first page has after == "". Free is computed for the time now.
+	Batches(
+		ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+	) ([]Batch, error)
 }
 
-// Batch is a batch, and what can be promised of it.
+// Batch is a batch with its free units.
 type Batch struct {
 	allocation.Batch
-	Free allocation.Quantity // units that can be promised now, those of lapsed holds included; never below 0
+	Free allocation.Quantity // units that can be promised, units of lapsed holds included; never below 0
 }
 
-// LineReader lists who waits for units of a batch.
+// LineReader reads the lines that wait for units of a batch.
 type LineReader interface {
-	// BatchLines returns the lines that have unshipped units of a batch, oldest first: at most limit of
-	// those whose Sequence is greater than after, 0 for the first. Shipped lines are history, which
-	// the ledger has.
+	// BatchLines returns a page of the lines with unshipped units of a batch, oldest first: at most limit lines
+	// with a Sequence greater than after. The first page has after == 0. A line without unshipped units of the
+	// batch is left out; [allocation.Ledger] still has the events of shipped lines.
 	BatchLines(ctx context.Context, batch allocation.BatchRef, after int64, limit int) ([]BatchLine, error)
 }
 
-// BatchLine is the share of one line in a batch.
+// BatchLine is a line's part of a batch.
 type BatchLine struct {
 	OrderID   allocation.OrderID
-	Quantity  allocation.Quantity // units of the batch, shipped ones included
+	Quantity  allocation.Quantity // units of the batch, shipped units included
 	Shipped   allocation.Quantity
 	HeldUntil time.Time // zero for a firm line
-	Sequence  int64     // the line's, see [Line]
+	Sequence  int64     // see [Line]
 }

@@ -1,27 +1,32 @@
-// Package bus lets parts of a program in the same process react to events, as the message bus of the book does.
+// Package bus calls handlers for events in the process that committed the events: the message bus of the book.
 //
-//	b := bus.New(&bus.Options{Report: func(ctx context.Context, err error) { slog.ErrorContext(ctx, "handler", "error", err) }})
+//	b := bus.New(&bus.Options{Report: func(ctx context.Context, err error) {
+//		slog.ErrorContext(ctx, "event handler failed", "error", err)
+//	}})
 //	bus.Subscribe(b, func(ctx context.Context, e allocation.LineReleased) error {
 //		return mail.Send(ctx, e.OrderID, "we are sorry")
 //	})
-//	units := allocation.NewUnitOfWork(store, &allocation.Options{Committed: b.Publish})
+//	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Committed: b.Publish})
 //
-// Handlers run on the goroutine of the caller whose command caused the event: after its commit, and before the
-// command returns. Each may begin a unit of work of its own. What happens there is handled in turn, after the
-// events that came first.
+// Handlers run on the goroutine of the caller whose command caused the event, after the commit and before the command
+// returns. A handler may run further commands, each in a unit of work of its own. The events of these commands queue
+// behind the events of the first command, and their handlers run before the first command returns.
 //
-// # What it promises, and what it doesn't
+// # Guarantees
 //
-// A handler is called at most once for an event. The commit stands whatever handlers do: a handler that fails or
-// panics is reported, and neither tried again nor able to keep others, or the command, from going on. A process
-// that dies between commit and handler, or a commit whose outcome is unknown, leaves handlers out. So
+// A handler is called at most once for each event. The commit stands whether or not a handler fails. An error or panic
+// of a handler goes to [Options].Report; the bus doesn't call the handler again for the event, calls the other handlers
+// as usual, and doesn't fail the command.
 //
-//   - what may be missed, such as dropping a cached page or waking a relay, is a matter for the bus;
-//   - what must not be missed goes through the outbox, see package outbox;
-//   - what must happen in the same commit goes into the same transaction, see sqlstore's Join.
+// Handlers are not called if the process dies after the commit, or if the outcome of the commit is unknown. Choose the
+// way of a reaction accordingly:
 //
-// Only events go through the bus. A command has one handler, whose error the caller needs: the methods of
-// [allocation.Service] are those handlers.
+//   - A reaction that may be missed, such as dropping a cached page or waking a relay, is a handler on the bus.
+//   - A reaction that must not be missed belongs behind a relay, see package outbox.
+//   - A reaction that must be part of the commit belongs in the host's transaction, see Join in package sqlstore.
+//
+// The bus carries events only. A command has exactly one handler, the method of [allocation.Service], and the caller
+// needs the method's error.
 package bus
 
 import (
@@ -35,16 +40,17 @@ import (
 
 // Options are the settings of [New]. Zero values mean the defaults.
 type Options struct {
-	// Report is told of every handler that failed, by a [*HandlerError], and of cycles, by an error that
-	// wraps [ErrCycle]. By default nobody is. It must be safe for concurrent use.
+	// Report, if set, is called with a [*HandlerError] for each failed call of a handler, and with an error that
+	// wraps [ErrCycle] for each cycle of handlers. The context has the values of the handler's context. By default
+	// errors of handlers are dropped. Report must be safe for concurrent use.
 	Report func(ctx context.Context, err error)
 
-	// Limit is how many events may follow from one, through handlers whose commands cause further
-	// events; 1,000 by default. Those beyond it are handled by nobody and reported as a cycle.
+	// Limit is the number of events that may follow from a single event, through handlers that run commands;
+	// 1,000 by default. Events beyond the limit are reported once as a cycle, and no handler is called for them.
 	Limit int
 }
 
-// Bus calls handlers for events. It is safe for concurrent use.
+// Bus calls handlers for events. A Bus is safe for concurrent use.
 type Bus struct {
 	report func(context.Context, error)
 	limit  int
@@ -53,10 +59,10 @@ type Bus struct {
 	handlers []handler
 }
 
-// handler is called with every event, and leaves those alone that it was not subscribed for.
+// handler gets every event, and ignores events of types other than the subscribed type.
 type handler func(ctx context.Context, event allocation.Event) error
 
-// New returns a bus without handlers. The options may be nil.
+// New returns a bus without handlers. opts may be nil.
 func New(opts *Options) *Bus {
 	b := &Bus{report: func(context.Context, error) {}, limit: 1000}
 	if opts == nil {
@@ -71,22 +77,24 @@ func New(opts *Options) *Bus {
 	return b
 }
 
-// Subscribe calls a handler for every event of type E from now on; with [allocation.Event] for E for every
-// event. Handlers of one event are called in the order of their subscription. Handlers must be safe for
-// concurrent use, since commands run side by side. A handler that is nil, or that wants a pointer, which no event
-// is, is a mistake in the program and panics.
+// Subscribe registers a handler for all further events of type E. With [allocation.Event] as E the handler gets every
+// event. Handlers are called in the order of the subscriptions. A handler must be safe for concurrent use, because
+// commands run concurrently. A subscription can't be taken back.
+//
+// Subscribe panics if handle is nil, or if E is a pointer type: events are plain values, so the handler would never be
+// called.
 func Subscribe[E allocation.Event](b *Bus, handle func(ctx context.Context, event E) error) {
-	switch wanted := reflect.TypeFor[E](); {
+	switch eventType := reflect.TypeFor[E](); {
 	case handle == nil:
-		panic(fmt.Sprintf("bus: Subscribe: handler of %v is nil", wanted))
-	case wanted.Kind() == reflect.Pointer:
-		panic(fmt.Sprintf("bus: Subscribe: no event is a %v", wanted))
+		panic(fmt.Sprintf("bus: Subscribe: handler of %v is nil", eventType))
+	case eventType.Kind() == reflect.Pointer:
+		panic(fmt.Sprintf("bus: Subscribe: no event has the type %v", eventType))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.handlers = append(b.handlers, func(ctx context.Context, event allocation.Event) error {
-		if wanted, ok := event.(E); ok {
-			return handle(ctx, wanted)
+		if e, ok := event.(E); ok {
+			return handle(ctx, e)
 		}
 		return nil
 	})

@@ -24,8 +24,9 @@ func TestHandlersGetTheEventsOfTheirType(t *testing.T) {
 	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"))
 	_, err := s.Cancel(t.Context(), "o1")
 	require.NoError(t, err)
-	assert.Equal(t, []allocation.LineAllocated{{SKU: "CHAIR", At: morning, OrderID: "o1", Batch: "CHAIR", Quantity: 1}}, allocated)
-	assert.Equal(t, []string{"LineAllocated", "LineDeallocated"}, *all, "allocation.Event stands for all")
+	want := allocation.LineAllocated{SKU: "CHAIR", At: morning, OrderID: "o1", Batch: "CHAIR", Quantity: 1}
+	assert.Equal(t, []allocation.LineAllocated{want}, allocated)
+	assert.Equal(t, []string{"LineAllocated", "LineDeallocated"}, *all, "events of a handler of allocation.Event")
 }
 
 func TestHandlersOfOneEventAreCalledInTheOrderOfTheirSubscription(t *testing.T) {
@@ -39,12 +40,12 @@ func TestHandlersOfOneEventAreCalledInTheOrderOfTheirSubscription(t *testing.T) 
 	}
 	require.NoError(t, s.allocate(t.Context(), "o1", "LAMP", "CHAIR"))
 	assert.Equal(t, []string{
-		"first CHAIR", "second CHAIR", "third CHAIR", // the events of a commit come by SKU
+		"first CHAIR", "second CHAIR", "third CHAIR", // the events of a commit are sorted by SKU
 		"first LAMP", "second LAMP", "third LAMP",
 	}, called)
 }
 
-func TestAHandlerThatSubscribesHearsFromTheNextEventOn(t *testing.T) {
+func TestAHandlersSubscriptionStartsWithTheNextEvent(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
 	var late []allocation.SKU
 	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
@@ -65,14 +66,14 @@ func TestAHandlerRunsAfterTheCommitAndBeforeTheCommandReturns(t *testing.T) {
 	handled, returned := false, false
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		handled = true
-		assert.False(t, returned, "the command has returned")
+		assert.False(t, returned, "the command returned before the handler was called")
 		return s.units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 			chair, err := products.Get(ctx, e.SKU, e.OrderID)
 			if err != nil {
 				return err
 			}
 			_, err = chair.Line(e.OrderID, products.Now())
-			assert.NoError(t, err, "the line is in the store")
+			assert.NoError(t, err, "the handler reads the committed line")
 			return nil
 		})
 	})
@@ -87,7 +88,7 @@ func TestHandlersRunOnTheCallersGoroutine(t *testing.T) {
 	var orders []allocation.OrderID
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		orders = append(orders, e.OrderID)
-		assert.True(t, below(t.Name()), "%s: the stack of the handler does not lead to the test", e.OrderID)
+		assert.True(t, onStack(t.Name()), "%s: the handler runs on another goroutine than the test", e.OrderID)
 		if e.OrderID == "o1" {
 			return s.allocate(ctx, "caused", "LAMP")
 		}
@@ -97,8 +98,8 @@ func TestHandlersRunOnTheCallersGoroutine(t *testing.T) {
 	assert.Equal(t, []allocation.OrderID{"o1", "caused"}, orders)
 }
 
-// below reports whether a function is on this goroutine's stack.
-func below(function string) bool {
+// onStack reports whether a function of this package is on the stack of the calling goroutine.
+func onStack(function string) bool {
 	callers := make([]uintptr, 100)
 	frames := runtime.CallersFrames(callers[:runtime.Callers(1, callers)])
 	for {
@@ -112,20 +113,20 @@ func below(function string) bool {
 	}
 }
 
-func TestCausedEventsComeInTurn(t *testing.T) {
+func TestEventsCausedByHandlersJoinTheEndOfTheQueue(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
-	told := s.listen()
+	heard := s.listen()
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		if len(e.OrderID) == 3 {
 			return nil
 		}
-		before := len(told())
+		before := len(heard())
 		err := s.allocate(ctx, e.OrderID+allocation.OrderID(e.SKU[:1]), e.SKU)
-		assert.Len(t, told(), before, "a handler's command returns before its events are handled")
+		assert.Len(t, heard(), before, "a handler's command returns before its events are handled")
 		return err
 	})
 	require.NoError(t, s.allocate(t.Context(), "o", "CHAIR", "LAMP"))
-	assert.Equal(t, []string{"o/CHAIR", "o/LAMP", "oC/CHAIR", "oL/LAMP", "oCC/CHAIR", "oLL/LAMP"}, told())
+	assert.Equal(t, []string{"o/CHAIR", "o/LAMP", "oC/CHAIR", "oL/LAMP", "oCC/CHAIR", "oLL/LAMP"}, heard())
 	assert.Empty(t, s.reports())
 }
 
@@ -144,12 +145,12 @@ func TestAHandlerGetsTheCallersContext(t *testing.T) {
 	assert.Equal(t, []any{"caller", "caller"}, seen)
 }
 
-func TestTwoBusesAreTwo(t *testing.T) {
+func TestTwoBusesHaveQueuesOfTheirOwn(t *testing.T) {
 	one, other := open(t, 0, "CHAIR"), open(t, 0, "LAMP")
 	lamps := other.listen()
 	bus.Subscribe(one.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		err := other.allocate(ctx, e.OrderID, "LAMP")
-		assert.Equal(t, []string{"o1/LAMP"}, lamps(), "the other bus has told its own event")
+		assert.Equal(t, []string{"o1/LAMP"}, lamps(), "the other bus calls its handlers before the command returns")
 		return err
 	})
 	chairs := one.listen()
@@ -164,14 +165,15 @@ func TestARefusalReachesHandlersAndTheCaller(t *testing.T) {
 		refused = append(refused, e)
 		return nil
 	})
-	wanted := allocation.OrderLine{OrderID: "o1", SKU: "CHAIR", Quantity: 101}
-	_, err := s.Allocate(t.Context(), allocation.Request{OrderLine: wanted})
+	line := allocation.OrderLine{OrderID: "o1", SKU: "CHAIR", Quantity: 101}
+	_, err := s.Allocate(t.Context(), allocation.Request{OrderLine: line})
 	var short *allocation.OutOfStockError
 	require.ErrorAs(t, err, &short)
-	assert.Equal(t, []allocation.LineRefused{{SKU: "CHAIR", At: morning, OrderID: "o1", Quantity: 101, Available: 100}}, refused)
+	want := allocation.LineRefused{SKU: "CHAIR", At: morning, OrderID: "o1", Quantity: 101, Available: 100}
+	assert.Equal(t, []allocation.LineRefused{want}, refused)
 }
 
-func TestWhatCanNeverBeCalledIsNotSubscribed(t *testing.T) {
+func TestSubscribePanicsIfTheHandlerCouldNeverBeCalled(t *testing.T) {
 	b := bus.New(nil)
 	assert.PanicsWithValue(t, "bus: Subscribe: handler of allocation.LineShipped is nil", func() {
 		bus.Subscribe[allocation.LineShipped](b, nil)
@@ -179,7 +181,7 @@ func TestWhatCanNeverBeCalledIsNotSubscribed(t *testing.T) {
 	assert.PanicsWithValue(t, "bus: Subscribe: handler of allocation.Event is nil", func() {
 		bus.Subscribe[allocation.Event](b, nil)
 	})
-	assert.PanicsWithValue(t, "bus: Subscribe: no event is a *allocation.LineShipped", func() {
+	assert.PanicsWithValue(t, "bus: Subscribe: no event has the type *allocation.LineShipped", func() {
 		bus.Subscribe(b, func(context.Context, *allocation.LineShipped) error { return nil })
 	})
 }

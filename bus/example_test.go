@@ -17,8 +17,8 @@ var (
 	nextDay = start.AddDate(0, 0, 1)
 )
 
-// newService returns a service that sells chairs, 10 in the warehouse and 2 that arrive next day, and whose events go
-// to a bus.
+// newService returns a service with 10 chairs in the warehouse and 2 chairs in a shipment of the next day. The
+// service's events go to the bus.
 func newService(b *bus.Bus) *allocation.Service {
 	ctx := context.Background()
 	clock := memory.NewClock(start)
@@ -38,8 +38,8 @@ func chairs(order allocation.OrderID, quantity allocation.Quantity) allocation.R
 	return allocation.Request{OrderLine: allocation.OrderLine{OrderID: order, SKU: "CHAIR", Quantity: quantity}}
 }
 
-// Chairs that were promised turn out to be broken. The newest orders have to move, or lose theirs; their customers
-// hear of it.
+// Four chairs of the warehouse are broken. The newest orders move to the shipment or lose their chairs, and handlers
+// send a mail to the customers.
 func Example() {
 	ctx := context.Background()
 	b := bus.New(nil)
@@ -65,8 +65,8 @@ func Example() {
 	// to order-2: your 2 chairs now come with the shipment
 }
 
-// A handler may run commands; what they cause is handled in turn. Here a customer who was refused gets the units
-// that another one gives back.
+// A handler may run commands, and the events of the commands go to the bus as well. Here a refused order gets the
+// chairs of a cancelled order.
 func ExampleSubscribe() {
 	ctx := context.Background()
 	b := bus.New(nil)
@@ -102,7 +102,7 @@ func ExampleSubscribe() {
 	// <nil> true <nil>
 }
 
-// What a handler returns keeps nobody from going on, so somebody should hear of it.
+// The error of a handler doesn't fail the command, so the host should log the error.
 func ExampleHandlerError() {
 	report := func(_ context.Context, err error) {
 		var failed *bus.HandlerError
@@ -110,7 +110,7 @@ func ExampleHandlerError() {
 		case errors.As(err, &failed):
 			fmt.Printf("%s of %s: %v\n", failed.Event.Kind(), failed.Event.Time().Format(time.TimeOnly), failed.Err)
 		case errors.Is(err, bus.ErrCycle):
-			fmt.Println("handlers that never end:", err)
+			fmt.Println("handlers cause each other's events:", err)
 		}
 	}
 	b := bus.New(&bus.Options{Report: report})

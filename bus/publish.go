@@ -9,14 +9,15 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// ErrCycle is wrapped in what is reported of events that follow from one another without end.
-var ErrCycle = errors.New("bus: too many events follow from one")
+// ErrCycle is wrapped by the error that goes to [Options].Report when more events than [Options].Limit follow from a
+// single event. The handlers probably cause each other's events without end.
+var ErrCycle = errors.New("bus: too many events follow from a single event")
 
-// HandlerError is what is reported of a handler that failed.
+// HandlerError is the error that goes to [Options].Report when a handler returns an error or panics.
 type HandlerError struct {
 	Event allocation.Event
-	Err   error  // what the handler returned, or what it panicked with
-	Stack []byte // of a panic, else nil
+	Err   error  // the handler's error, or the value of the panic as an error
+	Stack []byte // stack trace of a panic, nil after an error
 }
 
 func (e *HandlerError) Error() string {
@@ -28,15 +29,19 @@ func (e *HandlerError) Error() string {
 
 func (e *HandlerError) Unwrap() error { return e.Err }
 
-// Publish calls the handlers of events; it is made to be [allocation.Options].Committed. Called by a handler,
-// through the commands that it runs under its own context, it adds the events to those that wait for their
-// turn and returns; once the outer command has returned, what a handler's goroutine causes counts and is handled
-// like a command of its own. A handler that ends its goroutine (runtime.Goexit) ends the command's.
+// Publish calls the handlers of the events; its place is the option Committed of [allocation.UnitOfWorkOptions].
+//
+// Publish calls the handlers on the calling goroutine and returns when the queue of events is empty. When a handler
+// runs a command under the handler's context, the inner Publish appends the command's events to the queue of the outer
+// Publish and returns at once. A handler may pass its context to a goroutine; after the outer command has returned, a
+// command of the goroutine is published like a command of its own.
+//
+// A handler that calls [runtime.Goexit] ends the goroutine of the command.
 func (b *Bus) Publish(ctx context.Context, events []allocation.Event) {
-	if cause, inside := ctx.Value(turnKey{b}).(turn); inside {
-		added, endless := cause.follow(events, b.limit)
-		if endless != nil {
-			b.report(ctx, fmt.Errorf("%w: more than %d from %s %+v", ErrCycle, b.limit, endless.Kind(), endless))
+	if cause, inside := ctx.Value(queuedKey{b}).(queued); inside {
+		added, cycle := cause.follow(events, b.limit)
+		if cycle != nil {
+			b.report(ctx, fmt.Errorf("%w: more than %d from %s %+v", ErrCycle, b.limit, cycle.Kind(), cycle))
 		}
 		if added {
 			return
@@ -44,11 +49,12 @@ func (b *Bus) Publish(ctx context.Context, events []allocation.Event) {
 	}
 	r := newRun(events)
 	defer r.end()
-	for next := range r.turns {
-		b.handle(context.WithValue(ctx, turnKey{b}, next), next.event)
+	for next := range r.events {
+		b.handle(context.WithValue(ctx, queuedKey{b}, next), next.event)
 	}
 }
 
+// handle calls all handlers of an event. A handler that subscribes another handler doesn't change the current list.
 func (b *Bus) handle(ctx context.Context, event allocation.Event) {
 	b.mu.RLock()
 	handlers := b.handlers
@@ -60,7 +66,7 @@ func (b *Bus) handle(ctx context.Context, event allocation.Event) {
 	}
 }
 
-// call shields the neighbours of a handler from it.
+// call calls a handler and returns the handler's error or panic as a HandlerError.
 func call(ctx context.Context, h handler, event allocation.Event) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

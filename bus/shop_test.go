@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var morning = time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
 
-// shop is a service whose commits go to a bus, and what the bus reports.
+// shop is a service with a bus for the events of commits. The shop collects the reports of the bus.
 type shop struct {
 	*allocation.Service
 	*bus.Bus
@@ -29,7 +29,7 @@ type shop struct {
 	reported []error
 }
 
-// open opens a shop with a batch of 100 units of each SKU, named like it.
+// open opens a shop with a batch of 100 units of each SKU; the SKU is the batch's Ref, too.
 func open(t *testing.T, limit int, skus ...allocation.SKU) *shop {
 	t.Helper()
 	s := &shop{store: memory.New()}
@@ -58,7 +58,7 @@ func (s *shop) reports() []error {
 	return s.reported
 }
 
-// allocate gives an order one unit of each SKU, in one commit.
+// allocate allocates a unit of each SKU to an order, in a single commit.
 func (s *shop) allocate(ctx context.Context, order allocation.OrderID, skus ...allocation.SKU) error {
 	requests := make([]allocation.Request, len(skus))
 	for i, sku := range skus {
@@ -68,8 +68,8 @@ func (s *shop) allocate(ctx context.Context, order allocation.OrderID, skus ...a
 	return err
 }
 
-// listen notes what a bus says of lines that were allocated, as order/SKU.
-func (s *shop) listen() (told func() []string) {
+// listen subscribes to LineAllocated; heard returns the events so far as order/SKU.
+func (s *shop) listen() (heard func() []string) {
 	var mu sync.Mutex
 	var lines []string
 	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
@@ -85,7 +85,7 @@ func (s *shop) listen() (told func() []string) {
 	}
 }
 
-// kinds notes the kinds of all events that a bus tells.
+// kinds subscribes to all events and collects the kinds of the events.
 func (s *shop) kinds() *[]string {
 	kinds := &[]string{}
 	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.Event) error {

@@ -15,10 +15,10 @@ import (
 	"github.com/cosmic-go/allocation/bus"
 )
 
-func TestCommandsAndSubscriptionsMayRunSideBySide(t *testing.T) {
+func TestCommandsAndSubscriptionsMayRunConcurrently(t *testing.T) {
 	const callers, commands = 8, 10
 	s := open(t, 0, "CHAIR", "LAMP")
-	told := s.listen()
+	heard := s.listen()
 	var late atomic.Int64
 	var running sync.WaitGroup
 	for caller := range callers {
@@ -34,21 +34,22 @@ func TestCommandsAndSubscriptionsMayRunSideBySide(t *testing.T) {
 		})
 	}
 	running.Wait()
-	assert.Len(t, told(), callers*commands*2)
+	assert.Len(t, heard(), callers*commands*2)
 	seen := map[string]bool{}
-	for _, line := range told() {
-		assert.False(t, seen[line], "%s was told twice", line)
+	for _, line := range heard() {
+		assert.False(t, seen[line], "%s was published twice", line)
 		seen[line] = true
 	}
-	assert.GreaterOrEqual(t, late.Load(), int64(callers*commands*2), "each hears at least of its own subscriber's command")
+	// A handler hears at least the two events of the command after its subscription.
+	assert.GreaterOrEqual(t, late.Load(), int64(callers*commands*2), "calls of handlers subscribed later")
 	assert.Empty(t, s.reports())
 }
 
-func TestWhatAHandlersGoroutineCausesIsHandledInTurn(t *testing.T) {
+func TestEventsOfAHandlersGoroutineJoinTheQueue(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
-	var onStack []bool
+	var sameStack []bool
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
-		onStack = append(onStack, below(t.Name()))
+		sameStack = append(sameStack, onStack(t.Name()))
 		if e.OrderID != "o1" || e.SKU != "CHAIR" {
 			return nil
 		}
@@ -59,17 +60,17 @@ func TestWhatAHandlersGoroutineCausesIsHandledInTurn(t *testing.T) {
 		both.Wait()
 		return nil
 	})
-	told := s.listen()
+	heard := s.listen()
 	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR", "LAMP"))
-	require.Len(t, told(), 4)
-	assert.Equal(t, []string{"o1/CHAIR", "o1/LAMP"}, told()[:2])
-	assert.ElementsMatch(t, []string{"caused/LAMP", "caused too/LAMP"}, told()[2:])
-	assert.Equal(t, []bool{true, true, true, true}, onStack, "handlers run on the goroutine of the command, not of the handler's")
+	require.Len(t, heard(), 4)
+	assert.Equal(t, []string{"o1/CHAIR", "o1/LAMP"}, heard()[:2])
+	assert.ElementsMatch(t, []string{"caused/LAMP", "caused too/LAMP"}, heard()[2:])
+	assert.Equal(t, []bool{true, true, true, true}, sameStack, "handlers run on the command's goroutine")
 }
 
-func TestAGoroutineThatOutlivesTheCommandHandlesItsOwnEvents(t *testing.T) {
+func TestAGoroutineThatOutlivesTheCommandPublishesItself(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
-	told := s.listen()
+	heard := s.listen()
 	returned, done := make(chan struct{}), make(chan struct{})
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		if e.OrderID != "o1" {
@@ -79,20 +80,20 @@ func TestAGoroutineThatOutlivesTheCommandHandlesItsOwnEvents(t *testing.T) {
 			defer close(done)
 			<-returned
 			assert.NoError(t, s.allocate(ctx, "late", "LAMP"))
-			assert.Contains(t, told(), "late/LAMP", "before the command returns, as ever")
+			assert.Contains(t, heard(), "late/LAMP", "events handled before the late command returned")
 		}()
 		return nil
 	})
 	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"))
-	assert.Equal(t, []string{"o1/CHAIR"}, told())
+	assert.Equal(t, []string{"o1/CHAIR"}, heard())
 	close(returned)
 	<-done
-	assert.Equal(t, []string{"o1/CHAIR", "late/LAMP"}, told())
+	assert.Equal(t, []string{"o1/CHAIR", "late/LAMP"}, heard())
 }
 
-func TestAGoroutineOutlivesACommandThatDidNotReturn(t *testing.T) {
+func TestAGoroutineThatOutlivesAGoexitPublishesItself(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
-	told := s.listen()
+	heard := s.listen()
 	ended, done := make(chan struct{}), make(chan struct{})
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		if e.SKU == "CHAIR" {
@@ -110,13 +111,13 @@ func TestAGoroutineOutlivesACommandThatDidNotReturn(t *testing.T) {
 		_ = s.allocate(t.Context(), "o1", "CHAIR")
 	}()
 	<-done
-	assert.Contains(t, told(), "late/LAMP")
+	assert.Contains(t, heard(), "late/LAMP")
 }
 
 func TestNoEventIsLostWhileARunEnds(t *testing.T) {
 	const times = 50
 	s := open(t, 0, "CHAIR", "LAMP")
-	told := s.listen()
+	heard := s.listen()
 	var stragglers sync.WaitGroup
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		if e.SKU == "CHAIR" {
@@ -128,17 +129,17 @@ func TestNoEventIsLostWhileARunEnds(t *testing.T) {
 		require.NoError(t, s.allocate(t.Context(), allocation.OrderID(fmt.Sprint(i)), "CHAIR"))
 	}
 	stragglers.Wait()
-	assert.Len(t, told(), 2*times)
+	assert.Len(t, heard(), 2*times)
 }
 
-func TestAGoroutinesEventsCountForTheEventThatItWasStartedFor(t *testing.T) {
+func TestAGoroutinesEventsCountForTheEventOfItsHandler(t *testing.T) {
 	const limit = 3
 	s := open(t, limit, "CHAIR", "LAMP", "SOFA")
-	told := s.listen()
+	heard := s.listen()
 	begin, done := make(chan struct{}), make(chan struct{})
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		switch {
-		case e.SKU == "CHAIR": // starts what goes too far, and doesn't wait for it
+		case e.SKU == "CHAIR": // starts a goroutine that exceeds the limit, and doesn't wait for the goroutine
 			go func() {
 				defer close(done)
 				<-begin
@@ -146,7 +147,7 @@ func TestAGoroutinesEventsCountForTheEventThatItWasStartedFor(t *testing.T) {
 					assert.NoError(t, s.allocate(ctx, allocation.OrderID(fmt.Sprint("chair's ", i)), "SOFA"))
 				}
 			}()
-		case e.SKU == "LAMP": // it goes too far while it is the turn of another
+		case e.SKU == "LAMP": // lets the goroutine exceed the limit during the handlers of another event
 			close(begin)
 			<-done
 			return s.allocate(ctx, "lamp's", "SOFA")
@@ -154,8 +155,8 @@ func TestAGoroutinesEventsCountForTheEventThatItWasStartedFor(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR", "LAMP"))
-	assert.Contains(t, told(), "lamp's/SOFA")
-	require.Len(t, s.reports(), 1, "once, however many events are beyond the limit")
+	assert.Contains(t, heard(), "lamp's/SOFA")
+	require.Len(t, s.reports(), 1, "reports, of several events beyond the limit")
 	assert.ErrorIs(t, s.reports()[0], bus.ErrCycle)
 	assert.ErrorContains(t, s.reports()[0], "SKU:CHAIR")
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-func TestOnlyWhatIsKnownToBeCommittedIsTold(t *testing.T) {
+func TestOnlyCommittedEventsArePublished(t *testing.T) {
 	failure := errors.New("disk full")
 	faults := map[string]struct {
 		cause func(*shop)
 		want  error
 	}{
-		"a commit that fails":  {func(s *shop) { s.store.FailCommit(failure) }, failure},
-		"a load that fails":    {func(s *shop) { s.store.FailLoad(failure) }, failure},
-		"a commit that's lost": {func(s *shop) { s.store.LoseAnswer() }, allocation.ErrUnknownOutcome},
+		"failed commit":   {func(s *shop) { s.store.FailCommit(failure) }, failure},
+		"failed load":     {func(s *shop) { s.store.FailLoad(failure) }, failure},
+		"unknown outcome": {func(s *shop) { s.store.LoseAnswer() }, allocation.ErrUnknownOutcome},
 	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
@@ -36,18 +36,18 @@ func TestOnlyWhatIsKnownToBeCommittedIsTold(t *testing.T) {
 	}
 }
 
-func TestARepeatedCommandTellsNothing(t *testing.T) {
+func TestARepeatedCommandPublishesNothing(t *testing.T) {
 	s := open(t, 0, "CHAIR")
 	kinds := s.kinds()
 	s.store.LoseAnswer()
 	require.ErrorIs(t, s.allocate(t.Context(), "o1", "CHAIR"), allocation.ErrUnknownOutcome)
-	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"), "the repeat finds the line that the lost answer was about")
-	assert.Empty(t, *kinds, "which is why what must not be missed goes through the outbox")
+	require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"), "the repeat returns the line unchanged")
+	assert.Empty(t, *kinds, "the handlers never hear of the line; only the outbox has the event")
 }
 
-func TestOfLostRacesOnlyTheLastAttemptIsTold(t *testing.T) {
+func TestOnlyTheLastAttemptPublishesEvents(t *testing.T) {
 	s := open(t, 0, "CHAIR")
-	told := s.listen()
+	heard := s.listen()
 	s.store.FailCommit(allocation.ErrConflict, allocation.ErrConflict)
 	orders := []allocation.OrderID{"loser", "loser again", "winner"}
 	err := s.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
@@ -62,10 +62,10 @@ func TestOfLostRacesOnlyTheLastAttemptIsTold(t *testing.T) {
 		return err
 	})
 	require.NoError(t, err)
-	assert.Equal(t, []string{"winner/CHAIR"}, told())
+	assert.Equal(t, []string{"winner/CHAIR"}, heard())
 }
 
-func TestAUnitOfWorkThatIsForgottenTellsNothing(t *testing.T) {
+func TestAUnitOfWorkWithoutACommitPublishesNothing(t *testing.T) {
 	failure := errors.New("changed my mind")
 	endings := map[string]func() error{
 		"error":  func() error { return failure },
@@ -90,23 +90,23 @@ func TestAUnitOfWorkThatIsForgottenTellsNothing(t *testing.T) {
 				})
 			}()
 			<-done
-			assert.True(t, changed, "there was something to tell")
+			assert.True(t, changed, "the unit of work changed a product")
 			assert.Empty(t, *kinds)
 		})
 	}
 }
 
-// joined is a store in a transaction of the host's own.
+// joined is a store inside a transaction of the host.
 type joined struct{ *memory.Store }
 
 func (joined) Joined() {}
 
-func TestNothingIsToldInsideAHostsTransaction(t *testing.T) {
+func TestACommitInAHostsTransactionPublishesNothing(t *testing.T) {
 	s := open(t, 0, "CHAIR")
 	kinds := s.kinds()
 	units := allocation.NewUnitOfWork(joined{s.store}, &allocation.Options{Committed: s.Publish})
 	line := allocation.OrderLine{OrderID: "o1", SKU: "CHAIR", Quantity: 1}
 	_, err := allocation.New(units, nil).Allocate(t.Context(), allocation.Request{OrderLine: line})
 	require.NoError(t, err)
-	assert.Empty(t, *kinds, "the host may yet roll back")
+	assert.Empty(t, *kinds, "events published while the host can still roll back")
 }

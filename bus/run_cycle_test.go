@@ -12,7 +12,8 @@ import (
 	"github.com/cosmic-go/allocation/bus"
 )
 
-// seesaw subscribes two handlers that undo each other's work for an SKU, for ever.
+// seesaw subscribes a handler to allocate a line and a handler to cancel the line, so that each causes the other's
+// next event without end.
 func (s *shop) seesaw(sku allocation.SKU) {
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		if e.SKU != sku {
@@ -29,7 +30,7 @@ func (s *shop) seesaw(sku allocation.SKU) {
 	})
 }
 
-// chain subscribes a handler that allocates a next order after each, until there are length further ones.
+// chain subscribes a handler to allocate another order after each order, length times.
 func (s *shop) chain(sku allocation.SKU, length int) {
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		if e.SKU != sku || length == 0 {
@@ -50,45 +51,46 @@ func TestAnEndlessCycleEndsAndIsReportedOnce(t *testing.T) {
 			s := open(t, limit.set, "CHAIR")
 			kinds := s.kinds()
 			s.seesaw("CHAIR")
-			require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"), "the command has done its work")
-			assert.Len(t, *kinds, 1+limit.is, "the first event, and those that may follow")
+			require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR"), "the command succeeds")
+			assert.Len(t, *kinds, 1+limit.is, "the first event, and as many as the limit")
 			require.Len(t, s.reports(), 1)
 			assert.ErrorIs(t, s.reports()[0], bus.ErrCycle)
 			assert.ErrorContains(t, s.reports()[0], fmt.Sprintf("more than %d from LineAllocated", limit.is))
 			product, _ := s.store.Product("CHAIR")
-			assert.Equal(t, int64(1+1+limit.is+1), product.Version, "the commit that went too far stands, nobody was told of it")
+			assert.Equal(t, int64(1+1+limit.is+1), product.Version, "the commit beyond the limit stands, too")
 		})
 	}
 }
 
-func TestWhatFollowsWithinTheLimitIsNoCycle(t *testing.T) {
+func TestEventsWithinTheLimitAreNoCycle(t *testing.T) {
 	s := open(t, 7, "LAMP")
-	told := s.listen()
+	heard := s.listen()
 	s.chain("LAMP", 7)
 	require.NoError(t, s.allocate(t.Context(), "o", "LAMP"))
-	assert.Len(t, told(), 8)
+	assert.Len(t, heard(), 8)
 	assert.Empty(t, s.reports())
 }
 
-func TestOneOriginsCycleCutsNoOther(t *testing.T) {
+func TestACycleOfOneEventDoesNotLimitOtherEvents(t *testing.T) {
 	for name, skus := range map[string]struct{ cycle, chain allocation.SKU }{
-		"that comes after":  {"A", "B"},
-		"that comes before": {"B", "A"},
+		"chain after the cycle":  {"A", "B"},
+		"chain before the cycle": {"B", "A"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, 7, "A", "B")
-			told := map[allocation.SKU]int{}
+			heard := map[allocation.SKU]int{}
 			bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
-				told[e.SKU]++
+				heard[e.SKU]++
 				return nil
 			})
 			s.seesaw(skus.cycle)
 			s.chain(skus.chain, 7)
 			require.NoError(t, s.allocate(t.Context(), "o", "A", "B"))
-			assert.Equal(t, 8, told[skus.chain], "the chain has its whole length")
+			assert.Equal(t, 8, heard[skus.chain], "events of the chain")
 			require.Len(t, s.reports(), 1)
 			assert.ErrorIs(t, s.reports()[0], bus.ErrCycle)
-			assert.ErrorContains(t, s.reports()[0], "SKU:"+string(skus.cycle), "the report names the event that it began with")
+			first := "SKU:" + string(skus.cycle)
+			assert.ErrorContains(t, s.reports()[0], first, "the report names the first event of the cycle")
 		})
 	}
 }
@@ -107,7 +109,7 @@ func TestEveryCycleIsReported(t *testing.T) {
 
 func TestACommitOfManyEventsIsNoCycle(t *testing.T) {
 	s := open(t, 2, "CHAIR")
-	told := s.listen()
+	heard := s.listen()
 	var orders []allocation.Request
 	for i := range 50 {
 		line := allocation.OrderLine{OrderID: allocation.OrderID(fmt.Sprintf("o%d", i)), SKU: "CHAIR", Quantity: 1}
@@ -115,11 +117,11 @@ func TestACommitOfManyEventsIsNoCycle(t *testing.T) {
 	}
 	_, err := s.Allocate(t.Context(), orders...)
 	require.NoError(t, err)
-	assert.Len(t, told(), 50)
+	assert.Len(t, heard(), 50)
 	assert.Empty(t, s.reports())
 }
 
-func TestTheNextCommandBeginsItsOwnCount(t *testing.T) {
+func TestEachCommandHasACountOfItsOwn(t *testing.T) {
 	s := open(t, 3, "LAMP")
 	for _, order := range []allocation.OrderID{"a", "b", "c"} {
 		s.chain("LAMP", 1)

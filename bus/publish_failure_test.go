@@ -15,11 +15,11 @@ import (
 
 var errMail = errors.New("mail server is away")
 
-// failures are the ways in which a handler can fail.
+// failures lists the ways of a handler to fail.
 var failures = map[string]struct {
 	handle func() error
-	cause  error  // that errors.Is finds, if there is one
-	text   string // of HandlerError.Err
+	cause  error  // for errors.Is, nil if the handler has no error value
+	text   string // text of HandlerError.Err
 	panics bool
 }{
 	"error":               {func() error { return errMail }, errMail, "mail server is away", false},
@@ -27,7 +27,7 @@ var failures = map[string]struct {
 	"panic with a text":   {func() error { panic("no address") }, nil, "no address", true},
 }
 
-func TestAHandlerThatFailsIsReportedAndKeepsNobody(t *testing.T) {
+func TestAFailedHandlerIsReportedAndStopsNothingElse(t *testing.T) {
 	for name, failure := range failures {
 		t.Run(name, func(t *testing.T) {
 			s := open(t, 0, "CHAIR", "LAMP")
@@ -43,23 +43,24 @@ func TestAHandlerThatFailsIsReportedAndKeepsNobody(t *testing.T) {
 
 			require.NoError(t, s.allocate(t.Context(), "o1", "CHAIR", "LAMP"), "the command stands")
 			assert.Equal(t, []string{"o1/CHAIR", "o1/LAMP"}, before())
-			assert.Equal(t, before(), after(), "neighbours are called with all events")
-			assert.Equal(t, 2, calls, "a handler is not called again for an event")
+			assert.Equal(t, before(), after(), "events of the handlers before and after the failed handler")
+			assert.Equal(t, 2, calls, "calls of the failed handler, one for each event")
 
 			require.Len(t, s.reports(), 1)
 			var failed *bus.HandlerError
 			require.ErrorAs(t, s.reports()[0], &failed)
-			assert.Equal(t, allocation.LineAllocated{SKU: "CHAIR", At: morning, OrderID: "o1", Batch: "CHAIR", Quantity: 1}, failed.Event)
+			event := allocation.LineAllocated{SKU: "CHAIR", At: morning, OrderID: "o1", Batch: "CHAIR", Quantity: 1}
+			assert.Equal(t, event, failed.Event)
 			assert.EqualError(t, failed.Err, failure.text)
 			if failure.cause != nil {
 				assert.ErrorIs(t, s.reports()[0], failure.cause)
 			}
-			assert.Equal(t, failure.panics, failed.Stack != nil, "the stack is that of a panic")
+			assert.Equal(t, failure.panics, failed.Stack != nil, "a panic has a stack")
 		})
 	}
 }
 
-func TestWhatIsReportedOfAPanicNamesItsPlace(t *testing.T) {
+func TestTheReportOfAPanicHasTheStack(t *testing.T) {
 	s := open(t, 0, "CHAIR")
 	bus.Subscribe(s.Bus, func(context.Context, allocation.LineAllocated) error { return errMail })
 	bus.Subscribe(s.Bus, func(context.Context, allocation.LineAllocated) error { return indexOf(nil) })
@@ -67,7 +68,7 @@ func TestWhatIsReportedOfAPanicNamesItsPlace(t *testing.T) {
 	require.Len(t, s.reports(), 2)
 	assert.EqualError(t, s.reports()[0], "bus: handler of LineAllocated: mail server is away")
 	assert.ErrorContains(t, s.reports()[1], "bus: handler of LineAllocated panicked: runtime error: index out of range")
-	assert.ErrorContains(t, s.reports()[1], "bus_test.indexOf(", "the stack leads to the culprit")
+	assert.ErrorContains(t, s.reports()[1], "bus_test.indexOf(", "the stack names the function that panicked")
 	var culprit runtime.Error
 	assert.ErrorAs(t, s.reports()[1], &culprit)
 }
@@ -75,7 +76,7 @@ func TestWhatIsReportedOfAPanicNamesItsPlace(t *testing.T) {
 //go:noinline
 func indexOf(none []error) error { return none[0] }
 
-func TestWithoutReportAFailureIsSilent(t *testing.T) {
+func TestWithoutReportAFailureIsDropped(t *testing.T) {
 	for name, opts := range map[string]*bus.Options{"nil": nil, "zero": {}} {
 		t.Run(name, func(t *testing.T) {
 			b := bus.New(opts)
@@ -97,7 +98,7 @@ func TestAFailureIsReportedUnderTheHandlersContext(t *testing.T) {
 	assert.Equal(t, "caller", seen)
 }
 
-func TestAHandlersCommandThatFailsIsTheHandlersFailure(t *testing.T) {
+func TestTheErrorOfAHandlersCommandIsReported(t *testing.T) {
 	s := open(t, 0, "CHAIR")
 	bus.Subscribe(s.Bus, func(ctx context.Context, e allocation.LineAllocated) error {
 		return s.allocate(ctx, e.OrderID, "SOFA")
@@ -107,19 +108,19 @@ func TestAHandlersCommandThatFailsIsTheHandlersFailure(t *testing.T) {
 	assert.ErrorIs(t, s.reports()[0], allocation.ErrNotFound)
 }
 
-func TestACallerWhoLeavesAfterTheCommitIsNoReasonToSkipHandlers(t *testing.T) {
+func TestHandlersRunEvenIfTheCallersContextEndsAfterTheCommit(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
 	ctx, leave := context.WithCancel(t.Context())
 	bus.Subscribe(s.Bus, func(context.Context, allocation.LineAllocated) error { leave(); return nil })
 	bus.Subscribe(s.Bus, func(ctx context.Context, _ allocation.LineAllocated) error { return ctx.Err() })
-	told := s.listen()
+	heard := s.listen()
 	require.NoError(t, s.allocate(ctx, "o1", "CHAIR", "LAMP"), "the commit stands")
-	assert.Equal(t, []string{"o1/CHAIR", "o1/LAMP"}, told())
+	assert.Equal(t, []string{"o1/CHAIR", "o1/LAMP"}, heard())
 	require.Len(t, s.reports(), 2)
-	assert.ErrorIs(t, s.reports()[0], context.Canceled, "handlers see that the caller has left")
+	assert.ErrorIs(t, s.reports()[0], context.Canceled, "the handlers' context has ended")
 }
 
-func TestAHandlerThatEndsItsGoroutineEndsTheCommands(t *testing.T) {
+func TestGoexitInAHandlerEndsTheCommandsGoroutine(t *testing.T) {
 	s := open(t, 0, "CHAIR", "LAMP")
 	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
 		if e.OrderID == "o1" {
@@ -127,7 +128,7 @@ func TestAHandlerThatEndsItsGoroutineEndsTheCommands(t *testing.T) {
 		}
 		return nil
 	})
-	told := s.listen()
+	heard := s.listen()
 	returned, done := false, make(chan struct{})
 	go func() {
 		defer close(done)
@@ -136,9 +137,9 @@ func TestAHandlerThatEndsItsGoroutineEndsTheCommands(t *testing.T) {
 	}()
 	<-done
 	assert.False(t, returned)
-	assert.Empty(t, told())
+	assert.Empty(t, heard())
 	product, _ := s.store.Product("CHAIR")
 	assert.Len(t, product.Lines, 1, "the commit stands")
-	require.NoError(t, s.allocate(t.Context(), "o2", "LAMP"), "the bus works on")
-	assert.Equal(t, []string{"o2/LAMP"}, told())
+	require.NoError(t, s.allocate(t.Context(), "o2", "LAMP"), "the next command")
+	assert.Equal(t, []string{"o2/LAMP"}, heard())
 }

@@ -109,14 +109,6 @@ func lost(c allocation.Changes) error {
 	}
 }
 
-// flag is how a bool is kept.
-func flag(set bool) int {
-	if set {
-		return 1
-	}
-	return 0
-}
-
 // traceParent is that of the i-th event, "" if it has none.
 func traceParent(c allocation.Changes, i int) string {
 	if i >= len(c.TraceParents) {

@@ -1,12 +1,76 @@
 package sqlstore
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"reflect"
 
 	"github.com/cosmic-go/allocation"
 )
+
+// class says what an error of the engine means.
+type class int
+
+const (
+	unanswered class = iota // no answer of the engine, as far as one can tell
+	answered                // a definite failure
+	conflict                // a fresh attempt may cure it
+	duplicate               // a unique key exists
+	refused                 // another constraint was broken
+	undefined               // possibly a table or column that doesn't exist
+)
+
+// Drivers can't be imported here, so their errors are known by what they have: methods and fields.
+
+// find returns the first error of a tree for which see finds a number.
+func find[V any](err error, see func(error) (V, bool)) (found V, ok bool) {
+	for err != nil {
+		if v, ok := see(err); ok {
+			return v, true
+		}
+		switch wrapping := err.(type) { //nolint:errorlint // it walks the tree itself
+		case interface{ Unwrap() error }:
+			err = wrapping.Unwrap()
+		case interface{ Unwrap() []error }:
+			for _, inner := range wrapping.Unwrap() {
+				if v, ok := find(inner, see); ok {
+					return v, true
+				}
+			}
+			return found, false
+		default:
+			return found, false
+		}
+	}
+	return found, false
+}
+
+// field is the field of a struct, or of what a pointer points at; the zero Value if there is none.
+func field(err error, name string) reflect.Value {
+	v := reflect.ValueOf(err)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return v.FieldByName(name)
+}
+
+// number is the value of a field, or of what a method returns that takes nothing, if it is an integer.
+func number(err error, name string) (int64, bool) {
+	v := field(err, name)
+	if m := reflect.ValueOf(err).MethodByName(name); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
+		v = m.Call(nil)[0]
+	}
+	switch {
+	case v.CanInt():
+		return v.Int(), true
+	case v.CanUint():
+		return int64(v.Uint()), true //nolint:gosec // codes are small
+	}
+	return 0, false
+}
 
 // ErrNotMigrated is wrapped in the [*allocation.Error] of every method that finds the tables missing, or in
 // another version than this package needs. See [Store.Migrate].
@@ -23,37 +87,26 @@ type failed struct {
 }
 
 func (f *failed) Error() string { return f.err.Error() }
+
 func (f *failed) Unwrap() error { return f.err }
 
-// explain is meaning, and tells whether the error is one of missing tables. No transaction may be open, since it
-// may have to ask the database what is there.
-func (s *Store) explain(ctx context.Context, op string, err error) error {
-	if err != nil && ctx.Err() == nil && s.classify(err) == undefined {
-		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
-			return missing
-		}
-	}
-	return s.meaning(ctx, op, err)
-}
-
-// meaning turns an error into what the contract of [allocation.Store] says.
-func (s *Store) meaning(ctx context.Context, op string, err error) error {
-	if err == nil {
+// atLeast refuses a number that is too small.
+func atLeast[N int | int64](least N, field string, n N) error {
+	if n >= least {
 		return nil
 	}
-	at := &failed{field: "database", value: s.dialect.name, err: err}
-	errors.As(err, &at)
-	reason := err
-	switch class := s.classify(err); {
-	case errors.Is(err, allocation.ErrUnknownOutcome), errors.Is(err, allocation.ErrConflict):
-	case ctx.Err() != nil:
-		return ended(op, ctx.Err())
-	case class == conflict:
-		reason = fmt.Errorf("%w: %w", allocation.ErrConflict, err)
-	case class == duplicate && at.taken != nil:
-		reason = fmt.Errorf("%w: %w", at.taken, err)
-	case class == duplicate, class == refused:
-		reason = fmt.Errorf("the database refuses: %w", err)
+	return invalid("", field, n, fmt.Sprintf("must be at least %d", least))
+}
+
+func invalid(op, field string, value any, rule string) error {
+	return &allocation.Error{Op: op, Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrInvalid, rule)}
+}
+
+func ended(op string, err error) error { return fmt.Errorf("sqlstore: %s: %w", op, err) }
+
+func checkLimit(op string, limit int) error {
+	if limit < 1 {
+		return invalid(op, "limit", limit, "must be at least 1")
 	}
-	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
+	return nil
 }

@@ -98,16 +98,3 @@ func classifyPostgreSQL(err error) class {
 	}
 	return answered
 }
-
-// constraint is the name of the constraint that refused, "" if the driver doesn't tell.
-func constraint(err error) string {
-	name, _ := find(err, func(err error) (string, bool) {
-		for _, known := range []string{"ConstraintName", "Constraint"} {
-			if v := field(err, known); v.IsValid() {
-				return v.String(), true
-			}
-		}
-		return "", false
-	})
-	return name
-}

@@ -12,6 +12,55 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
+// classify asks the host first.
+func (s *Store) classify(err error) class {
+	if s.hosts != nil {
+		switch told := s.hosts(err); {
+		case told == nil:
+		case errors.Is(told, allocation.ErrConflict):
+			return conflict
+		case errors.Is(told, allocation.ErrDuplicate):
+			return duplicate
+		case errors.Is(told, allocation.ErrUnknownOutcome):
+			return unanswered
+		}
+	}
+	return s.dialect.classify(err)
+}
+
+// explain is meaning, and tells whether the error is one of missing tables. No transaction may be open, since it
+// may have to ask the database what is there.
+func (s *Store) explain(ctx context.Context, op string, err error) error {
+	if err != nil && ctx.Err() == nil && s.classify(err) == undefined {
+		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
+			return missing
+		}
+	}
+	return s.meaning(ctx, op, err)
+}
+
+// meaning turns an error into what the contract of [allocation.Store] says.
+func (s *Store) meaning(ctx context.Context, op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	at := &failed{field: "database", value: s.dialect.name, err: err}
+	errors.As(err, &at)
+	reason := err
+	switch class := s.classify(err); {
+	case errors.Is(err, allocation.ErrUnknownOutcome), errors.Is(err, allocation.ErrConflict):
+	case ctx.Err() != nil:
+		return ended(op, ctx.Err())
+	case class == conflict:
+		reason = fmt.Errorf("%w: %w", allocation.ErrConflict, err)
+	case class == duplicate && at.taken != nil:
+		reason = fmt.Errorf("%w: %w", at.taken, err)
+	case class == duplicate, class == refused:
+		reason = fmt.Errorf("the database refuses: %w", err)
+	}
+	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
+}
+
 // Options are the settings of [New] and [Migrations]. Zero values mean the defaults.
 type Options struct {
 	// TablePrefix begins the name of every table and index, so that they stand apart from the host's
@@ -135,17 +184,3 @@ func (s *Store) check(ctx context.Context, op string, arguments ...error) error 
 	}
 	return nil
 }
-
-// atLeast refuses a number that is too small.
-func atLeast[N int | int64](least N, field string, n N) error {
-	if n >= least {
-		return nil
-	}
-	return invalid("", field, n, fmt.Sprintf("must be at least %d", least))
-}
-
-func invalid(op, field string, value any, rule string) error {
-	return &allocation.Error{Op: op, Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrInvalid, rule)}
-}
-
-func ended(op string, err error) error { return fmt.Errorf("sqlstore: %s: %w", op, err) }

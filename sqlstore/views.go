@@ -5,6 +5,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"math"
+	"slices"
+	"strconv"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/views"
@@ -93,9 +97,105 @@ func (s *Store) checkView(ctx context.Context, op string, arguments ...error) er
 	return err
 }
 
-func checkLimit(op string, limit int) error {
-	if limit < 1 {
-		return invalid(op, "limit", limit, "must be at least 1")
+// all is more than any product has lapsed holds.
+const all int64 = math.MaxInt64
+
+// Stock returns what can be promised of products, however many, see [views.StockReader].
+func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
+	const op = "Stock"
+	invalid := make([]error, len(skus))
+	for i, sku := range skus {
+		invalid[i] = sku.Validate()
 	}
-	return nil
+	if err := s.checkView(ctx, op, invalid...); err != nil || len(skus) == 0 {
+		return nil, err
+	}
+	distinct := slices.Compact(slices.Sorted(slices.Values(skus)))
+	values := map[string]any{"skus": idList(distinct), "now": now.UnixMicro(), "more": all, "limit": all}
+	for i, sku := range distinct[:min(len(distinct), s.dialect.arms)] {
+		values["sku"+strconv.Itoa(i)] = string(sku)
+	}
+	found := map[allocation.SKU]*views.Stock{}
+	err := s.view(ctx, op, s.statements.views.stockOf(len(distinct)), values, func(rows *sql.Rows) error {
+		var (
+			sku     allocation.SKU
+			version int64
+			eta     sql.NullInt64
+			free    allocation.Quantity
+		)
+		err := rows.Scan(&sku, &version, &eta, &free)
+		if found[sku] == nil {
+			found[sku] = &views.Stock{SKU: sku}
+		}
+		found[sku].Version += version // which one row has
+		found[sku].Add(moment(eta), free)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return inOrder(skus, found), nil
+}
+
+// inOrder returns what was found of each product, as often as it was asked for.
+func inOrder(skus []allocation.SKU, found map[allocation.SKU]*views.Stock) []views.Stock {
+	var stocks []views.Stock
+	for _, sku := range skus {
+		if known := found[sku]; known != nil {
+			stock := *known
+			stock.Arriving = slices.Clone(known.Arriving)
+			stocks = append(stocks, stock)
+		}
+	}
+	return stocks
+}
+
+// Batches returns a page of the batches of a product, see [views.BatchReader].
+func (s *Store) Batches(
+	ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+) ([]views.Batch, error) {
+	const op = "Batches"
+	var invalid error
+	if after != "" {
+		invalid = after.Validate()
+	}
+	if err := s.checkView(ctx, op, sku.Validate(), invalid, checkLimit(op, limit)); err != nil {
+		return nil, err
+	}
+	var batches []views.Batch
+	lapsed := map[allocation.BatchRef]allocation.Quantity{}
+	values := map[string]any{
+		"sku": string(sku), "now": now.UnixMicro(), "more": all, "after": string(after), "page": limit,
+	}
+	err := s.view(ctx, op, s.statements.views.batches, values, func(rows *sql.Rows) error {
+		b, units, err := scanBatch(rows)
+		if units > 0 {
+			lapsed[b.Ref] = units
+			return err
+		}
+		b.SKU = sku
+		batches = append(batches, views.Batch{Batch: b})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(batches, func(a, b views.Batch) int { return cmp.Compare(a.Ref, b.Ref) })
+	for i := range batches {
+		b := &batches[i]
+		b.Free = max(0, b.Purchased-b.Allocated+lapsed[b.Ref])
+	}
+	return batches, nil
+}
+
+// scanBatch reads a batch or, if there are units, how many of a batch lapsed holds have.
+func scanBatch(rows *sql.Rows) (b allocation.Batch, units allocation.Quantity, err error) {
+	var eta, bestBefore, announcedETA, countedAt, shippedAt sql.NullInt64
+	err = rows.Scan(
+		&b.Ref, &units, &b.Location, &b.Purchased, &b.Allocated, &b.AnnouncedQuantity,
+		&eta, &bestBefore, &announcedETA, &countedAt, &shippedAt,
+	)
+	b.ETA, b.BestBefore, b.AnnouncedETA = moment(eta), moment(bestBefore), moment(announcedETA)
+	b.CountedAt, b.ShippedAt = moment(countedAt), moment(shippedAt)
+	return b, units, err
 }

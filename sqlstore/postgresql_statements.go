@@ -1,6 +1,103 @@
 package sqlstore
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
+
+// unnest is the relation, called x, over arrays, which are parameters whose names begin with the prefix. Behind a SELECT
+// the planner doesn't see how long they are.
+func (c columns[R]) unnest(prefix string) string {
+	arrays, names := make([]string, len(c)), make([]string, len(c))
+	for i, column := range c {
+		arrays[i] = "(SELECT CAST(:" + prefix + "_" + column.name + " AS " + column.kind + "[]))"
+		names[i] = column.name
+	}
+	return "unnest(" + strings.Join(arrays, ", ") + ") x (" + strings.Join(names, ", ") + ")"
+}
+
+// array is the value of a column's parameter.
+func (c columns[R]) array(name string, rows []R) string {
+	a := array{out: make([]byte, 0, 2+16*len(rows))}
+	for _, column := range c {
+		if column.name != name {
+			continue
+		}
+		for _, row := range rows {
+			a.separate()
+			column.write(&a, row)
+		}
+		return a.end()
+	}
+	panic("sqlstore: there is no column " + name) // a statement has only parameters of its columns
+}
+
+// array writes the literal of an array of PostgreSQL, which every driver takes as text.
+type array struct{ out []byte }
+
+func (a *array) separate() {
+	if len(a.out) == 0 {
+		a.out = append(a.out, '{')
+		return
+	}
+	a.out = append(a.out, ',')
+}
+
+func (a *array) end() string {
+	if len(a.out) == 0 {
+		return "{}"
+	}
+	return string(append(a.out, '}'))
+}
+
+func (a *array) text(s string) {
+	a.out = append(a.out, '"')
+	for {
+		at := strings.IndexAny(s, `"\`)
+		if at < 0 {
+			break
+		}
+		a.out = append(a.out, s[:at]...)
+		a.out = append(a.out, '\\', s[at])
+		s = s[at+1:]
+	}
+	a.out = append(append(a.out, s...), '"')
+}
+
+func (a *array) number(n int64) { a.out = strconv.AppendInt(a.out, n, 10) }
+
+func (a *array) null() { a.out = append(a.out, "NULL"...) }
+
+// PostgreSQL keeps the plan of a statement only if one that is made for the values at hand would be no cheaper. To make one
+// takes longer than to carry it out; so the statements hide values from the planner, and tell it what to expect.
+
+// hidden is a parameter whose value the planner doesn't see.
+func hidden(param string) string { return "(SELECT CAST(" + param + " AS bigint))" }
+
+// few is a condition that holds for anything but NULL. It makes the planner expect one row where it doesn't know how many there are,
+// so that it looks up what is joined by its key. Else it would read a table that is small at the time, and go
+// on to do so when it is not; and what it takes for dear it compiles at every call (jit).
+func few(column string) string { return column + " = " + column + " + 0" }
+
+// A batch that doesn't exist is a division by zero, which undoes the statement.
+const oneLineText = `
+	WITH p AS (
+		UPDATE {products} SET version = :version, refused = :refused, low_stock = :low_stock
+		WHERE sku = :sku AND version = :read RETURNING sku),
+	b AS (
+		UPDATE {batches} b SET purchased = b.purchased + :purchased, allocated = b.allocated + :allocated,
+			eta = :eta, counted_at = :counted_at, shipped_at = :shipped_at
+		FROM p WHERE b.ref = :ref AND b.sku = p.sku RETURNING b.ref),
+	l AS (
+		INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+		SELECT :order_id, p.sku, 0, CAST(:batch_ref AS text), CAST(:quantity AS bigint), CAST(:shipped AS bigint),
+			CAST(:split AS smallint), CAST(:held_until AS bigint), CAST(:sequence AS bigint) FROM p),
+	e AS (
+		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+		SELECT p.sku, :version, :kind, CAST(:at AS bigint), CAST(:event_batch AS text), CAST(:event_purchased AS bigint),
+			CAST(:event_allocated AS bigint), :data, CAST(:id AS uuid), CAST(:trace_parent AS text), :version FROM p)
+	SELECT (SELECT COUNT(*) FROM p),
+		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
 
 // shape is what there is to write, besides events.
 type shape struct {

@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"strings"
 
 	"github.com/cosmic-go/allocation/outbox"
 )
@@ -49,15 +48,6 @@ func settling(t outbox.Settlement) func(name string) any {
 		values["dead"], values["retry_at"] = flag(f.Dead), f.RetryAt.UnixMicro()
 	}
 	return func(name string) any { return values[name] }
-}
-
-// beginning is as much of an error's text as is kept.
-func beginning(text string) string {
-	const most = 1000
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") // without the character that was cut in two
 }
 
 // together runs statements one after the other, and returns how many rows the last one met.

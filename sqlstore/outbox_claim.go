@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -178,11 +177,6 @@ func (s *Store) free(ctx context.Context, q *query, l lease) (found []map[string
 		}
 	}
 	return found[:min(len(found), l.Products)], nil
-}
-
-func jsonOf(rows []map[string]any) (string, error) {
-	text, err := json.Marshal(rows)
-	return string(text), err
 }
 
 // deliver reads what a lease is about, once nobody else can take it any more.

@@ -68,9 +68,11 @@ func (c columns[R]) list(l list, rows []R, first, last byte) {
 
 type written struct{ out []byte }
 
-func (w *written) raw(b byte)     { w.out = append(w.out, b) }
+func (w *written) raw(b byte) { w.out = append(w.out, b) }
+
 func (w *written) number(n int64) { w.out = strconv.AppendInt(w.out, n, 10) }
-func (w *written) null()          { w.out = append(w.out, "NULL"...) }
+
+func (w *written) null() { w.out = append(w.out, "NULL"...) }
 
 type jsonList struct{ written }
 

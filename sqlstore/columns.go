@@ -100,24 +100,24 @@ var (
 		{"held_until", "bigint", func(v values, p linePart) { instant(v, p.HeldUntil) }},
 		{"sequence", "bigint", func(v values, p linePart) { v.number(p.Sequence) }},
 	}
-	eventColumns = columns[toldEvent]{
-		{"sku", "text", func(v values, e toldEvent) { v.text(string(e.of.SKU)) }},
-		{"sequence", "bigint", func(v values, e toldEvent) { v.number(e.sequence) }},
-		{"kind", "text", func(v values, e toldEvent) { v.text(e.Kind()) }},
-		{"at", "bigint", func(v values, e toldEvent) { v.number(e.Time().UnixMicro()) }},
-		{"batch_ref", "text", func(v values, e toldEvent) { ref, _, _ := e.Movement(); textIfAny(v, string(ref)) }},
-		{"purchased", "bigint", func(v values, e toldEvent) { _, units, _ := e.Movement(); v.number(int64(units)) }},
-		{"allocated", "bigint", func(v values, e toldEvent) { _, _, units := e.Movement(); v.number(int64(units)) }},
-		{"data", "text", func(v values, e toldEvent) { v.text(string(e.data)) }},
-		{"id", "uuid", func(v values, e toldEvent) { v.text(outbox.ID(e.of.SKU, e.sequence, e.Time())) }},
-		{"trace_parent", "text", func(v values, e toldEvent) { textIfAny(v, e.trace()) }},
-		{"unsent_from", "bigint", func(v values, e toldEvent) { numberIfAny(v, unsentFrom(*e.of, e.sequence)) }},
+	eventColumns = columns[eventRow]{
+		{"sku", "text", func(v values, e eventRow) { v.text(string(e.of.SKU)) }},
+		{"sequence", "bigint", func(v values, e eventRow) { v.number(e.sequence) }},
+		{"kind", "text", func(v values, e eventRow) { v.text(e.Kind()) }},
+		{"at", "bigint", func(v values, e eventRow) { v.number(e.Time().UnixMicro()) }},
+		{"batch_ref", "text", func(v values, e eventRow) { ref, _, _ := e.Movement(); textIfAny(v, string(ref)) }},
+		{"purchased", "bigint", func(v values, e eventRow) { _, units, _ := e.Movement(); v.number(int64(units)) }},
+		{"allocated", "bigint", func(v values, e eventRow) { _, _, units := e.Movement(); v.number(int64(units)) }},
+		{"data", "text", func(v values, e eventRow) { v.text(string(e.data)) }},
+		{"id", "uuid", func(v values, e eventRow) { v.text(outbox.ID(e.of.SKU, e.sequence, e.Time())) }},
+		{"trace_parent", "text", func(v values, e eventRow) { textIfAny(v, e.trace()) }},
+		{"unsent_from", "bigint", func(v values, e eventRow) { numberIfAny(v, unsentFrom(*e.of, e.sequence)) }},
 	}
 )
 
 // newVersion is 0 for a product that is only checked.
 func newVersion(c allocation.Changes) int64 {
-	if !tells(c) {
+	if !hasEvents(c) {
 		return 0
 	}
 	return c.Version

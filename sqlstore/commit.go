@@ -19,15 +19,15 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	}
 	work := s.write
 	switch {
-	case !slices.ContainsFunc(changes, tells):
+	case !slices.ContainsFunc(changes, hasEvents):
 		work = s.verify
-	case s.dialect.atomic && s.isolation == sql.LevelDefault:
-		work = s.alone
+	case s.dialect.oneStatement && s.isolation == sql.LevelDefault:
+		work = s.commitStatement
 	}
 	return s.explain(ctx, op, work(ctx, changes))
 }
 
-func tells(c allocation.Changes) bool { return len(c.Events) > 0 }
+func hasEvents(c allocation.Changes) bool { return len(c.Events) > 0 }
 
 // verify checks versions with one SELECT.
 func (s *Store) verify(ctx context.Context, changes []allocation.Changes) error {
@@ -56,7 +56,7 @@ func (s *Store) verify(ctx context.Context, changes []allocation.Changes) error 
 func compare(changes []allocation.Changes, versions map[allocation.SKU]int64) error {
 	for _, c := range changes {
 		if versions[c.SKU] != c.Read {
-			return lost(c)
+			return conflictOn(c)
 		}
 	}
 	return nil
@@ -73,10 +73,10 @@ func (s *Store) write(ctx context.Context, changes []allocation.Changes) error {
 // alone writes with a single statement, and again if the driver says that the statement was never sent. Some
 // drivers say that of one that was sent (lib/pq, whenever the connection ends): to send it again does no
 // harm, for the versions are checked, but its failure then says nothing about the first.
-func (s *Store) alone(ctx context.Context, changes []allocation.Changes) error {
-	unsent, err := s.once(ctx, changes)
+func (s *Store) commitStatement(ctx context.Context, changes []allocation.Changes) error {
+	unsent, err := s.tryStatement(ctx, changes)
 	for attempt := 1; err != nil && unsent && ctx.Err() == nil && attempt < 3; attempt++ {
-		if unsent, err = s.once(ctx, changes); err != nil {
+		if unsent, err = s.tryStatement(ctx, changes); err != nil {
 			err = fmt.Errorf("%w: sent again: %v", allocation.ErrUnknownOutcome, err) //nolint:errorlint // a conflict it is not
 		}
 	}
@@ -84,7 +84,7 @@ func (s *Store) alone(ctx context.Context, changes []allocation.Changes) error {
 }
 
 // once asks for a connection first, because a failure to get one is no doubt about the outcome.
-func (s *Store) once(ctx context.Context, changes []allocation.Changes) (unsent bool, err error) {
+func (s *Store) tryStatement(ctx context.Context, changes []allocation.Changes) (unsent bool, err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return false, err
@@ -102,8 +102,8 @@ func (s *Store) once(ctx context.Context, changes []allocation.Changes) (unsent 
 }
 
 // lost is the answer to whom another unit of work came before.
-func lost(c allocation.Changes) error {
-	return &failed{
+func conflictOn(c allocation.Changes) error {
+	return &subjectError{
 		field: "sku", value: c.SKU,
 		err: fmt.Errorf("%w: its version is not %d any more", allocation.ErrConflict, c.Read),
 	}
@@ -126,15 +126,15 @@ func unsentFrom(c allocation.Changes, sequence int64) any {
 }
 
 // lostOne names the product if there is only one.
-func lostOne(changes []allocation.Changes) error {
+func conflictOnAny(changes []allocation.Changes) error {
 	if len(changes) == 1 {
-		return lost(changes[0])
+		return conflictOn(changes[0])
 	}
 	skus := make([]allocation.SKU, len(changes))
 	for i, c := range changes {
 		skus[i] = c.SKU
 	}
-	return &failed{
+	return &subjectError{
 		field: "sku", value: skus,
 		err: fmt.Errorf("%w: not all of them have the version that was read any more", allocation.ErrConflict),
 	}

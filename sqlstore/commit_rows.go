@@ -17,8 +17,8 @@ type rowWrites struct {
 	addEvent                       *query
 }
 
-func newRowWrites(c *compiler) writer {
-	compile := c.compile
+func newRowWrites(t *templates) writer {
+	compile := t.compile
 	return &rowWrites{
 		addProduct: compile(`
 			INSERT INTO {products} (sku, version, refused, low_stock) VALUES (:sku, :version, :refused, :low_stock)`),
@@ -62,7 +62,7 @@ type rowWriter struct {
 }
 
 func (w rowWriter) write(ctx context.Context, changes []allocation.Changes) error {
-	steps := []func(context.Context, allocation.Changes) error{w.product, w.added, w.changed, w.told}
+	steps := []func(context.Context, allocation.Changes) error{w.product, w.added, w.changed, w.events}
 	for _, step := range steps {
 		for _, c := range changes {
 			if err := step(ctx, c); err != nil {
@@ -78,7 +78,7 @@ func (w rowWriter) product(ctx context.Context, c allocation.Changes) error {
 	var rows int64
 	var err error
 	switch {
-	case !tells(c):
+	case !hasEvents(c):
 		rows, err = w.exec(ctx, w.verify, string(c.SKU), c.Read)
 		if c.Read == 0 {
 			rows++ // it must not exist
@@ -90,9 +90,9 @@ func (w rowWriter) product(ctx context.Context, c allocation.Changes) error {
 	}
 	switch {
 	case err != nil:
-		return &failed{field: "sku", value: c.SKU, err: err, taken: allocation.ErrConflict}
+		return &subjectError{field: "sku", value: c.SKU, err: err, taken: allocation.ErrConflict}
 	case rows != 1:
-		return lost(c)
+		return conflictOn(c)
 	}
 	return nil
 }
@@ -104,7 +104,7 @@ func (w rowWriter) added(ctx context.Context, c allocation.Changes) error {
 			micros(b.ETA), string(b.Location), micros(b.BestBefore),
 			int64(b.AnnouncedQuantity), micros(b.AnnouncedETA), micros(b.CountedAt), micros(b.ShippedAt))
 		if err != nil {
-			return &failed{field: "batch", value: b.Ref, err: err, taken: allocation.ErrDuplicate}
+			return &subjectError{field: "batch", value: b.Ref, err: err, taken: allocation.ErrDuplicate}
 		}
 	}
 	for _, a := range c.NewLines {
@@ -118,12 +118,12 @@ func (w rowWriter) added(ctx context.Context, c allocation.Changes) error {
 // changed writes what is there already.
 func (w rowWriter) changed(ctx context.Context, c allocation.Changes) error {
 	for _, b := range c.Batches {
-		met, err := w.batch(ctx, changedBatch{b, c.SKU})
+		matched, err := w.batch(ctx, changedBatch{b, c.SKU})
 		switch {
 		case err != nil:
 			return err
-		case met == 0:
-			return &failed{field: "batch", value: b.Ref, err: errors.New("it doesn't exist")}
+		case matched == 0:
+			return &subjectError{field: "batch", value: b.Ref, err: errors.New("it doesn't exist")}
 		}
 	}
 	for _, order := range c.Removed {
@@ -144,12 +144,12 @@ func (w rowWriter) changed(ctx context.Context, c allocation.Changes) error {
 
 // batch returns how many rows it met.
 func (w rowWriter) batch(ctx context.Context, b changedBatch) (int64, error) {
-	met, err := w.exec(ctx, w.changeBatch, int64(b.Purchased), int64(b.Allocated),
+	matched, err := w.exec(ctx, w.changeBatch, int64(b.Purchased), int64(b.Allocated),
 		micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(b.Ref), string(b.sku))
 	if err != nil {
-		err = &failed{field: "batch", value: b.Ref, err: err}
+		err = &subjectError{field: "batch", value: b.Ref, err: err}
 	}
-	return met, err
+	return matched, err
 }
 
 func (w rowWriter) line(ctx context.Context, sku allocation.SKU, a allocation.Allocation, taken error) error {
@@ -157,7 +157,7 @@ func (w rowWriter) line(ctx context.Context, sku allocation.SKU, a allocation.Al
 		_, err := w.exec(ctx, w.addPart, string(a.OrderID), string(sku), i, string(part.Batch),
 			int64(part.Quantity), int64(part.Shipped), flag(a.Split), micros(a.HeldUntil), a.Sequence)
 		if err != nil {
-			return &failed{field: "order", value: a.OrderID, err: err, taken: taken}
+			return &subjectError{field: "order", value: a.OrderID, err: err, taken: taken}
 		}
 	}
 	return nil
@@ -165,13 +165,13 @@ func (w rowWriter) line(ctx context.Context, sku allocation.SKU, a allocation.Al
 
 func (w rowWriter) remove(ctx context.Context, sku allocation.SKU, order allocation.OrderID) error {
 	if _, err := w.exec(ctx, w.removeLine, string(order), string(sku)); err != nil {
-		return &failed{field: "order", value: order, err: err}
+		return &subjectError{field: "order", value: order, err: err}
 	}
 	return nil
 }
 
-// told appends the events to the ledger, and marks the last as unsent.
-func (w rowWriter) told(ctx context.Context, c allocation.Changes) error {
+// events appends the events to the ledger, and marks the last as unsent.
+func (w rowWriter) events(ctx context.Context, c allocation.Changes) error {
 	for i, e := range c.Events {
 		sequence := c.Read + int64(i) + 1
 		data, err := json.Marshal(e)
@@ -182,7 +182,7 @@ func (w rowWriter) told(ctx context.Context, c allocation.Changes) error {
 				outbox.ID(c.SKU, sequence, e.Time()), nullable(traceParent(c, i)), unsentFrom(c, sequence))
 		}
 		if err != nil {
-			return &failed{field: "event", value: sequence, err: err}
+			return &subjectError{field: "event", value: sequence, err: err}
 		}
 	}
 	return nil

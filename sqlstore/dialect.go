@@ -31,14 +31,14 @@ type Dialect struct {
 
 	// by stands behind a table's alias and names the index to use, where a planner that knows too
 	// little about the data may choose to read the whole table.
-	by func(index string) string
+	indexHint func(index string) string
 
 	// lapsed selects (sku, order_id) of the first :more lapsed holds of each row of chosen, which takes
 	// a join that every engine spells in its own way.
 	lapsed string
 
 	// arms is the most SKUs for which lapsedArm, the same for :sku alone, is repeated instead.
-	arms      int
+	unionArms int
 	lapsedArm string
 
 	// expiring selects the held_until of the first hold of p that has not lapsed.
@@ -61,11 +61,11 @@ type Dialect struct {
 	// first of these events. Where an engine can't do it at once, it goes through :page marks and selects
 	// all of their products: with NULL for one that isn't free, and how many marks it has passed then. Nil if
 	// take finds the products itself.
-	free func(c *compiler) string
+	claimable func(c *templates) string
 
 	// take leases free products, of :rows unless there is no free. It returns each with the number and the
 	// tries of its first unsent event, and the number of the claim that has it: another one if it isn't :claim.
-	take func(c *compiler) string
+	take func(c *templates) string
 
 	// records is a relation called x over the JSON array of objects that :rows has. Columns are names, each
 	// with its type, text or bigint.
@@ -101,7 +101,7 @@ type Dialect struct {
 
 	// first is the first statement of a transaction with locks, if it has to lock everything. Else lock
 	// rows is how products are locked one by one, at level locking unless the host wants another.
-	first    string
+	lockAll  string
 	lockRows string
 	locking  sql.IsolationLevel
 
@@ -115,8 +115,8 @@ type Dialect struct {
 
 	// writer is how changes are written. Atomic says that one statement can write several tables, so that it takes a
 	// single one, which needs no transaction.
-	writer func(c *compiler) writer
-	atomic bool
+	writer       func(c *templates) writer
+	oneStatement bool
 
 	classify func(error) class
 }
@@ -137,13 +137,13 @@ type setting struct {
 
 // compiler turns a statement's markers into what the engine wants: {name} into a table with its schema and
 // prefix, {#name} into an index, which has the prefix only, and :name into a parameter.
-type compiler struct {
+type templates struct {
 	*Dialect
 	schema, prefix string
 }
 
-func (c *compiler) compile(text string) *query {
-	q := &query{repeats: !c.numbered}
+func (t *templates) compile(text string) *query {
+	q := &query{repeats: !t.numbered}
 	var out strings.Builder
 	for {
 		at := strings.IndexAny(text, "{:")
@@ -155,7 +155,7 @@ func (c *compiler) compile(text string) *query {
 		out.WriteString(text[:at])
 		marker := text[at]
 		text = text[at+1:]
-		qualifier := c.qualifier()
+		qualifier := t.qualifier()
 		if rest, index := strings.CutPrefix(text, "#"); index {
 			text, qualifier = rest, ""
 		}
@@ -164,20 +164,20 @@ func (c *compiler) compile(text string) *query {
 		})]
 		text = text[len(name):]
 		if marker == '{' {
-			out.WriteString(qualifier + c.prefix + name)
+			out.WriteString(qualifier + t.prefix + name)
 			text = text[len("}"):]
 			continue
 		}
-		out.WriteString(c.placeholder(q.param(name)))
+		out.WriteString(t.placeholder(q.param(name)))
 	}
 }
 
 // qualifier stands before the name of a table.
-func (c *compiler) qualifier() string {
-	if c.schema == "" {
+func (t *templates) qualifier() string {
+	if t.schema == "" {
 		return ""
 	}
-	return c.schema + "."
+	return t.schema + "."
 }
 
 func numbered(sign string) func(int) string {
@@ -185,10 +185,10 @@ func numbered(sign string) func(int) string {
 }
 
 // fromLeft is a lookup where a join may demand to go from left to right.
-func fromLeft(join string, by func(index string) string) func(table, alias, index, condition string) string {
+func fromLeft(join string, indexHint func(index string) string) func(table, alias, index, condition string) string {
 	return func(table, alias, index, condition string) string {
 		if index != "" {
-			index = " " + by(index)
+			index = " " + indexHint(index)
 		}
 		return " " + join + " {" + table + "} " + alias + index + " WHERE " + condition
 	}

@@ -77,7 +77,7 @@ func number(err error, name string) (int64, bool) {
 var ErrNotMigrated = errors.New("database is not migrated")
 
 // failed says what a statement was about when it failed.
-type failed struct {
+type subjectError struct {
 	field string
 	value any
 	err   error
@@ -86,9 +86,9 @@ type failed struct {
 	taken error
 }
 
-func (f *failed) Error() string { return f.err.Error() }
+func (f *subjectError) Error() string { return f.err.Error() }
 
-func (f *failed) Unwrap() error { return f.err }
+func (f *subjectError) Unwrap() error { return f.err }
 
 // atLeast refuses a number that is too small.
 func atLeast[N int | int64](least N, field string, n N) error {

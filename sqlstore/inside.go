@@ -50,7 +50,7 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 	}
 	var decided error
 	err := s.inTransaction(ctx, level, s.statements.ahead(), func(t *transaction) error {
-		if first := s.statements.first; first != nil {
+		if first := s.statements.lockAll; first != nil {
 			if _, err := t.exec(ctx, first); err != nil {
 				return err
 			}
@@ -70,7 +70,7 @@ type inside struct {
 	transaction *transaction
 	locks       bool     // products are locked before they are read
 	savepoint   []string // what a commit begins with
-	first       error    // that of the first method that has spoilt the transaction
+	spoilt      error    // that of the first method that has spoilt the transaction
 }
 
 // check refuses what can't be done any more.
@@ -78,10 +78,10 @@ func (in *inside) check(ctx context.Context, op string) error {
 	switch {
 	case in.transaction.tx == nil:
 		return invalid(op, "transaction", nil, "must not be nil")
-	case in.first != nil:
+	case in.spoilt != nil:
 		return &allocation.Error{
 			Op: op, Field: "transaction", Value: in.store.dialect.name,
-			Err: fmt.Errorf("it must be rolled back after: %w", in.first),
+			Err: fmt.Errorf("it must be rolled back after: %w", in.spoilt),
 		}
 	}
 	return in.store.check(ctx, op)
@@ -93,8 +93,8 @@ func (in *inside) explain(ctx context.Context, op string, err error) error {
 		return nil
 	}
 	err = in.store.meaning(ctx, op, err)
-	if in.transaction.failed != nil {
-		in.first = err
+	if in.transaction.broken != nil {
+		in.spoilt = err
 	}
 	return err
 }
@@ -157,7 +157,7 @@ func (in *inside) write(ctx context.Context, changes []allocation.Changes) error
 	}
 	err := in.store.statements.writer.write(ctx, t, changes)
 	switch {
-	case err == nil || in.store.dialect.atomic:
+	case err == nil || in.store.dialect.oneStatement:
 		return err
 	case in.savepoint == nil:
 		t.note(err)

@@ -43,7 +43,7 @@ func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (versio
 		return 0, nil, err
 	}
 	if version == 0 {
-		return 0, nil, &failed{field: "sku", value: sku, err: allocation.ErrNotFound}
+		return 0, nil, &subjectError{field: "sku", value: sku, err: allocation.ErrNotFound}
 	}
 	for _, t := range byRef {
 		tallies = append(tallies, *t)
@@ -53,15 +53,15 @@ func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (versio
 }
 
 // account enters a row of the audit: counters, lines, or events, of which there may be two.
-func account(t *allocation.Tally, kind int, purchased, allocated allocation.Quantity) {
+func account(tally *allocation.Tally, kind int, purchased, allocated allocation.Quantity) {
 	switch kind {
 	case 1:
-		t.Purchased, t.Allocated = purchased, allocated
+		tally.Purchased, tally.Allocated = purchased, allocated
 	case 2:
-		t.Promised = allocated
+		tally.Promised = allocated
 	default:
-		t.ToldPurchased += purchased
-		t.ToldAllocated += allocated
+		tally.ToldPurchased += purchased
+		tally.ToldAllocated += allocated
 	}
 }
 
@@ -76,11 +76,11 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 }
 
 func (s *Store) events(ctx context.Context, r runner, sku allocation.SKU, after int64, limit int) (events []allocation.Event, err error) {
-	told := s.statements.events
-	args := told.args(func(name string) any {
+	q := s.statements.events
+	args := q.args(func(name string) any {
 		return map[string]any{"sku": string(sku), "after": after, "limit": max(limit, 0)}[name]
 	})
-	err = r.each(ctx, told, args, func(rows *sql.Rows) error {
+	err = r.each(ctx, q, args, func(rows *sql.Rows) error {
 		var sequence int64
 		var kind, data string
 		if err := rows.Scan(&sequence, &kind, &data); err != nil {
@@ -88,7 +88,7 @@ func (s *Store) events(ctx context.Context, r runner, sku allocation.SKU, after 
 		}
 		event, err := allocation.DecodeEvent(kind, []byte(data))
 		if err != nil {
-			return &failed{field: "event", value: sequence, err: err}
+			return &subjectError{field: "event", value: sequence, err: err}
 		}
 		events = append(events, event)
 		return nil

@@ -13,7 +13,7 @@ var MariaDB = &Dialect{
 	placeholder: func(int) string { return "?" },
 	lookup:      fromLeft("STRAIGHT_JOIN", forceIndex),
 	list:        func(param string) string { return jsonTable(param, "value VARBINARY(255) PATH '$'") },
-	by:          forceIndex,
+	indexHint:   forceIndex,
 
 	// A row of a join can't limit another table, and a column that is compared with another is no bound of
 	// an index: beyond some SKUs this goes through all holds of a product, the live ones included.
@@ -29,7 +29,7 @@ var MariaDB = &Dialect{
 				FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_held})
 			WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, :now)
 				AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)`,
-	arms: 50,
+	unionArms: 50,
 	lapsedArm: `
 			(SELECT l.sku, l.order_id FROM {lines} l FORCE INDEX ({#lines_held})
 				WHERE l.held_sku = :sku AND l.held_until <= :now
@@ -49,10 +49,10 @@ var MariaDB = &Dialect{
 	unsentSKU: func(alias string) string { return alias + ".unsent_sku" },
 
 	// A column of another row is no bound of an index, so it can't go from one product to the next.
-	free: func(c *compiler) string {
+	claimable: func(t *templates) string {
 		return `
-		WITH ` + c.held() + `
-		SELECT g.sku, CASE WHEN g.sku NOT IN (SELECT sku FROM held) THEN ` + c.first("g.sku") + ` END,
+		WITH ` + t.busy() + `
+		SELECT g.sku, CASE WHEN g.sku NOT IN (SELECT sku FROM busy) THEN ` + t.first("g.sku") + ` END,
 			SUM(g.marks) OVER (ORDER BY g.sku)
 		FROM (SELECT t.sku, COUNT(*) AS marks FROM (
 			SELECT e.unsent_sku AS sku FROM {events} e FORCE INDEX ({#events_unsent})
@@ -61,9 +61,9 @@ var MariaDB = &Dialect{
 	},
 
 	// Assignments take effect one after the other. The number of the claim tells whether it has got the row.
-	take: func(c *compiler) string {
+	take: func(t *templates) string {
 		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, ''
-		FROM ` + c.records("sku text", "sequence bigint") + `
+		FROM ` + t.records("sku text", "sequence bigint") + `
 		ON DUPLICATE KEY UPDATE
 			claim = IF({deliveries}.not_before <= :now AND ({deliveries}.dead = 0 OR {deliveries}.sequence < VALUES(sequence)),
 				VALUES(claim), {deliveries}.claim),

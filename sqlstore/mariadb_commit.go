@@ -15,7 +15,7 @@ import (
 type tableWrites struct {
 	*rowWrites
 
-	held, addProducts, setProducts          *query
+	lockProducts, addProducts, setProducts  *query
 	addBatches, changeBatches, countBatches *query
 	removeLines                             *query
 	setBoth                                 *query // a product and its batch
@@ -24,13 +24,13 @@ type tableWrites struct {
 	classify func(error) class
 }
 
-func newTableWrites(c *compiler) writer {
-	compile := c.compile
+func newTableWrites(t *templates) writer {
+	compile := t.compile
 	changes := batchColumns.table() + `
 		STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku`
 	return &tableWrites{
-		rowWrites: newRowWrites(c).(*rowWrites),
-		held:      compile(c.lockRows),
+		rowWrites:    newRowWrites(t).(*rowWrites),
+		lockProducts: compile(t.lockRows),
 		addProducts: compile(`
 			INSERT INTO {products} (sku, version, refused, low_stock)
 			SELECT x.sku, x.version, x.refused, x.low_stock FROM ` + productColumns.table()),
@@ -53,36 +53,36 @@ func newTableWrites(c *compiler) writer {
 			WHERE p.sku = :sku AND p.version = :seen`),
 		addParts:  compile(`INSERT INTO {lines} (` + partColumns.names() + `) VALUES `).text,
 		addEvents: compile(`INSERT INTO {events} (` + eventColumns.names() + `) VALUES `).text,
-		classify:  c.classify,
+		classify:  t.classify,
 	}
 }
 
 func (w *tableWrites) queries() []*query {
 	return []*query{
-		w.setBoth, w.held, w.addProduct, w.setProduct, w.addProducts, w.setProducts, w.addBatches, w.changeBatch,
+		w.setBoth, w.lockProducts, w.addProduct, w.setProduct, w.addProducts, w.setProducts, w.addBatches, w.changeBatch,
 		w.changeBatches, w.countBatches, w.removeLines, w.addPart, w.addEvent,
 	}
 }
 
 func (w *tableWrites) write(ctx context.Context, r runner, changes []allocation.Changes) error {
-	by := tableWriter{rowWriter{runner: r, rowWrites: w.rowWrites}, w}
+	tables := tableWriter{rowWriter{runner: r, rowWrites: w.rowWrites}, w}
 	if isOneLine(changes) {
-		return by.oneLine(ctx, changes)
+		return tables.oneLine(ctx, changes)
 	}
-	if slices.ContainsFunc(changes, func(c allocation.Changes) bool { return !tells(c) }) {
-		if err := by.hold(ctx, changes); err != nil {
+	if slices.ContainsFunc(changes, func(c allocation.Changes) bool { return !hasEvents(c) }) {
+		if err := tables.lockAndCompare(ctx, changes); err != nil {
 			return err
 		}
-		changes = slices.DeleteFunc(slices.Clone(changes), func(c allocation.Changes) bool { return !tells(c) })
+		changes = slices.DeleteFunc(slices.Clone(changes), func(c allocation.Changes) bool { return !hasEvents(c) })
 	}
 	rows, err := relationsOf(changes)
 	if err != nil {
 		return err
 	}
-	if err := by.counters(ctx, changes, rows); err != nil {
+	if err := tables.counters(ctx, changes, rows); err != nil {
 		return err
 	}
-	return by.lines(ctx, rows)
+	return tables.lines(ctx, rows)
 }
 
 // oneLine needs no arrays.
@@ -94,7 +94,7 @@ func (w tableWriter) oneLine(ctx context.Context, changes []allocation.Changes) 
 	if err := w.added(ctx, c); err != nil {
 		return err
 	}
-	return w.told(ctx, c)
+	return w.events(ctx, c)
 }
 
 type tableWriter struct {
@@ -102,16 +102,16 @@ type tableWriter struct {
 	*tableWrites
 }
 
-// put runs a statement over rows, if there are any, and returns how many it met. An error is about their subjects.
-func put[R any](
-	ctx context.Context, r runner, q *query, c columns[R], rows []R, about failed, subject func(row R) any,
+// writeRows runs a statement over rows, if there are any, and returns how many it met. An error is about their subjects.
+func writeRows[R any](
+	ctx context.Context, r runner, q *query, c columns[R], rows []R, about subjectError, subject func(row R) any,
 ) (int64, error) {
 	if len(rows) == 0 {
 		return 0, nil
 	}
-	met, err := r.exec(ctx, q, c.json(rows))
+	matched, err := r.exec(ctx, q, c.json(rows))
 	if err == nil {
-		return met, nil
+		return matched, nil
 	}
 	about.err, about.value = err, subjects(rows, subject)
 	return 0, &about
@@ -122,11 +122,11 @@ const maxInsert = 1 << 20
 
 // insert adds rows, if there are any.
 func insert[R any](
-	ctx context.Context, r runner, text string, c columns[R], rows []R, about failed, subject func(row R) any,
+	ctx context.Context, r runner, text string, c columns[R], rows []R, about subjectError, subject func(row R) any,
 ) error {
 	for len(rows) > 0 {
 		tuples, n := c.tuples(rows, maxInsert)
-		if _, err := r.exec(ctx, &query{text: text + tuples, once: true}); err != nil {
+		if _, err := r.exec(ctx, &query{text: text + tuples, literal: true}); err != nil {
 			about.err, about.value = err, subjects(rows[:n], subject)
 			return &about
 		}
@@ -149,13 +149,13 @@ func subjects[R any](rows []R, subject func(row R) any) any {
 
 // hold locks all products, which are in the order of their SKUs, and compares their versions. It is needed where a
 // product is only checked: an update that changes nothing doesn't say whether it found anything.
-func (w tableWriter) hold(ctx context.Context, changes []allocation.Changes) error {
+func (w tableWriter) lockAndCompare(ctx context.Context, changes []allocation.Changes) error {
 	skus := make([]allocation.SKU, len(changes))
 	for i, c := range changes {
 		skus[i] = c.SKU
 	}
 	versions := make(map[allocation.SKU]int64, len(changes))
-	err := w.each(ctx, w.held, []any{idList(skus)}, func(rows *sql.Rows) error {
+	err := w.each(ctx, w.lockProducts, []any{idList(skus)}, func(rows *sql.Rows) error {
 		var sku allocation.SKU
 		var version int64
 		err := rows.Scan(&sku, &version)
@@ -172,8 +172,8 @@ func (w tableWriter) hold(ctx context.Context, changes []allocation.Changes) err
 // that isn't the one that was read has to be told from a batch that doesn't exist.
 func (w tableWriter) counters(ctx context.Context, changes []allocation.Changes, rows *relations) error {
 	if len(changes) == 1 && changes[0].Read > 0 && len(rows.batches) == 1 && len(rows.newBatches) == 0 {
-		met, err := w.both(ctx, changes[0], rows.batches[0])
-		if err != nil || met > 0 {
+		matched, err := w.productAndBatch(ctx, changes[0], rows.batches[0])
+		if err != nil || matched > 0 {
 			return err
 		}
 	}
@@ -184,16 +184,16 @@ func (w tableWriter) counters(ctx context.Context, changes []allocation.Changes,
 }
 
 // both returns how many rows it changed, none if anything is missing: a product always changes.
-func (w tableWriter) both(ctx context.Context, c allocation.Changes, b changedBatch) (int64, error) {
-	met, err := w.exec(ctx, w.setBoth, string(b.Ref), c.Version, c.Refused, int64(c.LowStock), int64(b.Purchased), int64(b.Allocated),
+func (w tableWriter) productAndBatch(ctx context.Context, c allocation.Changes, b changedBatch) (int64, error) {
+	matched, err := w.exec(ctx, w.setBoth, string(b.Ref), c.Version, c.Refused, int64(c.LowStock), int64(b.Purchased), int64(b.Allocated),
 		micros(b.ETA), micros(b.CountedAt), micros(b.ShippedAt), string(c.SKU), c.Read)
 	switch {
 	case err == nil:
-		return met, nil
+		return matched, nil
 	case w.classify(err) == refused: // only a batch has a check that can fail here
-		return 0, &failed{field: "batch", value: b.Ref, err: err}
+		return 0, &subjectError{field: "batch", value: b.Ref, err: err}
 	}
-	return 0, &failed{field: "sku", value: c.SKU, err: err}
+	return 0, &subjectError{field: "sku", value: c.SKU, err: err}
 }
 
 // products demands the versions that were read, and sets the new ones, which always differ.
@@ -209,32 +209,32 @@ func (w tableWriter) products(ctx context.Context, changes []allocation.Changes)
 			known = append(known, c)
 		}
 	}
-	about := failed{field: "sku", taken: allocation.ErrConflict}
+	about := subjectError{field: "sku", taken: allocation.ErrConflict}
 	subject := func(c allocation.Changes) any { return c.SKU }
-	moved, err := put(ctx, w, w.setProducts, productColumns, known, about, subject)
+	moved, err := writeRows(ctx, w, w.setProducts, productColumns, known, about, subject)
 	switch {
 	case err != nil:
 		return err
 	case moved != int64(len(known)):
-		return lostOne(changes)
+		return conflictOnAny(changes)
 	}
-	_, err = put(ctx, w, w.addProducts, productColumns, added, about, subject)
+	_, err = writeRows(ctx, w, w.addProducts, productColumns, added, about, subject)
 	return err
 }
 
 func (w tableWriter) batches(ctx context.Context, rows *relations) error {
-	_, err := put(ctx, w, w.addBatches, newBatchColumns, rows.newBatches, failed{field: "batch", taken: allocation.ErrDuplicate},
+	_, err := writeRows(ctx, w, w.addBatches, newBatchColumns, rows.newBatches, subjectError{field: "batch", taken: allocation.ErrDuplicate},
 		func(b allocation.Batch) any { return b.Ref })
 	if err != nil {
 		return err
 	}
-	var met int64
+	var matched int64
 	if len(rows.batches) == 1 {
-		met, err = w.batch(ctx, rows.batches[0])
+		matched, err = w.batch(ctx, rows.batches[0])
 	} else {
-		met, err = put(ctx, w, w.changeBatches, batchColumns, rows.batches, failed{field: "batch"}, changedBatch.subject)
+		matched, err = writeRows(ctx, w, w.changeBatches, batchColumns, rows.batches, subjectError{field: "batch"}, changedBatch.subject)
 	}
-	if err != nil || met == int64(len(rows.batches)) {
+	if err != nil || matched == int64(len(rows.batches)) {
 		return err
 	}
 	return w.countedBatches(ctx, rows.batches)
@@ -248,23 +248,23 @@ func (w tableWriter) countedBatches(ctx context.Context, batches []changedBatch)
 		err = errors.New("it doesn't exist")
 	}
 	if err != nil {
-		return &failed{field: "batch", value: subjects(batches, changedBatch.subject), err: err}
+		return &subjectError{field: "batch", value: subjects(batches, changedBatch.subject), err: err}
 	}
 	return nil
 }
 
 // lines writes the parts of lines anew, and the events.
 func (w tableWriter) lines(ctx context.Context, rows *relations) error {
-	_, err := put(ctx, w, w.removeLines, removedColumns, rows.removed, failed{field: "order"},
+	_, err := writeRows(ctx, w, w.removeLines, removedColumns, rows.removed, subjectError{field: "order"},
 		func(l removedLine) any { return l.order })
 	if err != nil {
 		return err
 	}
 	err = insert(ctx, w, w.addParts, partColumns, append(rows.newParts, rows.parts...),
-		failed{field: "order", taken: allocation.ErrDuplicate}, func(p linePart) any { return p.OrderID })
+		subjectError{field: "order", taken: allocation.ErrDuplicate}, func(p linePart) any { return p.OrderID })
 	if err != nil {
 		return err
 	}
-	return insert(ctx, w, w.addEvents, eventColumns, rows.events, failed{field: "event"},
-		func(e toldEvent) any { return e.sequence })
+	return insert(ctx, w, w.addEvents, eventColumns, rows.events, subjectError{field: "event"},
+		func(e eventRow) any { return e.sequence })
 }

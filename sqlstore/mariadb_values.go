@@ -28,7 +28,7 @@ func (c columns[R]) table() string {
 func (c columns[R]) json(rows []R) string {
 	l := &jsonList{}
 	l.raw('[')
-	c.list(l, rows, '[', ']')
+	c.writeList(l, rows, '[', ']')
 	l.raw(']')
 	return string(l.out)
 }
@@ -40,18 +40,18 @@ func (c columns[R]) tuples(rows []R, most int) (text string, n int) {
 		if n > 0 {
 			l.raw(',')
 		}
-		c.list(l, rows[n:n+1], '(', ')')
+		c.writeList(l, rows[n:n+1], '(', ')')
 		n++
 	}
 	return string(l.out), n
 }
 
-type list interface {
+type rowList interface {
 	values
 	raw(b byte)
 }
 
-func (c columns[R]) list(l list, rows []R, first, last byte) {
+func (c columns[R]) writeList(l rowList, rows []R, first, last byte) {
 	for i, row := range rows {
 		if i > 0 {
 			l.raw(',')

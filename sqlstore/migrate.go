@@ -31,15 +31,15 @@ func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
 	if dialect == nil {
 		return nil, invalid("Migrations", "dialect", nil, "must not be nil")
 	}
-	names, err := opts.names("Migrations", dialect)
+	names, err := opts.templates("Migrations", dialect)
 	if err != nil {
 		return nil, err
 	}
 	return names.migrations()
 }
 
-func (c *compiler) migrations() ([]Migration, error) {
-	files, err := fs.Glob(schema, "schema/"+c.folder+"/*.sql") // sorted
+func (t *templates) migrations() ([]Migration, error) {
+	files, err := fs.Glob(schema, "schema/"+t.folder+"/*.sql") // sorted
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +52,7 @@ func (c *compiler) migrations() ([]Migration, error) {
 		migrations[i] = Migration{
 			Version: i + 1,
 			Name:    strings.TrimSuffix(file[strings.LastIndex(file, "/")+1:], ".sql"),
-			SQL:     strings.NewReplacer("{schema}", c.qualifier(), "{prefix}", c.prefix).Replace(string(text)),
+			SQL:     strings.NewReplacer("{schema}", t.qualifier(), "{prefix}", t.prefix).Replace(string(text)),
 		}
 	}
 	return migrations, nil
@@ -66,7 +66,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err := s.check(ctx, op); err != nil {
 		return err
 	}
-	migrations, err := s.names.migrations()
+	migrations, err := s.templates.migrations()
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 	for _, m := range migrations[min(have, len(migrations)):] {
 		for statement := range strings.SplitAfterSeq(strings.TrimSpace(m.SQL), ";\n") {
 			if _, err := conn.ExecContext(ctx, statement); err != nil {
-				return &failed{field: "migration", value: m.Name, err: err}
+				return &subjectError{field: "migration", value: m.Name, err: err}
 			}
 		}
 	}
@@ -144,7 +144,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 
 // checkVersion answers ErrNotMigrated unless the tables have the right version.
 func (s *Store) checkVersion(ctx context.Context, op string) error {
-	migrations, err := s.names.migrations()
+	migrations, err := s.templates.migrations()
 	if err != nil {
 		return err
 	}
@@ -182,21 +182,23 @@ func versionName(version int) string {
 	return strconv.Itoa(version)
 }
 
-func (s *Store) versionTable() string { return s.names.qualifier() + s.names.prefix + "schema_version" }
+func (s *Store) versionTable() string {
+	return s.templates.qualifier() + s.templates.prefix + "schema_version"
+}
 
 // version is the version of the tables, 0 if there are none.
 func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err error) {
-	exists := s.names.compile(s.dialect.hasTable)
+	exists := s.templates.compile(s.dialect.hasTable)
 	args := exists.args(func(name string) any {
 		return map[string]string{
-			"qualified": s.versionTable(), "table": s.names.prefix + "schema_version", "schema": s.names.schema,
+			"qualified": s.versionTable(), "table": s.templates.prefix + "schema_version", "schema": s.templates.schema,
 		}[name]
 	})
 	var tables int
 	if err := conn.QueryRowContext(ctx, exists.text, args...).Scan(&tables); err != nil || tables == 0 {
 		return 0, err
 	}
-	latest := s.names.compile(`SELECT COALESCE(MAX(version), 0) FROM {schema_version}`)
+	latest := s.templates.compile(`SELECT COALESCE(MAX(version), 0) FROM {schema_version}`)
 	err = conn.QueryRowContext(ctx, latest.text).Scan(&version)
 	return version, err
 }

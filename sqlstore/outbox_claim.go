@@ -36,7 +36,7 @@ func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, e
 	}
 	c.Products, c.Events = min(c.Products, mostProducts), min(c.Events, mostEvents)
 	var l *lease
-	err := s.again(ctx, func() (err error) {
+	err := s.retry(ctx, func() (err error) {
 		l, err = s.lease(ctx, c)
 		return err
 	})
@@ -44,7 +44,7 @@ func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, e
 		return nil, s.explain(ctx, op, err)
 	}
 	var deliveries []outbox.Delivery
-	err = s.again(ctx, func() (err error) {
+	err = s.retry(ctx, func() (err error) {
 		deliveries, err = s.deliver(ctx, l)
 		return err
 	})
@@ -82,7 +82,7 @@ func checkUntil(c outbox.Claim) error {
 // there is no need to wait.
 const attempts = 5
 
-func (s *Store) again(ctx context.Context, fn func() error) (err error) {
+func (s *Store) retry(ctx context.Context, fn func() error) (err error) {
 	for range attempts {
 		if err = fn(); err == nil || ctx.Err() != nil || s.classify(err) != conflict {
 			return err
@@ -94,13 +94,13 @@ func (s *Store) again(ctx context.Context, fn func() error) (err error) {
 // lease is a claim under way.
 type lease struct {
 	outbox.Claim
-	number int64                    // tells it from all others
-	rows   string                   // products that were found to be free
-	tries  map[allocation.SKU]tries // of those that it got
+	number    int64                       // tells it from all others
+	claimable string                      // products that were found to be free
+	tries     map[allocation.SKU]tryCount // of those that it got
 }
 
 // tries count for one event.
-type tries struct {
+type tryCount struct {
 	sequence int64
 	count    int
 }
@@ -116,7 +116,7 @@ func (l *lease) arg(name string) any {
 	case "until":
 		return l.Until.UnixMicro()
 	case "rows":
-		return l.rows
+		return l.claimable
 	case "skus":
 		return idList(slices.Sorted(maps.Keys(l.tries)))
 	case "products":
@@ -136,20 +136,20 @@ func (l *lease) page() int { return 4*l.Products + 50 }
 
 // lease takes products that are free.
 func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
-	l := &lease{Claim: c, number: rand.Int64(), tries: map[allocation.SKU]tries{}}
-	if free := s.statements.outbox.free; free != nil {
-		found, err := s.free(ctx, free, *l)
+	l := &lease{Claim: c, number: rand.Int64(), tries: map[allocation.SKU]tryCount{}}
+	if claimable := s.statements.outbox.claimable; claimable != nil {
+		found, err := s.claimable(ctx, claimable, *l)
 		if err != nil || len(found) == 0 {
 			return l, err
 		}
-		if l.rows, err = jsonOf(found); err != nil {
+		if l.claimable, err = jsonOf(found); err != nil {
 			return l, err
 		}
 	}
 	take := s.statements.outbox.take
 	err := s.pool().each(ctx, take, take.args(l.arg), func(rows *sql.Rows) error {
 		var sku allocation.SKU
-		var t tries
+		var t tryCount
 		var holder sql.NullInt64
 		err := rows.Scan(&sku, &t.sequence, &t.count, &holder)
 		if holder.Int64 == l.number {
@@ -161,7 +161,7 @@ func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 }
 
 // free finds products to take. Nothing is promised by that.
-func (s *Store) free(ctx context.Context, q *query, l lease) (found []map[string]any, err error) {
+func (s *Store) claimable(ctx context.Context, q *query, l lease) (found []map[string]any, err error) {
 	for passed := l.page(); passed >= l.page() && len(found) < l.Products; {
 		passed = 0
 		err := s.pool().each(ctx, q, q.args(l.arg), func(rows *sql.Rows) error {

@@ -46,7 +46,7 @@ func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 func (s *Store) histories(ctx context.Context, after allocation.SKU, before time.Time) (old []allocation.SKU, last allocation.SKU, err error) {
 	q := s.statements.outbox.upkeep.histories
 	args := q.args(func(name string) any { return map[string]any{"after": string(after), "limit": purgedProducts}[name] })
-	err = s.again(ctx, func() error {
+	err = s.retry(ctx, func() error {
 		old, last = nil, ""
 		return s.pool().each(ctx, q, args, func(rows *sql.Rows) error {
 			var first sql.NullInt64
@@ -64,7 +64,7 @@ func (s *Store) histories(ctx context.Context, after allocation.SKU, before time
 func (s *Store) purgeProduct(ctx context.Context, sku allocation.SKU, before time.Time, purged *int64) error {
 	for more := true; more; {
 		var events int64
-		err := s.again(ctx, func() error {
+		err := s.retry(ctx, func() error {
 			end, err := s.purgeEnd(ctx, sku, before)
 			if more = end > 0; err == nil && more {
 				events, err = s.purgeUntil(ctx, sku, end)
@@ -209,9 +209,9 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 		return err
 	}
 	forgive := s.statements.outbox.upkeep.retry
-	err := s.again(ctx, func() error {
-		met, err := s.pool().exec(ctx, forgive, forgive.args(func(string) any { return string(sku) })...)
-		if err == nil && met == 0 {
+	err := s.retry(ctx, func() error {
+		matched, err := s.pool().exec(ctx, forgive, forgive.args(func(string) any { return string(sku) })...)
+		if err == nil && matched == 0 {
 			err = noFailure("sku", sku)
 		}
 		return err
@@ -232,10 +232,10 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 		return sequence // of the failure, and then the last that counts as sent
 	}
 	forgive, mark := s.statements.outbox.upkeep.skip, s.statements.outbox.upkeep.mark
-	err := s.again(ctx, func() error {
+	err := s.retry(ctx, func() error {
 		return s.inTransaction(ctx, s.isolation, []*query{forgive, mark}, func(t *transaction) error {
-			met, err := t.exec(ctx, forgive, forgive.args(arg)...)
-			if err == nil && met == 0 {
+			matched, err := t.exec(ctx, forgive, forgive.args(arg)...)
+			if err == nil && matched == 0 {
 				err = noFailure("sequence", sequence)
 			}
 			if err != nil {
@@ -249,5 +249,5 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 }
 
 func noFailure(field string, value any) error {
-	return &failed{field: field, value: value, err: fmt.Errorf("%w: no such failure of a first unsent event", allocation.ErrNotFound)}
+	return &subjectError{field: field, value: value, err: fmt.Errorf("%w: no such failure of a first unsent event", allocation.ErrNotFound)}
 }

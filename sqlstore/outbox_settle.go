@@ -14,7 +14,7 @@ func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
 	if err := s.checkSettlement(ctx, op, t); err != nil {
 		return err
 	}
-	return s.explain(ctx, op, s.again(ctx, func() error { return s.settle(ctx, t) }))
+	return s.explain(ctx, op, s.retry(ctx, func() error { return s.settle(ctx, t) }))
 }
 
 func (s *Store) checkSettlement(ctx context.Context, op string, t outbox.Settlement) error {
@@ -26,9 +26,9 @@ func (s *Store) checkSettlement(ctx context.Context, op string, t outbox.Settlem
 }
 
 func (s *Store) settle(ctx context.Context, t outbox.Settlement) error {
-	statements, arg := s.statements.outbox, settling(t)
+	statements, arg := s.statements.outbox, settlementArgs(t)
 	if t.Failure != nil {
-		_, err := s.together(ctx, statements.failed, arg)
+		_, err := s.together(ctx, statements.failure, arg)
 		return err
 	}
 	ended, err := s.together(ctx, statements.sent, arg)
@@ -41,7 +41,7 @@ func (s *Store) settle(ctx context.Context, t outbox.Settlement) error {
 }
 
 // settling are the arguments of a settlement.
-func settling(t outbox.Settlement) func(name string) any {
+func settlementArgs(t outbox.Settlement) func(name string) any {
 	values := map[string]any{"owner": t.Owner, "sku": string(t.SKU), "sent": t.Sent}
 	if f := t.Failure; f != nil {
 		values["sequence"], values["tries"], values["error"] = f.Sequence, f.Tries, beginning(f.Error)

@@ -4,88 +4,88 @@ package sqlstore
 // unsent events; all marks of a product are found by one index, in the order of their numbers.
 type outboxStatements struct {
 	// For Claim. Free is nil where take finds the products itself.
-	free, take, unsent, release *query
+	claimable, take, unsent, release *query
 
 	// For Settle. The statements belong together.
-	sent, failed []*query
-	giveBack     *query
+	sent, failure []*query
+	giveBack      *query
 
 	upkeep upkeepStatements
 }
 
-func (c *compiler) outbox() *outboxStatements {
+func (t *templates) outbox() *outboxStatements {
 	o := &outboxStatements{
-		take:    c.compile(c.take(c)),
-		unsent:  c.compile(c.unsentText()),
-		release: c.compile(`DELETE FROM {deliveries} WHERE sku = :sku AND claim = :claim`),
-		sent: c.settling(`
+		take:    t.compile(t.take(t)),
+		unsent:  t.compile(t.unsentText()),
+		release: t.compile(`DELETE FROM {deliveries} WHERE sku = :sku AND claim = :claim`),
+		sent: t.settleWith(`
 			DELETE FROM {deliveries}
 			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL AND (tries = 0 OR sequence <= :sent)`),
-		failed: c.settling(`
+		failure: t.settleWith(`
 			UPDATE {deliveries} SET claim = NULL, not_before = :retry_at, retry_at = :retry_at,
 				sequence = :sequence, tries = :tries, dead = :dead, error = :error
 			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL`),
-		giveBack: c.compile(`
+		giveBack: t.compile(`
 			UPDATE {deliveries} SET claim = NULL, not_before = retry_at
 			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL`),
-		upkeep: c.upkeep(),
+		upkeep: t.upkeep(),
 	}
-	if c.Dialect.free != nil {
-		o.free = c.compile(c.Dialect.free(c))
+	if t.Dialect.claimable != nil {
+		o.claimable = t.compile(t.Dialect.claimable(t))
 	}
 	return o
 }
 
 // settling are statements that mark what was sent, and then do something to the delivery: nobody may find
 // the product free and the events unsent.
-func (c *compiler) settling(delivery string) []*query {
-	if c.atomic {
-		return []*query{c.compile(`WITH marks AS (` + c.mark() + `)` + delivery)}
+func (t *templates) settleWith(delivery string) []*query {
+	if t.oneStatement {
+		return []*query{t.compile(`WITH marks AS (` + t.mark() + `)` + delivery)}
 	}
-	return []*query{c.compile(c.mark()), c.compile(delivery)}
+	return []*query{t.compile(t.mark()), t.compile(delivery)}
 }
 
 // marked are the events with a mark, of products whose SKU meets a condition.
-func (c *compiler) marked(alias, condition string) string {
-	return `{events} ` + alias + ` ` + c.by("events_unsent") + ` WHERE ` + c.unsent(alias, condition)
+func (t *templates) marked(alias, condition string) string {
+	return `{events} ` + alias + ` ` + t.indexHint("events_unsent") + ` WHERE ` + t.unsent(alias, condition)
 }
 
-func (c *compiler) unsent(alias, condition string) string {
-	text := c.unsentSKU(alias) + ` ` + condition
-	if c.partial {
+func (t *templates) unsent(alias, condition string) string {
+	text := t.unsentSKU(alias) + ` ` + condition
+	if t.partial {
 		text += ` AND ` + alias + `.unsent_from IS NOT NULL`
 	}
 	return text
 }
 
 // first is the number of a product's first unsent event, NULL if there is none.
-func (c *compiler) first(sku string) string {
-	return `(SELECT h.unsent_from FROM ` + c.marked("h", "= "+sku) + ` ORDER BY h.sequence LIMIT 1)`
+func (t *templates) first(sku string) string {
+	return `(SELECT h.unsent_from FROM ` + t.marked("h", "= "+sku) + ` ORDER BY h.sequence LIMIT 1)`
 }
 
-// held are the products that are somebody's, or wait. A failure ends with its event, whoever sent that. They are read
+// busy are the products that are somebody's, or wait. A failure ends with its event, whoever sent that. They are read
 // all at once: to look for one at a time takes a plan that is still right once there are many.
-func (c *compiler) held() string {
-	return `held (sku) AS (
+func (t *templates) busy() string {
+	return `busy (sku) AS (
 			SELECT d.sku FROM {deliveries} d
-			WHERE d.not_before > :now OR d.dead = 1 AND d.sequence >= ` + c.first("d.sku") + `)`
+			WHERE d.not_before > :now OR d.dead = 1 AND d.sequence >= ` + t.first("d.sku") + `)`
 }
 
 // walk goes from one product with unsent events to the next, however many events each has, until it has passed enough
 // that are free, and selects these.
-func (c *compiler) walk(columns string) string {
+func (t *templates) walk(columns string) string {
 	next := func(condition string) string {
-		return `(SELECT MIN(` + c.unsentSKU("e") + `) FROM ` + c.marked("e", condition) + `)`
+		return `(SELECT MIN(` + t.unsentSKU("e") + `) FROM ` + t.marked("e", condition) + `)`
 	}
-	const found = `w.found + CASE WHEN w.sku IN (SELECT sku FROM held) THEN 0 ELSE 1 END`
+	const found = `w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END`
 	return `
-		WITH RECURSIVE ` + c.held() + `,
+		WITH RECURSIVE ` + t.busy() + `,
 		walk (sku, found) AS (
 			SELECT ` + next("> :after") + `, 0
 			UNION ALL
 			SELECT ` + next("> w.sku") + `, ` + found + ` FROM walk w
 			WHERE w.sku IS NOT NULL AND ` + found + ` < :products)
-		` + columns + ` FROM walk w WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM held)`
+		` + columns + ` FROM walk w WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)`
 }
 
 // leaseColumns are what take inserts of a product whose first unsent event is known.
@@ -103,29 +103,29 @@ const takeOver = `
 		RETURNING sku, sequence, tries, claim`
 
 // unsentText selects the first unsent events of products, in any order, by their keys, and the number of the last.
-func (c *compiler) unsentText() string {
+func (t *templates) unsentText() string {
 	return `
 		WITH RECURSIVE leased (sku, sequence, last) AS (
-			SELECT k.value, ` + c.first("k.value") + `,
-				(SELECT h.sequence FROM ` + c.marked("h", "= k.value") + ` ORDER BY h.sequence DESC LIMIT 1)
-			FROM ` + c.list(":skus") + ` k),
+			SELECT k.value, ` + t.first("k.value") + `,
+				(SELECT h.sequence FROM ` + t.marked("h", "= k.value") + ` ORDER BY h.sequence DESC LIMIT 1)
+			FROM ` + t.list(":skus") + ` k),
 		wanted (sku, sequence, until, last) AS (
 			SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < :events THEN l.last ELSE l.sequence + :events - 1 END, l.last
 			FROM leased l WHERE l.sequence IS NOT NULL
 			UNION ALL
 			SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
 		SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w` +
-		c.lookup("events", "e", "", "e.sku = w.sku AND e.sequence = w.sequence")
+		t.lookup("events", "e", "", "e.sku = w.sku AND e.sequence = w.sequence")
 }
 
 // mark takes the marks of what was sent away, and moves one whose commit was sent in part. No mark moves backwards. All
 // beyond the first that isn't below :sent stay as they are, and should not even be looked at.
-func (c *compiler) mark() string {
+func (t *templates) mark() string {
 	return `
-		UPDATE {events} AS e ` + c.by("events_unsent") + `
+		UPDATE {events} AS e ` + t.indexHint("events_unsent") + `
 		SET unsent_from = CASE WHEN e.sequence <= :sent THEN NULL ELSE :sent + 1 END
-		WHERE ` + c.unsent("e", "= :sku") + ` AND e.unsent_from <= :sent AND e.sequence <= COALESCE((
-			SELECT MIN(h.sequence) FROM ` + c.marked("h", "= :sku") + ` AND h.sequence >= :sent), :sent)`
+		WHERE ` + t.unsent("e", "= :sku") + ` AND e.unsent_from <= :sent AND e.sequence <= COALESCE((
+			SELECT MIN(h.sequence) FROM ` + t.marked("h", "= :sku") + ` AND h.sequence >= :sent), :sent)`
 }
 
 // upkeepStatements are what the people who run a shop need.
@@ -137,45 +137,45 @@ type upkeepStatements struct {
 	purge, addToTheSums *query
 }
 
-func (c *compiler) upkeep() upkeepStatements {
+func (t *templates) upkeep() upkeepStatements {
 	return upkeepStatements{
-		backlog: c.compile(c.backlogText()),
-		failures: c.compile(`
+		backlog: t.compile(t.backlogText()),
+		failures: t.compile(`
 			SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM {deliveries} d
-			WHERE d.sku > :after AND d.tries > 0 AND d.sequence = ` + c.first("d.sku") + ` ORDER BY d.sku LIMIT :limit`),
-		retry: c.compile(c.forgive("")),
-		skip:  c.compile(c.forgive(" AND sequence = :sequence")),
-		mark:  c.compile(c.mark()),
-		histories: c.compile(`
+			WHERE d.sku > :after AND d.tries > 0 AND d.sequence = ` + t.first("d.sku") + ` ORDER BY d.sku LIMIT :limit`),
+		retry: t.compile(t.forgive("")),
+		skip:  t.compile(t.forgive(" AND sequence = :sequence")),
+		mark:  t.compile(t.mark()),
+		histories: t.compile(`
 			SELECT p.sku, (SELECT e.at FROM {events} e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
 			FROM (SELECT sku FROM {products} WHERE sku > :after ORDER BY sku LIMIT :limit) p ORDER BY p.sku`),
-		history: c.compile(`
-			SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= :before THEN t.sequence END), ` + c.first(":sku") + `
+		history: t.compile(`
+			SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= :before THEN t.sequence END), ` + t.first(":sku") + `
 			FROM (SELECT e.sequence, e.at FROM {events} e WHERE e.sku = :sku ORDER BY e.sequence LIMIT :limit) t`),
-		purge: c.compile(`
+		purge: t.compile(`
 			DELETE FROM {events} WHERE sku = :sku AND sequence < :end RETURNING batch_ref, purchased, allocated`),
-		addToTheSums: c.compile(`
+		addToTheSums: t.compile(`
 			INSERT INTO {purged} (sku, batch_ref, purchased, allocated)
 			SELECT x.sku, x.batch_ref, x.purchased, x.allocated
-			FROM ` + c.records("sku text", "batch_ref text", "purchased bigint", "allocated bigint") + c.addToSums),
+			FROM ` + t.records("sku text", "batch_ref text", "purchased bigint", "allocated bigint") + t.addToSums),
 	}
 }
 
 // backlogText reads each mark, and of each product the first unsent event.
-func (c *compiler) backlogText() string {
+func (t *templates) backlogText() string {
 	return `
-		SELECT COUNT(*), COALESCE(CAST(SUM(g.events) AS ` + c.integer + `), 0),
+		SELECT COUNT(*), COALESCE(CAST(SUM(g.events) AS ` + t.integer + `), 0),
 			MIN((SELECT f.at FROM {events} f WHERE f.sku = g.sku AND f.sequence = g.sequence))
 		FROM (
 			SELECT e.sku, MIN(e.unsent_from) AS sequence, SUM(e.sequence - e.unsent_from + 1) AS events
-			FROM ` + c.marked("e", "> ''") + ` GROUP BY e.sku) g`
+			FROM ` + t.marked("e", "> ''") + ` GROUP BY e.sku) g`
 }
 
 // forgive forgets the failure of a product's first unsent event. A lease stays.
-func (c *compiler) forgive(further string) string {
+func (t *templates) forgive(further string) string {
 	return `
 		UPDATE {deliveries} SET tries = 0, dead = 0, not_before = CASE WHEN claim IS NULL THEN ` + longAgo + ` ELSE not_before END
-		WHERE sku = :sku AND tries > 0 AND sequence = ` + c.first(":sku") + further
+		WHERE sku = :sku AND tries > 0 AND sequence = ` + t.first(":sku") + further
 }
 
 // longAgo is the zero time as it is kept.

@@ -18,19 +18,19 @@ var PostgreSQL = &Dialect{
 	list: func(param string) string {
 		return "(SELECT value FROM json_array_elements_text(CAST(" + param + " AS json)) WHERE value = value || '')"
 	},
-	by: func(string) string { return "" },
+	indexHint: func(string) string { return "" },
 	lapsed: `
 			SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
 				SELECT l.order_id FROM {lines} l
-				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ` + hidden(":now") + ` AND ` + few("l.held_until") + `
-				ORDER BY l.held_until, l.order_id LIMIT ` + hidden(":more") + `) h`,
+				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ` + opaque(":now") + ` AND ` + expectFew("l.held_until") + `
+				ORDER BY l.held_until, l.order_id LIMIT ` + opaque(":more") + `) h`,
 	expiring: `
 			SELECT l.held_until FROM {lines} l
-			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ` + hidden(":now") + ` ORDER BY l.held_until LIMIT 1`,
+			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ` + opaque(":now") + ` ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
 			SELECT l.sku FROM {lines} l
-			WHERE l.part = 0 AND l.held_until <= ` + hidden(":now") + `
-			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT ` + hidden(":limit"),
+			WHERE l.part = 0 AND l.held_until <= ` + opaque(":now") + `
+			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT ` + opaque(":limit"),
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l
@@ -39,9 +39,9 @@ var PostgreSQL = &Dialect{
 		return `(CASE WHEN ` + alias + `.unsent_from IS NOT NULL THEN ` + alias + `.sku END)`
 	},
 	partial: true,
-	take: func(c *compiler) string {
-		return c.walk(leaseColumns+`w.sku, CAST(:owner AS text), CAST(:claim AS bigint), CAST(:until AS bigint), `+
-			c.first("w.sku")+`, 0, 0, 0, ''`) + takeOver
+	take: func(t *templates) string {
+		return t.walk(leaseColumns+`w.sku, CAST(:owner AS text), CAST(:claim AS bigint), CAST(:until AS bigint), `+
+			t.first("w.sku")+`, 0, 0, 0, ''`) + takeOver
 	},
 	records: func(columns ...string) string {
 		return `json_to_recordset(CAST(:rows AS json)) x (` + strings.Join(columns, ", ") + `)`
@@ -60,10 +60,10 @@ var PostgreSQL = &Dialect{
 	lockRows: `
 		SELECT p.sku FROM {products} p WHERE p.sku = ANY (ARRAY(SELECT json_array_elements_text(CAST(:skus AS json))))
 		ORDER BY p.sku FOR NO KEY UPDATE`,
-	locking:  sql.LevelReadCommitted,
-	writer:   newArrayWrites,
-	atomic:   true,
-	classify: classifyPostgreSQL,
+	locking:      sql.LevelReadCommitted,
+	writer:       newArrayWrites,
+	oneStatement: true,
+	classify:     classifyPostgreSQL,
 }
 
 // classifyPostgreSQL goes by the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.

@@ -30,13 +30,13 @@ func constraint(err error) string {
 // together out of what there is to write. All hang on the rows of products that have the versions which were read, and
 // write nothing if any is missing. What is wrong is a failure of the statement, which is undone then.
 type arrayWrites struct {
-	names   *compiler
-	oneLine *query
-	shapes  sync.Map // *query by shape
+	templates *templates
+	oneLine   *query
+	shapes    sync.Map // *query by shape
 }
 
-func newArrayWrites(c *compiler) writer {
-	return &arrayWrites{names: c, oneLine: c.compile(oneLineText)}
+func newArrayWrites(t *templates) writer {
+	return &arrayWrites{templates: t, oneLine: t.compile(oneLineText)}
 }
 
 // queries is empty: the drivers prepare.
@@ -47,13 +47,13 @@ func (w *arrayWrites) write(ctx context.Context, r runner, changes []allocation.
 	if err != nil {
 		return err
 	}
-	var won, unused int
-	err = r.each(ctx, q, args, func(rows *sql.Rows) error { return rows.Scan(&won, &unused) })
+	var matching, unused int
+	err = r.each(ctx, q, args, func(rows *sql.Rows) error { return rows.Scan(&matching, &unused) })
 	switch {
 	case err != nil:
-		return w.about(changes, err)
-	case won == 0:
-		return lostOne(changes)
+		return w.subjectOf(changes, err)
+	case matching == 0:
+		return conflictOnAny(changes)
 	}
 	return nil
 }
@@ -77,7 +77,7 @@ func (w *arrayWrites) query(s shape) *query {
 	if known, ok := w.shapes.Load(s); ok {
 		return known.(*query)
 	}
-	known, _ := w.shapes.LoadOrStore(s, w.names.compile(s.text()))
+	known, _ := w.shapes.LoadOrStore(s, w.templates.compile(s.text()))
 	return known.(*query)
 }
 
@@ -93,7 +93,7 @@ func isOneLine(changes []allocation.Changes) bool {
 
 // lineCommit is a commit that is one line.
 type lineCommit struct {
-	toldEvent
+	eventRow
 	batch allocation.BatchChange
 	line  linePart
 }
@@ -102,9 +102,9 @@ func newLineCommit(c *allocation.Changes) (lineCommit, error) {
 	e := c.Events[0]
 	data, err := json.Marshal(e)
 	if err != nil {
-		err = &failed{field: "event", value: c.Version, err: err}
+		err = &subjectError{field: "event", value: c.Version, err: err}
 	}
-	return lineCommit{toldEvent{e, c, c.Version, data}, c.Batches[0], linePart{&c.NewLines[0], 0}}, err
+	return lineCommit{eventRow{e, c, c.Version, data}, c.Batches[0], linePart{&c.NewLines[0], 0}}, err
 }
 
 func (l lineCommit) value(name string) any { return oneLineValues[name](l) }
@@ -139,29 +139,29 @@ var oneLineValues = map[string]func(l lineCommit) any{
 }
 
 // about says which of the changes an error is about, as far as the broken constraint tells.
-func (w *arrayWrites) about(changes []allocation.Changes, err error) error {
+func (w *arrayWrites) subjectOf(changes []allocation.Changes, err error) error {
 	name := constraint(err)
 	only := func(field string, taken error, of func(c allocation.Changes) []any) error {
 		var values []any
 		for _, c := range changes {
 			values = append(values, of(c)...)
 		}
-		f := &failed{field: field, value: values, err: err, taken: taken}
+		f := &subjectError{field: field, value: values, err: err, taken: taken}
 		if len(values) == 1 {
 			f.value = values[0]
 		}
 		return f
 	}
 	switch name {
-	case w.names.prefix + "products_key":
+	case w.templates.prefix + "products_key":
 		return only("sku", allocation.ErrConflict, func(c allocation.Changes) []any { return []any{c.SKU} })
-	case w.names.prefix + "batches_key":
+	case w.templates.prefix + "batches_key":
 		return only("batch", allocation.ErrDuplicate, newRefs)
-	case w.names.prefix + "lines_key":
+	case w.templates.prefix + "lines_key":
 		return only("order", allocation.ErrDuplicate, newOrders)
-	case w.names.prefix + "never_oversold":
+	case w.templates.prefix + "never_oversold":
 		return only("batch", nil, changedRefs)
-	case w.names.prefix + "lines_of_batch":
+	case w.templates.prefix + "lines_of_batch":
 		return only("order", nil, newOrders)
 	}
 	return err
@@ -198,10 +198,10 @@ type arrays struct {
 func (a arrays) shape() shape {
 	first := a.products[0]
 	return shape{
-		one:         len(a.products) == 1 && first.Read > 0 && tells(first),
+		one:         len(a.products) == 1 && first.Read > 0 && hasEvents(first),
 		newProducts: slices.ContainsFunc(a.products, isNew),
 		newBatches:  len(a.newBatches) > 0, batches: len(a.batches) > 0,
-		removed: len(a.removed) > 0, newLines: len(a.newParts) > 0, putLines: len(a.parts) > 0,
+		removed: len(a.removed) > 0, newLines: len(a.newParts) > 0, upsertLines: len(a.parts) > 0,
 	}
 }
 

@@ -13,7 +13,7 @@ type query struct {
 	text    string
 	params  []string // the names of its parameters, in their order
 	repeats bool     // a parameter stands in params once for each use
-	once    bool     // it has values in it, and is not worth preparing
+	literal bool     // it has values in it, and is not worth preparing
 
 	// prepared is nil until the first use. To analyse a load takes SQLite several times as long as to
 	// carry it out.
@@ -72,7 +72,7 @@ type pool struct {
 }
 
 func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	if !p.prepares || q.once {
+	if !p.prepares || q.literal {
 		return affected(p.db.ExecContext(ctx, q.text, args...))
 	}
 	stmt, err := q.prepare(ctx, p.db)
@@ -83,7 +83,7 @@ func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
 }
 
 func (p pool) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {
-	if !p.prepares || q.once {
+	if !p.prepares || q.literal {
 		rows, err := p.db.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
 	}

@@ -13,7 +13,7 @@ type relations struct {
 	removed    []removedLine
 	newParts   []linePart
 	parts      []linePart // of lines that are there already
-	events     []toldEvent
+	events     []eventRow
 }
 
 type changedBatch struct {
@@ -38,20 +38,20 @@ type linePart struct {
 
 func (p linePart) part() allocation.Part { return p.Parts[p.number] }
 
-type toldEvent struct {
+type eventRow struct {
 	allocation.Event
 	of       *allocation.Changes
 	sequence int64
 	data     []byte
 }
 
-func (e toldEvent) trace() string { return traceParent(*e.of, int(e.sequence-e.of.Read-1)) }
+func (e eventRow) trace() string { return traceParent(*e.of, int(e.sequence-e.of.Read-1)) }
 
 func relationsOf(changes []allocation.Changes) (*relations, error) {
 	r := &relations{}
 	for i := range changes {
 		c := &changes[i]
-		if !tells(*c) {
+		if !hasEvents(*c) {
 			continue
 		}
 		r.newBatches = append(r.newBatches, c.NewBatches...)
@@ -66,7 +66,7 @@ func relationsOf(changes []allocation.Changes) (*relations, error) {
 		}
 		r.newParts = appendParts(r.newParts, c.NewLines)
 		r.parts = appendParts(r.parts, c.Lines)
-		if err := r.told(c); err != nil {
+		if err := r.addEvents(c); err != nil {
 			return nil, err
 		}
 	}
@@ -82,14 +82,14 @@ func appendParts(parts []linePart, lines []allocation.Allocation) []linePart {
 	return parts
 }
 
-func (r *relations) told(c *allocation.Changes) error {
+func (r *relations) addEvents(c *allocation.Changes) error {
 	for i, e := range c.Events {
 		sequence := c.Read + int64(i) + 1
 		data, err := json.Marshal(e)
 		if err != nil {
-			return &failed{field: "event", value: sequence, err: err}
+			return &subjectError{field: "event", value: sequence, err: err}
 		}
-		r.events = append(r.events, toldEvent{e, c, sequence, data})
+		r.events = append(r.events, eventRow{e, c, sequence, data})
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ var SQLite = &Dialect{
 	numbered:    true,
 	lookup:      fromLeft("CROSS JOIN", indexedBy),
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
-	by:          indexedBy,
+	indexHint:   indexedBy,
 
 	// Where SQLite has samples of the data (STAT4), it prepares a statement anew whenever a parameter changes that it
 	// could look up among them. It can't look up a sum.
@@ -34,10 +34,10 @@ var SQLite = &Dialect{
 		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
 	unsentSKU: func(alias string) string { return alias + ".sku" },
 	partial:   true,
-	free:      func(c *compiler) string { return c.walk(`SELECT w.sku, ` + c.first("w.sku") + `, 0`) },
-	take: func(c *compiler) string {
+	claimable: func(t *templates) string { return t.walk(`SELECT w.sku, ` + t.first("w.sku") + `, 0`) },
+	take: func(t *templates) string {
 		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, ''
-		FROM ` + c.records("sku text", "sequence bigint") + ` WHERE true` + takeOver
+		FROM ` + t.records("sku text", "sequence bigint") + ` WHERE true` + takeOver
 	},
 	records:   extracted,
 	addToSums: ` WHERE true` + addOnConflict,
@@ -51,7 +51,7 @@ var SQLite = &Dialect{
 	reserved:  "sqlite_",
 
 	// A transaction that begins by writing waits for its turn; one that has read first can't.
-	first:     `UPDATE {products} SET version = version WHERE sku = ''`,
+	lockAll:   `UPDATE {products} SET version = version WHERE sku = ''`,
 	savepoint: []string{setSavepoint},
 	prepares:  true,
 	writer:    newRowWrites,

@@ -14,14 +14,14 @@ import (
 
 // classify asks the host first.
 func (s *Store) classify(err error) class {
-	if s.hosts != nil {
-		switch told := s.hosts(err); {
-		case told == nil:
-		case errors.Is(told, allocation.ErrConflict):
+	if s.hostClassify != nil {
+		switch known := s.hostClassify(err); {
+		case known == nil:
+		case errors.Is(known, allocation.ErrConflict):
 			return conflict
-		case errors.Is(told, allocation.ErrDuplicate):
+		case errors.Is(known, allocation.ErrDuplicate):
 			return duplicate
-		case errors.Is(told, allocation.ErrUnknownOutcome):
+		case errors.Is(known, allocation.ErrUnknownOutcome):
 			return unanswered
 		}
 	}
@@ -44,7 +44,7 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	at := &failed{field: "database", value: s.dialect.name, err: err}
+	at := &subjectError{field: "database", value: s.dialect.name, err: err}
 	errors.As(err, &at)
 	reason := err
 	switch class := s.classify(err); {
@@ -94,7 +94,7 @@ var (
 )
 
 // names returns how tables are named, if the options are valid.
-func (o *Options) names(op string, dialect *Dialect) (*compiler, error) {
+func (o *Options) templates(op string, dialect *Dialect) (*templates, error) {
 	if o == nil {
 		o = &Options{}
 	}
@@ -110,7 +110,7 @@ func (o *Options) names(op string, dialect *Dialect) (*compiler, error) {
 	case o.Isolation != sql.LevelDefault && !slices.Contains(dialect.isolations, o.Isolation):
 		return nil, invalid(op, "isolation", o.Isolation, "is not a level at which this engine keeps the promises of a store")
 	}
-	return &compiler{Dialect: dialect, schema: o.Schema, prefix: prefix}, nil
+	return &templates{Dialect: dialect, schema: o.Schema, prefix: prefix}, nil
 }
 
 // prefix returns the table prefix, if it is a valid one.
@@ -131,12 +131,12 @@ func (o *Options) prefix(op string, dialect *Dialect) (string, error) {
 // Store keeps products in a database. It is safe for concurrent use, by several processes as well. It has no
 // Close: what it holds on to belongs to the *sql.DB and ends with it.
 type Store struct {
-	db         *sql.DB
-	dialect    *Dialect
-	names      *compiler
-	statements *statements
-	isolation  sql.IsolationLevel
-	hosts      func(error) error // Options.Classify
+	db           *sql.DB
+	dialect      *Dialect
+	templates    *templates
+	statements   *statements
+	isolation    sql.IsolationLevel
+	hostClassify func(error) error // Options.Classify
 }
 
 var (
@@ -154,13 +154,13 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	case dialect == nil:
 		return nil, invalid("New", "dialect", nil, "must not be nil")
 	}
-	names, err := opts.names("New", dialect)
+	names, err := opts.templates("New", dialect)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, dialect: dialect, names: names, statements: names.statements()}
+	s := &Store{db: db, dialect: dialect, templates: names, statements: names.statements()}
 	if opts != nil {
-		s.isolation, s.hosts = opts.Isolation, opts.Classify
+		s.isolation, s.hostClassify = opts.Isolation, opts.Classify
 	}
 	return s, nil
 }

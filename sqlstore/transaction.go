@@ -24,7 +24,7 @@ type transaction struct {
 
 	// failed is the first error of a statement. From then on the server may have ended the transaction, so
 	// that what comes next would be a transaction of its own, or may refuse all but a rollback.
-	failed error
+	broken error
 }
 
 func (s *Store) transactionOn(tx *sql.Tx, cancel context.CancelFunc) *transaction {
@@ -52,8 +52,8 @@ func (s *Store) inTransaction(
 		return err
 	}
 	switch {
-	case t.failed != nil:
-		return t.failed
+	case t.broken != nil:
+		return t.broken
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
@@ -80,7 +80,7 @@ func (s *Store) begin(ctx context.Context, level sql.IsolationLevel) (*transacti
 
 func (t *transaction) exec(ctx context.Context, q *query, args ...any) (rows int64, err error) {
 	defer func() { t.note(err) }()
-	if !t.prepares || q.once {
+	if !t.prepares || q.literal {
 		return affected(t.tx.ExecContext(ctx, q.text, args...))
 	}
 	stmt, err := t.stmt(ctx, q)
@@ -92,7 +92,7 @@ func (t *transaction) exec(ctx context.Context, q *query, args ...any) (rows int
 
 func (t *transaction) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) (err error) {
 	defer func() { t.note(err) }()
-	if !t.prepares || q.once {
+	if !t.prepares || q.literal {
 		rows, err := t.tx.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
 	}
@@ -123,8 +123,8 @@ func (t *transaction) stmt(ctx context.Context, q *query) (*sql.Stmt, error) {
 }
 
 func (t *transaction) note(err error) {
-	if t.failed == nil {
-		t.failed = err
+	if t.broken == nil {
+		t.broken = err
 	}
 }
 

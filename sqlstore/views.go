@@ -112,7 +112,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 	}
 	distinct := slices.Compact(slices.Sorted(slices.Values(skus)))
 	values := map[string]any{"skus": idList(distinct), "now": now.UnixMicro(), "more": all, "limit": all}
-	for i, sku := range distinct[:min(len(distinct), s.dialect.arms)] {
+	for i, sku := range distinct[:min(len(distinct), s.dialect.unionArms)] {
 		values["sku"+strconv.Itoa(i)] = string(sku)
 	}
 	found := map[allocation.SKU]*views.Stock{}

@@ -10,24 +10,24 @@ type viewQueries struct {
 	stock []*query // for up to 1, 2, 4 … products, the last for any number
 }
 
-func (c *compiler) viewQueries() *viewQueries {
+func (t *templates) viewQueries() *viewQueries {
 	v := &viewQueries{
-		order: c.compile(`
+		order: t.compile(`
 			SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
 			FROM (SELECT * FROM {lines} WHERE order_id = :order) l` +
-			c.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
+			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
 			ORDER BY l.sku, l.part`),
-		lines: c.compile(`
-			SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence FROM {lines} l ` + c.by("lines_open") + `
+		lines: t.compile(`
+			SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence FROM {lines} l ` + t.indexHint("lines_open") + `
 			WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
 				AND l.sequence > :after
 			ORDER BY l.sequence LIMIT :page`),
-		batches: c.compile(c.batchesText()),
+		batches: t.compile(t.batchesText()),
 	}
-	for n := 1; n <= c.arms; n *= 2 {
-		v.stock = append(v.stock, c.compile(c.stockText(c.lapsedArms(n))))
+	for n := 1; n <= t.unionArms; n *= 2 {
+		v.stock = append(v.stock, t.compile(t.stockText(t.lapsedUnion(n))))
 	}
-	v.stock = append(v.stock, c.compile(c.stockText(c.Dialect.lapsed)))
+	v.stock = append(v.stock, t.compile(t.stockText(t.Dialect.lapsed)))
 	return v
 }
 
@@ -39,41 +39,41 @@ func (v *viewQueries) stockOf(n int) *query {
 
 // stockText selects the versions of the chosen products, the free units of their open batches, and those that
 // lapsed holds have of any. A batch that has promised more than it has needs some of these for itself.
-func (c *compiler) stockText(lapsed string) string {
+func (t *templates) stockText(lapsed string) string {
 	return `
-		WITH chosen (sku) AS (SELECT value FROM ` + c.list(":skus") + ` k),` + c.lapsedUnits(lapsed) + `
-		SELECT p.sku, p.version, NULL, 0 FROM chosen c` + c.lookup("products", "p", "", "p.sku = c.sku") + `
+		WITH chosen (sku) AS (SELECT value FROM ` + t.list(":skus") + ` k),` + t.lapsedUnits(lapsed) + `
+		SELECT p.sku, p.version, NULL, 0 FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-		FROM chosen c` + c.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
+		FROM chosen c` + t.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-		FROM unbound u` + c.lookup("batches", "b", "", "b.ref = u.ref")
+		FROM unbound u` + t.lookup("batches", "b", "", "b.ref = u.ref")
 }
 
 // batchesText selects a page of the batches of a product, and the units that lapsed holds have of any of them.
-func (c *compiler) batchesText() string {
-	lapsed := c.lapsedArm
+func (t *templates) batchesText() string {
+	lapsed := t.lapsedArm
 	if lapsed == "" {
-		lapsed = c.Dialect.lapsed
+		lapsed = t.Dialect.lapsed
 	}
 	return `
-		WITH chosen (sku) AS (SELECT sku FROM {products} WHERE sku = :sku),` + c.lapsedUnits(lapsed) + `
+		WITH chosen (sku) AS (SELECT sku FROM {products} WHERE sku = :sku),` + t.lapsedUnits(lapsed) + `
 		SELECT ref, 0, location, purchased, allocated, announced_quantity,
 			eta, best_before, announced_eta, counted_at, shipped_at
 		FROM (
-			SELECT * FROM {batches} b ` + c.by("batches_by_sku") + `
+			SELECT * FROM {batches} b ` + t.indexHint("batches_by_sku") + `
 			WHERE b.sku = :sku AND b.ref > :after ORDER BY b.ref LIMIT :page) page
 		UNION ALL
 		SELECT u.ref, u.units, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u`
 }
 
 // lapsedUnits are the unshipped units that lapsed holds have of each batch.
-func (c *compiler) lapsedUnits(lapsed string) string {
+func (t *templates) lapsedUnits(lapsed string) string {
 	return `
 		holds (sku, order_id) AS (` + lapsed + `),
 		unbound (ref, units) AS (
-			SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS ` + c.integer + `)
-			FROM holds h` + c.lookup("lines", "l", "", "l.order_id = h.order_id AND l.sku = h.sku") + `
+			SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
+			FROM holds h` + t.lookup("lines", "l", "", "l.order_id = h.order_id AND l.sku = h.sku") + `
 			GROUP BY l.batch_ref)`
 }

@@ -275,3 +275,29 @@ func TestR6_CountersThatDisagreeWithTheLinesAreSaid(t *testing.T) {
 	require.ErrorIs(t, err, allocation.ErrNotAllowed)
 	assert.Empty(t, p.Changes().Events, "events of a refusal")
 }
+
+// The policy prefers the other batch, but is asked for a new place only if the line doesn't fit into the cut batch.
+func TestR6_ALineThatFitsExactlyStays(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 10), at("hull", arriving("b", 4, 1)))
+	p.allocates(whole("1", 6), whole("2", 4))
+	before := len(p.Changes().Events)
+	released, err := p.ChangeBatchQuantity(counted("a", 4, monday), monday, allocation.PreferLocations("hull"))
+	require.NoError(t, err)
+	assert.Equal(t, []allocation.OrderLine{lineOf("1", 6)}, released, "released lines")
+	assert.Equal(t, "a:4", p.line("2"), "batches of the line")
+	assert.Equal(t, []string{"LineReleased 1 a +0 -6", "BatchQuantityChanged a -6 +0"}, p.told(before), "events")
+}
+
+func TestR6_LapsedHoldsStayWhileTheBatchHasRoomForThem(t *testing.T) {
+	for to, events := range map[allocation.Quantity][]string{
+		10: {"BatchQuantityChanged a -2 +0"},
+		9:  {"HoldLapsed h a +0 -4", "BatchQuantityChanged a -3 +0"},
+	} {
+		p := newTested(t, inWarehouse("a", 12))
+		p.allocates(hold("h", 4, mondayPlus(1)), whole("1", 6))
+		before := len(p.Changes().Events)
+		_, err := p.ChangeBatchQuantity(counted("a", to, mondayPlus(1)), mondayPlus(1), nil)
+		require.NoError(t, err)
+		assert.Equal(t, events, p.told(before), "events of a count of %d units", to)
+	}
+}

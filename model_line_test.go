@@ -232,3 +232,13 @@ func TestR8_ShipTotals(t *testing.T) {
 		})
 	})
 }
+
+func TestR3_ChangeLineKnowsItsOwnProductOnly(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 5))
+	p.allocates(whole("o", 2))
+	err := p.refuses(allocation.ErrInvalid, func() error {
+		_, err := p.ChangeLine(allocation.OrderLine{OrderID: "o", SKU: "BLUE-LAMP", Quantity: 1}, monday, nil)
+		return err
+	})
+	requireInvalid(t, err, "ChangeLine", "sku")
+}

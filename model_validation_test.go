@@ -251,3 +251,27 @@ func TestR12_AnAnnouncementPromisesNothing(t *testing.T) {
 	err := p.refuses(allocation.ErrInvalid, func() error { return p.AddBatch(b, monday) })
 	requireInvalid(t, err, "AddBatch", "allocated")
 }
+
+func TestR12_FirstAndLastTimes(t *testing.T) {
+	for name, eta := range map[string]time.Time{
+		"first":        time.Date(1, 1, 1, 0, 0, 0, 1000, time.UTC),
+		"of year 1":    time.Date(1, 6, 1, 0, 0, 0, 0, time.UTC),
+		"of year 9999": time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC),
+		"last":         time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC),
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newTested(t)
+			require.NoError(t, p.AddBatch(allocation.Batch{Ref: "x", SKU: lamp, Purchased: 1, ETA: eta}, monday))
+			for b := range p.Batches() {
+				assert.Equal(t, eta, b.ETA, "ETA")
+			}
+		})
+	}
+	t.Run("less than a microsecond after no time at all", func(t *testing.T) {
+		p := newTested(t)
+		err := p.refuses(allocation.ErrInvalid, func() error {
+			return p.AddBatch(allocation.Batch{Ref: "x", SKU: lamp, Purchased: 1, ETA: time.Time{}.Add(999)}, monday)
+		})
+		requireInvalid(t, err, "AddBatch", "eta")
+	})
+}

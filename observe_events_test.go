@@ -171,6 +171,39 @@ func TestTraceParentIsTheCallers(t *testing.T) {
 	assert.Equal(t, []string{parent}, s.commits[len(s.commits)-1][0].TraceParents)
 }
 
+// Events get the caller's trace parent, too, if the command names an order or a batch and loads the products while it
+// runs.
+func TestTraceParentReachesProductsThatACommandLooksUp(t *testing.T) {
+	for name, verb := range map[string]func(context.Context, *allocation.Service) error{
+		"Cancel": func(ctx context.Context, s *allocation.Service) error {
+			_, err := s.Cancel(ctx, "o1")
+			return err
+		},
+		"Ship": func(ctx context.Context, s *allocation.Service) error {
+			_, err := s.Ship(ctx, "o1")
+			return err
+		},
+		"ChangeBatchQuantity": func(ctx context.Context, s *allocation.Service) error {
+			_, err := s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b1", Quantity: 4, At: morning})
+			return err
+		},
+		"AddBatch": func(ctx context.Context, s *allocation.Service) error {
+			return s.AddBatch(ctx, stock("b9", "LAMP", 1))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, _, service := watched(t, allocation.Options{TraceParent: func(ctx context.Context) string {
+				trace, _ := ctx.Value(traceKey{}).(string)
+				return trace
+			}})
+			_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2))
+			require.NoError(t, err)
+			require.NoError(t, verb(context.WithValue(t.Context(), traceKey{}, parent), service))
+			assert.Equal(t, []string{parent}, s.commits[len(s.commits)-1][0].TraceParents)
+		})
+	}
+}
+
 func TestAnEventOfAProductThatNobodyHadYetHasNoTraceParent(t *testing.T) {
 	s, units, _ := watched(t, allocation.Options{TraceParent: traceParent(parent)})
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {

@@ -13,6 +13,9 @@ TORTURETIME = 60s
 # How the Services of the load proof work, any of: all alone unkept locked.
 TORTUREMODES = all
 
+# What the yardstick measures on: sqlite, postgresql, mariadb or all.
+ENGINE = all
+
 LINTER_VERSION = 2.15.0
 LINTER = bin/golangci-lint
 
@@ -57,8 +60,8 @@ relay: ## send 100,000 events through relays that are killed every second
 	@go -C internal/dbtest run ./relaying -engine postgresql -events 100000
 
 .PHONY: yardstick
-yardstick: ## compare the library with what a host would write by hand
-	@go -C internal/dbtest run ./yardstick -engine all
+yardstick: ## compare the library with SQL by hand, or with AGAINST=COMMIT, a commit, on ENGINE
+	@go -C internal/dbtest run ./yardstick -engine $(ENGINE) $(if $(AGAINST),-against '$(AGAINST)')
 
 .PHONY: lint
 lint: linter ## run the linters on every module

@@ -60,6 +60,16 @@ var Engines = []*Engine{
 	},
 }
 
+// ByName finds an engine.
+func ByName(name string) (*Engine, error) {
+	for _, e := range Engines {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("there is no engine %q", name)
+}
+
 // Place is where the databases of an engine are.
 type Place struct {
 	*Engine

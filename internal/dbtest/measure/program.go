@@ -23,21 +23,28 @@ func Main(program string, limit time.Duration, run func(ctx context.Context) err
 	}
 }
 
+// Known refuses a name that is neither an engine's nor "all".
+func Known(name string) error {
+	if name == "all" {
+		return nil
+	}
+	_, err := ByName(name)
+	return err
+}
+
 // Each measures one engine by its name, or "all" of them. One that fails doesn't keep the others from being measured.
 func Each(name string, measure func(e *Engine) error) error {
+	if err := Known(name); err != nil {
+		return err
+	}
 	var failed []error
-	known := false
 	for _, e := range Engines {
 		if name != "all" && name != e.Name {
 			continue
 		}
-		known = true
 		if err := measure(e); err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", e.Name, err))
 		}
-	}
-	if !known {
-		return fmt.Errorf("there is no engine %q", name)
 	}
 	return errors.Join(failed...)
 }

@@ -10,40 +10,52 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation/internal/dbtest/measure"
+	"github.com/cosmic-go/allocation/internal/dbtest/yardstick/sides"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
 // limit ends a run that hangs.
-const limit = 40 * time.Minute
+const limit = 2 * time.Hour
+
+// asSide is the flag that makes this program one of the processes that hold a side.
+const asSide = "-side"
 
 func main() {
 	name := flag.String("engine", "all", "sqlite, postgresql, mariadb or all")
 	only := flag.String("workload", "", "the only workload to measure; all by default")
 	short := flag.Bool("short", false, "short slices: shows that it works, the figures mean little")
-	share := flag.String("share", "", "work as one of several processes (used by the program itself)")
+	commit := flag.String("against", "", "compare the working tree with this `commit` in place of SQL by hand")
+	side := flag.Bool(asSide[1:], false, "hold a side (used by the program itself)")
 	flag.Parse()
 	size := full
 	if *short {
 		size = small
 	}
 	measure.Main("yardstick", limit, func(ctx context.Context) error {
-		if *share != "" {
-			return partake(ctx, *share, os.Stdin, os.Stdout)
+		switch {
+		case *side:
+			return sides.Serve(ctx, os.Stdin, os.Stdout)
+		case *commit != "":
+			return against(ctx, *commit, *name, *only, size, os.Stdout)
 		}
 		return play(ctx, *name, *only, size, os.Stdout)
 	})
 }
 
-// play measures one engine or all of them, each in a database that is gone afterwards.
+// play measures one engine or all of them against SQL by hand.
 func play(ctx context.Context, name, only string, s size, out io.Writer) error {
+	return eachPlace(ctx, name, func(p *place) error { return p.all(ctx, only, s, out) })
+}
+
+// eachPlace starts one engine or each of them. Its databases are gone afterwards.
+func eachPlace(ctx context.Context, name string, do func(p *place) error) error {
 	return measure.Each(name, func(e *measure.Engine) (err error) {
 		started, err := e.Start(ctx)
 		if err != nil {
 			return err
 		}
-		at := &place{started}
-		defer func() { err = errors.Join(err, at.Stop()) }()
-		return at.all(ctx, only, s, out)
+		defer func() { err = errors.Join(err, started.Stop()) }()
+		return do(&place{started})
 	})
 }
 
@@ -57,11 +69,11 @@ func (p *place) all(ctx context.Context, only string, s size, out io.Writer) err
 		return err
 	}
 	for _, w := range workloads {
-		if only != "" && only != w.name || !s.wanted(w) {
+		if only != "" && only != w.Name || !s.wanted(w) {
 			continue
 		}
 		if err := p.compare(ctx, s, dsn, w, out); err != nil {
-			return fmt.Errorf("%s: %w", w.name, err)
+			return fmt.Errorf("%s: %w", w.Name, err)
 		}
 	}
 	for _, special := range specials {

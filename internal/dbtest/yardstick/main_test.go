@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"os"
 	"regexp"
 	"strings"
@@ -15,14 +14,12 @@ import (
 
 	"github.com/cosmic-go/allocation/internal/dbtest/measure"
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+	"github.com/cosmic-go/allocation/internal/dbtest/yardstick/sides"
 )
 
-// asProcess makes the test binary one of the processes that share a SKU.
-const asProcess = "-share"
-
 func TestMain(m *testing.M) {
-	if len(os.Args) == 3 && os.Args[1] == asProcess {
-		if err := partake(context.Background(), os.Args[2], os.Stdin, os.Stdout); err != nil {
+	if len(os.Args) == 2 && os.Args[1] == asSide {
+		if err := sides.Serve(context.Background(), os.Stdin, os.Stdout); err != nil {
 			panic(err)
 		}
 		return
@@ -33,7 +30,8 @@ func TestMain(m *testing.M) {
 // tiny is enough to see that everything works.
 var tiny = size{
 	skus: 10, slice: 20 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1, lines: 800, batches: 40, bulk: 50,
-	processes: 2, shared: 50 * time.Millisecond, wanted: func(w workload) bool { return w.callers <= 16 || w.soldOut },
+	processes: 2, shared: 50 * time.Millisecond, wanted: func(w sides.Workload) bool { return w.Callers <= 16 || w.SoldOut },
+	turn: 20 * time.Millisecond, least: 2, most: 2, past: 100, usedUp: 10, bulkTurn: 50,
 }
 
 // TestWorkloadsPrintTheirRatios runs each kind of workload on one engine, and one of them on the others.
@@ -57,7 +55,5 @@ func TestWorkloadsPrintTheirRatios(t *testing.T) {
 
 func TestAnUnknownEngineIsRefused(t *testing.T) {
 	require.ErrorContains(t, play(t.Context(), "oracle", "", tiny, &strings.Builder{}), `"oracle"`)
-	told, err := json.Marshal(share{Engine: "oracle"})
-	require.NoError(t, err)
-	assert.ErrorContains(t, partake(t.Context(), string(told), strings.NewReader(""), &strings.Builder{}), `"oracle"`)
+	require.ErrorContains(t, against(t.Context(), "HEAD", "oracle", "", tiny, &strings.Builder{}), `"oracle"`)
 }

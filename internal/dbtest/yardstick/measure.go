@@ -8,22 +8,22 @@ import (
 	"io"
 	"time"
 
-	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/measure"
+	"github.com/cosmic-go/allocation/internal/dbtest/yardstick/sides"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
 // measured is one side of a workload, and what it did in each round.
 type measured struct {
-	name   sideName
-	who    side
+	name   sides.Name
+	who    sides.Side
 	db     *sql.DB
-	slices []slice
+	slices []sides.Slice
 }
 
 // stock gives each product of a workload a batch that lasts longer than any measurement, in the tables of both sides.
 // What the workload before has left for later is done now.
-func (p *place) stock(ctx context.Context, dsn string, skus []string, units allocation.Quantity) error {
+func (p *place) stock(ctx context.Context, dsn string, skus []string, units int64) error {
 	db, err := p.Pool(dsn, 1)
 	if err != nil {
 		return err
@@ -34,113 +34,95 @@ func (p *place) stock(ctx context.Context, dsn string, skus []string, units allo
 		if err != nil {
 			return err
 		}
-		err = allocation.NewUnitOfWork(store, nil).Do(ctx, func(_ context.Context, products allocation.Repository) error {
-			for _, sku := range skus {
-				product, err := allocation.NewProduct(allocation.SKU(sku))
-				if err != nil {
-					return err
-				}
-				batch := allocation.Batch{Ref: allocation.BatchRef("stock-of-" + sku), SKU: allocation.SKU(sku), Purchased: units}
-				if err := errors.Join(products.Add(product), product.AddBatch(batch, products.Now())); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		if err != nil {
+		if err := sides.Stock(ctx, store, skus, units); err != nil {
 			return err
 		}
 	}
 	return p.Settle(ctx, db)
 }
 
-const plenty = 1_000_000_000
-
 // compare measures all sides of a workload in turns. Each round begins with another side; the first one warms up.
-func (p *place) compare(ctx context.Context, s size, dsn string, w workload, out io.Writer) (err error) {
-	w.skus = min(w.skus, s.skus)
-	skus := make([]string, w.skus)
-	for i := range skus {
-		skus[i] = w.sku(i)
-	}
-	units := allocation.Quantity(plenty)
-	if w.soldOut {
+func (p *place) compare(ctx context.Context, s size, dsn string, w sides.Workload, out io.Writer) (err error) {
+	w.SKUs = min(w.SKUs, s.skus)
+	units := int64(sides.Plenty)
+	if w.SoldOut {
 		units = 1
 	}
-	if err := p.stock(ctx, dsn, skus, units); err != nil {
+	if err := p.stock(ctx, dsn, w.All(), units); err != nil {
 		return err
 	}
-	names := []sideName{{"library", w.pool()}, {"single", w.pool()}}
-	if byHand[p.Name].find != "" {
-		names = append(names, sideName{"locking", w.pool()})
+	names := []sides.Name{{Kind: sides.KindLibrary, Connections: w.Pool()}, {Kind: sides.KindSingle, Connections: w.Pool()}}
+	if sides.Locks(p.Name) {
+		names = append(names, sides.Name{Kind: sides.KindLocking, Connections: w.Pool()})
 	}
-	sides, err := p.sides(ctx, dsn, names)
-	defer func() { err = errors.Join(err, closeAll(sides)) }()
+	all, err := p.sides(ctx, dsn, names)
+	defer func() { err = errors.Join(err, closeAll(all)) }()
 	if err != nil {
 		return err
 	}
-	if w.soldOut {
-		for _, m := range sides[:2] {
-			if err := m.who.place(ctx, []line{{"order-last-unit-" + m.name.kind, w.sku(0)}}); err != nil {
+	if w.SoldOut {
+		for _, m := range all[:2] {
+			if err := m.who.Place(ctx, []sides.Line{{Order: "order-last-unit-" + m.name.Kind, SKU: w.SKU(0)}}); err != nil {
 				return err
 			}
 		}
 	}
-	best, err := p.best(ctx, s, dsn, w, sides[1])
+	best, err := p.best(ctx, s, dsn, w, all[1])
 	if err != nil {
 		return err
 	}
 	if best != nil {
-		sides = append(sides, best)
+		all = append(all, best)
 	}
-	if err := rounds(ctx, s, w, sides); err != nil {
+	if err := rounds(ctx, s, w, all); err != nil {
 		return err
 	}
-	p.report(out, w, sides)
+	p.report(out, w, all)
 	return nil
 }
 
-func (p *place) sides(ctx context.Context, dsn string, names []sideName) (sides []*measured, err error) {
+func (p *place) sides(ctx context.Context, dsn string, names []sides.Name) (all []*measured, err error) {
 	for _, name := range names {
-		who, db, err := p.open(ctx, dsn, name)
+		who, db, err := sides.Open(ctx, p.Engine, dsn, name)
 		if err != nil {
-			return sides, err
+			return all, err
 		}
-		sides = append(sides, &measured{name: name, who: who, db: db})
+		all = append(all, &measured{name: name, who: who, db: db})
 	}
-	return sides, nil
+	return all, nil
 }
 
-func closeAll(sides []*measured) (err error) {
-	for _, m := range sides {
+func closeAll(all []*measured) (err error) {
+	for _, m := range all {
 		err = errors.Join(err, m.db.Close())
 	}
 	return err
 }
 
 // best finds the size of pool with which the hand-written side is fastest; nil if it is the one that it has.
-func (p *place) best(ctx context.Context, s size, dsn string, w workload, same *measured) (*measured, error) {
+func (p *place) best(ctx context.Context, s size, dsn string, w sides.Workload, same *measured) (*measured, error) {
 	var fastest *measured
 	most := 0.0
-	for _, n := range append([]int{w.pool()}, s.best...) {
-		if n > w.pool() || n == w.pool() && fastest != nil {
+	for _, n := range append([]int{w.Pool()}, s.best...) {
+		if n > w.Pool() || n == w.Pool() && fastest != nil {
 			continue
 		}
 		m := same
-		if n != w.pool() {
-			who, db, err := p.open(ctx, dsn, sideName{"single", n})
+		if n != w.Pool() {
+			name := sides.Name{Kind: sides.KindSingle, Connections: n}
+			who, db, err := sides.Open(ctx, p.Engine, dsn, name)
 			if err != nil {
 				return nil, err
 			}
-			m = &measured{name: sideName{"single", n}, who: who, db: db}
+			m = &measured{name: name, who: who, db: db}
 		}
 		var speeds []float64
 		for range s.tries {
-			got, err := run(ctx, m.who, w, "best", s.slice/3)
+			got, err := sides.Run(ctx, m.who, w, "best", s.slice/3)
 			if err != nil {
 				return nil, err
 			}
-			speeds = append(speeds, got.perSecond())
+			speeds = append(speeds, got.PerSecond())
 		}
 		loser := m
 		if speed := measure.Median(speeds); speed > most {
@@ -158,11 +140,11 @@ func (p *place) best(ctx context.Context, s size, dsn string, w workload, same *
 	return fastest, nil
 }
 
-func rounds(ctx context.Context, s size, w workload, sides []*measured) error {
+func rounds(ctx context.Context, s size, w sides.Workload, all []*measured) error {
 	for round := range s.rounds + 1 {
-		for i := range sides {
-			m := sides[(round+i)%len(sides)]
-			got, err := run(ctx, m.who, w, fmt.Sprintf("%s-%d-%d", m.name.kind, m.name.connections, round), s.slice)
+		for i := range all {
+			m := all[(round+i)%len(all)]
+			got, err := sides.Run(ctx, m.who, w, fmt.Sprintf("%s-%d-%d", m.name.Kind, m.name.Connections, round), s.slice)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -175,9 +157,9 @@ func rounds(ctx context.Context, s size, w workload, sides []*measured) error {
 }
 
 // report prints a table, and the medians of the ratios of slices that were measured side by side.
-func (p *place) report(out io.Writer, w workload, sides []*measured) {
-	fmt.Fprintf(out, "| %s: %d callers, %d SKUs | orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n", w.name, w.callers, w.skus)
-	for _, m := range sides {
+func (p *place) report(out io.Writer, w sides.Workload, all []*measured) {
+	fmt.Fprintf(out, "| %s: %d callers, %d SKUs | orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n", w.Name, w.Callers, w.SKUs)
+	for _, m := range all {
 		var latencies []time.Duration
 		failed := 0
 		for _, s := range m.slices {
@@ -186,17 +168,17 @@ func (p *place) report(out io.Writer, w workload, sides []*measured) {
 		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %d |\n", m.name, measure.Median(speeds(m.slices)),
 			measure.Milliseconds(measure.Quantile(latencies, 0.5)), measure.Milliseconds(measure.Quantile(latencies, 0.99)), failed)
 	}
-	fmt.Fprintf(out, "\nratio %s %s %.2f\n", p.Name, w.name, ratio(sides[0], sides[1]))
-	for _, m := range sides[2:] {
-		fmt.Fprintf(out, "ratio to %s: %.2f\n", m.name, ratio(sides[0], m))
+	fmt.Fprintf(out, "\nratio %s %s %.2f\n", p.Name, w.Name, ratio(all[0], all[1]))
+	for _, m := range all[2:] {
+		fmt.Fprintf(out, "ratio to %s: %.2f\n", m.name, ratio(all[0], m))
 	}
 	fmt.Fprintln(out)
 }
 
-func speeds(slices []slice) []float64 {
+func speeds(slices []sides.Slice) []float64 {
 	speeds := make([]float64, len(slices))
 	for i, s := range slices {
-		speeds[i] = s.perSecond()
+		speeds[i] = s.PerSecond()
 	}
 	return speeds
 }

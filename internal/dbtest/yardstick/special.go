@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/measure"
+	"github.com/cosmic-go/allocation/internal/dbtest/yardstick/sides"
 )
 
 // withHistory is the product that has a past.
@@ -24,84 +24,70 @@ func (p *place) history(ctx context.Context, s size, dsn string, out io.Writer) 
 	if err := p.LoadHistory(ctx, db, withHistory, s.lines, s.batches); err != nil {
 		return err
 	}
-	with, without := workload{name: "with-history", callers: 1, skus: 1}, workload{name: "without", callers: 1, skus: 1}
-	if err := p.stock(ctx, dsn, []string{without.sku(0)}, plenty); err != nil {
+	with, without := sides.Workload{Name: "with-history", Callers: 1, SKUs: 1}, sides.Workload{Name: "without", Callers: 1, SKUs: 1}
+	if err := p.stock(ctx, dsn, []string{without.SKU(0)}, sides.Plenty); err != nil {
 		return err
 	}
-	sides, err := p.sides(ctx, dsn, []sideName{{"library", 1}, {"library", 1}})
-	defer func() { err = errors.Join(err, closeAll(sides)) }()
+	both, err := p.sides(ctx, dsn, []sides.Name{{Kind: sides.KindLibrary, Connections: 1}, {Kind: sides.KindLibrary, Connections: 1}})
+	defer func() { err = errors.Join(err, closeAll(both)) }()
 	if err != nil {
 		return err
 	}
-	err = sides[0].who.(library).service.AddBatch(ctx, allocation.Batch{
-		Ref: "stock-of-with-history", SKU: withHistory, Purchased: plenty,
-	})
+	err = both[0].who.(sides.Library).AddBatch(ctx, "stock-of-with-history", string(withHistory), sides.Plenty)
 	if err != nil {
 		return err
 	}
 	for round := range s.rounds + 1 {
-		for i, w := range []workload{with, without} {
-			got, err := run(ctx, sides[i].who, w, fmt.Sprint("history-", i), s.slice)
+		for i, w := range []sides.Workload{with, without} {
+			got, err := sides.Run(ctx, both[i].who, w, fmt.Sprint("history-", i), s.slice)
 			if err != nil {
 				return err
 			}
 			if round > 0 {
-				sides[i].slices = append(sides[i].slices, got)
+				both[i].slices = append(both[i].slices, got)
 			}
 		}
 	}
 	fmt.Fprintf(out, "| one caller | orders/s |\n|---|---:|\n| beside %d lines and %d used-up batches | %.0f |\n| beside none | %.0f |\n\nratio %s history %.2f\n\n",
-		s.lines, s.batches, measure.Median(speeds(sides[0].slices)), measure.Median(speeds(sides[1].slices)), p.Name, ratio(sides[0], sides[1]))
+		s.lines, s.batches, measure.Median(speeds(both[0].slices)), measure.Median(speeds(both[1].slices)), p.Name, ratio(both[0], both[1]))
 	return nil
 }
 
 // bulk compares AllocateEach to callers who place the same lines by hand.
 func (p *place) bulk(ctx context.Context, s size, dsn string, out io.Writer) (err error) {
-	w := workload{name: "bulk", callers: 1, skus: s.skus}
-	skus := make([]string, w.skus)
-	for i := range skus {
-		skus[i] = w.sku(i)
-	}
-	if err := p.stock(ctx, dsn, skus, plenty); err != nil {
+	w := sides.Workload{Name: "bulk", Callers: 1, SKUs: s.skus}
+	if err := p.stock(ctx, dsn, w.All(), sides.Plenty); err != nil {
 		return err
 	}
-	sides, err := p.sides(ctx, dsn, []sideName{{"library", 4}, {"single", 1}, {"single", 16}})
-	defer func() { err = errors.Join(err, closeAll(sides)) }()
+	all, err := p.sides(ctx, dsn, []sides.Name{
+		{Kind: sides.KindLibrary, Connections: 4}, {Kind: sides.KindSingle, Connections: 1}, {Kind: sides.KindSingle, Connections: 16},
+	})
+	defer func() { err = errors.Join(err, closeAll(all)) }()
 	if err != nil {
 		return err
 	}
 	for round := range s.rounds + 1 {
-		imported, err := importOrders(ctx, sides[0].who.(library), w, s.bulk/s.rounds)
+		imported, err := all[0].who.(sides.Library).Import(ctx, w, s.bulk/s.rounds)
 		if err != nil {
 			return err
 		}
-		got := []slice{imported, {}, {}}
+		got := []sides.Slice{imported, {}, {}}
 		for i, callers := range []int{1, 16} {
-			w.callers = callers
-			if got[i+1], err = run(ctx, sides[i+1].who, w, fmt.Sprint("bulk-", i), s.slice); err != nil {
+			w.Callers = callers
+			if got[i+1], err = sides.Run(ctx, all[i+1].who, w, fmt.Sprint("bulk-", i), s.slice); err != nil {
 				return err
 			}
 		}
 		for i := range got {
 			if round > 0 {
-				sides[i].slices = append(sides[i].slices, got[i])
+				all[i].slices = append(all[i].slices, got[i])
 			}
 		}
 	}
-	fmt.Fprintf(out, "| bulk: %d lines, %d SKUs | lines/s |\n|---|---:|\n", s.bulk, w.skus)
+	fmt.Fprintf(out, "| bulk: %d lines, %d SKUs | lines/s |\n|---|---:|\n", s.bulk, w.SKUs)
 	for i, name := range []string{"library, AllocateEach", "by hand, 1 caller", "by hand, 16 callers"} {
-		fmt.Fprintf(out, "| %s | %.0f |\n", name, measure.Median(speeds(sides[i].slices)))
+		fmt.Fprintf(out, "| %s | %.0f |\n", name, measure.Median(speeds(all[i].slices)))
 	}
-	fmt.Fprintf(out, "\nratio %s bulk %.2f\nratio to 16 callers: %.2f\n\n", p.Name, ratio(sides[0], sides[1]), ratio(sides[0], sides[2]))
+	fmt.Fprintf(out, "\nratio %s bulk %.2f\nratio to 16 callers: %.2f\n\n", p.Name, ratio(all[0], all[1]), ratio(all[0], all[2]))
 	return nil
-}
-
-func importOrders(ctx context.Context, l library, w workload, n int) (slice, error) {
-	orders := make([][]allocation.Request, n)
-	for i := range orders {
-		orders[i] = requests(w.order("import"))
-	}
-	began := time.Now()
-	_, errs := l.service.AllocateEach(ctx, orders)
-	return slice{Done: n, Took: time.Since(began)}, errors.Join(errs...)
 }

@@ -1,30 +1,22 @@
 package main
 
-import "time"
+import (
+	"time"
 
-// workload is what callers do, and who is compared.
-type workload struct {
-	name    string
-	callers int
-	skus    int
-	lines   int  // of an order; 1 if 0
-	soldOut bool // there is nothing left
-}
+	"github.com/cosmic-go/allocation/internal/dbtest/yardstick/sides"
+)
 
-// pool is how many connections the library has, and the hand-written side that is given the same.
-func (w workload) pool() int { return min(w.callers, 64) }
-
-var workloads = []workload{
-	{name: "many-1", callers: 1, skus: 1000},
-	{name: "many-16", callers: 16, skus: 1000},
-	{name: "many-64", callers: 64, skus: 1000},
-	{name: "many-256", callers: 256, skus: 1000},
-	{name: "one-1", callers: 1, skus: 1},
-	{name: "one-16", callers: 16, skus: 1},
-	{name: "one-64", callers: 64, skus: 1},
-	{name: "one-256", callers: 256, skus: 1},
-	{name: "orders-64", callers: 64, skus: 1000, lines: 5},
-	{name: "sold-out-64", callers: 64, skus: 1, soldOut: true},
+var workloads = []sides.Workload{
+	{Name: "many-1", Callers: 1, SKUs: 1000},
+	{Name: "many-16", Callers: 16, SKUs: 1000},
+	{Name: "many-64", Callers: 64, SKUs: 1000},
+	{Name: "many-256", Callers: 256, SKUs: 1000},
+	{Name: "one-1", Callers: 1, SKUs: 1},
+	{Name: "one-16", Callers: 16, SKUs: 1},
+	{Name: "one-64", Callers: 64, SKUs: 1},
+	{Name: "one-256", Callers: 256, SKUs: 1},
+	{Name: "orders-64", Callers: 64, SKUs: 1000, Lines: 5},
+	{Name: "sold-out-64", Callers: 64, SKUs: 1, SoldOut: true},
 }
 
 // size is how much is done.
@@ -39,16 +31,27 @@ type size struct {
 	bulk      int   // lines
 	processes int
 	shared    time.Duration // that the processes work side by side
-	wanted    func(w workload) bool
+	wanted    func(w sides.Workload) bool
+
+	// For the comparison of two commits.
+	turn        time.Duration // of one side, in each round
+	least, most int           // rounds; one more warms up
+	past        int           // earlier lines of the history's workload; a multiple of usedUp
+	usedUp      int           // batches of the history's workload
+	bulkTurn    int           // lines that a turn of the bulk's workload places
 }
 
 var (
 	full = size{
-		skus: 1000, slice: time.Second, rounds: 5, best: []int{2, 4, 8, 16, 32}, tries: 3, lines: 1_000_000, batches: 10_000, bulk: 100_000,
-		processes: 4, shared: 5 * time.Second, wanted: func(workload) bool { return true },
+		skus: 1000, slice: time.Second, rounds: 5, best: []int{2, 4, 8, 16, 32}, tries: 3,
+		lines: 1_000_000, batches: 10_000, bulk: 100_000, processes: 4, shared: 5 * time.Second,
+		wanted: func(sides.Workload) bool { return true },
+		turn:   300 * time.Millisecond, least: 16, most: 120, past: 100_000, usedUp: 1_000, bulkTurn: 10_000,
 	}
 	small = size{
-		skus: 1000, slice: 150 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1, lines: 10_000, batches: 10_000, bulk: 2_000,
-		processes: 2, shared: 500 * time.Millisecond, wanted: func(w workload) bool { return w.callers <= 64 },
+		skus: 1000, slice: 150 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1,
+		lines: 10_000, batches: 10_000, bulk: 2_000, processes: 2, shared: 500 * time.Millisecond,
+		wanted: func(w sides.Workload) bool { return w.Callers <= 64 },
+		turn:   50 * time.Millisecond, least: 3, most: 6, past: 2_000, usedUp: 20, bulkTurn: 500,
 	}
 )

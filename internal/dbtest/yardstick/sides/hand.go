@@ -1,4 +1,4 @@
-package main
+package sides
 
 import (
 	"context"
@@ -6,17 +6,6 @@ import (
 	"errors"
 	"fmt"
 )
-
-// line is what a caller wants: one unit.
-type line struct{ order, sku string }
-
-// errShort is the answer to a line that can't be met.
-var errShort = errors.New("out of stock")
-
-// side is a way to allocate the lines of an order, all or none.
-type side interface {
-	place(ctx context.Context, lines []line) error
-}
 
 // dml is the text of a hand-written side. Its tables are those of the library under another prefix, with the
 // same indexes.
@@ -59,6 +48,9 @@ var byHand = map[string]dml{
 	},
 }
 
+// Locks says whether an engine has the side that locks the batch first.
+func Locks(engine string) bool { return byHand[engine].find != "" }
+
 // statements are a dml's, prepared.
 type statements struct {
 	dml
@@ -84,9 +76,9 @@ func (d dml) prepare(ctx context.Context, db *sql.DB) (*statements, error) {
 // single is the shortest way: one statement where the engine can, else the shortest transaction.
 type single struct{ *statements }
 
-func (s single) place(ctx context.Context, lines []line) error {
+func (s single) Place(ctx context.Context, lines []Line) error {
 	if s.takeLine != nil && len(lines) == 1 {
-		result, err := s.takeLine.ExecContext(ctx, lines[0].order, lines[0].sku)
+		result, err := s.takeLine.ExecContext(ctx, lines[0].Order, lines[0].SKU)
 		return taken(result, err)
 	}
 	return within(ctx, s.db, func(tx *sql.Tx) error {
@@ -99,15 +91,15 @@ func (s single) place(ctx context.Context, lines []line) error {
 	})
 }
 
-func (s single) one(ctx context.Context, tx *sql.Tx, l line) error {
+func (s single) one(ctx context.Context, tx *sql.Tx, l Line) error {
 	var ref any
 	switch {
 	case s.takeLine != nil:
-		result, err := tx.StmtContext(ctx, s.takeLine).ExecContext(ctx, l.order, l.sku)
+		result, err := tx.StmtContext(ctx, s.takeLine).ExecContext(ctx, l.Order, l.SKU)
 		return taken(result, err)
 	case s.returns:
 		var text string
-		err := tx.StmtContext(ctx, s.take).QueryRowContext(ctx, l.sku).Scan(&text)
+		err := tx.StmtContext(ctx, s.take).QueryRowContext(ctx, l.SKU).Scan(&text)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errShort
 		}
@@ -116,12 +108,12 @@ func (s single) one(ctx context.Context, tx *sql.Tx, l line) error {
 		}
 		ref = text
 	default:
-		result, err := tx.StmtContext(ctx, s.take).ExecContext(ctx, l.sku)
+		result, err := tx.StmtContext(ctx, s.take).ExecContext(ctx, l.SKU)
 		if err := taken(result, err); err != nil {
 			return err
 		}
 	}
-	_, err := tx.StmtContext(ctx, s.insertLine).ExecContext(ctx, l.order, l.sku, ref)
+	_, err := tx.StmtContext(ctx, s.insertLine).ExecContext(ctx, l.Order, l.SKU, ref)
 	return err
 }
 
@@ -138,11 +130,11 @@ func taken(result sql.Result, err error) error {
 // locking locks the batch before it takes the units.
 type locking struct{ *statements }
 
-func (s locking) place(ctx context.Context, lines []line) error {
+func (s locking) Place(ctx context.Context, lines []Line) error {
 	return within(ctx, s.db, func(tx *sql.Tx) error {
 		for _, l := range lines {
 			var ref string
-			err := tx.StmtContext(ctx, s.find).QueryRowContext(ctx, l.sku).Scan(&ref)
+			err := tx.StmtContext(ctx, s.find).QueryRowContext(ctx, l.SKU).Scan(&ref)
 			if errors.Is(err, sql.ErrNoRows) {
 				return errShort
 			}
@@ -152,7 +144,7 @@ func (s locking) place(ctx context.Context, lines []line) error {
 			if _, err := tx.StmtContext(ctx, s.lock).ExecContext(ctx, ref); err != nil {
 				return err
 			}
-			if _, err := tx.StmtContext(ctx, s.insertLine).ExecContext(ctx, l.order, l.sku, ref); err != nil {
+			if _, err := tx.StmtContext(ctx, s.insertLine).ExecContext(ctx, l.Order, l.SKU, ref); err != nil {
 				return err
 			}
 		}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/measure"
+)
+
+// result is what came of a contest: the sides new, old and old again, in this order.
+type result struct {
+	contest
+	sides  []*contestant
+	rounds int
+}
+
+// How certain a result has to be.
+const (
+	tolerance = 0.03 // of the median, and of the commit against itself
+	// medianError times the distance of the quartiles, divided by the root of the number of values, is about the
+	// standard error of a median.
+	medianError = 0.93
+)
+
+// comparison is the ratio of two sides: the median of the rounds' ratios, and their quartiles.
+type comparison struct{ median, low, high float64 }
+
+func compare(above, below *contestant) comparison {
+	ratios := measure.Ratios(above.speeds, below.speeds)
+	return comparison{measure.Median(ratios), measure.Quantile(ratios, 0.25), measure.Quantile(ratios, 0.75)}
+}
+
+func (c comparison) String() string {
+	return fmt.Sprintf("%.2f (%.2f to %.2f)", c.median, c.low, c.high)
+}
+
+// certain says whether twice the standard error of the median is within the tolerance after so many rounds.
+func (c comparison) certain(rounds int) bool {
+	return 2*medianError*(c.high-c.low)/math.Sqrt(float64(rounds)) <= tolerance*c.median
+}
+
+func (r *result) ratio() comparison  { return compare(r.sides[0], r.sides[1]) }
+func (r *result) itself() comparison { return compare(r.sides[2], r.sides[1]) }
+
+// certain says whether the figures can be trusted: the commit is as fast as itself, and the medians are certain.
+func (r *result) certain() bool {
+	itself := r.itself()
+	return math.Abs(itself.median-1) <= tolerance && itself.certain(r.rounds) && r.ratio().certain(r.rounds)
+}
+
+// write prints a table, and a line with the ratios.
+func (r *result) write(out io.Writer, engine string) {
+	fmt.Fprintf(out, "| %s: %d callers, %d SKUs | orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n",
+		r.Name, r.Callers*r.processes, r.SKUs)
+	for _, one := range r.sides {
+		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %d |\n", one.name, measure.Median(one.speeds),
+			measure.Milliseconds(measure.Median(one.p50)), measure.Milliseconds(measure.Median(one.p99)), one.failed)
+	}
+	fmt.Fprintf(out, "\nagainst %s %s %s, the commit against itself %s, %d rounds%s\n\n",
+		engine, r.Name, r.ratio(), r.itself(), r.rounds, r.doubt())
+}
+
+func (r *result) doubt() string {
+	if r.certain() {
+		return ""
+	}
+	return ", uncertain"
+}
+
+// summarize prints the ratios of all workloads of an engine together.
+func summarize(out io.Writer, engine string, results []*result) {
+	fmt.Fprintf(out, "| %s | new ÷ old (quartiles) | old ÷ old | rounds |\n|---|---:|---:|---:|\n", engine)
+	for _, r := range results {
+		fmt.Fprintf(out, "| %s | %s | %s | %d%s |\n", r.Name, r.ratio(), r.itself(), r.rounds, r.doubt())
+	}
+	fmt.Fprintln(out)
+}

@@ -32,7 +32,7 @@ func against(ctx context.Context, commit, name, only string, s size, out io.Writ
 		if err != nil {
 			return err
 		}
-		summarize(out, p.Name, results)
+		summary(out, p.Name, results)
 		return nil
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"debug/buildinfo"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,22 +69,25 @@ func libraryOf(t *testing.T, program string) string {
 
 func TestAResultIsCertainOnceItsMedianIsAndTheCommitIsAsFastAsItself(t *testing.T) {
 	steady, wide := []float64{99, 100, 100, 101}, []float64{60, 80, 120, 140}
-	base := []float64{100, 100, 100, 100}
 	slower := []float64{95, 95, 95, 95}
 	for name, row := range map[string]struct {
 		fresh, again []float64
-		rounds       int
+		times        int // that each speed came
 		want         bool
 	}{
-		"steady":                        {steady, steady, 4, true},
-		"slower than the commit":        {slower, steady, 4, true},
-		"too few rounds for the spread": {wide, steady, 4, false},
-		"the same with many rounds":     {wide, steady, 10_000, true},
-		"unlike itself":                 {steady, slower, 10_000, false},
-		"itself too wide":               {steady, wide, 4, false},
+		"steady":                  {steady, steady, 1, true},
+		"slower than the commit":  {slower, steady, 1, true},
+		"too wide for few rounds": {wide, steady, 1, false},
+		"two heaps of any number": {wide, steady, 100, false},
+		"outliers in many rounds": {append([]float64{50, 150}, slices.Repeat(steady, 4)...), steady, 100, true},
+		"unlike itself":           {steady, slower, 100, false},
+		"itself too wide":         {steady, wide, 1, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &result{sides: []*contestant{{speeds: row.fresh}, {speeds: base}, {speeds: row.again}}, rounds: row.rounds}
+			fresh := slices.Repeat(row.fresh, row.times)
+			base := slices.Repeat([]float64{100}, len(fresh))
+			again := slices.Repeat(row.again, len(fresh))[:len(fresh)]
+			r := &result{sides: []*contestant{{speeds: fresh}, {speeds: base}, {speeds: again}}}
 			assert.Equal(t, row.want, r.certain(), "new %s, itself %s", r.ratio(), r.itself())
 		})
 	}

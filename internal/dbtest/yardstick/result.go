@@ -15,29 +15,30 @@ type result struct {
 	rounds int
 }
 
-// How certain a result has to be.
-const (
-	tolerance = 0.03 // of the median, and of the commit against itself
-	// medianError times the distance of the quartiles, divided by the root of the number of values, is about the
-	// standard error of a median.
-	medianError = 0.93
-)
+// tolerance is how far a result may be from the truth.
+const tolerance = 0.03
 
 // comparison is the ratio of two sides: the median of the rounds' ratios, and their quartiles.
-type comparison struct{ median, low, high float64 }
+type comparison struct {
+	ratios            []float64
+	median, low, high float64
+}
 
 func compare(above, below *contestant) comparison {
 	ratios := measure.Ratios(above.speeds, below.speeds)
-	return comparison{measure.Median(ratios), measure.Quantile(ratios, 0.25), measure.Quantile(ratios, 0.75)}
+	return comparison{ratios, measure.Median(ratios), measure.Quantile(ratios, 0.25), measure.Quantile(ratios, 0.75)}
 }
 
 func (c comparison) String() string {
 	return fmt.Sprintf("%.2f (%.2f to %.2f)", c.median, c.low, c.high)
 }
 
-// certain says whether twice the standard error of the median is within the tolerance after so many rounds.
-func (c comparison) certain(rounds int) bool {
-	return 2*medianError*(c.high-c.low)/math.Sqrt(float64(rounds)) <= tolerance*c.median
+// certain says whether the 95 % confidence interval of the median is within the tolerance. The interval lies between
+// two of the ratios, so it supposes nothing about their distribution.
+func (c comparison) certain() bool {
+	around := 0.98 / math.Sqrt(float64(len(c.ratios))) // 1.96 standard deviations of a count, which is n/2 on average
+	width := measure.Quantile(c.ratios, min(0.5+around, 1)) - measure.Quantile(c.ratios, max(0.5-around, 0))
+	return width/2 <= tolerance*c.median
 }
 
 func (r *result) ratio() comparison  { return compare(r.sides[0], r.sides[1]) }
@@ -46,7 +47,7 @@ func (r *result) itself() comparison { return compare(r.sides[2], r.sides[1]) }
 // certain says whether the figures can be trusted: the commit is as fast as itself, and the medians are certain.
 func (r *result) certain() bool {
 	itself := r.itself()
-	return math.Abs(itself.median-1) <= tolerance && itself.certain(r.rounds) && r.ratio().certain(r.rounds)
+	return math.Abs(itself.median-1) <= tolerance && itself.certain() && r.ratio().certain()
 }
 
 // write prints a table, and a line with the ratios.
@@ -68,8 +69,8 @@ func (r *result) doubt() string {
 	return ", uncertain"
 }
 
-// summarize prints the ratios of all workloads of an engine together.
-func summarize(out io.Writer, engine string, results []*result) {
+// summary prints the ratios of all workloads of an engine together.
+func summary(out io.Writer, engine string, results []*result) {
 	fmt.Fprintf(out, "| %s | new ÷ old (quartiles) | old ÷ old | rounds |\n|---|---:|---:|---:|\n", engine)
 	for _, r := range results {
 		fmt.Fprintf(out, "| %s | %s | %s | %d%s |\n", r.Name, r.ratio(), r.itself(), r.rounds, r.doubt())

@@ -1,3 +1,6 @@
+// Package sides has the sides that the yardstick compares, the callers who place orders with them, and the process
+// that holds a side for another program. Everything here compiles against the library of older commits, too: the file
+// side.go alone uses it.
 package sides
 
 import (

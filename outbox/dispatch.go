@@ -11,34 +11,36 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// dispatcher is one Run of a relay: a loop that claims products whenever a worker is free and there may be something
-// to claim, and otherwise waits. Its fields are the loop's alone but for the last three.
+// dispatcher is a single Run of a relay: a loop on the goroutine of Run, with a goroutine for each claimed product.
+// The loop claims products when a worker is free and there may be unsent events, and waits otherwise. Only the loop
+// uses the fields, except for finished, workers and publishing.
 type dispatcher struct {
 	*Relay
-	owner string
+	owner string // identifies the leases of this Run
 
-	after  allocation.SKU // the last product that was claimed, so that busy ones with low SKUs starve nobody
-	more   bool           // there may be something to claim
-	failed int            // how many of the last claims failed
-	poll   *time.Timer    // when to claim even if nobody says that there is something
+	lastSKU      allocation.SKU // the claims go round all SKUs, so that a busy product can't starve later SKUs
+	mayHaveMore  bool           // a claim may find unsent events
+	failedClaims int            // failed claims in a row
+	poll         *time.Timer    // time of the next claim without a Wake
 
-	busy       int       // workers
-	finished   chan bool // a worker's last word: its product may be claimed, and may have further events
+	busy       int       // number of working workers
+	finished   chan bool // a worker's end; true if the worker's product may have further events
 	workers    sync.WaitGroup
-	publishing sync.Map // the SKUs of products that are in a Publish; workers take theirs out
+	publishing sync.Map // SKUs of products in a Publish; the worker removes the SKU
 }
 
 func newDispatcher(r *Relay) *dispatcher {
 	return &dispatcher{
-		Relay: r, owner: rand.Text(), more: true, poll: time.NewTimer(r.opts.Poll),
+		Relay: r, owner: rand.Text(), mayHaveMore: true, poll: time.NewTimer(r.opts.Poll),
 		finished: make(chan bool),
 	}
 }
 
+// run claims and waits until ctx ends, and then waits for the workers.
 func (d *dispatcher) run(ctx context.Context) {
 	defer d.poll.Stop()
 	for ctx.Err() == nil {
-		if d.more && d.busy < d.opts.Workers {
+		if d.mayHaveMore && d.busy < d.opts.Workers {
 			d.claim(ctx)
 		} else {
 			d.wait(ctx)
@@ -50,72 +52,76 @@ func (d *dispatcher) run(ctx context.Context) {
 	d.workers.Wait()
 }
 
-// wait lets one thing happen. While claims fail, commits don't hurry the next one.
+// wait waits for the first of: the end of ctx, a Wake, the next poll, a worker's end. After a failed claim a Wake
+// doesn't count, because commits would otherwise undo the pause between failed claims.
 func (d *dispatcher) wait(ctx context.Context) {
 	wake := d.wake
-	if d.failed > 0 {
+	if d.failedClaims > 0 {
 		wake = nil
 	}
 	select {
 	case <-ctx.Done():
 	case <-wake:
-		d.more = true
+		d.mayHaveMore = true
 	case <-d.poll.C:
-		d.more = true
+		d.mayHaveMore = true
 	case more := <-d.finished:
 		d.finish(more)
 	}
 }
 
+// finish counts a worker's end.
 func (d *dispatcher) finish(more bool) {
 	d.busy--
-	d.more = d.more || more
+	d.mayHaveMore = d.mayHaveMore || more
 }
 
-// claim takes a product for each free worker. The end of ctx doesn't interrupt it: leases that were granted
-// while nobody listened would keep their products from everybody until they end.
+// claim claims a product for each free worker. The end of ctx doesn't interrupt the call, only a timeout does: after an
+// interruption the store may have granted leases, and no relay could have the products until the leases end.
 func (d *dispatcher) claim(ctx context.Context) {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Lease/3)
 	defer cancel()
 	wakes, free := d.wakes.Load(), d.opts.Workers-d.busy
 	deliveries, err := d.store.Claim(limited, Claim{
-		Owner: d.owner, After: d.after, Products: free, Events: d.opts.Batch, Now: d.at(0), Until: d.at(d.opts.Lease),
+		Owner: d.owner, After: d.lastSKU, Products: free, Events: d.opts.Batch,
+		Now: d.after(0), Until: d.after(d.opts.Lease),
 	})
 	if err != nil {
 		d.claimFailed(ctx, err)
 		return
 	}
-	d.failed = 0
+	d.failedClaims = 0
 	d.poll.Reset(d.opts.Poll)
 	for _, delivery := range deliveries {
 		d.start(ctx, delivery, wakes)
 	}
 	switch {
 	case len(deliveries) >= free:
-		d.after = deliveries[len(deliveries)-1].SKU
-	case d.after != "":
-		d.after = "" // and once more, from the beginning
+		d.lastSKU = deliveries[len(deliveries)-1].SKU
+	case d.lastSKU != "":
+		d.lastSKU = "" // the next claim starts again at the first SKU
 	default:
-		d.more = false
+		d.mayHaveMore = false
 	}
 }
 
+// claimFailed logs the error and schedules the next claim. Failures in a row double the pause up to the lease.
 func (d *dispatcher) claimFailed(ctx context.Context, err error) {
-	d.failed++
-	d.more = false
-	d.poll.Reset(pause(storeBackoff, d.opts.Lease, d.failed))
+	d.failedClaims++
+	d.mayHaveMore = false
+	d.poll.Reset(pause(storeBackoff, d.opts.Lease, d.failedClaims))
 	level := slog.LevelWarn
 	if errors.Is(err, allocation.ErrConflict) {
-		level = slog.LevelDebug // another relay was faster
+		level = slog.LevelDebug // another relay claimed the products first
 	}
 	d.opts.Logger.LogAttrs(ctx, level, "outbox: claim failed", slog.Any("error", err))
 }
 
-// start gives a product to a worker. If Wake was called since the claim, the product may have got events that
-// the claim didn't see, and that those since couldn't take.
+// start starts a worker for a delivery. A Wake during the worker's Publish triggers a claim, but the claim can't have
+// the leased product. If Wake was called after the claim of the delivery, the loop therefore claims once more.
 func (d *dispatcher) start(ctx context.Context, delivery Delivery, wakes uint64) {
 	if _, late := d.publishing.LoadOrStore(delivery.SKU, true); late {
-		// The lease has ended and the Publish hasn't. A second one at the same time would mix up the order.
+		// The lease has ended before the Publish. A second Publish at the same time would break the order.
 		sku := slog.String("sku", string(delivery.SKU))
 		d.opts.Logger.LogAttrs(ctx, slog.LevelWarn, "outbox: Publish outlasts its lease", sku)
 		return
@@ -123,8 +129,8 @@ func (d *dispatcher) start(ctx context.Context, delivery Delivery, wakes uint64)
 	d.busy++
 	d.workers.Go(func() {
 		more := false
-		defer func() { d.finished <- more }() // even if a publisher ends the goroutine
-		free := d.deliver(ctx, delivery)
-		more = free && (delivery.More || d.wakes.Load() != wakes)
+		defer func() { d.finished <- more }() // runs even if a publisher calls runtime.Goexit
+		claimable := d.deliver(ctx, delivery)
+		more = claimable && (delivery.More || d.wakes.Load() != wakes)
 	})
 }

@@ -1,75 +1,81 @@
-// Package outbox brings events out of the building: each to a broker or another program, at least once, and
-// the events of one product in their order.
+// Package outbox sends committed events to other programs, for example through a message broker: every event at least
+// once, and the events of each product in order.
 //
-// Every commit stores the product's events with its state, so an event exists if and only if what it tells has
-// happened. A [Relay] takes those that are unsent out of the [Store] and gives them to a [Publisher]:
+// A commit stores a product's events together with the product's new state. An event therefore exists if and only if
+// the recorded change was committed. A [Relay] takes unsent events from the [Store] and passes the events to a
+// [Publisher]:
 //
 //	relay := outbox.NewRelay(store, publisher, &outbox.Options{Source: "https://shop.example/stock"})
-//	units := allocation.NewUnitOfWork(store, &allocation.Options{
+//	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 //		Committed: func(context.Context, []allocation.Event) { relay.Wake() },
 //	})
 //	...
 //	err := relay.Run(ctx) // until ctx ends
 //
-// Without Wake the relay looks once per [Options].Poll. It needs no broker of any particular kind: a publisher is
-// one method, and may as well write to another table or call a web hook.
+// Without Wake the relay looks for unsent events once per [Options].Poll. A Publisher has a single method, and may send
+// to any broker, write to another table or call a web hook.
 //
-// # What is promised
+// # Guarantees
 //
-//   - Every event of every commit is sent, at least once: see below what happens if a process dies.
-//   - Events of one product are sent in their order, one Publish after the other. Those of different
-//     products go side by side, and in no order between them.
-//   - A product whose event can't be published stops only itself. Its later events wait, so that they don't
-//     overtake, and those of all other products go on.
-//   - A publisher that hangs holds up one of [Options].Workers, until its context ends.
+//   - Every event of every commit is sent at least once. A process that dies may cause a repeat, see below.
+//   - The events of a product are sent in order, by a single Publish at a time. Events of different products are sent
+//     concurrently, in no particular order.
+//   - A failed event stops its own product only. The product's later events wait behind the failed event, so that the
+//     order is kept, and the events of other products are sent as usual.
+//   - A Publish that hangs occupies one of [Options].Workers until the context of the Publish ends.
 //
-// This is where an event can be when its process dies, and what becomes of it:
+// If a process dies, the state of an event decides what happens next:
 //
-//   - not committed: neither the event nor what it tells exists;
-//   - committed, and claimed by nobody: the next claim of any relay takes it;
-//   - claimed: the product belongs to the relay that died until its lease ends, then another one takes it;
-//   - published, and the store doesn't know it yet: it is published again, with the same ID, once the
-//     lease has ended;
-//   - settled: it is not published again.
+//   - Not committed: neither the event nor the recorded change exists.
+//   - Committed and not claimed: the next claim of any relay takes the event.
+//   - Claimed: no relay gets the product until the lease of the dead relay ends.
+//   - Published and not settled: the event is published again with the same ID, once the lease has ended.
+//   - Settled: the event is not published again.
 //
-// A relay whose Run ends properly leaves no lease behind, provided that the store answers: it waits for what is
-// under way, and gives back the rest.
+// When Run ends normally and the store answers, the relay leaves no lease behind: Run waits for the calls under way,
+// and gives the unpublished events back.
 //
 // # Consumers
 //
-// An event travels in an [Envelope], whose JSON is a CloudEvent; [Envelope.Event] is the way back to the event.
-// "At least once" means that a consumer has to know a repeat when it sees one. There are two ways:
+// Events travel in an [Envelope], whose JSON is a CloudEvent. [Envelope.Event] decodes the event. Delivery is at least
+// once, so a consumer must recognise repeats, in one of two ways:
 //
-//   - ID is the same at every try. Who handles each event by itself, such as sending a mail, remembers the
-//     IDs of those that are handled. So do brokers that drop repeats.
-//   - Sequence numbers the events of a subject. Who keeps something for each product, such as its stock,
-//     keeps the last sequence beside it and drops whatever isn't greater, in the same transaction.
+//   - By ID. The ID of an event is the same at every try. A consumer that handles each event by itself, for example by
+//     sending a mail, stores the IDs of handled events. A broker that removes duplicates does the same.
+//   - By Sequence. Sequence numbers the events of a subject. A consumer with data for each product, for example the
+//     stock, stores the last sequence with the data, and ignores an event whose sequence is not greater. Data and
+//     sequence change in one transaction.
 //
-// The second is the stronger one. A relay that was stopped for longer than its lease, as a machine may be, goes on
-// with its Publish when it wakes up, and older events come again after newer ones. All of them are repeats, or were
-// skipped. That, and the order, is true of what brokers hand on only if they keep the messages of one subject in
-// order: make the subject the partition key, or whatever the broker calls it. Sequences are counted for each source
-// and subject; they begin with 1, and miss a number only where somebody skipped an event.
+// Prefer the sequence. A relay may be suspended, with its machine, for longer than its lease; after the suspension its
+// Publish continues, and old events arrive after newer events. These old events are repeats, or events that a person
+// has skipped, and a consumer with sequences ignores all of them.
+//
+// The order of a product's events reaches the consumer only if the broker keeps the order of each subject. Use the
+// subject as the partition key, or as the broker's equivalent. Sequences are counted for each source and subject; the
+// first event has sequence 1, and only skipped events leave gaps.
 //
 // # Several relays
 //
-// Any number of relays may run on one store, and one in every process of the host is a good number. They share the
-// products by leases: no two have the same one at a time, provided that their clocks differ by little against
-// [Options].Lease. One that is slow delays its own products only.
+// Any number of relays may run on the same store; one relay in each process of the host is a good choice. Relays share
+// the products by leases. No two relays have the same product at a time, provided that the clocks of the relays differ
+// by little compared to [Options].Lease. A slow relay delays the products of its own leases only.
 //
 // # Dead letters
 //
-// A product whose event was not accepted waits, longer after each try. After [Options].Tries the event is dead: it is
-// logged as an error, and waits for people. A store that is a [Maintainer] lists such products (Failures), tries
-// an event again once its cause is gone (Retry), or gives it up (Skip). A broker that is away for longer than all
-// tries take leaves an event of every product dead that had some to send; Retry all of them, or allow more tries.
-// Backlog belongs on a gauge: its Oldest grows when events don't leave, whatever the reason.
+// After a failed try the product waits, longer after each try. After [Options].Tries the event is dead: the relay logs
+// an error and doesn't try the event again until a person decides. A store that is a [Maintainer] lists failed events
+// (Failures), tries an event again after the cause is gone (Retry), or gives up an event (Skip).
+//
+// If a broker is away for longer than all tries take, then the first unsent event of every product is dead. Call Retry
+// for each of the products, or allow more tries. Export Backlog as a gauge: Oldest falls behind when events are not
+// sent, for any reason.
 //
 // # Watermill
 //
-// A publisher over one of Watermill's, and with it over the brokers that it has. It hands over one message at a time,
-// since their Publish doesn't tell how many of several were accepted. Configure it to wait for the broker's
-// acknowledgement, and to make the key from the metadata:
+// The following publisher sends through any publisher of Watermill, and so to any broker with a Watermill package.
+// Watermill doesn't report how many of several messages were accepted, so the publisher sends one message at a time.
+// Configure Watermill's publisher to wait for the broker's acknowledgement, and to take the message key from the
+// metadata:
 //
 //	type toWatermill struct {
 //		publisher message.Publisher
@@ -94,8 +100,8 @@
 //
 // # Debezium
 //
-// Change data capture can take the place of the publisher. The events table of package sqlstore gets a row for
-// each event, in the order of each product, and Debezium's outbox event router can read it with these settings:
+// Change data capture can replace the publisher. The events table of package sqlstore gets a row for each event, in
+// the order of each product. Debezium's outbox event router reads the table with these settings:
 //
 //	table.field.event.key=sku
 //	table.field.event.payload=data
@@ -104,14 +110,14 @@
 //	route.by.field=kind
 //	route.topic.replacement=stock.events
 //
-// Consumers then get the event's JSON without envelope; SKU and sequence together name an event. Let the connector
-// have skipped.operations=u,d,t, and run a relay whose publisher accepts everything and sends nothing: it marks
-// events as sent. Without that Backlog grows, and Purge deletes nothing.
+// Consumers receive the event's JSON without an envelope; SKU and sequence together identify the event. Set
+// skipped.operations=u,d,t at the connector. Also run a relay with a publisher that accepts all events and sends
+// nothing, to mark the events as sent. Without the relay Backlog grows and Purge deletes nothing.
 //
 // # Writing a store
 //
-// An adapter adds the two methods of [Store] to its [allocation.Store]: Claim leases products and reads their first
-// unsent events, Settle says what was sent and ends the lease. What is left to the relay: envelopes, tries and
-// pauses, what is dead. A store should be a [Maintainer], too. Package storetest has a row for everything that
-// both have to do, and says why.
+// An adapter adds two methods to its [allocation.Store]: Claim leases products and returns their first unsent events,
+// Settle records what was sent and ends the lease. The relay does the rest: envelopes, tries, pauses and dead events.
+// A store should also implement [Maintainer]. Package storetest checks every requirement of both interfaces, and says
+// why each is needed.
 package outbox

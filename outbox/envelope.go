@@ -9,42 +9,44 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// What an envelope says beside the attributes that differ from event to event.
+// Constants of all envelopes.
 const (
 	SpecVersion     = "1.0"                          // attribute specversion
 	DataContentType = "application/json"             // attribute datacontenttype
-	MediaType       = "application/cloudevents+json" // of an envelope's JSON, for those who send it in structured mode
+	MediaType       = "application/cloudevents+json" // media type of an envelope's JSON
 )
 
-// Envelope is an event on its way: its JSON, and the context attributes of CloudEvents 1.0 around it. All of them
-// are set but TraceParent, which may be "". Its own JSON is that of CloudEvents' structured mode; a publisher
-// may as well send Data as the message and the attributes, under the names given here, as its headers.
+// Envelope is an event with the context attributes of CloudEvents 1.0. All attributes except TraceParent are set.
+//
+// The JSON of an envelope is the structured mode of CloudEvents. A publisher may use the binary mode instead: Data is
+// the message, and the attributes are headers under the lower-case names given beside the fields.
 type Envelope struct {
-	// ID identifies the event, see the function ID. It is the same whenever the event is sent.
+	// ID identifies the event, see the function ID. Every try sends the same ID.
 	ID string // id
 
-	// Source is [Options].Source: who tells it.
+	// Source is [Options].Source and identifies the store of the events.
 	Source string // source
 
-	// Type is "io.github.cosmic-go.allocation.", the event's Kind and ".v1". It never changes for what
-	// can be decoded now: Data gets new fields under the same type, and what is renamed gets a new one.
+	// Type is "io.github.cosmic-go.allocation.", the event's Kind, and ".v1". The type of an event never changes.
+	// New fields of Data keep the type; a renamed or removed field would need a new type.
 	Type string // type
 
-	// Subject is the product. What keeps messages in order, such as a partition key, is made from it.
-	// Like any SKU it may contain control characters, which CloudEvents forbids in headers.
+	// Subject is the product. Use the subject as the partition key, or as any other key that keeps messages in
+	// order. Like any SKU the subject may contain control characters, which CloudEvents forbids in headers.
 	Subject allocation.SKU // subject
 
-	Time time.Time // time: when it happened, in UTC
+	Time time.Time // time: when the event happened, in UTC
 
-	// Sequence is the event's number among those of its product, from 1, without gaps. On the wire it
-	// is a string of 19 digits, so that strings compare like the numbers (CloudEvents' sequence extension).
+	// Sequence is the event's number among the events of the product; the first event has number 1, and there are
+	// no gaps. In JSON the sequence is a string of 19 digits, so that strings sort like the numbers (CloudEvents'
+	// sequence extension).
 	Sequence int64 // sequence
 
 	// TraceParent is the W3C trace parent of the command that caused the event, "" for none (CloudEvents'
-	// distributed tracing extension). It isn't that of the sending, which belongs in the message's own headers.
+	// distributed tracing extension). The trace parent of the Publish belongs in the headers of the message.
 	TraceParent string // traceparent
 
-	Data json.RawMessage // data: the event
+	Data json.RawMessage // data: the JSON of the event
 }
 
 const (
@@ -52,8 +54,9 @@ const (
 	typeSuffix = ".v1"
 )
 
-// NewEnvelope wraps an event of a product. A [Relay] does it for every event that it sends; others may do it to
-// send once more what is in an [allocation.Ledger]. A record without event is refused, with its Err.
+// NewEnvelope wraps an event of a product in an envelope. A [Relay] does so for every event; a host may call
+// NewEnvelope to send events of an [allocation.Ledger] again. A record without an event is refused, and the error wraps
+// the record's Err.
 func NewEnvelope(source string, sku allocation.SKU, r Record) (Envelope, error) {
 	const op = "NewEnvelope"
 	if err := checkSource(op, source); err != nil {
@@ -83,18 +86,18 @@ func NewEnvelope(source string, sku allocation.SKU, r Record) (Envelope, error) 
 	return e, nil
 }
 
-// Event is the way back to the event. A type that this version doesn't know, and data that don't fit it, are an
-// [*allocation.Error] that wraps [allocation.ErrInvalid].
+// Event decodes the event in Data. An unknown Type, or Data that doesn't fit the type, is an [*allocation.Error] that
+// wraps [allocation.ErrInvalid].
 func (e Envelope) Event() (allocation.Event, error) {
-	kind, ours := strings.CutPrefix(e.Type, typePrefix)
-	kind, known := strings.CutSuffix(kind, typeSuffix)
-	if !ours || !known {
+	kind, hasPrefix := strings.CutPrefix(e.Type, typePrefix)
+	kind, hasSuffix := strings.CutSuffix(kind, typeSuffix)
+	if !hasPrefix || !hasSuffix {
 		return nil, invalid("Event", "type", e.Type, "must be "+typePrefix+"…"+typeSuffix)
 	}
 	return allocation.DecodeEvent(kind, e.Data)
 }
 
-// check demands what every envelope has.
+// check refuses an envelope with a missing attribute.
 func (e Envelope) check(op string) error {
 	switch {
 	case e.ID == "":

@@ -22,10 +22,13 @@ const lamp = allocation.SKU("RED-LAMP")
 
 var nextDay = noon.AddDate(0, 0, 1)
 
-// told has every kind of event, some with and without what may be unset. Their envelopes are the lines of
-// testdata/envelopes.jsonl. Consumers depend on them: an event may get a new field, and nothing else may change.
-var told = []allocation.Event{
-	allocation.BatchAdded{SKU: lamp, At: noon, Batch: "a", Quantity: 5, ETA: nextDay, Location: "hull", BestBefore: nextDay},
+// everyKind has an event of every kind, and a second event of a kind with optional fields. The lines of
+// testdata/envelopes.jsonl are the envelopes. Consumers depend on the lines: new fields are allowed, other changes
+// are not.
+var everyKind = []allocation.Event{
+	allocation.BatchAdded{
+		SKU: lamp, At: noon, Batch: "a", Quantity: 5, ETA: nextDay, Location: "hull", BestBefore: nextDay,
+	},
 	allocation.BatchAdded{SKU: lamp, At: noon, Batch: "a", Quantity: 5},
 	allocation.BatchETAChanged{SKU: lamp, At: noon, Batch: "a", From: noon, To: nextDay},
 	allocation.BatchReceived{SKU: lamp, At: noon, Batch: "a", From: 5, To: 0},
@@ -48,8 +51,8 @@ func TestEnvelopesAreStable(t *testing.T) {
 	text, err := os.ReadFile("testdata/envelopes.jsonl")
 	require.NoError(t, err)
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
-	require.Len(t, lines, len(told), "lines")
-	for i, event := range told {
+	require.Len(t, lines, len(everyKind), "lines")
+	for i, event := range everyKind {
 		t.Run(event.Kind(), func(t *testing.T) {
 			r := outbox.Record{Sequence: int64(i) + 1, Event: event}
 			if i%2 == 0 {
@@ -63,7 +66,7 @@ func TestEnvelopesAreStable(t *testing.T) {
 
 			var read outbox.Envelope
 			require.NoError(t, json.Unmarshal([]byte(lines[i]), &read))
-			assert.Equal(t, e, read, "the envelope, read")
+			assert.Equal(t, e, read, "the parsed envelope")
 			decoded, err := read.Event()
 			require.NoError(t, err)
 			assert.Equal(t, event, decoded, "Event()")
@@ -71,8 +74,8 @@ func TestEnvelopesAreStable(t *testing.T) {
 	}
 }
 
-// TestEveryKindHasAnEnvelope finds the kinds of events in the source, so that a new one can't be forgotten above.
-func TestEveryKindHasAnEnvelope(t *testing.T) {
+// The test takes the kinds of events from the source, so that a new kind can't be forgotten in the table.
+func TestTheTableHasEveryKindOfEvent(t *testing.T) {
 	file, err := parser.ParseFile(token.NewFileSet(), "../event.go", nil, 0)
 	require.NoError(t, err)
 	found := 0
@@ -83,16 +86,16 @@ func TestEveryKindHasAnEnvelope(t *testing.T) {
 		}
 		found++
 		kind := method.Recv.List[0].Type.(*ast.Ident).Name
-		has := slices.ContainsFunc(told, func(e allocation.Event) bool { return e.Kind() == kind })
-		assert.True(t, has, "%s has a line in the table", kind)
+		has := slices.ContainsFunc(everyKind, func(e allocation.Event) bool { return e.Kind() == kind })
+		assert.True(t, has, "the table has an event of kind %s", kind)
 	}
 	assert.Equal(t, 15, found, "kinds of events")
 }
 
-// The limits are CloudEvents': names of lower-case letters and digits, values that are strings.
-func TestAttributesAreAsCloudEventsHasThem(t *testing.T) {
+// CloudEvents requires names of lower-case letters and digits, and strings without control characters as values.
+func TestAttributesFollowTheRulesOfCloudEvents(t *testing.T) {
 	e, err := outbox.NewEnvelope("allocation", lamp, outbox.Record{
-		Sequence: 12, Event: told[0], TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		Sequence: 12, Event: everyKind[0], TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
 	})
 	require.NoError(t, err)
 	wire, err := json.Marshal(e)

@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// wire is an envelope in the JSON format of CloudEvents, where null means that an attribute is missing.
+// wire is an envelope in the JSON format of CloudEvents. In the format, null stands for a missing attribute.
 type wire struct {
 	Specversion     string          `json:"specversion"`
 	ID              string          `json:"id"`
@@ -25,8 +25,8 @@ type wire struct {
 	Data            json.RawMessage `json:"data"`
 }
 
-// MarshalJSON writes the envelope as CloudEvents' structured mode has it; its media type is [MediaType]. What
-// UnmarshalJSON would refuse is refused here, too.
+// MarshalJSON returns the JSON of CloudEvents' structured mode, with the media type [MediaType]. MarshalJSON refuses
+// an envelope with a missing attribute, as UnmarshalJSON does.
 func (e Envelope) MarshalJSON() ([]byte, error) {
 	if err := e.check("MarshalJSON"); err != nil {
 		return nil, err
@@ -38,9 +38,9 @@ func (e Envelope) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads an envelope. Attributes that it doesn't know are ignored. Another version of CloudEvents, data
-// that aren't JSON, and the lack of anything that every [Envelope] has are an [*allocation.Error] that wraps
-// [allocation.ErrInvalid], and leave the envelope as it was.
+// UnmarshalJSON parses the JSON of CloudEvents' structured mode. Unknown attributes are ignored. Another version of
+// CloudEvents, data with a content type other than JSON, and a missing attribute of [Envelope] are an
+// [*allocation.Error] that wraps [allocation.ErrInvalid]; e is unchanged after an error.
 func (e *Envelope) UnmarshalJSON(text []byte) error {
 	const op = "UnmarshalJSON"
 	var w wire
@@ -61,7 +61,7 @@ func (e *Envelope) UnmarshalJSON(text []byte) error {
 	}
 	read := Envelope{
 		ID: w.ID, Source: w.Source, Type: w.Type, Subject: w.Subject, Time: w.Time.UTC(),
-		Sequence: int64(sequence), TraceParent: w.Traceparent, Data: w.Data, //nolint:gosec // it has 63 bits
+		Sequence: int64(sequence), TraceParent: w.Traceparent, Data: w.Data, //nolint:gosec // ParseUint allows 63 bits
 	}
 	if err := read.check(op); err != nil {
 		return err
@@ -70,7 +70,7 @@ func (e *Envelope) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// isJSON tells content types that mean JSON; so does none at all.
+// isJSON reports whether a content type stands for JSON. By CloudEvents a missing content type stands for JSON.
 func isJSON(contentType string) bool {
 	if contentType == "" {
 		return true

@@ -15,11 +15,12 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// received is an envelope as another program may write it.
+// received is an envelope in the JSON of another program.
 const received = `{
 	"specversion": "1.0", "id": "17", "source": "/shop", "subject": "RED-LAMP", "sequence": "0000000000000000041",
 	"type": "io.github.cosmic-go.allocation.HoldConfirmed.v1", "time": "2031-03-03T13:00:00.123456+01:00",
-	"datacontenttype": "application/json", "data": {"sku": "RED-LAMP", "at": "2031-03-03T12:00:00.123456Z", "order_id": "o"}
+	"datacontenttype": "application/json",
+	"data": {"sku": "RED-LAMP", "at": "2031-03-03T12:00:00.123456Z", "order_id": "o"}
 }`
 
 func confirmed() outbox.Envelope {
@@ -30,18 +31,19 @@ func confirmed() outbox.Envelope {
 	}
 }
 
-func TestEnvelopeTakesWhatCloudEventsAllows(t *testing.T) {
-	for _, row := range []struct{ name, text string }{
-		{"as it is", received},
-		{"attributes that it doesn't know", strings.Replace(received, `"id"`, `"tracestate": "a=1", "partitionkey": 7, "id"`, 1)},
-		{"null for what is not set", strings.Replace(received, `"id"`, `"traceparent": null, "dataschema": null, "id"`, 1)},
-		{"no content type", strings.Replace(received, `"datacontenttype": "application/json",`, ``, 1)},
-		{"another content type that is JSON", strings.Replace(received, `application/json`, `Application/Vnd.Shop+JSON; charset=utf-8`, 1)},
-		{"a sequence without padding", strings.Replace(received, `0000000000000000041`, `41`, 1)},
+func TestUnmarshalAcceptsVariantsOfCloudEvents(t *testing.T) {
+	for _, row := range []struct{ name, old, replacement string }{
+		{"unchanged", "", ""},
+		{"unknown attributes", `"id"`, `"tracestate": "a=1", "partitionkey": 7, "id"`},
+		{"null for missing attributes", `"id"`, `"traceparent": null, "dataschema": null, "id"`},
+		{"no content type", `"datacontenttype": "application/json",`, ``},
+		{"another content type of JSON", `application/json`, `Application/Vnd.Shop+JSON; charset=utf-8`},
+		{"a sequence without padding", `0000000000000000041`, `41`},
 	} {
 		t.Run(row.name, func(t *testing.T) {
+			text := strings.Replace(received, row.old, row.replacement, 1)
 			var e outbox.Envelope
-			require.NoError(t, json.Unmarshal([]byte(row.text), &e))
+			require.NoError(t, json.Unmarshal([]byte(text), &e))
 			assert.Equal(t, confirmed(), e, "envelope")
 			event, err := e.Event()
 			require.NoError(t, err)
@@ -50,7 +52,7 @@ func TestEnvelopeTakesWhatCloudEventsAllows(t *testing.T) {
 	}
 }
 
-func TestEnvelopeRefusesWhatItCannotBe(t *testing.T) {
+func TestUnmarshalRefusesInvalidEnvelopes(t *testing.T) {
 	without := func(name string) string {
 		var attributes map[string]json.RawMessage
 		require.NoError(t, json.Unmarshal([]byte(received), &attributes))
@@ -59,8 +61,9 @@ func TestEnvelopeRefusesWhatItCannotBe(t *testing.T) {
 		require.NoError(t, err)
 		return string(text)
 	}
+	with := func(old, replacement string) string { return strings.Replace(received, old, replacement, 1) }
 	for _, row := range []struct{ name, text, field string }{
-		{"another version", strings.Replace(received, `"1.0"`, `"0.3"`, 1), "specversion"},
+		{"another version", with(`"1.0"`, `"0.3"`), "specversion"},
 		{"no version", without("specversion"), "specversion"},
 		{"no id", without("id"), "id"},
 		{"no source", without("source"), "source"},
@@ -69,14 +72,14 @@ func TestEnvelopeRefusesWhatItCannotBe(t *testing.T) {
 		{"no time", without("time"), "time"},
 		{"no sequence", without("sequence"), "sequence"},
 		{"no data", without("data"), "data"},
-		{"null data", strings.Replace(received, `"data":`, `"data": null, "order":`, 1), "data"},
-		{"data that aren't JSON", strings.Replace(received, `application/json`, `text/xml`, 1), "datacontenttype"},
-		{"a content type that is none", strings.Replace(received, `application/json`, `a b/json`, 1), "datacontenttype"},
-		{"sequence 0", strings.Replace(received, `0000000000000000041`, `0`, 1), "sequence"},
-		{"a negative sequence", strings.Replace(received, `0000000000000000041`, `-1`, 1), "sequence"},
-		{"a sequence that overflows", strings.Replace(received, `0000000000000000041`, `9223372036854775808`, 1), "sequence"},
-		{"a sequence that is a number", strings.Replace(received, `"0000000000000000041"`, `41`, 1), "envelope"},
-		{"a time that is none", strings.Replace(received, `2031-03-03T13`, `yesterday`, 1), "envelope"},
+		{"null data", with(`"data":`, `"data": null, "order":`), "data"},
+		{"data in XML", with(`application/json`, `text/xml`), "datacontenttype"},
+		{"invalid content type", with(`application/json`, `a b/json`), "datacontenttype"},
+		{"sequence 0", with(`0000000000000000041`, `0`), "sequence"},
+		{"negative sequence", with(`0000000000000000041`, `-1`), "sequence"},
+		{"sequence beyond the largest int64", with(`0000000000000000041`, `9223372036854775808`), "sequence"},
+		{"sequence as a JSON number", with(`"0000000000000000041"`, `41`), "envelope"},
+		{"invalid time", with(`2031-03-03T13`, `yesterday`), "envelope"},
 		{"null", `null`, "specversion"},
 		{"a list", `[]`, "envelope"},
 	} {
@@ -90,7 +93,7 @@ func TestEnvelopeRefusesWhatItCannotBe(t *testing.T) {
 	}
 }
 
-func TestAnIncompleteEnvelopeIsNotWritten(t *testing.T) {
+func TestMarshalRefusesAMissingAttribute(t *testing.T) {
 	for field, spoil := range map[string]func(e *outbox.Envelope){
 		"id":       func(e *outbox.Envelope) { e.ID = "" },
 		"source":   func(e *outbox.Envelope) { e.Source = "" },
@@ -107,8 +110,8 @@ func TestAnIncompleteEnvelopeIsNotWritten(t *testing.T) {
 	}
 }
 
-// On the wire, sequences are compared as strings.
-func TestSequencesSortLikeNumbers(t *testing.T) {
+// Consumers compare the sequences of envelopes as strings.
+func TestSequencesInJSONSortLikeNumbers(t *testing.T) {
 	var before string
 	for _, sequence := range []int64{1, 2, 9, 10, 99, 100, 1 << 53, math.MaxInt64} {
 		e := confirmed()
@@ -127,7 +130,7 @@ func TestSequencesSortLikeNumbers(t *testing.T) {
 	}
 }
 
-func TestEventRefusesTypesThatItDoesNotKnow(t *testing.T) {
+func TestEventRefusesUnknownTypesAndUnfitData(t *testing.T) {
 	for _, row := range []struct{ kind, op, field string }{
 		{"com.example.order.placed", "Event", "type"},
 		{"io.github.cosmic-go.allocation.HoldConfirmed.v2", "Event", "type"},
@@ -147,9 +150,9 @@ func TestEventRefusesTypesThatItDoesNotKnow(t *testing.T) {
 	requireInvalid(t, err, "DecodeEvent", "data")
 }
 
-func TestNewEnvelopeRefusesWhatCannotBeSent(t *testing.T) {
-	good := outbox.Record{Sequence: 1, Event: told[0]}
-	ancient := allocation.HoldConfirmed{SKU: lamp, At: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC), OrderID: "o"}
+func TestNewEnvelopeRefusesInvalidArguments(t *testing.T) {
+	good := outbox.Record{Sequence: 1, Event: everyKind[0]}
+	farFuture := allocation.HoldConfirmed{SKU: lamp, At: time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC), OrderID: "o"}
 	for _, row := range []struct {
 		name, source string
 		sku          allocation.SKU
@@ -158,12 +161,12 @@ func TestNewEnvelopeRefusesWhatCannotBeSent(t *testing.T) {
 	}{
 		{"no source", "", lamp, good, "source"},
 		{"a source with a space", "my shop", lamp, good, "source"},
-		{"a source that is no reference", "1:2", lamp, good, "source"},
-		{"a source with a letter that URIs don't have", "/größe", lamp, good, "source"},
+		{"a source with an invalid scheme", "1:2", lamp, good, "source"},
+		{"a source with a letter outside of ASCII", "/größe", lamp, good, "source"},
 		{"no event", "/shop", lamp, outbox.Record{Sequence: 1}, "event"},
-		{"an event that JSON can't hold", "/shop", lamp, outbox.Record{Sequence: 1, Event: ancient}, "event"},
+		{"a year beyond 9999", "/shop", lamp, outbox.Record{Sequence: 1, Event: farFuture}, "event"},
 		{"no subject", "/shop", "", good, "subject"},
-		{"no number", "/shop", lamp, outbox.Record{Event: told[0]}, "sequence"},
+		{"no sequence", "/shop", lamp, outbox.Record{Event: everyKind[0]}, "sequence"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			e, err := outbox.NewEnvelope(row.source, row.sku, row.record)
@@ -176,16 +179,19 @@ func TestNewEnvelopeRefusesWhatCannotBeSent(t *testing.T) {
 	assert.ErrorIs(t, err, broken)
 }
 
-func TestEnvelopesHaveTheirTimeInUTC(t *testing.T) {
+func TestTheTimeOfAnEnvelopeIsInUTC(t *testing.T) {
 	local := allocation.HoldConfirmed{SKU: lamp, At: noon.In(time.FixedZone("CET", 3600)), OrderID: "o"}
 	e, err := outbox.NewEnvelope("/shop", lamp, outbox.Record{Sequence: 1, Event: local})
 	require.NoError(t, err)
 	assert.Equal(t, noon, e.Time, "Time")
 }
 
-func TestSourcesAreURIReferences(t *testing.T) {
-	for _, source := range []string{"allocation", "/shop/7", "https://shop.example/stock?x=%20#a", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66", "mailto:a@b.c"} {
-		_, err := outbox.NewEnvelope(source, lamp, outbox.Record{Sequence: 1, Event: told[0]})
+func TestNewEnvelopeAcceptsURIReferencesAsSource(t *testing.T) {
+	for _, source := range []string{
+		"allocation", "/shop/7", "https://shop.example/stock?x=%20#a", "urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66",
+		"mailto:a@b.c",
+	} {
+		_, err := outbox.NewEnvelope(source, lamp, outbox.Record{Sequence: 1, Event: everyKind[0]})
 		assert.NoError(t, err, source)
 	}
 }

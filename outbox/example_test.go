@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// printer is a publisher for those who can read.
+// printer is a publisher to the standard output.
 type printer struct{}
 
 func (printer) Publish(_ context.Context, envelopes []outbox.Envelope) (int, error) {
@@ -29,7 +29,7 @@ func ExampleRelay() {
 		Source: "https://shop.example/stock",
 		Settled: func(_ context.Context, s outbox.Settlement) {
 			if s.Sent == 2 {
-				stop() // a host would stop when it is told to end
+				stop() // a host would call stop at the end of the process
 			}
 		},
 	})
@@ -54,11 +54,12 @@ func ExampleRelay() {
 	// the relay ended with <nil>
 }
 
-// A consumer that counts promised units reads each message like this. The second one is a repeat.
+// A consumer counts the promised units of each product. The second message is a repeat.
 func ExampleEnvelope() {
 	at := time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
-	told := allocation.LineAllocated{SKU: "RED-CHAIR", At: at, OrderID: "order-17", Batch: "batch-1", Quantity: 2}
-	sent, err := outbox.NewEnvelope("https://shop.example/stock", "RED-CHAIR", outbox.Record{Sequence: 2, Event: told})
+	recorded := allocation.LineAllocated{SKU: "RED-CHAIR", At: at, OrderID: "order-17", Batch: "batch-1", Quantity: 2}
+	record := outbox.Record{Sequence: 2, Event: recorded}
+	sent, err := outbox.NewEnvelope("https://shop.example/stock", "RED-CHAIR", record)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -67,7 +68,7 @@ func ExampleEnvelope() {
 		log.Fatal(err)
 	}
 
-	last := map[allocation.SKU]int64{} // both are kept with the consumer's data, in one transaction
+	last := map[allocation.SKU]int64{} // a consumer stores last and promised in the same transaction
 	promised := map[allocation.SKU]allocation.Quantity{}
 	for range 2 {
 		var e outbox.Envelope

@@ -9,10 +9,10 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// ID is the identifier of an event: a UUID of version 7 (RFC 9562) whose time is the event's, to the microsecond
-// (section 6.2, method 3), and whose random part is computed from SKU and sequence. So it is the same at every
-// try, in every relay and in every store, without being kept anywhere. Together with the source it is unique,
-// as CloudEvents demand.
+// ID returns the identifier of an event: a UUID of version 7 (RFC 9562). The time of the UUID is the time of the event
+// in microseconds (section 6.2, method 3), and a hash of SKU and sequence takes the place of the random bits. No store
+// has to keep the ID, because every relay computes the same ID at every try. An ID is unique together with the source,
+// as CloudEvents requires.
 func ID(sku allocation.SKU, sequence int64, at time.Time) string {
 	micros := at.UnixMicro()
 	millis, rest := micros/1000, micros%1000
@@ -20,12 +20,12 @@ func ID(sku allocation.SKU, sequence int64, at time.Time) string {
 		millis, rest = millis-1, rest+1000
 	}
 	var id [16]byte
-	binary.BigEndian.PutUint64(id[:], uint64(millis)<<16) //nolint:gosec // the 48 bits that the format has
+	binary.BigEndian.PutUint64(id[:], uint64(millis)<<16) //nolint:gosec // the format has 48 bits for the time
 	fraction := uint16(rest * 4096 / 1000)                //nolint:gosec // less than 4096
 	binary.BigEndian.PutUint16(id[6:], 0x7000|fraction)
 
-	named := binary.BigEndian.AppendUint64(make([]byte, 0, 64), uint64(sequence)) //nolint:gosec // its bits
-	digest := sha256.Sum256(append(named, sku...))
+	name := binary.BigEndian.AppendUint64(make([]byte, 0, 64), uint64(sequence)) //nolint:gosec // only the bits matter
+	digest := sha256.Sum256(append(name, sku...))
 	copy(id[8:], digest[:8])
 	id[8] = 0x80 | id[8]&0x3f
 

@@ -8,53 +8,50 @@ import (
 
 // Options are the settings of [NewRelay]. Zero values mean the defaults.
 type Options struct {
-	// Source is who tells the events, for CloudEvents: a URI-reference, "allocation" by default. Give each
-	// store a source of its own if consumers hear of several.
+	// Source is the CloudEvents source of all events: a URI-reference, "allocation" by default. If consumers receive
+	// events of several stores, give each store a source of its own.
 	Source string
 
-	// Now is the clock by which leases and retries are kept; time.Now by default. The clocks of relays on
-	// one store may differ by a small part of Lease.
+	// Now is the clock for leases and retries; time.Now by default. The clocks of relays on the same store may
+	// differ by a small part of Lease.
 	Now func() time.Time
 
-	// Poll is how long the relay waits, when there is nothing to send, before it looks again; 1 s by
-	// default. Where [Relay.Wake] is called it may be longer: it then finds what other processes
-	// committed, retries whose time has come, and products of relays that died.
+	// Poll is the pause between two looks for unsent events while there are none; 1 s by default. A host that calls
+	// [Relay.Wake] may poll less often. Polling still finds the commits of other processes, events that are due for
+	// another try, and products of dead relays.
 	Poll time.Duration
 
-	// Lease is for how long a product belongs to a relay that took it, and with that how long its
-	// events wait if the relay dies; 30 s by default. A third of it each is the limit for the store to
-	// answer a claim, for a Publish, and for the store to take what came of it.
+	// Lease is how long a claimed product belongs to a relay; 30 s by default. If the relay dies, the product's
+	// events wait until the lease ends. A Claim, a Publish and a Settle each have a third of the lease to finish.
 	Lease time.Duration
 
-	// Batch is how many events of a product a Publish gets at most; 100 by default.
+	// Batch is the largest number of events for a single Publish; 100 by default.
 	Batch int
 
-	// Workers is how many products are published at the same time; 8 by default.
+	// Workers is the largest number of products that are published at the same time; 8 by default.
 	Workers int
 
-	// Tries is how often an event is tried before it is dead and waits for [Maintainer].Retry or Skip; 25
-	// by default, which with the default pauses takes from 40 to 90 minutes: no event should die because a
-	// broker is away for a while.
+	// Tries is the number of tries after which an event is dead and waits for [Maintainer].Retry or Skip; 25 by
+	// default. With the default pauses 25 tries take 40 to 90 minutes, so that a broker may be away for half an hour.
 	Tries int
 
-	// Backoff is the longest pause after an event's first failed try, 1 s by default. It doubles with
-	// every further one up to MaxBackoff, 5 min by default; the pause is a random part of it, at least
-	// half. What is tried again has to be found first, see Poll.
+	// Backoff is the longest pause after the first failed try of an event, 1 s by default. Each further try doubles
+	// the pause up to MaxBackoff, 5 min by default. The actual pause is random, from half of the pause to all of it.
+	// After the pause the event waits for the next claim, see Poll.
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 
-	// Logger is told of failed tries and of storage that fails (Warn), and of events that are dead
-	// (Error). By default nothing is logged.
+	// Logger logs failed tries and errors of the store (Warn), and dead events (Error). By default nothing is
+	// logged.
 	Logger *slog.Logger
 
-	// Settled, if set, is called with what the store was told of each delivery, once it has taken it:
-	// the place for counters of failures and of dead events. Counters and spans of what is sent are for
-	// the [Publisher]. It must be safe for concurrent use.
+	// Settled, if set, is called after the store has accepted a settlement. Use Settled to count failures and dead
+	// events; counters and spans of sent events belong in the [Publisher]. Settled must be safe for concurrent use.
 	Settled func(ctx context.Context, s Settlement)
 }
 
-// filled returns the options with their defaults; o may be nil.
-func (o *Options) filled() Options {
+// withDefaults returns a copy of the options with a value in every field. o may be nil.
+func (o *Options) withDefaults() Options {
 	var f Options
 	if o != nil {
 		f = *o
@@ -81,9 +78,10 @@ func (o *Options) filled() Options {
 	return f
 }
 
-func positive[N int | time.Duration](value, otherwise N) N {
+// positive returns value if value is greater than 0, and otherwise the default.
+func positive[N int | time.Duration](value, defaultValue N) N {
 	if value > 0 {
 		return value
 	}
-	return otherwise
+	return defaultValue
 }

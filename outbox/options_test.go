@@ -13,7 +13,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// tries lets a publisher refuse everything, and returns when it was asked.
+// tries runs a relay with a publisher that refuses all events, and returns the times of the tries.
 func tries(t *testing.T, within time.Duration, opts *outbox.Options) (at []time.Time) {
 	t.Helper()
 	p := publisher(func(context.Context, []outbox.Envelope) (int, error) {
@@ -58,7 +58,7 @@ func TestDefaultIs8Workers(t *testing.T) {
 	})
 }
 
-// A database may keep no more than that, and must not compare what it kept with what it didn't.
+// A database stores microseconds only, and must not compare a stored time with a more precise time of the relay.
 func TestTheStoreGetsTimesInUTCAndWholeMicroseconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")

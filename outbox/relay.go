@@ -2,36 +2,34 @@ package outbox
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 	"time"
-
-	"github.com/cosmic-go/allocation"
 )
 
-// Relay takes unsent events out of a store and gives them to a publisher: each at least once, and those of one
-// product in their order. Any number of relays may work on the same store, in one process or in several.
+// Relay sends the unsent events of a store through a publisher: every event at least once, and the events of each
+// product in order. Any number of relays may share a store, in the same process or in several. A Relay is safe for
+// concurrent use.
 type Relay struct {
 	store     Store
 	publisher Publisher
 	opts      Options
 
 	running atomic.Bool
-	wakes   atomic.Uint64 // how often Wake was called
-	wake    chan struct{} // holds one if it was called since somebody looked
+	wakes   atomic.Uint64 // number of calls of Wake
+	wake    chan struct{} // holds a value if Wake was called since the dispatcher last received
 }
 
-// NewRelay returns a relay that works while [Relay.Run] does. The options may be nil.
+// NewRelay returns a relay, which sends events while [Relay.Run] runs. opts may be nil.
 func NewRelay(store Store, publisher Publisher, opts *Options) *Relay {
-	return &Relay{store: store, publisher: publisher, opts: opts.filled(), wake: make(chan struct{}, 1)}
+	return &Relay{store: store, publisher: publisher, opts: opts.withDefaults(), wake: make(chan struct{}, 1)}
 }
 
-// Run sends events until ctx ends, and then returns nil; whatever fails meanwhile is tried again and told to the
-// Logger. Only a relay that can't work is an error, at once, which wraps [allocation.ErrInvalid]: one without store
-// or publisher, with a bad Source, or one that runs already. It may be run again afterwards.
+// Run sends events until ctx ends, and then returns nil. Failures meanwhile are logged and tried again. Run returns an
+// error at once, and sends nothing, if the relay has no store or publisher, if Source is not a URI-reference, or if the
+// relay is running already; the error wraps [allocation.ErrInvalid]. After Run has returned, Run may be called again.
 //
-// When ctx ends, the contexts of all Publish end with it. Run waits until they have returned and the store knows
-// what was accepted, which for a store that doesn't answer takes up to two thirds of a Lease.
+// When ctx ends, the contexts of all Publish calls end, too. Run returns when the calls have returned and the store has
+// recorded which events were accepted. A store that doesn't answer delays the return by up to two thirds of a Lease.
 func (r *Relay) Run(ctx context.Context) error {
 	const op = "Run"
 	switch {
@@ -46,16 +44,16 @@ func (r *Relay) Run(ctx context.Context) error {
 		return err
 	}
 	if !r.running.CompareAndSwap(false, true) {
-		return &allocation.Error{Op: op, Field: "relay", Err: fmt.Errorf("%w: it runs already", allocation.ErrInvalid)}
+		return invalid(op, "relay", nil, "is running already")
 	}
 	defer r.running.Store(false)
 	newDispatcher(r).run(ctx)
 	return nil
 }
 
-// Wake says that something was committed, so that the relay looks at once instead of at the next Poll. It never
-// blocks and may be called from anywhere, whether or not the relay runs. Calls that come close together count
-// as one. It is made for [allocation.Options].Committed, directly or by way of package bus.
+// Wake makes the relay look for unsent events now instead of at the next Poll. Call Wake after a commit: from the
+// option Committed of [allocation.UnitOfWorkOptions], or from a handler of package bus. Wake never blocks, does no harm
+// while the relay is not running, and may be called from any goroutine. Several calls before the next look count once.
 func (r *Relay) Wake() {
 	r.wakes.Add(1)
 	select {
@@ -64,7 +62,7 @@ func (r *Relay) Wake() {
 	}
 }
 
-// at is the time after d from now, in the form that every store keeps (R11).
-func (r *Relay) at(d time.Duration) time.Time {
+// after returns the time d from now in UTC and whole microseconds, the precision of every store (R11).
+func (r *Relay) after(d time.Duration) time.Time {
 	return r.opts.Now().Add(d).UTC().Truncate(time.Microsecond)
 }

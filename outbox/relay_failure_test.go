@@ -19,7 +19,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// picky is a publisher that accepts events one by one until it comes to one that it refuses.
+// picky is a publisher that accepts events up to the first event with an error of refuses.
 type picky struct {
 	sent
 	refuses func(e outbox.Envelope) error
@@ -35,7 +35,7 @@ func (p *picky) Publish(_ context.Context, envelopes []outbox.Envelope) (int, er
 	return len(envelopes), nil
 }
 
-func TestAProductThatFailsStopsOnlyItself(t *testing.T) {
+func TestAFailedEventStopsOnlyItsProduct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP", "SOFA")
 		p := &picky{refuses: func(e outbox.Envelope) error {
@@ -58,7 +58,7 @@ func TestAProductThatFailsStopsOnlyItself(t *testing.T) {
 	})
 }
 
-func TestWhatWasAcceptedBeforeAnErrorDoesNotComeAgain(t *testing.T) {
+func TestEventsAcceptedBeforeAnErrorAreNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 9)
@@ -86,8 +86,8 @@ func TestWhatWasAcceptedBeforeAnErrorDoesNotComeAgain(t *testing.T) {
 	})
 }
 
-// Tries belong to an event: a product that makes progress at every try never dies.
-func TestProgressBeginsAnewWithTheTries(t *testing.T) {
+// A product with progress at every try never has a dead event, however many tries there are in total.
+func TestTriesAreCountedForEachEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 11)
@@ -98,11 +98,12 @@ func TestProgressBeginsAnewWithTheTries(t *testing.T) {
 			}
 			return nil
 		}}
-		start(t, s, p, &outbox.Options{Tries: 3, Poll: time.Hour, MaxBackoff: time.Minute, Settled: func(_ context.Context, settled outbox.Settlement) {
+		checkTries := func(_ context.Context, settled outbox.Settlement) {
 			if f := settled.Failure; f != nil {
 				assert.Equal(t, min(tries[f.Sequence], 2), f.Tries, "Tries of event %d", f.Sequence)
 			}
-		}})
+		}
+		start(t, s, p, &outbox.Options{Tries: 3, Poll: time.Hour, MaxBackoff: time.Minute, Settled: checkTries})
 		pass(25 * time.Hour)
 		assert.Equal(t, upTo(12), p.of("CHAIR"), "events")
 	})
@@ -135,8 +136,10 @@ func TestPausesBetweenTriesGrowUntilTheEventIsDead(t *testing.T) {
 
 		lines := log.all()
 		require.Len(t, lines, 7, "lines")
-		assert.Contains(t, lines[0], "WARN outbox: event was not accepted sku=CHAIR sequence=1 tries=1 error=no route to host retry_at=", "log")
-		assert.Equal(t, "ERROR outbox: event is dead sku=CHAIR sequence=1 tries=7 error=no route to host", lines[6], "log")
+		firstLine := "WARN outbox: event was not accepted sku=CHAIR sequence=1 tries=1 error=no route to host retry_at="
+		assert.Contains(t, lines[0], firstLine, "log")
+		lastLine := "ERROR outbox: event is dead sku=CHAIR sequence=1 tries=7 error=no route to host"
+		assert.Equal(t, lastLine, lines[6], "log")
 	})
 }
 
@@ -180,28 +183,25 @@ func TestADeadEventWaitsForRetryOrSkip(t *testing.T) {
 	}
 }
 
-func TestAPublisherThatMisbehavesFailsItsProductOnly(t *testing.T) {
+func TestAWrongResultOfPublishFailsOnlyItsProduct(t *testing.T) {
+	result := func(accepted int, err error) publisher {
+		return func(context.Context, []outbox.Envelope) (int, error) { return accepted, err }
+	}
+	panics := func(context.Context, []outbox.Envelope) (int, error) { panic("nil map") }
+	eof, long := errors.New("eof"), "x"+strings.Repeat("é", 600)
 	for _, row := range []struct {
 		name  string
 		chair publisher
-		want  string // how the error begins
-		sent  int64
+		want  string // prefix of Failure.Error
+		sent  int64  // events marked as sent
 	}{
-		{"panics", func(context.Context, []outbox.Envelope) (int, error) { panic("nil map") }, "outbox: Publish panicked: nil map\ngoroutine ", 0},
-		{"accepts fewer without saying why", func(context.Context, []outbox.Envelope) (int, error) { return 2, nil },
-			"outbox: Publish accepted 2 of 3 events and doesn't say why", 2},
-		{"accepts more than there are", func(context.Context, []outbox.Envelope) (int, error) { return 4, nil },
-			"outbox: Publish says that 4 of 3 events were accepted", 0},
-		{"accepts less than none", func(context.Context, []outbox.Envelope) (int, error) { return -1, errors.New("eof") },
-			"outbox: Publish says that -1 of 3 events were accepted\neof", 0},
-		{"accepts all and fails", func(context.Context, []outbox.Envelope) (int, error) { return 3, errors.New("eof") },
-			"outbox: Publish says that 3 of 3 events were accepted\neof", 0},
-		{"says nothing that can be stored", func(context.Context, []outbox.Envelope) (int, error) { return 0, errors.New("\x00\xff ") },
-			"\uFFFD\uFFFD ", 0},
-		{"says too much", func(context.Context, []outbox.Envelope) (int, error) {
-			return 0, errors.New("x" + strings.Repeat("é", 600))
-		},
-			"x" + strings.Repeat("é", 499), 0},
+		{"panic", panics, "outbox: Publish panicked: nil map\ngoroutine ", 0},
+		{"fewer without an error", result(2, nil), "outbox: Publish accepted 2 of 3 events without an error", 2},
+		{"more than all", result(4, nil), "outbox: Publish returned a wrong count: 4 of 3 events", 0},
+		{"a negative count", result(-1, eof), "outbox: Publish returned a wrong count: -1 of 3 events\neof", 0},
+		{"all with an error", result(3, eof), "outbox: Publish returned a wrong count: 3 of 3 events\neof", 0},
+		{"an error with invalid bytes", result(0, errors.New("\x00\xff ")), "\uFFFD\uFFFD ", 0},
+		{"a long error", result(0, errors.New(long)), "x" + strings.Repeat("é", 499), 0},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -227,8 +227,8 @@ func TestAPublisherThatMisbehavesFailsItsProductOnly(t *testing.T) {
 	}
 }
 
-// A publisher that ends its goroutine, as a test's FailNow does, takes no more with it than the delivery.
-func TestAPublisherThatEndsItsGoroutineStopsNobody(t *testing.T) {
+// A publisher may call runtime.Goexit, as FailNow of a test does. Only the delivery is lost, until its lease ends.
+func TestGoexitInAPublisherDelaysOnlyItsProduct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		var got sent
@@ -243,12 +243,12 @@ func TestAPublisherThatEndsItsGoroutineStopsNobody(t *testing.T) {
 		_, stop := start(t, s, p, nil)
 		pass(time.Minute)
 		assert.Equal(t, upTo(1), got.of("LAMP"), "events of LAMP")
-		assert.Equal(t, upTo(1), got.of("CHAIR"), "events of CHAIR, once its lease has ended")
+		assert.Equal(t, upTo(1), got.of("CHAIR"), "events of CHAIR after the lease")
 		stop()
 	})
 }
 
-// unreadable is a store with an event of a kind that it doesn't know.
+// unreadable is a store with an event of an unknown kind: the third event of CHAIR.
 type unreadable struct{ *shop }
 
 func (u unreadable) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -263,7 +263,7 @@ func (u unreadable) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Deliver
 	return deliveries, err
 }
 
-func TestAnEventThatCannotBeDecodedStopsItsProductOnly(t *testing.T) {
+func TestAnUndecodableEventStopsOnlyItsProduct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		s.sell("CHAIR", 4)

@@ -24,7 +24,7 @@ func TestAnIdleRelayClaimsOncePerPoll(t *testing.T) {
 	})
 }
 
-func TestPollFindsWhatNobodyTold(t *testing.T) {
+func TestPollFindsCommitsWithoutAWake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		var got sent
@@ -38,7 +38,7 @@ func TestPollFindsWhatNobodyTold(t *testing.T) {
 	})
 }
 
-func TestWakeIsPrompt(t *testing.T) {
+func TestWakeSendsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		var got sent
@@ -54,7 +54,7 @@ func TestWakeIsPrompt(t *testing.T) {
 	})
 }
 
-func TestWakeBeforeRunAndAfterItDoesNotBlock(t *testing.T) {
+func TestWakeBeforeAndAfterRunDoesNotBlock(t *testing.T) {
 	relay := outbox.NewRelay(newShop(t), &sent{}, nil)
 	for range 3 {
 		relay.Wake()
@@ -73,7 +73,7 @@ func TestWakeWhileClaimingIsNotLost(t *testing.T) {
 		var got sent
 		relays := make(chan *outbox.Relay, 1)
 		s.claimed = func(context.Context, outbox.Claim) error {
-			if s.counted() == 2 { // which found nothing
+			if s.counted() == 2 { // the second claim found no events
 				s.sell("CHAIR", 1)
 				(<-relays).Wake()
 			}
@@ -86,7 +86,7 @@ func TestWakeWhileClaimingIsNotLost(t *testing.T) {
 	})
 }
 
-// The claim that Wake brings about can't have a product that is being published.
+// The claim after the Wake can't have the product, because the product is leased for the Publish.
 func TestWakeDuringAPublishOfTheSameProductIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
@@ -105,7 +105,7 @@ func TestWakeDuringAPublishOfTheSameProductIsNotLost(t *testing.T) {
 	})
 }
 
-func TestWhatABatchLeftGoesOnAtOnce(t *testing.T) {
+func TestEventsBeyondTheBatchAreSentAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 24)
@@ -117,8 +117,8 @@ func TestWhatABatchLeftGoesOnAtOnce(t *testing.T) {
 	})
 }
 
-// TestWaitingIsNotBusy counts the claims of a minute and a half in states in which nothing can be sent.
-func TestWaitingIsNotBusy(t *testing.T) {
+// Each row is a state in which nothing can be sent; the test counts the claims of 90 seconds.
+func TestARelayWithNothingToSendRarelyClaims(t *testing.T) {
 	refuse := publisher(func(context.Context, []outbox.Envelope) (int, error) { return 0, errors.New("no") })
 	hang := publisher(func(ctx context.Context, _ []outbox.Envelope) (int, error) {
 		<-ctx.Done()
@@ -126,10 +126,11 @@ func TestWaitingIsNotBusy(t *testing.T) {
 	})
 	elsewhere := func(t *testing.T, s *shop) {
 		t.Helper()
-		claim := outbox.Claim{Owner: "another", Products: 10, Events: 10, Now: present(), Until: present().Add(time.Hour)}
-		taken, err := s.Store.Claim(t.Context(), claim)
+		now := present()
+		claim := outbox.Claim{Owner: "another", Products: 10, Events: 10, Now: now, Until: now.Add(time.Hour)}
+		leased, err := s.Store.Claim(t.Context(), claim)
 		require.NoError(t, err)
-		require.Len(t, taken, 2)
+		require.Len(t, leased, 2)
 	}
 	more := func(_ *testing.T, s *shop) { s.sell("CHAIR", 9) }
 	down := func(t *testing.T, s *shop) {
@@ -140,6 +141,7 @@ func TestWaitingIsNotBusy(t *testing.T) {
 		t.Helper()
 		s.settling = func(context.Context, outbox.Settlement) error { return errors.New("read only") }
 	}
+	hourlyTries := outbox.Options{Backoff: time.Hour, MaxBackoff: time.Hour}
 	for _, row := range []struct {
 		state     string
 		publisher outbox.Publisher
@@ -147,9 +149,9 @@ func TestWaitingIsNotBusy(t *testing.T) {
 		given     func(t *testing.T, s *shop)
 		most      int
 	}{
-		{"every product is leased elsewhere", refuse, outbox.Options{}, elsewhere, 91},
-		{"every product waits for its next try", refuse, outbox.Options{Backoff: time.Hour, MaxBackoff: time.Hour}, nil, 91},
-		{"nothing was accepted of a product that has more", refuse, outbox.Options{Tries: 1, Batch: 5}, more, 91},
+		{"every product is leased by another relay", refuse, outbox.Options{}, elsewhere, 91},
+		{"every product waits for the next try", refuse, hourlyTries, nil, 91},
+		{"no event of a full batch was accepted", refuse, outbox.Options{Tries: 1, Batch: 5}, more, 91},
 		{"every product is dead", refuse, outbox.Options{Tries: 1}, nil, 91},
 		{"publishers hang", hang, outbox.Options{}, nil, 91},
 		{"publishers hang on every worker", hang, outbox.Options{Workers: 2, Lease: time.Hour}, nil, 1},
@@ -188,7 +190,7 @@ func TestPausesGrowWhileTheStoreFails(t *testing.T) {
 		for _, millis := range []int{100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000} {
 			longest := time.Duration(millis) * time.Millisecond
 			before := s.counted()
-			relay.Wake() // commits go on, and hurry nothing
+			relay.Wake() // a Wake must not shorten the pause
 			pass(longest/2 - time.Millisecond)
 			assert.Equal(t, before, s.counted(), "claims before half of %s have passed", longest)
 			for s.counted() == before {
@@ -200,13 +202,13 @@ func TestPausesGrowWhileTheStoreFails(t *testing.T) {
 		}
 		up.Store(true)
 		pass(20 * time.Second)
-		assert.Equal(t, upTo(1), got.of("CHAIR"), "events once the store is back and the lost lease has ended")
+		assert.Equal(t, upTo(1), got.of("CHAIR"), "events after the store is back and the lost lease has ended")
 		assert.Equal(t, "WARN outbox: claim failed error=connection refused", log.all()[0], "log")
 	})
 }
 
-// Databases end races between relays by refusing one of them.
-func TestALostRaceForAClaimIsNoTrouble(t *testing.T) {
+// A database may end a race between two claims by refusing a claim.
+func TestALostRaceForAClaimIsLoggedAsDebug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		log := &journal{}
@@ -219,7 +221,7 @@ func TestALostRaceForAClaimIsNoTrouble(t *testing.T) {
 	})
 }
 
-// losing is a store that loses its first race for a claim.
+// losing is a store whose first claim loses a race.
 type losing struct {
 	*shop
 	lost bool

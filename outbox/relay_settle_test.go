@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-func TestASettlementThatFailsIsTriedAgain(t *testing.T) {
+func TestAFailedSettlementIsTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		var at []time.Time
@@ -41,8 +41,8 @@ func TestASettlementThatFailsIsTriedAgain(t *testing.T) {
 	})
 }
 
-// What a store could not be told is sent again, under the same id, and only after the lease.
-func TestEventsComeAgainIfTheStoreCannotBeToldThatTheyWereSent(t *testing.T) {
+// Events without a settlement are sent again after the lease, with the IDs of the first time.
+func TestEventsAreSentAgainIfSettlementsFail(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 1)
@@ -64,15 +64,15 @@ func TestEventsComeAgainIfTheStoreCannotBeToldThatTheyWereSent(t *testing.T) {
 		writable.Store(true)
 		pass(2 * time.Second)
 		assert.Equal(t, []int64{1, 2, 1, 2}, got.of("CHAIR"), "events after the lease")
-		assert.Equal(t, got.events[:2], got.events[2:], "envelopes of both times")
+		assert.Equal(t, got.events[:2], got.events[2:], "envelopes of the first and second time")
 		assert.Zero(t, s.unsent(), "unsent events")
 		want := "WARN outbox: settle failed, events may be sent again sku=CHAIR sent=2 error=read only"
 		assert.Equal(t, []string{want}, log.all(), "log")
 	})
 }
 
-// A store that doesn't answer holds up a worker for a third of the lease, and no claim.
-func TestASettlementThatIsNotAnsweredEndsWithTheLease(t *testing.T) {
+// A settlement without an answer blocks a worker for a third of the lease, and doesn't block claims.
+func TestASettlementMayTakeAThirdOfTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		s.settling = func(ctx context.Context, settled outbox.Settlement) error {
@@ -96,7 +96,7 @@ func TestASettlementThatIsNotAnsweredEndsWithTheLease(t *testing.T) {
 	})
 }
 
-func TestSettledHearsWhatTheStoreHasTaken(t *testing.T) {
+func TestSettledIsCalledWithAcceptedSettlements(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 2)
@@ -116,14 +116,15 @@ func TestSettledHearsWhatTheStoreHasTaken(t *testing.T) {
 		}
 		var heard []outbox.Settlement
 		ended := false
-		_, stop := start(t, s, p, &outbox.Options{Tries: 2, Settled: func(ctx context.Context, settled outbox.Settlement) {
+		hook := func(ctx context.Context, settled outbox.Settlement) {
 			ended = ended || ctx.Err() != nil
 			heard = append(heard, settled)
-		}})
+		}
+		_, stop := start(t, s, p, &outbox.Options{Tries: 2, Settled: hook})
 		pass(time.Minute)
 		stop()
 		assert.Equal(t, s.settled(), heard, "settlements")
-		assert.False(t, ended, "the hook gets a context that has ended")
+		assert.False(t, ended, "the hook's context has ended")
 		require.Len(t, heard, 2)
 		assert.EqualValues(t, 1, heard[0].Sent, "Sent")
 		assert.EqualValues(t, 0, heard[1].Sent, "Sent")

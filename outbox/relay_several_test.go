@@ -17,7 +17,7 @@ func TestRelaysShareTheProducts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		skus := manyProducts(20)
 		s := newShop(t, skus...)
-		c := newCrowd(t) // which fails the test if two relays have a product at once
+		c := newCrowd(t) // fails the test if two relays publish a product at the same time
 		claimed := map[string]bool{}
 		opts := &outbox.Options{Workers: 3, Batch: 5, Settled: func(_ context.Context, settled outbox.Settlement) {
 			c.mu.Lock()
@@ -45,8 +45,8 @@ func TestRelaysShareTheProducts(t *testing.T) {
 	})
 }
 
-// A relay that died looks to the others like one whose publisher has a product for longer than its lease.
-func TestARelayThatDiedIsReplacedOnceItsLeaseEnds(t *testing.T) {
+// To other relays a dead relay looks like a relay with a Publish longer than the lease.
+func TestTheProductsOfADeadRelayAreSentAfterTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		s.sell("CHAIR", 2)
@@ -61,22 +61,22 @@ func TestARelayThatDiedIsReplacedOnceItsLeaseEnds(t *testing.T) {
 		start(t, s, &got, nil)
 		pass(29 * time.Second)
 		assert.Empty(t, got.of("CHAIR"), "events within the lease")
-		assert.Equal(t, upTo(1), got.of("LAMP"), "events of a product that the dead one doesn't have")
+		assert.Equal(t, upTo(1), got.of("LAMP"), "events of a product without a lease of the dead relay")
 		pass(2 * time.Second)
 		assert.Equal(t, upTo(3), got.of("CHAIR"), "events after the lease")
 
 		close(resurrect)
 		pass(time.Minute)
-		assert.Equal(t, upTo(3), got.of("CHAIR"), "events after it returned")
+		assert.Equal(t, upTo(3), got.of("CHAIR"), "events after the dead relay's Publish has returned")
 		assert.Zero(t, s.failure("CHAIR"), "failure")
 		assert.Zero(t, s.unsent(), "unsent events")
 	})
 }
 
-func TestAStoreThatDoesNotAnswerAClaimDelaysItsProductsByALease(t *testing.T) {
+func TestAClaimWithoutAnAnswerDelaysItsProductsByALease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
-		s.claimed = func(ctx context.Context, c outbox.Claim) error { // the lease is granted, and nobody hears of it
+		s.claimed = func(ctx context.Context, c outbox.Claim) error { // the lease is granted, and the answer gets lost
 			if c.Now.Equal(s.claim(0).Now) {
 				<-ctx.Done()
 				return ctx.Err()
@@ -93,13 +93,13 @@ func TestAStoreThatDoesNotAnswerAClaimDelaysItsProductsByALease(t *testing.T) {
 	})
 }
 
-func TestAPublisherThatHangsHoldsUpNothingButItsWorker(t *testing.T) {
+func TestAHangingPublishDelaysOnlyItsProduct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		c := newCrowd(t)
 		c.delay = func(e outbox.Envelope) time.Duration {
 			if e.Subject == "CHAIR" && e.Sequence == 1 {
-				return 100 * time.Second // against the rules: its context has ended long before
+				return 100 * time.Second // against the rules: the context has ended long before
 			}
 			return time.Millisecond
 		}
@@ -119,7 +119,7 @@ func TestAPublisherThatHangsHoldsUpNothingButItsWorker(t *testing.T) {
 	})
 }
 
-func TestPublishHasAThirdOfTheLease(t *testing.T) {
+func TestAPublishMayTakeAThirdOfTheLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		var waited []time.Duration
@@ -136,7 +136,8 @@ func TestPublishHasAThirdOfTheLease(t *testing.T) {
 		pass(time.Hour)
 		assert.Equal(t, []time.Duration{20 * time.Second, 20 * time.Second}, waited, "until the context ended")
 		f := s.failure("CHAIR")
-		assert.Equal(t, outbox.Failure{SKU: "CHAIR", Sequence: 1, Tries: 2, Dead: true, Error: "context deadline exceeded"}, f, "failure")
+		want := outbox.Failure{SKU: "CHAIR", Sequence: 1, Tries: 2, Dead: true, Error: "context deadline exceeded"}
+		assert.Equal(t, want, f, "failure")
 		assert.Zero(t, s.failure(allocation.SKU("LAMP")), "failure of LAMP")
 	})
 }

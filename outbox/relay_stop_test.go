@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// polite is a publisher that accepts some events and waits with the next until its context ends.
+// polite is a publisher that accepts the first events and then waits for the end of the context.
 func polite(got *sent, accepts int) publisher {
 	return func(ctx context.Context, envelopes []outbox.Envelope) (int, error) {
 		_, _ = got.accept(envelopes[:accepts]...)
@@ -23,7 +23,7 @@ func polite(got *sent, accepts int) publisher {
 	}
 }
 
-func TestStoppingDuringAPublishIsNoTry(t *testing.T) {
+func TestStoppingDuringAPublishDoesNotCountAsATry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 2)
@@ -41,7 +41,7 @@ func TestStoppingDuringAPublishIsNoTry(t *testing.T) {
 	})
 }
 
-func TestWhatWasAcceptedBeforeStoppingDoesNotComeAgain(t *testing.T) {
+func TestEventsAcceptedBeforeStoppingAreNotSentAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		s.sell("CHAIR", 2)
@@ -104,7 +104,7 @@ func TestStoppingWhileClaimingGivesTheProductsBack(t *testing.T) {
 	})
 }
 
-func TestStoppingWaitsForPublishersAndIsBoundedByAStoreThatHangs(t *testing.T) {
+func TestStoppingWaitsForPublishersAndLimitsAHangingStore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		s.settling = func(ctx context.Context, settled outbox.Settlement) error {
@@ -116,7 +116,7 @@ func TestStoppingWaitsForPublishersAndIsBoundedByAStoreThatHangs(t *testing.T) {
 		var returned atomic.Int64
 		p := publisher(func(ctx context.Context, envelopes []outbox.Envelope) (int, error) {
 			<-ctx.Done()
-			<-time.After(time.Second) // to finish what is under way
+			<-time.After(time.Second) // the publisher takes a second to finish
 			returned.Add(1)
 			return len(envelopes), nil
 		})

@@ -15,7 +15,8 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// crowd is a publisher that takes its time, and notes how many products it has at once and whether one came twice.
+// crowd is a slow publisher. A crowd counts concurrent products, and fails the test if a product is published twice at
+// the same time.
 type crowd struct {
 	sent
 	t     *testing.T
@@ -74,7 +75,7 @@ func TestEveryEventIsSentInTheOrderOfItsProduct(t *testing.T) {
 	})
 }
 
-func TestEventsComeInBatchesOfOneProduct(t *testing.T) {
+func TestAPublishGetsABatchOfOneProduct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR", "LAMP")
 		s.sell("CHAIR", 249)
@@ -94,7 +95,7 @@ func TestEventsComeInBatchesOfOneProduct(t *testing.T) {
 	})
 }
 
-func TestAnEnvelopeSaysWhatWasStored(t *testing.T) {
+func TestAnEnvelopeHasTheStoredEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "CHAIR")
 		at := present().UTC()
@@ -107,18 +108,19 @@ func TestAnEnvelopeSaysWhatWasStored(t *testing.T) {
 		assert.Equal(t, "https://shop.example/stock", e.Source, "Source")
 		event, err := e.Event()
 		require.NoError(t, err)
-		assert.Equal(t, allocation.BatchAdded{SKU: "CHAIR", At: at, Batch: "batch of CHAIR", Quantity: 1_000_000}, event, "Event()")
+		want := allocation.BatchAdded{SKU: "CHAIR", At: at, Batch: "batch of CHAIR", Quantity: 1_000_000}
+		assert.Equal(t, want, event, "Event()")
 	})
 }
 
-// A product that never runs dry must not keep the others waiting, also if its SKU comes first.
-func TestABusyProductStarvesNobody(t *testing.T) {
+// Product A has unsent events all the time, and the smallest SKU.
+func TestABusyProductDoesNotStarveOtherProducts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, "A", "B", "C")
 		var got sent
 		p := publisher(func(_ context.Context, envelopes []outbox.Envelope) (int, error) {
 			if envelopes[0].Subject == "A" {
-				s.sell("A", 2) // more than were taken
+				s.sell("A", 2) // more events than a Publish sends
 			}
 			<-time.After(time.Second)
 			return got.accept(envelopes...)
@@ -132,14 +134,15 @@ func TestABusyProductStarvesNobody(t *testing.T) {
 	})
 }
 
-func TestRunRefusesARelayThatCannotWork(t *testing.T) {
+func TestRunRefusesAnIncompleteRelay(t *testing.T) {
 	s := newShop(t)
 	var none context.Context
+	badSource := &outbox.Options{Source: "a shop"}
 	for field, run := range map[string]func() error{
 		"context":   func() error { return outbox.NewRelay(s, &sent{}, nil).Run(none) },
 		"store":     func() error { return outbox.NewRelay(nil, &sent{}, nil).Run(t.Context()) },
 		"publisher": func() error { return outbox.NewRelay(s, nil, nil).Run(t.Context()) },
-		"source":    func() error { return outbox.NewRelay(s, &sent{}, &outbox.Options{Source: "a shop"}).Run(t.Context()) },
+		"source":    func() error { return outbox.NewRelay(s, &sent{}, badSource).Run(t.Context()) },
 	} {
 		requireInvalid(t, run(), "Run", field)
 	}
@@ -158,7 +161,7 @@ func TestARelayRunsOnceAtATime(t *testing.T) {
 		s.sell("CHAIR", 1)
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		require.NoError(t, relay.Run(ctx), "Run, once the first has ended")
+		require.NoError(t, relay.Run(ctx), "second Run, after the first has returned")
 		assert.Equal(t, []int64{1, 2}, got.of("CHAIR"), "events")
 	})
 }

@@ -7,14 +7,16 @@ import (
 	"time"
 )
 
-// storeBackoff is the longest pause after the store failed for the first time; it doubles up to the lease.
+// storeBackoff is the longest pause after the first failure of the store. Further failures double the pause up to the
+// lease.
 const storeBackoff = 100 * time.Millisecond
 
-// settleTries bridge a lost connection. If the store is away for longer, the lease ends, and the events come again.
+// settleTries is enough to bridge a lost connection. If the store is away for longer, the lease ends and the events are
+// sent again.
 const settleTries = 5
 
-// settle tells the store what came of a delivery, and reports whether it took it. Since a repeated event is worth
-// some patience, the end of ctx doesn't interrupt it.
+// settle reports a settlement to the store, and returns false if all tries failed. The end of ctx doesn't interrupt the
+// tries, only a timeout does, because without the settlement the events would be sent again.
 func (d *dispatcher) settle(ctx context.Context, s Settlement) bool {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), d.opts.Lease/3)
 	defer cancel()
@@ -32,7 +34,7 @@ func (d *dispatcher) settle(ctx context.Context, s Settlement) bool {
 	}
 }
 
-// sleep waits, and reports false if the context ended first.
+// sleep waits for the time d, and returns false if the context ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -44,12 +46,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// pause is how long to wait after the n-th failure in a row, n being at least 1: a random part, at least half, of
-// a time that begins at first and doubles up to most.
-func pause(first, most time.Duration, n int) time.Duration {
-	longest := min(first, most)
-	for i := 1; i < n && longest < most; i++ {
-		longest += min(longest, most-longest)
+// pause returns how long to wait after the n-th failure in a row, with n >= 1. The longest pause is first for n = 1,
+// and doubles with each failure up to limit. The result is random, from half of the longest pause to all of it, so
+// that relays don't try in step.
+func pause(first, limit time.Duration, n int) time.Duration {
+	longest := min(first, limit)
+	for i := 1; i < n && longest < limit; i++ {
+		longest += min(longest, limit-longest)
 	}
 	return longest - rand.N(longest/2+1)
 }

@@ -21,24 +21,24 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// shop is a memory store with products, seen through a relay: it notes what the relay asks, and lets tests in.
+// shop is a memory store that records the calls of a relay, and lets a test interfere.
 type shop struct {
 	*memory.Store
 	t       *testing.T
 	service *allocation.Service
 
-	// claimed is called between the store's answer to a claim and the relay, which gets its error instead if
-	// there is one; settling before a settlement, which its error keeps from the store.
+	// claimed, if set, is called after a successful claim; an error of claimed replaces the result. settling, if set,
+	// is called before a settlement; an error of settling prevents the settlement.
 	claimed  func(ctx context.Context, c outbox.Claim) error
 	settling func(ctx context.Context, s outbox.Settlement) error
 
 	mu          sync.Mutex
 	orders      int
 	claims      []outbox.Claim
-	settlements []outbox.Settlement // that the store has taken
+	settlements []outbox.Settlement // accepted by the store
 }
 
-// newShop returns a shop whose products have one unsent event each.
+// newShop returns a shop with an unsent event of each product.
 func newShop(t *testing.T, skus ...allocation.SKU) *shop {
 	t.Helper()
 	store := memory.New()
@@ -50,7 +50,7 @@ func newShop(t *testing.T, skus ...allocation.SKU) *shop {
 	return s
 }
 
-// sell lets further events happen to a product.
+// sell adds unsent events to a product.
 func (s *shop) sell(sku allocation.SKU, events int) {
 	s.t.Helper()
 	for range events {
@@ -90,7 +90,7 @@ func (s *shop) Settle(ctx context.Context, settled outbox.Settlement) error {
 	return err
 }
 
-// counted is how many claims there were.
+// counted returns the number of claims.
 func (s *shop) counted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -103,7 +103,7 @@ func (s *shop) claim(i int) outbox.Claim {
 	return s.claims[i]
 }
 
-// settled lists what the store has taken.
+// settled returns the settlements accepted by the store.
 func (s *shop) settled() []outbox.Settlement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -136,7 +136,7 @@ func (p publisher) Publish(ctx context.Context, envelopes []outbox.Envelope) (in
 	return p(ctx, envelopes)
 }
 
-// sent notes what a publisher accepted, in its order.
+// sent is a publisher that accepts all events and records them in order.
 type sent struct {
 	mu     sync.Mutex
 	events []outbox.Envelope
@@ -153,7 +153,7 @@ func (s *sent) Publish(_ context.Context, envelopes []outbox.Envelope) (int, err
 	return s.accept(envelopes...)
 }
 
-// of lists the numbers of a product's events.
+// of returns the sequences of a product's accepted events, in order.
 func (s *sent) of(sku allocation.SKU) (sequences []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +165,7 @@ func (s *sent) of(sku allocation.SKU) (sequences []int64) {
 	return sequences
 }
 
-// upTo lists the numbers from 1.
+// upTo returns the numbers from 1 to last.
 func upTo(last int64) (sequences []int64) {
 	for n := int64(1); n <= last; n++ {
 		sequences = append(sequences, n)
@@ -174,7 +174,9 @@ func upTo(last int64) (sequences []int64) {
 }
 
 // start runs a relay until stop is called, or the test ends.
-func start(t *testing.T, store outbox.Store, p outbox.Publisher, opts *outbox.Options) (relay *outbox.Relay, stop func()) {
+func start(
+	t *testing.T, store outbox.Store, p outbox.Publisher, opts *outbox.Options,
+) (relay *outbox.Relay, stop func()) {
 	t.Helper()
 	relay = outbox.NewRelay(store, p, opts)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -188,16 +190,16 @@ func start(t *testing.T, store outbox.Store, p outbox.Publisher, opts *outbox.Op
 	return relay, stop
 }
 
-// pass lets the time of the bubble pass, and everything happen that is due then.
+// pass advances the time of the synctest bubble by d, and waits until all goroutines are blocked.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
 }
 
-// present is the bubble's time.
+// present returns the time of the synctest bubble.
 func present() time.Time { return <-time.After(0) }
 
-// journal keeps what was logged, as "LEVEL message".
+// journal is a slog.Handler that collects records as "LEVEL message attributes".
 type journal struct {
 	slog.Handler
 	mu    sync.Mutex

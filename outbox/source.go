@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// checkSource refuses what is no URI-reference (RFC 3986), or an empty one. Package url alone would let spaces
-// through.
+// checkSource refuses an empty source, and a source that is not a URI-reference (RFC 3986). url.Parse alone would
+// accept spaces and letters outside of ASCII.
 func checkSource(op, source string) error {
-	const others = "-._~:/?#[]@!$&'()*+,;=%"
-	foreign := func(c rune) bool {
+	const punctuation = "-._~:/?#[]@!$&'()*+,;=%"
+	outsideSyntax := func(c rune) bool {
 		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-		return !letter && (c < '0' || c > '9') && !strings.ContainsRune(others, c)
+		return !letter && (c < '0' || c > '9') && !strings.ContainsRune(punctuation, c)
 	}
 	_, err := url.Parse(source)
-	if err != nil || source == "" || strings.ContainsFunc(source, foreign) {
+	if err != nil || source == "" || strings.ContainsFunc(source, outsideSyntax) {
 		return invalid(op, "source", source, "must be a URI-reference")
 	}
 	return nil

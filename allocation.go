@@ -17,12 +17,12 @@ import (
 // repeat is the same call before any other command on the same line or batch: a line that was cancelled, for
 // example, can be allocated anew.
 //
-// Commands of one Service that meet on a product are committed together, as [Options].Alone says, and each gets its
-// own answer. A caller whose context ends while its command waits leaves at once; if a commit has taken the
-// command, the answer is ErrUnknownOutcome, and the command goes on, before any that comes later for its products or its
+// Commands of one Service that meet on a product are committed together, unless [ServiceOptions].NoGroupCommit is set,
+// and each gets its own answer. A caller whose context ends while its command waits leaves at once; if a commit
+// has taken the command, the answer is ErrUnknownOutcome, and the command goes on, before any that comes later for its products or its
 // order. One of the callers carries out the commit: it stays until the commit is answered, or all others have
 // left, too. The store is called under the values of that caller's context. Policies and hooks of a unit of work must not call the Service for the same products, which
-// would wait for itself; [Options].Committed may.
+// would wait for itself; [UnitOfWorkOptions].Committed may.
 type Service struct {
 	units  UnitOfWork
 	policy Policy
@@ -31,27 +31,21 @@ type Service struct {
 
 // New returns a Service over a unit of work, which is usually [NewUnitOfWork] over a store. The options may
 // be nil.
-func New(units UnitOfWork, opts *Options) *Service {
-	s := &Service{units: units}
+//
+// New reads nothing. New returns an [*Error] that wraps [ErrInvalid] if the unit of work is nil, if NewUnitOfWork was
+// given a nil store or options that can't be honoured, or if the options of the Service can't be honoured.
+func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 	if opts == nil {
-		opts = &Options{}
+		opts = &ServiceOptions{}
 	}
-	s.policy = opts.Policy
-	if own, ok := units.(*unit); ok && !own.joined && !opts.Alone {
-		s.queue = newQueue(own, keep(opts, own))
+	if err := opts.check(units); err != nil {
+		return nil, err
 	}
-	return s
-}
-
-// keep is how many products are kept.
-func keep(opts *Options, u *unit) int {
-	switch {
-	case opts.Keep < 0 || u.opts.Lock:
-		return 0
-	case opts.Keep == 0:
-		return 4096
+	s := &Service{units: units, policy: opts.Policy}
+	if own, ok := units.(*unit); ok && !own.joined && !opts.NoGroupCommit {
+		s.queue = newQueue(own, opts.cacheSize(own))
 	}
-	return opts.Keep
+	return s, nil
 }
 
 // WithPolicy returns the same Service under another policy, for a single call or for many.

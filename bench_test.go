@@ -15,7 +15,7 @@ func BenchmarkAllocate(b *testing.B) {
 	for _, size := range []struct{ lines, batches int }{{0, 1}, {100_000, 1}, {0, 100}, {0, 1000}} {
 		b.Run(fmt.Sprintf("lines=%d/batches=%d", size.lines, size.batches), func(b *testing.B) {
 			store := memory.New()
-			service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+			service := newService(b, allocation.NewUnitOfWork(store, nil), nil)
 			ctx := b.Context()
 			for i := range size.batches {
 				err := service.AddBatch(ctx, allocation.Batch{

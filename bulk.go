@@ -12,7 +12,7 @@ import (
 // [Service.Allocate] answers. Orders that compete for a product are judged in the order in which they are
 // given. A repeat answers the same; so an import that broke off is begun again from the start.
 //
-// Events reach [Options].Committed when all orders are through.
+// Events reach [UnitOfWorkOptions].Committed when all orders are through.
 func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [][]Allocation, errs []error) {
 	given, errs = make([][]Allocation, len(orders)), make([]error, len(orders))
 	if s.queue == nil {

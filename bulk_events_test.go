@@ -22,7 +22,9 @@ func TestAllocateEachTellsAllEvents(t *testing.T) {
 	j := &journal{}
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", chunk+100), stock("b2", "SOFA", 5)))
-	service := serve(store, allocation.Options{Committed: j.hook, Now: memory.NewClock(morning).Now})
+	service := serve(t, store, settings{
+		units: allocation.UnitOfWorkOptions{Committed: j.hook, Now: memory.NewClock(morning).Now},
+	})
 	require.NoError(t, service.SetLowStock(t.Context(), "LAMP", 1))
 	j.commits = nil
 	orders := append(single("LAMP", 0, chunk+100), single("SOFA", chunk+100, 3)...)
@@ -52,9 +54,9 @@ func TestAPanickingOrderLeavesItsNeighboursTheirEvents(t *testing.T) {
 	j := &journal{}
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "A", 10), stock("b2", "B", 10), stock("b3", "B", 10), stock("b4", "C", 10)))
-	service := serve(store, allocation.Options{
-		Committed: j.hook,
-		Policy:    func(allocation.Batch, allocation.Batch) int { panic("no policy") },
+	service := serve(t, store, settings{
+		units:   allocation.UnitOfWorkOptions{Committed: j.hook},
+		service: allocation.ServiceOptions{Policy: func(allocation.Batch, allocation.Batch) int { panic("no policy") }},
 	})
 	assert.PanicsWithValue(t, "no policy", func() {
 		service.AllocateEach(t.Context(), [][]allocation.Request{{want("o1", "A", 1)}, {want("o2", "B", 1)}, {want("o3", "C", 1)}})
@@ -89,7 +91,7 @@ func TestAPanicOfAChunkReachesTheCaller(t *testing.T) {
 	store := &explosive{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "A", 1<<40), stock("b2", "B", 1<<40)))
 	store.both.Add(2)
-	service := serve(store, allocation.Options{})
+	service := serve(t, store, settings{})
 	assert.PanicsWithValue(t, "a broken driver", func() { service.AllocateEach(t.Context(), apart()) })
 }
 
@@ -99,14 +101,15 @@ func TestAChunkThatEndsItsGoroutineIsNoSuccess(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("a1", "A", 1<<40), stock("a2", "A", 1<<40), stock("b1", "B", 1<<40), stock("b2", "B", 1<<40)))
 	ended := make(chan struct{})
-	service := serve(store, allocation.Options{Policy: func(allocation.Batch, allocation.Batch) int {
+	inOrder := func(allocation.Batch, allocation.Batch) int {
 		if !strings.Contains(string(debug.Stack()), "AllocateEach(") { // not the caller's
 			close(ended)
 			runtime.Goexit()
 		}
 		<-ended
 		return 0
-	}})
+	}
+	service := serve(t, store, settings{service: allocation.ServiceOptions{Policy: inOrder}})
 	orders := apart()
 	_, errs := service.AllocateEach(t.Context(), orders)
 	assert.Contains(t, []int{chunk, len(orders) - chunk}, len(succeeded(errs)))
@@ -119,7 +122,7 @@ func TestABulkThatWasLeftLooksAtNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &journal{}
 		store := newGate(t, stock("b1", "LAMP", 10), stock("b2", "LAMP", 10))
-		service := serve(store, allocation.Options{Committed: j.hook})
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Committed: j.hook}})
 		bad := service.WithPolicy(func(allocation.Batch, allocation.Batch) int { panic("no policy") })
 		first := callAllocate(t.Context(), service, want("first", "LAMP", 1))
 		leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))

@@ -46,11 +46,18 @@ func succeeded(errs []error) (indexes []int) {
 type foreign struct{ allocation.UnitOfWork }
 
 // bulks are the ways in which a Service can allocate many orders.
-var bulks = map[string]func(store allocation.Store) *allocation.Service{
-	"default": func(store allocation.Store) *allocation.Service { return serve(store, allocation.Options{}) },
-	"alone":   func(store allocation.Store) *allocation.Service { return serve(store, allocation.Options{Alone: true}) },
-	"a foreign unit of work": func(store allocation.Store) *allocation.Service {
-		return allocation.New(foreign{allocation.NewUnitOfWork(store, nil)}, nil)
+var bulks = map[string]func(t *testing.T, store allocation.Store) *allocation.Service{
+	"default": func(t *testing.T, store allocation.Store) *allocation.Service {
+		t.Helper()
+		return serve(t, store, settings{})
+	},
+	"alone": func(t *testing.T, store allocation.Store) *allocation.Service {
+		t.Helper()
+		return serve(t, store, settings{service: allocation.ServiceOptions{NoGroupCommit: true}})
+	},
+	"a foreign unit of work": func(t *testing.T, store allocation.Store) *allocation.Service {
+		t.Helper()
+		return newService(t, foreign{allocation.NewUnitOfWork(store, nil)}, nil)
 	},
 }
 
@@ -61,7 +68,7 @@ func TestAllocateEachAnswersByIndex(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 10), stock("b2", "SOFA", 1), stock("b3", "DESK", 5)))
-			given, errs := service(store).AllocateEach(t.Context(), [][]allocation.Request{
+			given, errs := service(t, store).AllocateEach(t.Context(), [][]allocation.Request{
 				{want("o0", "SOFA", 1)},
 				nil,
 				{want("o2", "LAMP", 2), want("o2", "DESK", 1)},
@@ -96,7 +103,7 @@ func TestAllocateEachAnswersByIndex(t *testing.T) {
 }
 
 func TestAllocateEachOfNothing(t *testing.T) {
-	given, errs := serve(memory.New(), allocation.Options{}).AllocateEach(t.Context(), nil)
+	given, errs := serve(t, memory.New(), settings{}).AllocateEach(t.Context(), nil)
 	assert.Empty(t, given)
 	assert.Empty(t, errs)
 }
@@ -126,7 +133,7 @@ func TestAllocateEachJudgesInTheOrderGiven(t *testing.T) {
 			t.Run(name+", "+mode, func(t *testing.T) {
 				store := memory.New()
 				require.NoError(t, store.Seed(tt.stock...))
-				_, errs := service(store).AllocateEach(t.Context(), tt.orders)
+				_, errs := service(t, store).AllocateEach(t.Context(), tt.orders)
 				assert.Equal(t, tt.wanted, succeeded(errs))
 			})
 		}
@@ -147,7 +154,7 @@ func TestAllocateEachMayRepeatAnOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
-			each := service(store)
+			each := service(t, store)
 			orders := [][]allocation.Request{{want("o1", "LAMP", 2)}, {want("o1", "LAMP", 2)}, {want("o1", "LAMP", 3)}}
 			for range 2 {
 				given, errs := each.AllocateEach(t.Context(), orders)
@@ -184,7 +191,7 @@ func TestAllocateEachNamesTheOrderThatTheStoreRefuses(t *testing.T) {
 	close(store.let)
 	orders := single("LAMP", 0, chunk+88)
 	orders[100] = []allocation.Request{want("bad", "BAD", 1)}
-	_, errs := serve(store, allocation.Options{}).AllocateEach(t.Context(), orders)
+	_, errs := serve(t, store, settings{}).AllocateEach(t.Context(), orders)
 	require.ErrorIs(t, errs[100], errBroken)
 	errs[100] = nil
 	assert.Equal(t, firstOnes(len(orders)), succeeded(errs))
@@ -197,7 +204,7 @@ func TestAllocateEachNamesTheOrderThatTheStoreRefuses(t *testing.T) {
 func TestAllocateEachKnowsWhichChunkIsUnknown(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 2000)))
-	service := serve(store, allocation.Options{})
+	service := serve(t, store, settings{})
 	orders := single("LAMP", 0, 2*chunk+10)
 	store.LoseAnswer()
 	_, errs := service.AllocateEach(t.Context(), orders)
@@ -217,7 +224,7 @@ func TestAllocateEachKnowsWhichChunkIsUnknown(t *testing.T) {
 func TestAllocateEachEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 2000))
-		service := store.service()
+		service := store.service(t)
 		orders := single("LAMP", 0, 3*chunk)
 		ctx, cancel := context.WithCancel(t.Context())
 		var errs []error
@@ -275,7 +282,7 @@ func (s *sizes) Commit(ctx context.Context, changes []allocation.Changes) error 
 // Two chunks that have a product in common can't be under way at the same time.
 func TestAllocateEachKeepsWhatIsConnectedInOneChunk(t *testing.T) {
 	store := &sizes{Store: memory.New()}
-	service := serve(store, allocation.Options{})
+	service := serve(t, store, settings{})
 	var orders [][]allocation.Request
 	for i, sku := range []allocation.SKU{"A", "B", "C"} {
 		require.NoError(t, service.AddBatch(t.Context(), stock(allocation.BatchRef(sku), sku, 2000)))

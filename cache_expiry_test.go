@@ -28,7 +28,7 @@ func TestCachedProductIsReadAgainAtItsFirstExpiry(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			later := stock("b2", "LAMP", 10)
 			later.ETA = morning.AddDate(0, 0, 1)
-			p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10), later)
+			p := newProcesses(t, settings{}, stock("b1", "LAMP", 10), later)
 			for _, r := range tt.others {
 				_, err := p.two.Allocate(t.Context(), r)
 				require.NoError(t, err)
@@ -54,11 +54,11 @@ func TestCachedProductIsReadAgainAtItsFirstExpiry(t *testing.T) {
 func TestCacheHoldsAsManyProductsAsAllowed(t *testing.T) {
 	skus := []allocation.SKU{"DESK", "LAMP", "SOFA"}
 	for cached := range len(skus) + 1 {
-		s, _, _ := watched(t, allocation.Options{})
+		s, _, _ := watched(t, allocation.UnitOfWorkOptions{})
 		require.NoError(t, s.Seed(stock("b3", "DESK", 5)))
-		service := serve(s, allocation.Options{Keep: max(cached, 1)})
+		service := serve(t, s, settings{service: allocation.ServiceOptions{CacheSize: max(cached, 1)}})
 		if cached == 0 {
-			service = serve(s, allocation.Options{Keep: -1})
+			service = serve(t, s, settings{service: allocation.ServiceOptions{CacheSize: -1}})
 		}
 		var lines []allocation.Request
 		for _, sku := range skus {

@@ -110,7 +110,7 @@ func (q *queue) lookUp(e *entry, query Query) error {
 	q.follow(e)
 	q.mu.Unlock()
 	follows := len(e.skus) > 0
-	query.Now, query.Limit = clean(q.unit.opts.Now()), q.unit.opts.Page
+	query.Now, query.Limit = clean(q.unit.opts.Now()), q.unit.opts.PageSize
 	states, err := q.unit.store.Load(e.ctx, query)
 	if errors.Is(err, ErrConflict) && q.unit.opts.Attempts > 1 {
 		return nil // the attempts will have to do with it, and wait for nobody
@@ -118,7 +118,7 @@ func (q *queue) lookUp(e *entry, query Query) error {
 	if err != nil {
 		return storeError("Load", err)
 	}
-	if !q.unit.opts.Lock && !follows {
+	if !q.unit.opts.LockFirst && !follows {
 		e.ahead = &reading{query: query, states: states}
 	}
 	for _, s := range states {

@@ -48,7 +48,7 @@ func (d *doors) Commit(ctx context.Context, changes []allocation.Changes) error 
 // place allocates lines past the doors, as an earlier process would have done.
 func (d *doors) place(t *testing.T, lines ...allocation.Request) {
 	t.Helper()
-	_, err := serve(d.Store, allocation.Options{}).Allocate(t.Context(), lines...)
+	_, err := serve(t, d.Store, settings{}).Allocate(t.Context(), lines...)
 	require.NoError(t, err)
 }
 
@@ -100,7 +100,7 @@ func TestLookUpByBatchWaitsForItsAnnouncement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newGate(t, stock("b1", "LAMP", 10))
-				service := serve(store, allocation.Options{Now: memory.NewClock(morning).Now})
+				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
 				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 				leader := callAllocate(t.Context(), service, want("o2", "LAMP", 1))
 				ctx, leave := context.WithCancel(t.Context())
@@ -126,7 +126,7 @@ func TestLookUpByBatchWaitsForItsAnnouncement(t *testing.T) {
 func TestLookUpByOrderWaitsForQueuedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10))
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		placing := callAllocate(t.Context(), service, want("mine", "LAMP", 1))
 		cancelling := cancelOrder(t.Context(), service, "mine")
@@ -142,7 +142,7 @@ func TestLookUpByOrderWaitsForQueuedLines(t *testing.T) {
 func TestLookUpByOrderIgnoresCallersWhoLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10))
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		ctx, leave := context.WithCancel(t.Context())
 		placing := callAllocate(ctx, service, want("mine", "LAMP", 1))
@@ -172,7 +172,7 @@ func TestLookUpsPassStrangers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
 				store.place(t, want("mine", "SOFA", 1))
-				service := serve(store, allocation.Options{Now: memory.NewClock(morning).Now})
+				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
 				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 				ended := call(func() ([]allocation.Allocation, error) { return nil, verb(t.Context(), service) })
 				requireDone(t, ended, name)
@@ -189,7 +189,7 @@ func TestLaterLinesWaitForAnEarlierCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
 		store.place(t, want("mine", "LAMP", 1))
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		cancelling := cancelOrder(t.Context(), service, "mine")
 		placing := callAllocate(t.Context(), service, want("mine", "SOFA", 1))
@@ -207,7 +207,7 @@ func TestLaterLinesWaitForTheSecondCancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
 		store.place(t, want("mine", "LAMP", 1))
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		ctx, leave := context.WithCancel(t.Context())
 		leaving := cancelOrder(ctx, service, "mine")
@@ -228,7 +228,7 @@ func TestLinesOfOneOrderPassEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
 		store.place(t, want("other", "LAMP", 1))
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		cancelling := cancelOrder(t.Context(), service, "other")
 		waiting := callAllocate(t.Context(), service, want("mine", "LAMP", 1))
@@ -276,7 +276,7 @@ func TestNothingStaysOfALookUp(t *testing.T) {
 				store := newDoors(t, []allocation.SKU{"LAMP", "DESK"},
 					stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "DESK", 10))
 				store.place(t, want("mine", "DESK", 1))
-				service := serve(store, allocation.Options{})
+				service := serve(t, store, settings{})
 				look(t, store, service)
 				waiting := callAllocate(t.Context(), service, want("mine", "LAMP", 1))
 				passing := callAllocate(t.Context(), service, want("mine", "SOFA", 1))
@@ -291,7 +291,7 @@ func TestNothingStaysOfALookUp(t *testing.T) {
 // The Service doesn't remember the orders of past look-ups.
 func TestLookUpsHoldNoMemory(t *testing.T) {
 	const looks = 20_000
-	service := serve(memory.New(), allocation.Options{})
+	service := serve(t, memory.New(), settings{})
 	inUse := func() int64 {
 		var heap runtime.MemStats
 		runtime.GC()

@@ -38,7 +38,7 @@ func TestGroupHasAtMost512Lines(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &lineCounts{gate: newGate(t, stock("b1", "LAMP", 1000))}
-				service := serve(store, allocation.Options{})
+				service := serve(t, store, settings{})
 				ended := []<-chan outcome{callAllocate(t.Context(), service, want("first", "LAMP", 1))}
 				for i := range tt.waiting {
 					ended = append(ended, callAllocate(t.Context(), service, want(numbered("o", i), "LAMP", 1)))

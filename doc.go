@@ -3,9 +3,11 @@
 // the host plugs in, such as package memory, package sqlstore, or a [Store] of its own.
 //
 //	units := allocation.NewUnitOfWork(store, nil)
-//	service := allocation.New(units, nil)
-//
-//	err := service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 20})
+//	service, err := allocation.New(units, nil)
+//	if err != nil {
+//		return err
+//	}
+//	err = service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 20})
 //	...
 //	line := allocation.OrderLine{OrderID: "order-17", SKU: "RED-CHAIR", Quantity: 2}
 //	given, err := service.Allocate(ctx, allocation.Request{OrderLine: line})
@@ -49,7 +51,7 @@
 // every product which was read still has the version that was read. If not, the function runs again.
 //
 // A Service makes use of that check: commands that meet on a product share one commit, and the next allocation from a
-// product needs no read. Both are on unless [Options] says otherwise. [Service.AllocateEach] is for many orders
+// product needs no read. Both are on unless [ServiceOptions] say otherwise. [Service.AllocateEach] is for many orders
 // at once.
 //
 // # Errors
@@ -68,7 +70,7 @@
 //
 // Package bus calls a host's handlers in the same process, after the commit. Package outbox brings events to a
 // broker, at least once and in their order. Package views answers what a shop shows, without any aggregate.
-// [Options] has the hooks for logs, counters and spans.
+// [UnitOfWorkOptions] have the hooks for logs, counters and spans.
 //
 // # Writing a store
 //

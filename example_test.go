@@ -23,16 +23,22 @@ func chairs() (*allocation.Service, *memory.Store, *memory.Clock) {
 	if err != nil {
 		log.Fatal(err)
 	}
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
-	return allocation.New(units, nil), store, clock
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now}), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	return service, store, clock
 }
 
 func Example() {
 	ctx := context.Background()
 	store := memory.New() // or a database, see package sqlstore
-	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	err := service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 20})
+	err = service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 20})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -163,7 +169,7 @@ func ExampleService_Reconcile() {
 func ExampleUnitOfWork() {
 	ctx := context.Background()
 	_, store, clock := chairs()
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now})
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now})
 
 	// A use case of the host's own: sell only what leaves ten chairs for the shop window.
 	err := units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {

@@ -14,7 +14,7 @@ import (
 
 func TestBadInputIsRefusedBeforeAnythingIsRead(t *testing.T) {
 	store := memory.New()
-	s := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	s := newService(t, allocation.NewUnitOfWork(store, nil), nil)
 	ctx := t.Context()
 	line := func(order allocation.OrderID, sku allocation.SKU, q allocation.Quantity) allocation.OrderLine {
 		return allocation.OrderLine{OrderID: order, SKU: sku, Quantity: q}
@@ -90,10 +90,8 @@ func TestUnknownSubjectsAreNamed(t *testing.T) {
 }
 
 func TestNilServiceParts(t *testing.T) {
-	_, err := allocation.New(nil, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
-	assert.ErrorIs(t, err, allocation.ErrInvalid)
-	_, err = allocation.New(allocation.NewUnitOfWork(nil, nil), nil).Allocate(t.Context(), want("o1", "LAMP", 1))
-	assert.ErrorIs(t, err, allocation.ErrInvalid)
+	_, err := new(allocation.Service).Allocate(t.Context(), want("o1", "LAMP", 1))
+	assert.ErrorIs(t, err, allocation.ErrInvalid, "a Service that is not of New")
 	//nolint:staticcheck // a nil context is what is tested
 	_, err = newShop(t).Allocate(nil, want("o1", "LAMP", 1))
 	assert.ErrorIs(t, err, allocation.ErrInvalid)

@@ -16,7 +16,7 @@ import (
 func TestKeptProductTakesNoAttempt(t *testing.T) {
 	fresh := func(t *testing.T) *processes {
 		t.Helper()
-		p := newProcesses(t, allocation.Options{Attempts: 1}, stock("b1", "LAMP", 10))
+		p := newProcesses(t, settings{units: allocation.UnitOfWorkOptions{Attempts: 1}}, stock("b1", "LAMP", 10))
 		p.warm(t, want("o1", "LAMP", 1))
 		return p
 	}
@@ -47,7 +47,7 @@ func TestKeptProductTakesNoAttempt(t *testing.T) {
 // TestKeptProductIsForgottenWhenItsSuccessorWillNotDo holds that a command whose own copy can't be kept leaves no older
 // one behind, against which the next command would lose a race with itself.
 func TestKeptProductIsForgottenWhenItsSuccessorWillNotDo(t *testing.T) {
-	p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10))
+	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 	p.warm(t, want("o1", "LAMP", 1))
 	_, err := p.one.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 1, At: morning})
 	require.NoError(t, err)
@@ -63,7 +63,7 @@ func TestKeptProductsAreSmall(t *testing.T) {
 	const orders, lines = 256, 4
 	inUse := func(keep int) uint64 {
 		store := memory.New()
-		service := serve(store, allocation.Options{Keep: keep})
+		service := serve(t, store, settings{service: allocation.ServiceOptions{CacheSize: keep}})
 		bulk := make([][]allocation.Request, orders)
 		for i := range bulk {
 			for k := range lines {

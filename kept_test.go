@@ -36,15 +36,26 @@ func (c *watchedStore) Commit(ctx context.Context, changes []allocation.Changes)
 	return c.Store.Commit(ctx, changes)
 }
 
-func newProcesses(t *testing.T, opts allocation.Options, batches ...allocation.Batch) *processes {
+// lockableWatched is a watched store that can lock, as far as one process can tell.
+type lockableWatched struct{ *watchedStore }
+
+func (l lockableWatched) Locked(_ context.Context, fn func(allocation.Store) error) error {
+	return fn(l.watchedStore)
+}
+
+func newProcesses(t *testing.T, with settings, batches ...allocation.Batch) *processes {
 	t.Helper()
 	shared := memory.New()
 	require.NoError(t, shared.Seed(batches...))
 	p := &processes{store: &watchedStore{Store: shared}, clock: memory.NewClock(morning)}
-	opts.Now, opts.Backoff = p.clock.Now, 1
-	p.one = allocation.New(allocation.NewUnitOfWork(p.store, &opts), &opts)
-	p.twosUnits = allocation.NewUnitOfWork(shared, &allocation.Options{Now: p.clock.Now})
-	p.two = allocation.New(p.twosUnits, nil)
+	with.units.Now, with.units.Backoff = p.clock.Now, 1
+	if with.units.LockFirst {
+		p.one = serve(t, lockableWatched{p.store}, with)
+	} else {
+		p.one = serve(t, p.store, with)
+	}
+	p.twosUnits = allocation.NewUnitOfWork(shared, &allocation.UnitOfWorkOptions{Now: p.clock.Now})
+	p.two = newService(t, p.twosUnits, nil)
 	return p
 }
 
@@ -64,7 +75,7 @@ func (p *processes) warm(t *testing.T, r allocation.Request) {
 }
 
 func TestKeptProductNeedsNoRead(t *testing.T) {
-	p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10))
+	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 	p.warm(t, want("o1", "LAMP", 1))
 	given, loads, commits, err := p.allocate(t, want("o2", "LAMP", 2))
 	require.NoError(t, err)
@@ -74,8 +85,10 @@ func TestKeptProductNeedsNoRead(t *testing.T) {
 }
 
 func TestKeptProductIsTurnedOff(t *testing.T) {
-	for name, opts := range map[string]allocation.Options{
-		"Keep": {Keep: -1}, "Alone": {Alone: true}, "Lock": {Lock: true},
+	for name, opts := range map[string]settings{
+		"negative CacheSize": {service: allocation.ServiceOptions{CacheSize: -1}},
+		"NoGroupCommit":      {service: allocation.ServiceOptions{NoGroupCommit: true}},
+		"LockFirst":          {units: allocation.UnitOfWorkOptions{LockFirst: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newProcesses(t, opts, stock("b1", "LAMP", 10))
@@ -88,7 +101,7 @@ func TestKeptProductIsTurnedOff(t *testing.T) {
 }
 
 func TestKeptProductsAreBounded(t *testing.T) {
-	p := newProcesses(t, allocation.Options{Keep: 2},
+	p := newProcesses(t, settings{service: allocation.ServiceOptions{CacheSize: 2}},
 		stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "DESK", 10), stock("b4", "VASE", 10))
 	skus := []allocation.SKU{"LAMP", "SOFA", "DESK", "VASE"}
 	for _, sku := range skus {
@@ -169,7 +182,7 @@ func TestKeptProductIsNoAnswer(t *testing.T) {
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10))
+			p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 			p.warm(t, row.first)
 			require.NoError(t, row.other(t.Context(), p))
 			given, loads, _, err := p.allocate(t, row.then)
@@ -194,9 +207,9 @@ func TestKeptProductIsNoAnswer(t *testing.T) {
 
 // TestKeptProductIsNotSeenElsewhere holds that only the commands of a Service use what it keeps.
 func TestKeptProductIsNotSeenElsewhere(t *testing.T) {
-	p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10))
+	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 	units := allocation.NewUnitOfWork(p.store, nil)
-	service := allocation.New(units, nil)
+	service := newService(t, units, nil)
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	p.store.loads = 0

@@ -31,7 +31,7 @@ func (o *overtaken) Load(ctx context.Context, q allocation.Query) ([]allocation.
 func TestR7_ReleaseLapsedEndsWhenOthersWereFaster(t *testing.T) {
 	store := &overtaken{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 1)))
-	released, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil).ReleaseLapsed(t.Context())
+	released, err := newService(t, allocation.NewUnitOfWork(store, nil), nil).ReleaseLapsed(t.Context())
 	require.NoError(t, err)
 	assert.Zero(t, released)
 	assert.Equal(t, 1, store.asked)

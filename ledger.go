@@ -156,8 +156,8 @@ func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]E
 }
 
 func (u *unit) ledger(op string) (Ledger, error) {
-	if u.store == nil {
-		return nil, invalid(op, "store", nil, "must not be nil")
+	if u.mistake != nil {
+		return nil, u.mistake
 	}
 	ledger, able := u.store.(Ledger)
 	if !able {

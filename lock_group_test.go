@@ -50,7 +50,7 @@ func (l *locking) Load(ctx context.Context, q allocation.Query) ([]allocation.St
 func TestAGroupLocksItsProductsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &ordered{gate: newGate(t, stock("b1", "APPLE", 9), stock("b2", "LAMP", 9))}
-		service := serve(store, allocation.Options{Lock: true})
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{LockFirst: true}})
 		store.place(t, service, want("o1", "APPLE", 1), want("o1", "LAMP", 1))
 
 		first := callAllocate(t.Context(), service, want("o2", "LAMP", 1))

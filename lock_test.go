@@ -30,16 +30,16 @@ func (l *lockable) Locked(_ context.Context, fn func(allocation.Store) error) er
 	return err
 }
 
-func newLockable(t *testing.T, opts allocation.Options) (*lockable, *allocation.Service) {
+func newLockable(t *testing.T, opts allocation.UnitOfWorkOptions) (*lockable, *allocation.Service) {
 	t.Helper()
 	store := &lockable{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 	opts.Backoff, opts.MaxBackoff = 1, 1
-	return store, allocation.New(allocation.NewUnitOfWork(store, &opts), &allocation.Options{Keep: -1})
+	return store, newService(t, allocation.NewUnitOfWork(store, &opts), &allocation.ServiceOptions{CacheSize: -1})
 }
 
 func TestDoLocksAfterALostRace(t *testing.T) {
-	store, service := newLockable(t, allocation.Options{})
+	store, service := newLockable(t, allocation.UnitOfWorkOptions{})
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	assert.Empty(t, store.ended, "nothing was lost yet")
@@ -54,7 +54,7 @@ func TestDoLocksAfterALostRace(t *testing.T) {
 }
 
 func TestDoLocksFromTheStartIfAsked(t *testing.T) {
-	store, service := newLockable(t, allocation.Options{Lock: true})
+	store, service := newLockable(t, allocation.UnitOfWorkOptions{LockFirst: true})
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	assert.Zero(t, store.plain)
@@ -62,8 +62,8 @@ func TestDoLocksFromTheStartIfAsked(t *testing.T) {
 }
 
 func TestDoTakesBackWhatFailsUnderLock(t *testing.T) {
-	store, _ := newLockable(t, allocation.Options{})
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Lock: true})
+	store, _ := newLockable(t, allocation.UnitOfWorkOptions{})
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{LockFirst: true})
 	failure := errors.New("changed my mind")
 	err := units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		require.NoError(t, allocate(ctx, products, "o1", "LAMP"))
@@ -83,8 +83,8 @@ func TestDoNeverTriesAgainInAHostsTransaction(t *testing.T) {
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 	for _, fault := range []error{allocation.ErrConflict, allocation.ErrDuplicate} {
 		store.FailCommit(fault)
-		units := allocation.NewUnitOfWork(joined{store}, &allocation.Options{Attempts: 9})
-		_, err := allocation.New(units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+		units := allocation.NewUnitOfWork(joined{store}, nil)
+		_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
 		assert.ErrorIs(t, err, fault)
 	}
 }

@@ -250,8 +250,8 @@ func TestR6_CutNeedsTheLinesOfTheBatch(t *testing.T) {
 func TestR6_LinesThatWereNotAskedForAreNoQuestionOfPages(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(inWarehouse("a", 8)))
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: func() time.Time { return mondayPlus(1) }})
-	_, err := allocation.New(units, nil).Allocate(t.Context(), whole("o", 5))
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: func() time.Time { return mondayPlus(1) }})
+	_, err := newService(t, units, nil).Allocate(t.Context(), whole("o", 5))
 	require.NoError(t, err)
 	runs := 0
 	err = units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {

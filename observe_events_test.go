@@ -13,7 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
-	"github.com/cosmic-go/allocation/memory"
 )
 
 // journal is a hook that keeps the events of each commit.
@@ -25,7 +24,7 @@ func (j *journal) hook(_ context.Context, events []allocation.Event) {
 
 func TestCommittedGetsTheEventsBySKUAndInTheirOrder(t *testing.T) {
 	j := &journal{}
-	s, _, service := watched(t, allocation.Options{Committed: j.hook})
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{Committed: j.hook})
 	require.NoError(t, service.SetLowStock(t.Context(), "SOFA", 4))
 	require.NoError(t, service.SetLowStock(t.Context(), "LAMP", 4))
 	_, err := service.Allocate(t.Context(), want("o1", "SOFA", 3), want("o1", "LAMP", 2))
@@ -45,7 +44,7 @@ func TestCommittedGetsTheEventsBySKUAndInTheirOrder(t *testing.T) {
 func TestCommittedIsOutsideTheUnitOfWork(t *testing.T) {
 	var units allocation.UnitOfWork
 	var left allocation.Quantity
-	_, units, service := watched(t, allocation.Options{
+	_, units, service := watched(t, allocation.UnitOfWorkOptions{
 		Committed: func(ctx context.Context, _ []allocation.Event) {
 			assert.NoError(t, units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 				lamp, err := products.Get(ctx, "LAMP")
@@ -89,7 +88,7 @@ func TestCommittedHearsOnlyOfWhatIsKnownToBeWritten(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			j := &journal{}
-			s, _, service := watched(t, allocation.Options{Committed: j.hook})
+			s, _, service := watched(t, allocation.UnitOfWorkOptions{Committed: j.hook})
 			assert.ErrorIs(t, tt.do(s, service), tt.want)
 			assert.Empty(t, j.commits)
 		})
@@ -98,7 +97,7 @@ func TestCommittedHearsOnlyOfWhatIsKnownToBeWritten(t *testing.T) {
 
 func TestCommittedHearsOnlyOfTheLastAttempt(t *testing.T) {
 	j := &journal{}
-	s, units, _ := watched(t, allocation.Options{Committed: j.hook})
+	s, units, _ := watched(t, allocation.UnitOfWorkOptions{Committed: j.hook})
 	s.FailCommit(allocation.ErrConflict)
 	orders := []allocation.OrderID{"loser", "winner"}
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
@@ -112,22 +111,12 @@ func TestCommittedHearsOnlyOfTheLastAttempt(t *testing.T) {
 }
 
 func TestTheCommitStandsWhateverCommittedDoes(t *testing.T) {
-	s, _, service := watched(t, allocation.Options{
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{
 		Committed: func(context.Context, []allocation.Event) { panic("away") },
 	})
 	assert.PanicsWithValue(t, "away", func() { _, _ = service.Allocate(t.Context(), want("o1", "LAMP", 1)) })
 	state, _ := s.Product("LAMP")
 	assert.Len(t, state.Lines, 1)
-}
-
-func TestCommittedIsNeverCalledInAHostsTransaction(t *testing.T) {
-	j := &journal{}
-	store := memory.New()
-	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
-	units := allocation.NewUnitOfWork(joined{store}, &allocation.Options{Committed: j.hook})
-	_, err := allocation.New(units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
-	require.NoError(t, err)
-	assert.Empty(t, j.commits)
 }
 
 const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -137,7 +126,7 @@ func traceParent(text string) func(context.Context) string {
 }
 
 func TestTraceParentIsStoredWithEachEvent(t *testing.T) {
-	s, _, service := watched(t, allocation.Options{TraceParent: traceParent(parent)})
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{TraceParent: traceParent(parent)})
 	require.NoError(t, service.AddBatch(t.Context(), stock("b3", "DESK", 1)))
 	require.NoError(t, service.SetLowStock(t.Context(), "LAMP", 4))
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2), want("o1", "SOFA", 2))
@@ -158,7 +147,7 @@ type traceKey struct{}
 // committed together have one attempt and a trace each.
 func TestTraceParentIsTheCallers(t *testing.T) {
 	w := &watch{}
-	s, _, service := watched(t, allocation.Options{
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{
 		Attempt: w.hook,
 		TraceParent: func(ctx context.Context) string {
 			assert.Nil(t, ctx.Value(attemptKey{}))
@@ -192,7 +181,7 @@ func TestTraceParentReachesProductsThatACommandLooksUp(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s, _, service := watched(t, allocation.Options{TraceParent: func(ctx context.Context) string {
+			s, _, service := watched(t, allocation.UnitOfWorkOptions{TraceParent: func(ctx context.Context) string {
 				trace, _ := ctx.Value(traceKey{}).(string)
 				return trace
 			}})
@@ -205,7 +194,7 @@ func TestTraceParentReachesProductsThatACommandLooksUp(t *testing.T) {
 }
 
 func TestAnEventOfAProductThatNobodyHadYetHasNoTraceParent(t *testing.T) {
-	s, units, _ := watched(t, allocation.Options{TraceParent: traceParent(parent)})
+	s, units, _ := watched(t, allocation.UnitOfWorkOptions{TraceParent: traceParent(parent)})
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		desk, err := allocation.NewProduct("DESK")
 		require.NoError(t, err)
@@ -235,13 +224,13 @@ func TestWhatIsNoTraceParentCountsAsNone(t *testing.T) {
 	}
 	for name, text := range tests {
 		t.Run(name, func(t *testing.T) {
-			s, _, service := watched(t, allocation.Options{TraceParent: traceParent(text)})
+			s, _, service := watched(t, allocation.UnitOfWorkOptions{TraceParent: traceParent(text)})
 			_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2))
 			require.NoError(t, err)
 			assert.Nil(t, s.commits[len(s.commits)-1][0].TraceParents)
 		})
 	}
-	s, _, service := watched(t, allocation.Options{})
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{})
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2))
 	require.NoError(t, err)
 	assert.Nil(t, s.commits[len(s.commits)-1][0].TraceParents, "without the hook")
@@ -286,7 +275,7 @@ func TestLoggerIsToldOfLostRacesAndUnknownOutcomes(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			logger, text := written()
-			s, _, service := watched(t, allocation.Options{Logger: logger})
+			s, _, service := watched(t, allocation.UnitOfWorkOptions{Logger: logger})
 			s.FailCommit(tt.faults...)
 			_, _ = service.Allocate(t.Context(), want("o1", "LAMP", 1))
 			assert.Equal(t, tt.want, lines(text.String()))
@@ -306,7 +295,7 @@ func TestWithoutALoggerNothingIsLogged(t *testing.T) {
 	before := slog.Default()
 	slog.SetDefault(logger)
 	t.Cleanup(func() { slog.SetDefault(before) })
-	s, _, service := watched(t, allocation.Options{})
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{})
 	s.FailCommit(allocation.ErrConflict, allocation.ErrUnknownOutcome)
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.ErrorIs(t, err, allocation.ErrUnknownOutcome)

@@ -36,13 +36,13 @@ func (w *watch) hook(ctx context.Context, op string, number int) (context.Contex
 }
 
 // watched returns a shop with 5 lamps and 5 sofas that tells the hooks of opts, which may use its store.
-func watched(t *testing.T, opts allocation.Options) (*spy, allocation.UnitOfWork, *allocation.Service) {
+func watched(t *testing.T, opts allocation.UnitOfWorkOptions) (*spy, allocation.UnitOfWork, *allocation.Service) {
 	t.Helper()
 	s := &spy{Store: memory.New()}
 	require.NoError(t, s.Seed(stock("b1", "LAMP", 5), stock("b2", "SOFA", 5)))
 	opts.Now, opts.Backoff, opts.MaxBackoff, opts.Attempts = memory.NewClock(morning).Now, 1, 1, 4
 	units := allocation.NewUnitOfWork(s, &opts)
-	return s, units, allocation.New(units, nil)
+	return s, units, newService(t, units, nil)
 }
 
 // drifting is a store whose counters disagree with its ledger, as far as it says.
@@ -95,16 +95,16 @@ func TestAttemptIsToldTheMethod(t *testing.T) {
 				stock("b1", "LAMP", 5), stock("b2", "SOFA", 5),
 				allocation.Batch{Ref: "b3", SKU: "SOFA", Purchased: 1, ETA: morning.AddDate(0, 0, 1)},
 			))
-			opts := allocation.Options{Now: memory.NewClock(morning).Now}
+			opts := allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}
 			hold := want("hold", "SOFA", 1)
 			hold.HoldUntil = morning.Add(time.Hour)
-			before := allocation.New(allocation.NewUnitOfWork(store, &opts), nil)
+			before := newService(t, allocation.NewUnitOfWork(store, &opts), nil)
 			_, err := before.Allocate(t.Context(), want("o0", "SOFA", 1), hold)
 			require.NoError(t, err)
 
 			w := &watch{}
 			opts.Attempt = w.hook
-			require.NoError(t, call(allocation.New(allocation.NewUnitOfWork(drifting{store}, &opts), nil)))
+			require.NoError(t, call(newService(t, allocation.NewUnitOfWork(drifting{store}, &opts), nil)))
 			require.Len(t, w.attempts, 1)
 			assert.Equal(t, attempt{op: name, number: 1, ends: []error{nil}}, *w.attempts[0])
 		})
@@ -113,7 +113,7 @@ func TestAttemptIsToldTheMethod(t *testing.T) {
 
 func TestAttemptOfAHostsOwnUseCaseIsDo(t *testing.T) {
 	w := &watch{}
-	_, units, _ := watched(t, allocation.Options{Attempt: w.hook})
+	_, units, _ := watched(t, allocation.UnitOfWorkOptions{Attempt: w.hook})
 	failure := errors.New("changed my mind")
 	err := units.Do(t.Context(), func(context.Context, allocation.Repository) error { return failure })
 	require.Same(t, failure, err)
@@ -136,7 +136,7 @@ func TestAttemptsAreNumberedAndTellHowTheyEnd(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := &watch{}
-			s, _, service := watched(t, allocation.Options{Attempt: w.hook})
+			s, _, service := watched(t, allocation.UnitOfWorkOptions{Attempt: w.hook})
 			s.FailCommit(tt.faults...)
 			_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
 			assert.ErrorIs(t, err, tt.want[len(tt.want)-1])
@@ -152,7 +152,7 @@ func TestAttemptsAreNumberedAndTellHowTheyEnd(t *testing.T) {
 
 func TestARefusalIsNoFailedAttempt(t *testing.T) {
 	w := &watch{}
-	_, _, service := watched(t, allocation.Options{Attempt: w.hook})
+	_, _, service := watched(t, allocation.UnitOfWorkOptions{Attempt: w.hook})
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 9))
 	require.ErrorAs(t, err, new(*allocation.OutOfStockError))
 	require.Len(t, w.attempts, 1)
@@ -182,7 +182,7 @@ func TestAnAttemptRunsUnderTheContextOfItsHook(t *testing.T) {
 	type callerKey struct{}
 	w := &watch{}
 	var fn, traced, committed, callers []any
-	units := allocation.NewUnitOfWork(store, &allocation.Options{
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 		Backoff: 1, MaxBackoff: 1,
 		Attempt: func(ctx context.Context, op string, number int) (context.Context, func(error)) {
 			callers = append(callers, ctx.Value(callerKey{}))
@@ -214,7 +214,7 @@ func TestAnAttemptThatDoesNotReturnIsEndedAllTheSame(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic("away") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
 			w := &watch{}
-			_, units, _ := watched(t, allocation.Options{Attempt: w.hook})
+			_, units, _ := watched(t, allocation.UnitOfWorkOptions{Attempt: w.hook})
 			done := make(chan any, 1)
 			go func() {
 				defer func() { done <- recover() }()
@@ -233,7 +233,7 @@ func TestAnAttemptThatDoesNotReturnIsEndedAllTheSame(t *testing.T) {
 
 func TestAHookNeedNotHearOfTheEnd(t *testing.T) {
 	attempts := 0
-	s, _, service := watched(t, allocation.Options{
+	s, _, service := watched(t, allocation.UnitOfWorkOptions{
 		Attempt: func(ctx context.Context, _ string, _ int) (context.Context, func(error)) { attempts++; return ctx, nil },
 	})
 	s.FailCommit(allocation.ErrConflict)
@@ -244,7 +244,7 @@ func TestAHookNeedNotHearOfTheEnd(t *testing.T) {
 
 func TestAHooksContextMayEndTheAttempt(t *testing.T) {
 	w := &watch{}
-	s, units, _ := watched(t, allocation.Options{
+	s, units, _ := watched(t, allocation.UnitOfWorkOptions{
 		Attempt: func(ctx context.Context, op string, number int) (context.Context, func(error)) {
 			ctx, cancel := context.WithCancel(ctx)
 			cancel()
@@ -260,8 +260,8 @@ func TestAHooksContextMayEndTheAttempt(t *testing.T) {
 
 func TestAnAttemptIsAroundItsTransaction(t *testing.T) {
 	var order []string
-	store, service := newLockable(t, allocation.Options{
-		Lock: true,
+	store, service := newLockable(t, allocation.UnitOfWorkOptions{
+		LockFirst: true,
 		Attempt: func(ctx context.Context, _ string, _ int) (context.Context, func(error)) {
 			order = append(order, "begin")
 			return ctx, func(error) { order = append(order, "end") }
@@ -276,7 +276,7 @@ func TestAnAttemptIsAroundItsTransaction(t *testing.T) {
 
 func TestBadArgumentsAreNoAttempt(t *testing.T) {
 	w := &watch{}
-	_, units, service := watched(t, allocation.Options{Attempt: w.hook})
+	_, units, service := watched(t, allocation.UnitOfWorkOptions{Attempt: w.hook})
 	_, err := service.Allocate(t.Context(), want("", "LAMP", 1))
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 	assert.ErrorIs(t, units.Do(t.Context(), nil), allocation.ErrInvalid)
@@ -287,8 +287,8 @@ func TestALargerPageIsNoFurtherAttempt(t *testing.T) {
 	store, clock := memory.New(), memory.NewClock(morning)
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 	w := &watch{}
-	opts := &allocation.Options{Now: clock.Now, Page: 1}
-	service := allocation.New(allocation.NewUnitOfWork(store, opts), nil)
+	opts := &allocation.UnitOfWorkOptions{Now: clock.Now, PageSize: 1}
+	service := newService(t, allocation.NewUnitOfWork(store, opts), nil)
 	for _, o := range []allocation.OrderID{"a", "b", "c", "d", "e"} {
 		r := want(o, "LAMP", 1)
 		r.HoldUntil = morning.Add(time.Minute)
@@ -297,7 +297,7 @@ func TestALargerPageIsNoFurtherAttempt(t *testing.T) {
 	}
 	clock.Advance(time.Hour)
 	opts.Attempt = w.hook
-	service = allocation.New(allocation.NewUnitOfWork(store, opts), nil)
+	service = newService(t, allocation.NewUnitOfWork(store, opts), nil)
 	_, err := service.Allocate(t.Context(), want("z", "LAMP", 5))
 	require.NoError(t, err)
 	assert.Len(t, w.attempts, 1, "attempts")

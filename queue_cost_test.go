@@ -15,7 +15,10 @@ import (
 )
 
 // modes are how a command may be committed: by itself, or with others.
-var modes = map[string]allocation.Options{"alone": {Alone: true, Keep: -1}, "default": {}}
+var modes = map[string]settings{
+	"alone":   {service: allocation.ServiceOptions{NoGroupCommit: true}},
+	"default": {},
+}
 
 // TestALoneFailureCostsOneRead holds that a command which fails, with nobody else in its group, commits nothing: the
 // commit could only fail, and its error would hide the command's.
@@ -52,7 +55,7 @@ func TestFailuresHalfwayCostNoReadEach(t *testing.T) {
 	const many = 100
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 1000), stock("b2", "SOFA", 10))
-		service := store.service()
+		service := store.service(t)
 		lines := make([]allocation.Request, 0, many)
 		for i := range many {
 			lines = append(lines, want(numbered("o", i), "LAMP", 1))
@@ -85,13 +88,13 @@ func (l *lockCounting) Locked(_ context.Context, fn func(allocation.Store) error
 	return fn(l.inside)
 }
 
-// TestLockedCommandsByOrderDecideOnLockedReads holds that with Lock the look-up, which locks nothing, only tells which
+// TestLockedCommandsByOrderDecideOnLockedReads holds that with LockFirst the look-up, which locks nothing, only tells which
 // products there are.
 func TestLockedCommandsByOrderDecideOnLockedReads(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
 	locking := &lockCounting{store, &watchedStore{Store: store}}
-	service := serve(locking, allocation.Options{Lock: true})
+	service := serve(t, locking, settings{units: allocation.UnitOfWorkOptions{LockFirst: true}})
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	locking.inside.loads = 0
@@ -112,7 +115,7 @@ func TestAllocateCostsFewAllocations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 1<<40)))
-			service := serve(store, allocation.Options{})
+			service := serve(t, store, settings{})
 			orders := make([]allocation.OrderID, earlier+runs+2)
 			for i := range orders {
 				orders[i] = numbered("o", i)

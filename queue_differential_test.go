@@ -25,11 +25,17 @@ type twin struct {
 	one, two *allocation.Service
 }
 
-func newTwin(page int, opts allocation.Options) *twin {
+// oneByOne is a Service that neither groups commands nor caches products.
+var oneByOne = settings{service: allocation.ServiceOptions{NoGroupCommit: true, CacheSize: -1}}
+
+func newTwin(t *testing.T, page int, with settings) *twin {
+	t.Helper()
 	w := &twin{store: memory.New(), clock: memory.NewClock(morning)}
-	opts.Now, opts.Page, opts.Backoff, opts.MaxBackoff = w.clock.Now, page, 1, 1
-	w.one = serve(w.store, opts)
-	w.two = serve(w.store, allocation.Options{Now: w.clock.Now, Page: page, Alone: true})
+	with.units.Now, with.units.PageSize, with.units.Backoff, with.units.MaxBackoff = w.clock.Now, page, 1, 1
+	w.one = serve(t, w.store, with)
+	w.two = serve(t, w.store, settings{
+		allocation.UnitOfWorkOptions{Now: w.clock.Now, PageSize: page}, allocation.ServiceOptions{NoGroupCommit: true},
+	})
 	return w
 }
 
@@ -65,7 +71,7 @@ func TestServiceAnswersAsIfAlone(t *testing.T) {
 			if seed%2 == 1 {
 				page = 1 + d.IntN(3)
 			}
-			grouped, alone := newTwin(page, allocation.Options{}), newTwin(page, allocation.Options{Alone: true, Keep: -1})
+			grouped, alone := newTwin(t, page, settings{}), newTwin(t, page, oneByOne)
 			for n := range 80 {
 				d.now = d.tick()
 				grouped.clock.Set(d.now)
@@ -123,17 +129,17 @@ func TestGroupAnswersAsIfOneAfterTheOther(t *testing.T) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var groups atomic.Int64
-				opts := allocation.Options{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+				opts := allocation.UnitOfWorkOptions{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
 					if op == "Group" {
 						groups.Add(1)
 					}
 					return ctx, nil
 				}}
 				d := dice{rand.New(rand.NewPCG(seed, 77)), morning}
-				grouped, alone := newTwin(100, opts), newTwin(100, allocation.Options{Alone: true, Keep: -1})
+				grouped, alone := newTwin(t, 100, settings{units: opts}), newTwin(t, 100, oneByOne)
 				plug := &plugged{grouped.store, make(chan struct{})}
 				opts.Now = grouped.clock.Now
-				grouped.one = serve(plug, opts)
+				grouped.one = serve(t, plug, settings{units: opts})
 				require.NoError(t, grouped.store.Seed(stock("x", "X", 1<<40), stock("y", "Y", 1<<40)))
 				for n := range 15 {
 					d.now = d.now.Add(time.Duration(d.IntN(60)) * time.Second)

@@ -49,13 +49,29 @@ func (g *gate) Commit(ctx context.Context, changes []allocation.Changes) error {
 	return g.Store.Commit(ctx, changes)
 }
 
-func (g *gate) service() *allocation.Service {
-	return allocation.New(allocation.NewUnitOfWork(g, nil), nil)
+func (g *gate) service(t testing.TB) *allocation.Service {
+	t.Helper()
+	return newService(t, allocation.NewUnitOfWork(g, nil), nil)
 }
 
-// serve returns a Service over any store, whose unit of work has the same options.
-func serve(store allocation.Store, opts allocation.Options) *allocation.Service {
-	return allocation.New(allocation.NewUnitOfWork(store, &opts), &opts)
+// newService returns a Service whose options can be honoured.
+func newService(t testing.TB, units allocation.UnitOfWork, opts *allocation.ServiceOptions) *allocation.Service {
+	t.Helper()
+	service, err := allocation.New(units, opts)
+	require.NoError(t, err)
+	return service
+}
+
+// settings are the options of a Service and of its unit of work.
+type settings struct {
+	units   allocation.UnitOfWorkOptions
+	service allocation.ServiceOptions
+}
+
+// serve returns a Service over any store.
+func serve(t testing.TB, store allocation.Store, with settings) *allocation.Service {
+	t.Helper()
+	return newService(t, allocation.NewUnitOfWork(store, &with.units), &with.service)
 }
 
 func numbered(prefix string, numbers ...int) allocation.OrderID {

@@ -17,7 +17,7 @@ import (
 func TestGroupLeaveWhileQueued(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
-		service := store.service()
+		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		ctx, cancel := context.WithCancel(t.Context())
 		second := callAllocate(ctx, service, want("o2", "LAMP", 1))
@@ -33,7 +33,7 @@ func TestGroupLeaveWhileQueued(t *testing.T) {
 func TestGroupLeaveOnceTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
-		service := store.service()
+		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		leading, stopLeading := context.WithCancel(t.Context())
 		second := callAllocate(leading, service, want("o2", "LAMP", 1)) // will lead
@@ -63,7 +63,7 @@ func TestGroupLeaveOnceTaken(t *testing.T) {
 func TestGroupEndsWhenEverybodyHasLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
-		service := store.service()
+		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o0", "LAMP", 1))
 		ctx, cancel := context.WithCancel(t.Context())
 		var ended []<-chan outcome
@@ -88,7 +88,7 @@ func TestGroupEndsWhenEverybodyHasLeft(t *testing.T) {
 func TestLeaderStaysForTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
-		service := store.service()
+		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		soon, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -113,7 +113,7 @@ func TestLeaderStaysForTheOthers(t *testing.T) {
 func TestCallerWhoLeftMayReuseItsRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
-		service := store.service()
+		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		second := callAllocate(t.Context(), service, want("o2", "LAMP", 1)) // will lead
 		ctx, leave := context.WithCancel(t.Context())
@@ -157,7 +157,7 @@ func TestCancelAfterLeavingTakesBackWhatWasTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newGate(t, stock("b1", "LAMP", 100))
-				service := store.service()
+				service := store.service(t)
 				first, second := leaveOrder(t, store, service)
 				cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "mine", skus...) })
 				close(store.let)
@@ -190,7 +190,7 @@ func (s *slowByOrder) Load(ctx context.Context, q allocation.Query) ([]allocatio
 func TestCancelAfterLeavingDoesNotTrustAnOldLook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowByOrder{newGate(t, stock("b1", "LAMP", 100)), make(chan struct{})}
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		first, second := leaveOrder(t, store.gate, service)
 		cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "mine") })
 		close(store.let)
@@ -212,7 +212,7 @@ func TestManyMayLeaveAtOnce(t *testing.T) {
 		for i := range callers {
 			require.NoError(t, store.Seed(stock(allocation.BatchRef(numbered("b", i)), allocation.SKU(numbered("s", i)), 1)))
 		}
-		service := store.service()
+		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o", "LAMP", 1))
 		ctx, leave := context.WithCancel(t.Context())
 		var ended []<-chan outcome

@@ -21,7 +21,7 @@ import (
 func TestGroupMembersDoNotTouchEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b4", "LAMP", 10))
-		service := store.service()
+		service := store.service(t)
 		bad := service.WithPolicy(func(allocation.Batch, allocation.Batch) int { panic("no policy") })
 		ctx := t.Context()
 		first := callAllocate(ctx, service, want("o0", "LAMP", 1))
@@ -55,7 +55,7 @@ func TestGroupMembersDoNotTouchEachOther(t *testing.T) {
 // TestAnswersOfAnUnknownOutcomeAreUnknown holds that all answers of a group are unknown if its commit is, those too that
 // wrote nothing: they may rest on what the others wrote.
 func TestAnswersOfAnUnknownOutcomeAreUnknown(t *testing.T) {
-	p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 100))
+	p := newProcesses(t, settings{}, stock("b1", "LAMP", 100))
 	p.warm(t, want("o1", "LAMP", 1))
 	orders := [][]allocation.Request{{want("o1", "LAMP", 2)}, {want("o2", "LAMP", 1)}}
 	p.store.LoseAnswer()
@@ -99,9 +99,9 @@ func TestTraceParentIsEachMembersOwn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &traceStore{gate: newGate(t, stock("b1", "LAMP", 100)), traces: map[allocation.OrderID]string{}}
-				service := serve(store, allocation.Options{TraceParent: func(ctx context.Context) string {
+				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{TraceParent: func(ctx context.Context) string {
 					return ctx.Value(traceKey{}).(string)
-				}})
+				}}})
 				store.FailCommit(nil, fault)
 				wanted := map[allocation.OrderID]string{}
 				var ended []<-chan outcome
@@ -146,7 +146,7 @@ func TestMembersAreJudgedAfterTheyCalled(t *testing.T) {
 		clock := memory.NewClock(morning)
 		store := &slowLookUp{Store: memory.New(), arrived: make(chan struct{}, 2), let: make(chan struct{})}
 		require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
-		service := serve(store, allocation.Options{Now: clock.Now})
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: clock.Now}})
 		store.slow.Store(true)
 		count := func() <-chan error {
 			ended := make(chan error, 1)
@@ -175,7 +175,9 @@ func TestAttemptHearsWhyACommandFailed(t *testing.T) {
 			w := &watch{}
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
-			service := serve(store, allocation.Options{Alone: alone, Attempt: w.hook})
+			service := serve(t, store, settings{
+				allocation.UnitOfWorkOptions{Attempt: w.hook}, allocation.ServiceOptions{NoGroupCommit: alone},
+			})
 			_, err := service.Cancel(t.Context(), "o1", "LAMP")
 			require.ErrorIs(t, err, allocation.ErrNotFound)
 			require.Len(t, w.attempts, 1)

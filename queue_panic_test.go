@@ -33,7 +33,7 @@ func TestPanicOfALostAttemptIsForgotten(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newProcesses(t, allocation.Options{}, stock("b1", "LAMP", 10), stock("b2", "LAMP", 10))
+			p := newProcesses(t, settings{}, stock("b1", "LAMP", 10), stock("b2", "LAMP", 10))
 			prepare(t, p)
 			once := true
 			service := p.one.WithPolicy(func(allocation.Batch, allocation.Batch) int {
@@ -60,7 +60,7 @@ func TestPanicOfALostAttemptIsForgotten(t *testing.T) {
 func TestPanicApartIsItsOwnCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100), stock("b2", "LAMP", 100))
-		service := store.service()
+		service := store.service(t)
 		store.place(t, service, want("o0", "LAMP", 1))
 		judged := 0
 		bad := service.WithPolicy(func(allocation.Batch, allocation.Batch) int {
@@ -120,7 +120,7 @@ func TestPanicAfterTheCommitRunsNothingTwice(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &armed{gate: newGate(t, stock("b1", "LAMP", 100))}
-				service := serve(store, allocation.Options{Attempt: store.attempt})
+				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Attempt: store.attempt}})
 				store.place(t, service, want("o0", "LAMP", 1))
 				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 				leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
@@ -144,12 +144,12 @@ func TestPanicAfterTheCommitRunsNothingTwice(t *testing.T) {
 func TestPanicBeforeTheCommitLetsMembersWaitAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
-		service := serve(store, allocation.Options{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
 			if op == "Group" {
 				panic("a broken exporter of spans")
 			}
 			return ctx, nil
-		}})
+		}}})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
 		member := callAllocate(t.Context(), service, want("member", "LAMP", 1))

@@ -230,7 +230,7 @@ func TestCallersAreToldTheTruth(t *testing.T) {
 					require.NoError(t, store.Seed(stock(allocation.BatchRef("b"+sku), sku, 150), stock(allocation.BatchRef("c"+sku), sku, 150)))
 				}
 				bad := &faulty{Store: store, r: rand.New(rand.NewPCG(seed, 9))}
-				service := serve(bad, allocation.Options{Committed: ownEvents(t)})
+				service := serve(t, bad, settings{units: allocation.UnitOfWorkOptions{Committed: ownEvents(t)}})
 				var done sync.WaitGroup
 				customers := make([]*customer, 24)
 				for i := range customers {

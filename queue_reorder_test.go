@@ -15,7 +15,7 @@ import (
 func TestCancelThatWasLeftTakesNothingThatCameLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100), stock("b2", "SOFA", 100))
-		service := store.service()
+		service := store.service(t)
 		store.place(t, service, want("mine", "LAMP", 1))
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		second := callAllocate(t.Context(), service, want("o2", "LAMP", 1))

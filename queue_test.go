@@ -23,7 +23,7 @@ import (
 func TestGroupTakesAllThatWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
-		service := store.service()
+		service := store.service(t)
 		var ended []<-chan outcome
 		for i := range 20 {
 			ended = append(ended, callAllocate(t.Context(), service, want(numbered("o", i), "LAMP", 1)))
@@ -43,7 +43,7 @@ func TestGroupTakesAllThatWait(t *testing.T) {
 func TestLeadIsNeverLost(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 1<<40), stock("b2", "SOFA", 1<<40), stock("b3", "DESK", 1<<40)))
-	service := serve(store, allocation.Options{})
+	service := serve(t, store, settings{})
 	skus := []allocation.SKU{"LAMP", "SOFA", "DESK"}
 	var done sync.WaitGroup
 	var given atomic.Int64
@@ -98,7 +98,7 @@ func TestWideOrdersAreNotStarved(t *testing.T) {
 			require.NoError(t, store.Seed(stock(allocation.BatchRef(fmt.Sprint("b", i)), sku, 1000)))
 			wide = append(wide, want("wide", sku, 1))
 		}
-		service := store.service()
+		service := store.service(t)
 		narrow := []<-chan outcome{callAllocate(t.Context(), service, want("first", wide[0].SKU, 1))}
 		waiting := callAllocate(t.Context(), service, wide...)
 		for i := range 63 {
@@ -152,7 +152,7 @@ func TestReleaseLapsedLooksOutsideOfGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := memory.NewClock(morning)
 		store := &namesStore{gate: newGate(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "VASE", 10), stock("b4", "DESK", 10))}
-		service := serve(store, allocation.Options{Now: clock.Now})
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: clock.Now}})
 		for _, sku := range []allocation.SKU{"SOFA", "VASE"} {
 			held := want("h", sku, 1)
 			held.HoldUntil = morning.Add(time.Minute)
@@ -212,7 +212,7 @@ func TestMendComesThroughOnABusyProduct(t *testing.T) {
 		shared := memory.New()
 		require.NoError(t, shared.Seed(stock("b1", "LAMP", 1<<40)))
 		store := &slowStore{Store: shared}
-		service := serve(store, allocation.Options{})
+		service := serve(t, store, settings{})
 		stop := make(chan struct{})
 		var done sync.WaitGroup
 		done.Go(func() {
@@ -257,12 +257,12 @@ func TestCommittedMayCallTheService(t *testing.T) {
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
 			var service *allocation.Service
 			inner := 0
-			service = serve(store, allocation.Options{Committed: func(ctx context.Context, _ []allocation.Event) {
+			service = serve(t, store, settings{units: allocation.UnitOfWorkOptions{Committed: func(ctx context.Context, _ []allocation.Event) {
 				if inner++; inner < 5 {
 					_, err := service.Allocate(ctx, want(numbered("i", inner), "LAMP", 1))
 					assert.NoError(t, err)
 				}
-			}})
+			}}})
 			require.NoError(t, begin(t.Context(), service))
 			state, _ := store.Product("LAMP")
 			assert.Len(t, state.Lines, 5)

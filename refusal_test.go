@@ -43,7 +43,7 @@ func TestR10_OnlyTheProductThatWasShortIsRefused(t *testing.T) {
 func TestR10_RefusalThatLostItsRaceIsJudgedAgain(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 1))
 	units := unitsThat{s.units, func() { require.NoError(t, s.AddBatch(t.Context(), stock("b2", "LAMP", 5))) }}
-	given, err := allocation.New(&units, nil).Allocate(t.Context(), want("o1", "LAMP", 2))
+	given, err := newService(t, &units, nil).Allocate(t.Context(), want("o1", "LAMP", 2))
 	require.NoError(t, err, "stock came between the decision and the commit")
 	assert.Equal(t, []allocation.Part{part("b2", 2, 0)}, given[0].Parts)
 }

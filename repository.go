@@ -72,7 +72,7 @@ type Store interface {
 }
 
 // Locker is an optional ability of a [Store]: to keep others away from products that a unit of work has read.
-// [UnitOfWork.Do] uses it after a lost race, or from the start if [Options].Lock asks for it.
+// [UnitOfWork.Do] uses it after a lost race, or from the start if [UnitOfWorkOptions].LockFirst is set.
 type Locker interface {
 	// Locked begins a transaction and runs fn with a Store inside it. That store's Load locks the
 	// products which it selects, in the order of their SKUs, before it reads them; its Commit writes

@@ -220,7 +220,7 @@ func TestAStateThatContradictsItselfIsRefused(t *testing.T) {
 			s, _ := newSpy(t, stock("b1", "LAMP", 5))
 			require.NoError(t, outside(s, "o1"))
 			units := allocation.NewUnitOfWork(liar{s.Store, lie}, nil)
-			_, err := allocation.New(units, nil).Cancel(t.Context(), "o1")
+			_, err := newService(t, units, nil).Cancel(t.Context(), "o1")
 			var detail *allocation.Error
 			require.ErrorAs(t, err, &detail)
 			assert.Equal(t, allocation.SKU("LAMP"), detail.Value)

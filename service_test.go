@@ -101,8 +101,8 @@ func TestR6_CutUsesThePolicyOfTheService(t *testing.T) {
 
 func TestR6_CutLoadsAsManyPagesAsItNeeds(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 30))
-	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Page: 1})
-	paged := allocation.New(units, nil)
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 1})
+	paged := newService(t, units, nil)
 	for i := range 30 {
 		_, err := paged.Allocate(t.Context(), want(allocation.OrderID(fmt.Sprintf("o%02d", i)), "LAMP", 1))
 		require.NoError(t, err)
@@ -117,8 +117,8 @@ func TestR6_CutLoadsAsManyPagesAsItNeeds(t *testing.T) {
 
 func TestR7_LapsedHoldsAreSoldAgainHoweverManyThereAre(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 40))
-	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Page: 2})
-	paged := allocation.New(units, nil)
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 2})
+	paged := newService(t, units, nil)
 	for i := range 40 {
 		hold := want(allocation.OrderID(fmt.Sprint("o", i)), "LAMP", 1)
 		hold.HoldUntil = morning.Add(time.Minute)
@@ -141,8 +141,8 @@ func TestR7_LapsedHoldsAreSoldAgainHoweverManyThereAre(t *testing.T) {
 
 func TestR7_ReleaseLapsedClearsAllProductsInPages(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "TABLE", 10))
-	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Page: 2})
-	paged := allocation.New(units, nil)
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 2})
+	paged := newService(t, units, nil)
 	for i, sku := range []allocation.SKU{"LAMP", "LAMP", "LAMP", "SOFA", "TABLE", "LAMP", "SOFA"} {
 		hold := want(allocation.OrderID(fmt.Sprint("o", i)), sku, 1)
 		hold.HoldUntil = morning.Add(time.Duration(i+1) * time.Minute)
@@ -326,8 +326,8 @@ func TestLowStockIsToldWhenCrossedEitherWay(t *testing.T) {
 
 func TestConcurrentCallersNeverSellAUnitTwice(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 50), stock("b2", "SOFA", 50))
-	units := allocation.NewUnitOfWork(s.store, &allocation.Options{Attempts: 10000, Backoff: 1, MaxBackoff: 1})
-	service := allocation.New(units, nil)
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Attempts: 10000, Backoff: 1, MaxBackoff: 1})
+	service := newService(t, units, nil)
 	var sold sync.Map
 	var callers sync.WaitGroup
 	for caller := range 8 {

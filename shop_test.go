@@ -28,8 +28,8 @@ type shop struct {
 func newShop(t *testing.T, batches ...allocation.Batch) shop {
 	t.Helper()
 	store, clock := memory.New(), memory.NewClock(morning)
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now, Backoff: 1, MaxBackoff: 1})
-	s := shop{Service: allocation.New(units, nil), t: t, store: store, clock: clock, units: units}
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now, Backoff: 1, MaxBackoff: 1})
+	s := shop{Service: newService(t, units, nil), t: t, store: store, clock: clock, units: units}
 	for _, b := range batches {
 		require.NoError(t, s.AddBatch(t.Context(), b))
 	}

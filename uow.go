@@ -19,109 +19,32 @@ type UnitOfWork interface {
 	Do(ctx context.Context, fn func(ctx context.Context, products Repository) error) error
 }
 
-// Options are the settings of [NewUnitOfWork] and [New], which both take the same. Zero values mean the
-// defaults.
-type Options struct {
-	// Policy decides for a Service which batch comes first; EarliestFirst by default.
-	Policy Policy
-
-	// Now is the clock; time.Now by default.
-	Now func() time.Time
-
-	// Attempts is how often a unit of work is tried before ErrConflict is returned; 10 by default.
-	Attempts int
-
-	// Backoff is the longest pause after the first lost race, 1 ms by default. It doubles with every
-	// further one up to MaxBackoff, 100 ms by default; the pause is a random part of it.
-	Backoff    time.Duration
-	MaxBackoff time.Duration
-
-	// Alone makes every command of a Service a commit of its own. By default those that meet on a
-	// product are committed together: while a commit is under way, the commands that come for its
-	// products wait, and the next commit takes all of them. A Service inside a host's transaction
-	// never waits for others.
-	Alone bool
-
-	// Keep is how many products a Service keeps after their commit, to spare the next command the
-	// read; 4,096 by default, none if negative or with Lock. What is kept is only used to place lines,
-	// and under the version check: if somebody else changed the product, and for every answer that writes nothing,
-	// it is read afresh.
-	Keep int
-
-	// Lock lets every attempt lock what it reads, if the store is a [Locker]. By default only those
-	// after a lost race do, which is faster where races are rare and fair where they are not.
-	Lock bool
-
-	// Page is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. When a
-	// line can't be met, or would have to move, without those beyond the page, the unit of work begins
-	// again with a larger page. A line that can be met doesn't wait for them: it may get units of a
-	// later batch while more holds than a page lapsed on an earlier one.
-	Page int
-
-	// Logger is told of lost races (Debug), and of units of work that end because they lost too many, or
-	// because the outcome of their commit is unknown (Warn). By default nothing is logged.
-	Logger *slog.Logger
-
-	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method, "Do", or
-	// "Group" for commands that are committed together, and the attempt's number, from 1. A group's context
-	// has the values of one of its callers'. The attempt runs under the context that it returns; the
-	// function that it returns, which may be nil, is called after the attempt with its error, after a lost race
-	// an [ErrConflict]. It is the place for a span, and for counters of attempts and conflicts.
-	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))
-
-	// Committed, if set, is called after each commit with the events that the caller caused, by SKU and in
-	// their order: on the caller's goroutine, before the command returns, and outside of the unit of
-	// work, so that it may begin another one. Callers that were committed together are told each its own
-	// events, in any order; those of a caller who left are told to nobody. It is where package bus comes in. The commit stands
-	// whatever it does; a crash before it, or an [ErrUnknownOutcome], leaves it out, so what must not
-	// be missed goes through package outbox. Inside a host's transaction it is never called.
-	Committed func(ctx context.Context, events []Event)
-
-	// TraceParent, if set, returns the W3C trace parent of the caller's context, not of an attempt's, which is
-	// stored with the events that the caller causes; anything else than 00-…-…-… in lower case counts as none.
-	TraceParent func(ctx context.Context) string
-}
-
 // NewUnitOfWork returns the library's unit of work over a store. No transaction is open while fn runs,
 // unless it runs with locks: what fn needs is read before, and one Commit at the end writes all of it,
 // provided that every product that was read, changed or not, still has the version that was read. A unit of work that
 // changed nothing commits nothing if it read only once, since one read is consistent by itself.
 //
-// A lost race begins again up to [Options].Attempts, with locks if the store is a [Locker]; so does, once, an [ErrDuplicate], because a fresh
-// read shows what is there. [ErrUnknownOutcome] is never tried again. The unit of work is safe for
-// concurrent use. It is a [Ledger] too, and answers [errors.ErrUnsupported] if the store is none.
-func NewUnitOfWork(store Store, opts *Options) UnitOfWork {
-	u := &unit{store: store}
+// A lost race begins again up to [UnitOfWorkOptions].Attempts, with locks if the store is a [Locker]; so does, once, an
+// [ErrDuplicate], because a fresh read shows what is there. [ErrUnknownOutcome] is never tried again. The unit of work
+// is safe for concurrent use. It is a [Ledger] too, and answers [errors.ErrUnsupported] if the store is none.
+//
+// The options may be nil. A nil store, and options that the unit of work would have to ignore, are an [ErrInvalid] of
+// [New] and of every Do.
+func NewUnitOfWork(store Store, opts *UnitOfWorkOptions) UnitOfWork {
+	u := &unit{store: store, joined: isJoined(store)}
 	if opts != nil {
 		u.opts = *opts
 	}
-	if u.opts.Now == nil {
-		u.opts.Now = time.Now
-	}
-	if u.opts.Logger == nil {
-		u.opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	u.opts.Attempts = positive(u.opts.Attempts, 10)
-	if _, u.joined = store.(interface{ Joined() }); u.joined {
-		u.opts.Attempts, u.opts.Committed = 1, nil
-	}
-	u.opts.Backoff = positive(u.opts.Backoff, time.Millisecond)
-	u.opts.MaxBackoff = positive(u.opts.MaxBackoff, 100*time.Millisecond)
-	u.opts.Page = positive(u.opts.Page, 100)
+	u.mistake = u.opts.check(store)
+	u.opts.fill(store)
 	return u
 }
 
-func positive[N int | time.Duration](value, otherwise N) N {
-	if value > 0 {
-		return value
-	}
-	return otherwise
-}
-
 type unit struct {
-	store  Store
-	joined bool
-	opts   Options
+	store   Store
+	joined  bool
+	opts    UnitOfWorkOptions
+	mistake error // in what NewUnitOfWork was given; the answer to everything
 }
 
 type insideUnit struct{}
@@ -151,8 +74,8 @@ func (u *unit) check(ctx context.Context, op string) error {
 	switch {
 	case ctx == nil:
 		return invalid(op, "context", nil, "must not be nil")
-	case u.store == nil:
-		return invalid(op, "store", nil, "must not be nil")
+	case u.mistake != nil:
+		return u.mistake
 	case ctx.Value(insideUnit{}) != nil:
 		return invalid(op, "context", "of a unit of work", "units of work don't nest")
 	}
@@ -172,7 +95,7 @@ type work struct {
 
 // run tries until an attempt commits, and returns the events of that one.
 func (w *work) run(ctx context.Context) ([]Event, error) {
-	w.page = w.opts.Page
+	w.page = w.opts.PageSize
 	inside := context.WithValue(ctx, insideUnit{}, true)
 	duplicates := 0
 	for attempt := 1; ; attempt++ {
@@ -228,7 +151,7 @@ func (w *work) once(ctx context.Context, number int) (events []Event, err error)
 		return nil, err
 	}
 	locker, able := w.store.(Locker)
-	if !able || number == 1 && !w.opts.Lock && !w.stale {
+	if !able || number == 1 && !w.opts.LockFirst && !w.stale {
 		return w.on(ctx, w.store, false) // nothing is open meanwhile, so there is nothing to undo if fn doesn't return
 	}
 	var told []Event
@@ -261,9 +184,13 @@ func (w *work) on(ctx context.Context, store Store, locks bool) ([]Event, error)
 
 // pause waits for a random part of the backoff, or until the context ends.
 func (u *unit) pause(ctx context.Context, attempt int) error {
-	longest := min(u.opts.Backoff, u.opts.MaxBackoff)
+	longest := u.opts.Backoff
 	for range attempt - 1 {
-		longest = min(2*min(longest, u.opts.MaxBackoff/2+1), u.opts.MaxBackoff)
+		if longest > u.opts.MaxBackoff/2 {
+			longest = u.opts.MaxBackoff
+			break
+		}
+		longest *= 2
 	}
 	timer := time.NewTimer(rand.N(longest))
 	defer timer.Stop()

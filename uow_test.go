@@ -3,7 +3,6 @@ package allocation_test
 import (
 	"context"
 	"errors"
-	"math"
 	"runtime"
 	"slices"
 	"testing"
@@ -38,7 +37,7 @@ func newSpy(t *testing.T, batches ...allocation.Batch) (*spy, allocation.UnitOfW
 	t.Helper()
 	s := &spy{Store: memory.New()}
 	require.NoError(t, s.Seed(batches...))
-	return s, allocation.NewUnitOfWork(s, &allocation.Options{Backoff: 1, MaxBackoff: 1, Attempts: 4})
+	return s, allocation.NewUnitOfWork(s, &allocation.UnitOfWorkOptions{Backoff: 1, MaxBackoff: 1, Attempts: 4})
 }
 
 // allocate is a use case of a host's own, which takes one unit.
@@ -120,8 +119,11 @@ func TestDoBeginsAgainOnFreshProductsAfterAConflict(t *testing.T) {
 
 // outside allocates by another unit of work, which wins the race.
 func outside(s *spy, order allocation.OrderID) error {
-	service := allocation.New(allocation.NewUnitOfWork(s.Store, nil), nil)
-	_, err := service.Allocate(context.Background(), want(order, "LAMP", 1))
+	service, err := allocation.New(allocation.NewUnitOfWork(s.Store, nil), nil)
+	if err != nil {
+		return err
+	}
+	_, err = service.Allocate(context.Background(), want(order, "LAMP", 1))
 	return err
 }
 
@@ -238,7 +240,7 @@ func TestDoStopsOnItsContext(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 			store.FailCommit(allocation.ErrConflict)
-			units := allocation.NewUnitOfWork(store, &allocation.Options{Backoff: time.Hour, MaxBackoff: time.Hour})
+			units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Backoff: time.Hour, MaxBackoff: time.Hour})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 			defer cancel()
 			err := units.Do(ctx, func(_ context.Context, products allocation.Repository) error {
@@ -254,7 +256,7 @@ func TestBackoffTakesAnySetting(t *testing.T) {
 		store := memory.New()
 		require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 		store.FailCommit(slices.Repeat([]error{allocation.ErrConflict}, 70)...)
-		units := allocation.NewUnitOfWork(store, &allocation.Options{Attempts: 80, Backoff: math.MaxInt64, MaxBackoff: longest})
+		units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Attempts: 80, Backoff: 1, MaxBackoff: longest})
 		require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 			return allocate(ctx, products, "o1", "LAMP")
 		}))
@@ -268,7 +270,7 @@ func TestBackoffGrowsUpToItsCap(t *testing.T) {
 		for range 200 {
 			store.FailCommit(allocation.ErrConflict)
 		}
-		units := allocation.NewUnitOfWork(store, &allocation.Options{
+		units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 			Attempts: 200, Backoff: time.Second, MaxBackoff: 4 * time.Second,
 		})
 		var pauses []time.Duration

@@ -22,9 +22,12 @@ var (
 func newService(b *bus.Bus) *allocation.Service {
 	ctx := context.Background()
 	clock := memory.NewClock(start)
-	units := allocation.NewUnitOfWork(memory.New(), &allocation.Options{Now: clock.Now, Committed: b.Publish})
-	service := allocation.New(units, nil)
-	err := errors.Join(
+	units := allocation.NewUnitOfWork(memory.New(), &allocation.UnitOfWorkOptions{Now: clock.Now, Committed: b.Publish})
+	service, err := allocation.New(units, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	err = errors.Join(
 		service.AddBatch(ctx, allocation.Batch{Ref: "warehouse", SKU: "CHAIR", Purchased: 10}),
 		service.AddBatch(ctx, allocation.Batch{Ref: "shipment", SKU: "CHAIR", Purchased: 2, ETA: nextDay}),
 	)

@@ -34,12 +34,14 @@ func open(t *testing.T, limit int, skus ...allocation.SKU) *shop {
 	t.Helper()
 	s := &shop{store: memory.New()}
 	s.Bus = bus.New(&bus.Options{Report: s.report, Limit: limit})
-	s.units = allocation.NewUnitOfWork(s.store, &allocation.Options{
+	s.units = allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{
 		Now:      memory.NewClock(morning).Now,
 		Attempts: 1000, Backoff: 1, MaxBackoff: 1,
 		Committed: s.Publish,
 	})
-	s.Service = allocation.New(s.units, nil)
+	var err error
+	s.Service, err = allocation.New(s.units, nil)
+	require.NoError(t, err)
 	for _, sku := range skus {
 		require.NoError(t, s.store.Seed(allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 100}))
 	}

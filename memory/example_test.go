@@ -13,7 +13,10 @@ import (
 func Example() {
 	ctx := context.Background()
 	store, clock := memory.New(), memory.NewClock(time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC))
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now}), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	if err := store.Seed(allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3}); err != nil {
 		log.Fatal(err)
 	}
@@ -21,7 +24,7 @@ func Example() {
 	// The answer of the next commit gets lost. The caller repeats the command, which is safe.
 	store.LoseAnswer()
 	line := allocation.OrderLine{OrderID: "order-17", SKU: "RED-CHAIR", Quantity: 2}
-	_, err := service.Allocate(ctx, allocation.Request{OrderLine: line})
+	_, err = service.Allocate(ctx, allocation.Request{OrderLine: line})
 	fmt.Println(err)
 	_, err = service.Allocate(ctx, allocation.Request{OrderLine: line})
 	fmt.Println("again:", err)
@@ -36,9 +39,12 @@ func Example() {
 
 func ExampleStore_FailCommit() {
 	store := memory.New()
-	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
-	store.FailCommit(allocation.ErrConflict, nil) // the first attempt loses a race, the second attempt succeeds
-	err := service.AddBatch(context.Background(), allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3})
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	store.FailCommit(allocation.ErrConflict, nil) // the first attempt loses its race, the second wins
+	err = service.AddBatch(context.Background(), allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3})
 	fmt.Println(err)
 	// Output:
 	// <nil>

@@ -21,7 +21,9 @@ func seeded(t *testing.T) (*memory.Store, *allocation.Service) {
 	t.Helper()
 	store := memory.New()
 	require.NoError(t, store.Seed(allocation.Batch{Ref: "b1", SKU: "LAMP", Purchased: 5}))
-	return store, allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	require.NoError(t, err)
+	return store, service
 }
 
 func want(order allocation.OrderID, quantity allocation.Quantity) allocation.Request {

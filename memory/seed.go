@@ -12,7 +12,10 @@ import (
 // so the rules of the model hold: a repeated announcement changes nothing, and invalid data is refused. After an
 // error the earlier batches stay stored, and later batches are not announced.
 func (s *Store) Seed(batches ...allocation.Batch) error {
-	service := allocation.New(allocation.NewUnitOfWork(s, nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(s, nil), nil)
+	if err != nil {
+		return err
+	}
 	for _, b := range batches {
 		if err := service.AddBatch(context.Background(), b); err != nil {
 			return err

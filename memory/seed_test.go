@@ -26,10 +26,11 @@ func TestSeedKeepsTheRulesOfTheModel(t *testing.T) {
 func TestProductSharesNothingWithTheStore(t *testing.T) {
 	store, _ := seeded(t)
 	clock := memory.NewClock(morning)
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now}), nil)
+	require.NoError(t, err)
 	hold := want("o1", 1)
 	hold.HoldUntil = morning.Add(time.Hour)
-	_, err := service.Allocate(t.Context(), hold)
+	_, err = service.Allocate(t.Context(), hold)
 	require.NoError(t, err)
 	state, _ := store.Product("LAMP")
 	assert.Equal(t, state.Lines[0].HeldUntil, state.NextExpiry)

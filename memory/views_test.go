@@ -17,7 +17,10 @@ import (
 
 func ExampleStore_Stock() {
 	store, clock := memory.New(), memory.NewClock(time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC))
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now}), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 	tomorrow := clock.Now().Add(24 * time.Hour)
 	if err := store.Seed(
 		allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3},

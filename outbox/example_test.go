@@ -33,12 +33,15 @@ func ExampleRelay() {
 			}
 		},
 	})
-	units := allocation.NewUnitOfWork(store, &allocation.Options{
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 		Committed: func(context.Context, []allocation.Event) { relay.Wake() },
 	})
-	service := allocation.New(units, nil)
+	service, err := allocation.New(units, nil)
+	if err != nil {
+		log.Fatal(err)
+	}
 
-	err := service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 20})
+	err = service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 20})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -42,7 +42,9 @@ type shop struct {
 func newShop(t *testing.T, skus ...allocation.SKU) *shop {
 	t.Helper()
 	store := memory.New()
-	s := &shop{Store: store, t: t, service: allocation.New(allocation.NewUnitOfWork(store, nil), nil)}
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	require.NoError(t, err)
+	s := &shop{Store: store, t: t, service: service}
 	for _, sku := range skus {
 		batch := allocation.Batch{Ref: allocation.BatchRef("batch of " + sku), SKU: sku, Purchased: 1_000_000}
 		require.NoError(t, s.service.AddBatch(t.Context(), batch))

@@ -9,7 +9,7 @@
 //	…
 //	err = store.Migrate(ctx)
 //	…
-//	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+//	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
 //
 // # Opening SQLite
 //
@@ -110,7 +110,8 @@
 //	defer tx.Rollback()
 //	_, err = tx.ExecContext(ctx, `INSERT INTO orders …`)
 //	…
-//	service := allocation.New(allocation.NewUnitOfWork(store.Join(tx), nil), nil)
+//	service, err := allocation.New(allocation.NewUnitOfWork(store.Join(tx), nil), nil)
+//	…
 //	_, err = service.Allocate(ctx, lines...)
 //	if err != nil {
 //		return err // and begin again if it is an allocation.ErrConflict

@@ -22,22 +22,31 @@ type shop struct {
 // open starts a shop that loads so many lapsed holds or lines at a time.
 func (b *bench) open(page int) *shop {
 	s := &shop{bench: b, now: noon}
-	s.units = allocation.NewUnitOfWork(&bounded{Store: b.store}, &allocation.Options{
+	s.units = allocation.NewUnitOfWork(&bounded{Store: b.store}, &allocation.UnitOfWorkOptions{
 		Now:        func() time.Time { return s.now },
 		Attempts:   1000,
 		Backoff:    50 * time.Microsecond,
 		MaxBackoff: 2 * time.Millisecond,
-		Page:       page,
+		PageSize:   page,
 	})
-	s.service = allocation.New(s.units, nil)
+	s.serve(nil)
 	return s
 }
 
 // apart starts a shop whose commands meet in the store only, as those of several processes do.
 func (b *bench) apart() *shop {
 	s := b.open(plenty)
-	s.service = allocation.New(s.units, &allocation.Options{Alone: true})
+	s.serve(&allocation.ServiceOptions{NoGroupCommit: true})
 	return s
+}
+
+func (s *shop) serve(opts *allocation.ServiceOptions) {
+	s.Helper()
+	service, err := allocation.New(s.units, opts)
+	if err != nil {
+		s.fatalf("New(): %v", err)
+	}
+	s.service = service
 }
 
 // bounded ends what would go on for ever, such as clearing away a hold that comes back each time.

@@ -14,7 +14,10 @@ import (
 // shop has three chairs in the warehouse, twenty chairs in a shipment, and an order for five.
 func shop(ctx context.Context, now time.Time) (views.Reader, error) {
 	store, clock := memory.New(), memory.NewClock(now)
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now}), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now}), nil)
+	if err != nil {
+		return nil, err
+	}
 	for _, b := range []allocation.Batch{
 		{Ref: "batch-1", SKU: "RED-CHAIR", Purchased: 3, Location: "north"},
 		{Ref: "batch-2", SKU: "RED-CHAIR", Purchased: 20, ETA: now.AddDate(0, 0, 7)},
@@ -24,7 +27,7 @@ func shop(ctx context.Context, now time.Time) (views.Reader, error) {
 		}
 	}
 	line := allocation.OrderLine{OrderID: "order-17", SKU: "RED-CHAIR", Quantity: 5}
-	_, err := service.Allocate(ctx, allocation.Request{OrderLine: line, Split: true})
+	_, err = service.Allocate(ctx, allocation.Request{OrderLine: line, Split: true})
 	return store, err
 }
 

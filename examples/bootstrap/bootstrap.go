@@ -48,26 +48,30 @@ type App struct {
 }
 
 // New puts the program together. Nothing runs yet.
-func New(c Config) *App {
+func New(c Config) (*App, error) {
 	events := bus.New(&bus.Options{
 		Report: func(ctx context.Context, err error) { c.Logger.ErrorContext(ctx, "handler failed", "error", err) },
 	})
-	units := allocation.NewUnitOfWork(c.Store, &allocation.Options{
+	units := allocation.NewUnitOfWork(c.Store, &allocation.UnitOfWorkOptions{
 		Now: c.Now, Logger: c.Logger,
 		Committed: events.Publish,
 	})
+	service, err := allocation.New(units, &allocation.ServiceOptions{Policy: allocation.EarliestFirst})
+	if err != nil {
+		return nil, err
+	}
 	relay := outbox.NewRelay(c.Store, c.Publisher, &outbox.Options{
 		Source: "https://shop.example/stock",
 		Now:    c.Now, Logger: c.Logger,
 		Poll: 10 * time.Second, // for retries, and for what other processes commit; this one wakes its relay
 	})
 	app := &App{
-		Service: allocation.New(units, &allocation.Options{Policy: allocation.EarliestFirst}),
+		Service: service,
 		Views:   c.Store,
 		relay:   relay, logger: c.Logger, sweep: c.Sweep,
 	}
 	subscribe(events, c.Notify, relay.Wake)
-	return app
+	return app, nil
 }
 
 // Run runs serve, which takes commands until its context ends, and beside it what no command waits for. Then the parts

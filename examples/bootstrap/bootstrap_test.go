@@ -34,9 +34,17 @@ type fakes struct {
 }
 
 // newApp is the program of main.go over fakes.
-func newApp() (*App, *fakes) {
+func newApp(t *testing.T) (*App, *fakes) {
+	t.Helper()
 	f := &fakes{store: memory.New(), clock: memory.NewClock(morning), broker: &broker{}}
-	return New(f.config()), f
+	return newFrom(t, f.config()), f
+}
+
+func newFrom(t *testing.T, c Config) *App {
+	t.Helper()
+	app, err := New(c)
+	require.NoError(t, err)
+	return app
 }
 
 func (f *fakes) config() Config {
@@ -84,7 +92,7 @@ func lamps(order allocation.OrderID, quantity allocation.Quantity) allocation.Re
 
 // A handler needs nothing but the program and its fakes: it has run when the command returns.
 func TestBuyersHearOfWhatIsLowAndOfWhatCouldNotBeSold(t *testing.T) {
-	app, f := newApp()
+	app, f := newApp(t)
 	require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
 	require.NoError(t, app.Service.SetLowStock(t.Context(), "LAMP", 4))
 	_, err := app.Service.Allocate(t.Context(), lamps("order-1", 7))
@@ -101,7 +109,7 @@ func TestBuyersHearOfWhatIsLowAndOfWhatCouldNotBeSold(t *testing.T) {
 }
 
 func TestAMailThatFailsIsLoggedAndTheOrderStands(t *testing.T) {
-	app, f := newApp()
+	app, f := newApp(t)
 	f.mailer = errors.New("mail server is away")
 	require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
 	_, err := app.Service.Allocate(t.Context(), lamps("order-1", 11))
@@ -112,7 +120,7 @@ func TestAMailThatFailsIsLoggedAndTheOrderStands(t *testing.T) {
 // What runs beside the commands is tested in the time of a bubble, where waiting takes none.
 func TestACommitIsPublishedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, f := newApp()
+		app, f := newApp(t)
 		require.NoError(t, app.Run(t.Context(), func(ctx context.Context) error {
 			assert.Empty(t, f.broker.received())
 			opened := time.Now()
@@ -126,7 +134,7 @@ func TestACommitIsPublishedAtOnce(t *testing.T) {
 
 func TestHoldsThatNobodyWantsLapseAllTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, f := newApp()
+		app, f := newApp(t)
 		require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
 		require.NoError(t, app.Run(t.Context(), func(ctx context.Context) error {
 			cart := lamps("cart-1", 3)
@@ -145,7 +153,7 @@ func TestHoldsThatNobodyWantsLapseAllTheSame(t *testing.T) {
 
 func TestASweepThatFailsIsLoggedAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, f := newApp()
+		app, f := newApp(t)
 		require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
 		require.NoError(t, app.Run(t.Context(), func(ctx context.Context) error {
 			cart := lamps("cart-1", 3)
@@ -164,7 +172,7 @@ func TestASweepThatFailsIsLoggedAndTriedAgain(t *testing.T) {
 
 func TestTheLastCommandIsPublishedBeforeTheRelayEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, f := newApp()
+		app, f := newApp(t)
 		ctx, stop := context.WithCancel(t.Context())
 		require.NoError(t, app.Run(ctx, func(ctx context.Context) error {
 			stop()
@@ -192,10 +200,10 @@ func (s slowStore) Load(ctx context.Context, q allocation.Query) ([]allocation.S
 
 func TestTheRelayEndsAfterTheSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		_, f := newApp()
+		_, f := newApp(t)
 		c, slow := f.config(), slowStore{f.store, make(chan struct{})}
 		c.Store = slow
-		app, ended := New(c), make(chan error, 1)
+		app, ended := newFrom(t, c), make(chan error, 1)
 		go func() {
 			ended <- app.Run(t.Context(), func(context.Context) error { time.Sleep(c.Sweep + 1); return nil })
 		}()
@@ -211,7 +219,7 @@ func TestTheRelayEndsAfterTheSweep(t *testing.T) {
 
 func TestWhatIsNotSentIsSentAtTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		app, f := newApp()
+		app, f := newApp(t)
 		f.broker.down = errors.New("no broker")
 		require.NoError(t, app.Run(t.Context(), func(ctx context.Context) error {
 			require.NoError(t, app.Service.AddBatch(ctx, allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
@@ -220,7 +228,7 @@ func TestWhatIsNotSentIsSentAtTheNextStart(t *testing.T) {
 		}))
 		f.broker.down = nil
 		f.clock.Advance(time.Hour) // the pause after a failed try
-		again := New(f.config())
+		again := newFrom(t, f.config())
 		require.NoError(t, again.Run(t.Context(), func(context.Context) error {
 			assert.Equal(t, []string{"BatchAdded"}, f.broker.received())
 			return nil
@@ -230,7 +238,7 @@ func TestWhatIsNotSentIsSentAtTheNextStart(t *testing.T) {
 
 func TestThePartsEndHoweverTheCommandsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
-		app, _ := newApp()
+		app, _ := newApp(t)
 		failure := errors.New("port in use")
 		require.ErrorIs(t, app.Run(t.Context(), func(context.Context) error { return failure }), failure)
 		assert.PanicsWithError(t, failure.Error(), func() {
@@ -240,9 +248,9 @@ func TestThePartsEndHoweverTheCommandsEnd(t *testing.T) {
 }
 
 func TestARelayThatCannotWorkEndsTheProgram(t *testing.T) {
-	_, f := newApp()
+	_, f := newApp(t)
 	broken := f.config()
 	broken.Publisher = nil
-	err := New(broken).Run(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return nil })
+	err := newFrom(t, broken).Run(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return nil })
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 }

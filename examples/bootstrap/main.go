@@ -47,7 +47,7 @@ func run(ctx context.Context, file string, hold time.Duration, stdout, stderr io
 		return err
 	}
 	logger := slog.New(slog.NewTextHandler(stderr, nil))
-	app := New(Config{
+	app, err := New(Config{
 		Store:     store,
 		Publisher: printer{log.New(stdout, "", 0)},
 		Notify:    func(_ context.Context, text string) error { logger.Info("to the buyers", "text", text); return nil },
@@ -55,6 +55,9 @@ func run(ctx context.Context, file string, hold time.Duration, stdout, stderr io
 		Logger:    logger,
 		Sweep:     time.Second,
 	})
+	if err != nil {
+		return err
+	}
 	return app.Run(ctx, func(ctx context.Context) error { // an HTTP server, for example
 		if err := app.sell(ctx, hold); err != nil && ctx.Err() == nil {
 			return err

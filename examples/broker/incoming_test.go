@@ -36,7 +36,9 @@ func newWarehouse(t *testing.T) warehouse {
 	t.Helper()
 	url := newBroker(t, time.Minute)
 	store := memory.New()
-	w := warehouse{store, allocation.New(allocation.NewUnitOfWork(store, nil), nil), dial(t, url), url}
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	require.NoError(t, err)
+	w := warehouse{store, service, dial(t, url), url}
 	require.NoError(t, w.shop.AddBatch(t.Context(), allocation.Batch{Ref: "chairs-1", SKU: "chair", Purchased: 10}))
 	require.NoError(t, w.shop.AddBatch(t.Context(), allocation.Batch{Ref: "chairs-2", SKU: "chair", Purchased: 2}))
 	w.allocate(t, "order-1", 4)

@@ -34,11 +34,15 @@ func openShop(ctx context.Context, path, url string, log *slog.Logger) (*shop, e
 		return nil, errors.Join(err, db.Close())
 	}
 	relay := outbox.NewRelay(store, publisher{to, eventsTopic}, &outbox.Options{Source: "shop", Logger: log})
-	units := allocation.NewUnitOfWork(store, &allocation.Options{
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 		Logger:    log,
 		Committed: func(context.Context, []allocation.Event) { relay.Wake() }, // or events wait for the next Poll
 	})
-	return &shop{allocation.New(units, nil), store, relay, db, to}, nil
+	service, err := allocation.New(units, nil)
+	if err != nil {
+		return nil, errors.Join(err, to.Close(), db.Close())
+	}
+	return &shop{service, store, relay, db, to}, nil
 }
 
 // Close closes the shop after its relay has ended.

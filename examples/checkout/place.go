@@ -27,10 +27,10 @@ type Item struct {
 
 // Shop sells what is in stock. It is safe for concurrent use, by several processes as well.
 type Shop struct {
-	db      *sql.DB
-	engine  engine
-	store   *sqlstore.Store
-	options allocation.Options
+	db     *sql.DB
+	engine engine
+	store  *sqlstore.Store
+	policy allocation.Policy // nil for the default
 
 	between func(allocation.OrderID)                     // runs between the two writes of an order
 	pause   func(ctx context.Context, attempt int) error // waits before the next attempt
@@ -69,8 +69,12 @@ func (s *Shop) tryToPlace(ctx context.Context, o Order) ([]allocation.Allocation
 		return nil, fmt.Errorf("write the order's row: %w", err)
 	}
 	s.between(o.ID)
-	units := allocation.NewUnitOfWork(s.store.Join(tx), &s.options)
-	given, err := allocation.New(units, &s.options).Allocate(ctx, o.requests()...)
+	units := allocation.NewUnitOfWork(s.store.Join(tx), nil)
+	service, err := allocation.New(units, &allocation.ServiceOptions{Policy: s.policy})
+	if err != nil {
+		return nil, err
+	}
+	given, err := service.Allocate(ctx, o.requests()...)
 	if err != nil {
 		return nil, err
 	}

@@ -27,7 +27,7 @@ func TestALostRaceIsRunAgainAndTheCustomerNeverKnows(t *testing.T) {
 			shop := opened(t, name)
 			rival, begun, lost := *shop, 0, 0
 			shop.between = func(allocation.OrderID) { begun++ }
-			shop.options.Policy = func(allocation.Batch, allocation.Batch) int {
+			shop.policy = func(allocation.Batch, allocation.Batch) int {
 				if lost < begun && lost < 2 {
 					lost++
 					_, err := rival.Place(t.Context(), chairs(fmt.Sprint("rival-", lost), 1))

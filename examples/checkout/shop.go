@@ -61,7 +61,10 @@ func (s *Shop) Close() error { return s.db.Close() }
 // announce takes batches into stock. This needs no transaction of the shop's own; a batch that was announced before
 // stays as it is.
 func (s *Shop) announce(ctx context.Context, batches []allocation.Batch) error {
-	service := allocation.New(allocation.NewUnitOfWork(s.store, &s.options), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(s.store, nil), nil)
+	if err != nil {
+		return err
+	}
 	for _, batch := range batches {
 		if err := service.AddBatch(ctx, batch); err != nil {
 			return err

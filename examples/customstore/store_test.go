@@ -42,7 +42,8 @@ func TestStoreKeepsItsPromises(t *testing.T) {
 
 func TestServiceOverTheStore(t *testing.T) {
 	ctx := context.Background()
-	service := allocation.New(allocation.NewUnitOfWork(customstore.New(t.TempDir()), nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(customstore.New(t.TempDir()), nil), nil)
+	require.NoError(t, err)
 	require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "b1", SKU: "lamp", Purchased: 5}))
 	line := allocation.OrderLine{OrderID: "o1", SKU: "lamp", Quantity: 3}
 	first, err := service.Allocate(ctx, allocation.Request{OrderLine: line})
@@ -58,7 +59,8 @@ func TestServiceOverTheStore(t *testing.T) {
 func TestACommitThatCannotBeWrittenLeavesTheFileAsItWas(t *testing.T) {
 	ctx := context.Background()
 	folder := t.TempDir()
-	service := allocation.New(allocation.NewUnitOfWork(customstore.New(folder), nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(customstore.New(folder), nil), nil)
+	require.NoError(t, err)
 	require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "b1", SKU: "lamp", Purchased: 5}))
 	before, err := os.ReadFile(filepath.Join(folder, "products.json"))
 	require.NoError(t, err)
@@ -76,7 +78,9 @@ func TestAFileThatWasChangedByHandCannotOversell(t *testing.T) {
 	folder := t.TempDir()
 	file := filepath.Join(folder, "products.json")
 	units := allocation.NewUnitOfWork(customstore.New(folder), nil)
-	require.NoError(t, allocation.New(units, nil).AddBatch(ctx, allocation.Batch{Ref: "b1", SKU: "lamp", Purchased: 5}))
+	service, err := allocation.New(units, nil)
+	require.NoError(t, err)
+	require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "b1", SKU: "lamp", Purchased: 5}))
 	for name, change := range map[string][2]string{
 		"a quantity": {`"Purchased":5`, `"Purchased":2`},
 		"a name":     {`"Ref":"b1"`, `"Ref":"b2"`},

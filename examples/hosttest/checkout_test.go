@@ -37,10 +37,11 @@ func open(t *testing.T) shop {
 		allocation.Batch{Ref: "lamps", SKU: "lamp", Purchased: 5},
 		allocation.Batch{Ref: "chairs", SKU: "chair", Purchased: 3},
 	))
-	units := allocation.NewUnitOfWork(store, &allocation.Options{
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 		Now: clock.Now, Attempts: 3, Backoff: time.Nanosecond, // a test need not wait between attempts
 	})
-	stock := allocation.New(units, nil)
+	stock, err := allocation.New(units, nil)
+	require.NoError(t, err)
 	return shop{&Checkout{Stock: stock, HoldFor: 15 * time.Minute, Now: clock.Now}, store, clock}
 }
 
@@ -258,7 +259,10 @@ func TestABadOrderIsTheCallersFault(t *testing.T) {
 func TestCustomersAtOnceNeverGetMoreThanThereIs(t *testing.T) {
 	s := open(t)
 	// Here races are real, so that three attempts might not do.
-	s.Stock = allocation.New(allocation.NewUnitOfWork(s.store, &allocation.Options{Now: s.clock.Now, Attempts: 100}), nil)
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, Attempts: 100})
+	service, err := allocation.New(units, nil)
+	require.NoError(t, err)
+	s.Stock = service
 	var placed sync.WaitGroup
 	results := make([]error, 12)
 	for i := range results {

@@ -93,7 +93,11 @@ func (s *server) tryOnce(ctx context.Context, key string, request []byte, run ch
 	if answer, found, err := kept(ctx, tx, key, request); found || err != nil {
 		return answer, err
 	}
-	answer, err := run(ctx, s.serviceOn(s.store.Join(tx)))
+	service, err := s.serviceOn(s.store.Join(tx))
+	if err != nil {
+		return reply{}, err
+	}
+	answer, err := run(ctx, service)
 	if err != nil {
 		p := problemFor(err, idOf(ctx))
 		if !p.kind.decided {

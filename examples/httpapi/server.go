@@ -22,7 +22,7 @@ type server struct {
 	log   *slog.Logger
 	now   func() time.Time
 
-	options allocation.Options
+	options allocation.UnitOfWorkOptions
 	service *allocation.Service // over the store; see tryOnce for the one inside a transaction
 
 	inFlight sync.Map // the idempotency keys of requests under way
@@ -33,13 +33,13 @@ func newServer(db *sql.DB, log *slog.Logger, now func() time.Time) (*server, err
 	if err != nil {
 		return nil, err
 	}
-	s := &server{db: db, store: store, log: log, now: now, options: allocation.Options{Now: now, Logger: log}}
-	s.service = s.serviceOn(store)
-	return s, nil
+	s := &server{db: db, store: store, log: log, now: now, options: allocation.UnitOfWorkOptions{Now: now, Logger: log}}
+	s.service, err = s.serviceOn(store)
+	return s, err
 }
 
-func (s *server) serviceOn(store allocation.Store) *allocation.Service {
-	return allocation.New(allocation.NewUnitOfWork(store, &s.options), &s.options)
+func (s *server) serviceOn(store allocation.Store) (*allocation.Service, error) {
+	return allocation.New(allocation.NewUnitOfWork(store, &s.options), nil)
 }
 
 func (s *server) routes() http.Handler {

@@ -86,7 +86,11 @@ func allocate(ctx context.Context, batchFile, orderFile, dbFile string, stdout i
 	if err != nil {
 		return fmt.Errorf("open %s: %w", dbFile, err)
 	}
-	result, err := newRun(store, time.Now, bad).all(ctx, in)
+	run, err := newRun(store, time.Now, bad)
+	if err != nil {
+		return errors.Join(err, closeStore())
+	}
+	result, err := run.all(ctx, in)
 	err = errors.Join(err, closeStore())
 	if err != nil {
 		return err

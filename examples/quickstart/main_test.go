@@ -157,23 +157,30 @@ func (s *interrupted) Commit(ctx context.Context, changes []allocation.Changes) 
 	return s.Store.Commit(ctx, changes)
 }
 
+func begin(t *testing.T, store store, now func() time.Time, bad *problems) *run {
+	t.Helper()
+	r, err := newRun(store, now, bad)
+	require.NoError(t, err)
+	return r
+}
+
 func TestTheNextRunFinishesAnInterruptedOne(t *testing.T) {
 	bad, clock := &problems{out: &bytes.Buffer{}, show: &progress{}}, memory.NewClock(noon)
 	in, err := readInput("", "", bad)
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	store := &interrupted{Store: memory.New(), n: 89, cancel: cancel}
-	first := newRun(store, clock.Now, bad)
+	first := begin(t, store, clock.Now, bad)
 	first.atOnce = 100 // each in one commit, after 87 batches
 	_, err = first.all(ctx, in)
 	require.ErrorIs(t, err, context.Canceled)
 
-	res, err := newRun(store, clock.Now, bad).all(context.Background(), in)
+	res, err := begin(t, store, clock.Now, bad).all(context.Background(), in)
 	require.NoError(t, err)
 	require.Zero(t, res.happened["BatchAdded"], "the batches were there")
 	require.Positive(t, res.happened["LineAllocated"])
 	require.Less(t, res.happened["LineAllocated"], 224, "and some of the lines")
-	whole, err := newRun(memory.New(), clock.Now, bad).all(context.Background(), in)
+	whole, err := begin(t, memory.New(), clock.Now, bad).all(context.Background(), in)
 	require.NoError(t, err)
 	for i := range whole.stock {
 		whole.stock[i].Version, res.stock[i].Version = 0, 0 // a repeated refusal is recorded once more
@@ -188,11 +195,11 @@ func TestTheNextRunHoldsALapsedLineAgain(t *testing.T) {
 		write(t, "orders.csv", "order,sku,quantity,hold_for\no1,lamp,1,1h\no2,lamp,1,72h\no3,lamp,1,\n"), bad)
 	require.NoError(t, err)
 	store := memory.New()
-	_, err = newRun(store, clock.Now, bad).all(context.Background(), in)
+	_, err = begin(t, store, clock.Now, bad).all(context.Background(), in)
 	require.NoError(t, err)
 
 	clock.Advance(2 * time.Hour)
-	res, err := newRun(store, clock.Now, bad).all(context.Background(), in)
+	res, err := begin(t, store, clock.Now, bad).all(context.Background(), in)
 	require.NoError(t, err)
 	require.Empty(t, complaints.String())
 	require.Equal(t, map[string]int{"HoldLapsed": 1, "LineAllocated": 1}, res.happened)

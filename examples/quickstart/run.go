@@ -31,12 +31,12 @@ type store interface {
 	views.Reader
 }
 
-func newRun(store store, now func() time.Time, bad *problems) *run {
-	r := &run{store: store, now: now, bad: bad, atOnce: 5000}
+func newRun(store store, now func() time.Time, bad *problems) (r *run, err error) {
+	r = &run{store: store, now: now, bad: bad, atOnce: 5000}
 	r.places, r.happened = map[allocation.BatchRef]views.Part{}, map[string]int{}
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: now, Committed: r.count})
-	r.service = allocation.New(units, &allocation.Options{Policy: policy})
-	return r
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: now, Committed: r.count})
+	r.service, err = allocation.New(units, &allocation.ServiceOptions{Policy: policy})
+	return r, err
 }
 
 // policy takes from the warehouse first, and there from the batch that expires first. Batches that are equal in both

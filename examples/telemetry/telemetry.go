@@ -6,7 +6,7 @@
 // The wiring is one line for each hook:
 //
 //	tel, err := telemetry.New(tracer, meter)
-//	units := allocation.NewUnitOfWork(store, &allocation.Options{
+//	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 //		Attempt: tel.Attempt, Committed: tel.Committed, TraceParent: telemetry.TraceParent,
 //	})
 //	relay := outbox.NewRelay(store, tel.Publisher(publisher), &outbox.Options{Settled: tel.Settled})
@@ -59,8 +59,8 @@ func New(tracer trace.Tracer, meter metric.Meter) (*Telemetry, error) {
 	return t, errors.Join(errs...)
 }
 
-// Attempt is for [allocation.Options].Attempt: a span for each attempt, and counters by method. Many attempts for
-// few commands, and many conflicts, say that callers fight for the same products.
+// Attempt is for [allocation.UnitOfWorkOptions].Attempt: a span for each attempt, and counters by method. Many
+// attempts for few commands, and many conflicts, say that callers fight for the same products.
 func (t *Telemetry) Attempt(ctx context.Context, op string, number int) (context.Context, func(error)) {
 	by := metric.WithAttributes(attribute.String("op", op))
 	if number == 1 {
@@ -80,8 +80,8 @@ func (t *Telemetry) Attempt(ctx context.Context, op string, number int) (context
 	}
 }
 
-// Committed is for [allocation.Options].Committed: counters of commits, and of events by kind. LineRefused among
-// them is what could not be sold, LineReleased what customers have to be told.
+// Committed is for [allocation.UnitOfWorkOptions].Committed: counters of commits, and of events by kind. LineRefused
+// among them is what could not be sold, LineReleased what customers have to be told.
 func (t *Telemetry) Committed(ctx context.Context, events []allocation.Event) {
 	t.commits.Add(ctx, 1)
 	for _, e := range events {
@@ -89,8 +89,8 @@ func (t *Telemetry) Committed(ctx context.Context, events []allocation.Event) {
 	}
 }
 
-// TraceParent is for [allocation.Options].TraceParent. It is called under the caller's context, so that events belong to the
-// span of whoever caused them.
+// TraceParent is for [allocation.UnitOfWorkOptions].TraceParent. It is called under the caller's context, so that
+// events belong to the span of whoever caused them.
 func TraceParent(ctx context.Context) string {
 	headers := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, headers)

@@ -47,11 +47,13 @@ func open(t *testing.T) *shop {
 	var err error
 	s.tel, err = New(tracer, sdkmetric.NewMeterProvider(sdkmetric.WithReader(s.reader)).Meter("test"))
 	require.NoError(t, err)
-	units := allocation.NewUnitOfWork(s.store, &allocation.Options{
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{
 		Now: s.clock.Now, Backoff: time.Nanosecond,
 		Attempt: s.tel.Attempt, Committed: s.tel.Committed, TraceParent: TraceParent,
 	})
-	s.Service = allocation.New(units, &allocation.Options{Keep: -1}) // an outdated copy would not count as a lost race
+	// An outdated copy would not count as a lost race.
+	s.Service, err = allocation.New(units, &allocation.ServiceOptions{CacheSize: -1})
+	require.NoError(t, err)
 	require.NoError(t, s.AddBatch(t.Context(), allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 5}))
 	s.spans.Reset()
 	return s

@@ -116,7 +116,7 @@ func TestR12IdentifiersAreComparedAsBytes(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		ctx := context.Background()
 		store := e.migrated(t, e.new(t).open(t))
-		service, _ := serviceOn(store)
+		service, _ := serviceOn(t, store)
 		names := []string{"abc", "ABC", "Abc", "a\u0301bc", "\u00e1bc", "ß", "ss", "100", "1e2", "0100"}
 		for i, name := range names {
 			units := allocation.Quantity(i + 1)

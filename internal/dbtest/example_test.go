@@ -33,7 +33,11 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
 	if err := service.AddBatch(ctx, allocation.Batch{Ref: "batch-1", SKU: "SMALL-TABLE", Purchased: 20}); err != nil {
 		fmt.Println(err)
 		return

@@ -70,8 +70,8 @@ func TestWhatAHostsClassifierSaysCounts(t *testing.T) {
 				}
 				return nil
 			}, nil)
-			units := allocation.NewUnitOfWork(store, &allocation.Options{Attempts: 1})
-			_, err := allocation.New(units, nil).Allocate(context.Background(), firm("o", "chair", 1))
+			units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Attempts: 1})
+			_, err := newService(t, units, nil).Allocate(context.Background(), firm("o", "chair", 1))
 			require.ErrorIs(t, err, c.err)
 			for _, sentinel := range []error{conflict, duplicate, unknown} {
 				assert.Equal(t, sentinel == c.want, errors.Is(err, sentinel), "%v is %v", err, sentinel) //nolint:errorlint // which of them

@@ -22,7 +22,7 @@ func TestFaultsWhileConnectingAndPreparing(t *testing.T) {
 			s.every = 1
 		}
 		r := e.breaking(t)
-		for _, r.opts = range []allocation.Options{{Attempts: 3}, {Attempts: 3, Lock: true}} {
+		for _, r.opts = range []allocation.UnitOfWorkOptions{{Attempts: 3}, {Attempts: 3, LockFirst: true}} {
 			rec := r.recorded(t, order)
 			for _, f := range r.faults() {
 				r.sweepCold(t, order, rec, f, "prepare", &s)

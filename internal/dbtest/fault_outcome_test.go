@@ -43,12 +43,12 @@ const allFaults = "ALLOCATION_ALL_FAULTS"
 func TestFaultsAtEveryStepOfEveryCommand(t *testing.T) {
 	modes := []struct {
 		name string
-		opts allocation.Options
+		opts allocation.UnitOfWorkOptions
 	}{
-		{"optimistic", allocation.Options{Attempts: 3}},
-		{"with locks", allocation.Options{Attempts: 3, Lock: true}},
-		{"one attempt", allocation.Options{Attempts: 1}},
-		{"one attempt with locks", allocation.Options{Attempts: 1, Lock: true}},
+		{"optimistic", allocation.UnitOfWorkOptions{Attempts: 3}},
+		{"with locks", allocation.UnitOfWorkOptions{Attempts: 3, LockFirst: true}},
+		{"one attempt", allocation.UnitOfWorkOptions{Attempts: 1}},
+		{"one attempt with locks", allocation.UnitOfWorkOptions{Attempts: 1, LockFirst: true}},
 	}
 	each(t, engines, func(t *testing.T, e *engine) {
 		s := sample{every: 19}
@@ -101,7 +101,7 @@ func (r *rig) sweep(t *testing.T, c command, s *sample) {
 				continue
 			}
 			steps++
-			if s.takes(f.done && r.commits(x) && !r.opts.Lock) {
+			if s.takes(f.done && r.commits(x) && !r.opts.LockFirst) {
 				require.True(t, r.try(t, c, rec, f, steps, suits), "%s at %d never struck", f.name, steps)
 			}
 		}

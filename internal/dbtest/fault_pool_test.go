@@ -14,7 +14,7 @@ func TestCommandsWithLocksNeedOneConnection(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		r := e.breaking(t)
 		r.db.SetMaxOpenConns(1)
-		r.opts = allocation.Options{Lock: true}
+		r.opts = allocation.UnitOfWorkOptions{LockFirst: true}
 		for _, c := range commands {
 			t.Run(c.name, func(t *testing.T) {
 				r.by.restore(t)

@@ -87,7 +87,7 @@ func TestALostAnswerIsErrUnknownOutcomeWithLibPQ(t *testing.T) {
 	deaf.Dialer(dialer)
 	breaking, err := sqlstore.New(opened(t, deaf), sqlstore.PostgreSQL, nil)
 	require.NoError(t, err)
-	service, _ = serviceOn(breaking)
+	service, _ = serviceOn(t, breaking)
 	_, err = service.Cancel(ctx, "o")
 	require.True(t, dialer.struck.Load())
 	require.ErrorIs(t, err, allocation.ErrUnknownOutcome)

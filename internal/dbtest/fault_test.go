@@ -20,7 +20,7 @@ import (
 // rig is a store whose connections break, on one database that is put back for every case.
 type rig struct {
 	*engine
-	opts    allocation.Options
+	opts    allocation.UnitOfWorkOptions
 	breaker *breaker
 	db      *sql.DB
 	by      bystander
@@ -32,7 +32,7 @@ func (e *engine) breaking(t testing.TB) *rig {
 	t.Helper()
 	p := e.new(t)
 	r := &rig{engine: e, by: p.unbroken(t)}
-	service, _ := serviceOn(e.migrated(t, r.by.db))
+	service, _ := serviceOn(t, e.migrated(t, r.by.db))
 	prepareStock(t, service, func(statement string) { exec(t, r.by.db, statement) })
 	r.by.save(t)
 	connector, err := p.connector(p.dsn)
@@ -67,8 +67,15 @@ func (r *rig) run(t testing.TB, c command, store allocation.Store) (value any, e
 
 func (r *rig) runIn(ctx context.Context, c command, store allocation.Store) (value any, err error) {
 	opts := r.opts
-	opts.Now, opts.Backoff = memory.NewClock(c.clock()).Now, time.Microsecond
-	return c.run(ctx, allocation.New(allocation.NewUnitOfWork(store, &opts), nil))
+	opts.Now = memory.NewClock(c.clock()).Now
+	if !isJoined(store) {
+		opts.Backoff = time.Microsecond
+	}
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &opts), nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.run(ctx, service)
 }
 
 // record is a command without faults.

@@ -179,7 +179,7 @@ func TestTwoSchemasOfOneDatabaseAreTwoStores(t *testing.T) {
 		require.ErrorIs(t, there.CheckSchema(ctx), sqlstore.ErrNotMigrated)
 		require.NoError(t, there.Migrate(ctx))
 		require.NoError(t, there.Migrate(ctx), "a second Migrate")
-		service, _ := serviceOn(there)
+		service, _ := serviceOn(t, there)
 		_, err := service.Allocate(ctx, firm("o", "chair", 1))
 		require.ErrorIs(t, err, allocation.ErrNotFound)
 		stocked(t, there)

@@ -68,7 +68,7 @@ func TestTheHostsRowAndItsAllocationCommitOrVanishTogether(t *testing.T) {
 		for order, end := range map[string]func(tx *sql.Tx) error{"kept": (*sql.Tx).Commit, "gone": (*sql.Tx).Rollback} {
 			tx, joined := s.begin(t)
 			s.order(t, tx, order)
-			service, _ := serviceOn(joined)
+			service, _ := serviceOn(t, joined)
 			_, err := service.Allocate(ctx, firm(allocation.OrderID(order), "chair", 1), firm(allocation.OrderID(order), "table", 1))
 			require.NoError(t, err)
 			require.NoError(t, end(tx))
@@ -91,7 +91,7 @@ func TestALostRaceInAHostsTransactionWritesNothingAndLeavesItUsable(t *testing.T
 		ctx := context.Background()
 		s := e.shop(t)
 		chair, table := decide(t, s.store, "chair", firm("o", "chair", 1)), decide(t, s.store, "table", firm("o", "table", 1))
-		service, _ := serviceOn(s.store)
+		service, _ := serviceOn(t, s.store)
 		_, err := service.Allocate(ctx, firm("first", "table", 1))
 		require.NoError(t, err)
 
@@ -193,7 +193,7 @@ func TestNothingIsAutocommittedAfterAnOutdatedSnapshotOnMariaDB(t *testing.T) {
 	s.order(t, tx, "o")
 	_, err = joined.Load(ctx, allocation.Query{SKUs: []allocation.SKU{"chair"}, Now: start, Limit: 1})
 	require.NoError(t, err)
-	service, _ := serviceOn(s.store)
+	service, _ := serviceOn(t, s.store)
 	_, err = service.Allocate(ctx, firm("first", "table", 1))
 	require.NoError(t, err)
 

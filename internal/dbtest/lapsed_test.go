@@ -13,7 +13,7 @@ import (
 func TestALapsedHoldOfTheOrderThatAsksAgainIsFreeOnce(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		_, store := e.fresh(t)
-		service, clock := serviceOn(store)
+		service, clock := serviceOn(t, store)
 		var lines []allocation.Request
 		for _, sku := range []allocation.SKU{"chair", "desk", "lamp"} {
 			require.NoError(t, service.AddBatch(t.Context(), allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))

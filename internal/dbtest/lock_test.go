@@ -21,7 +21,7 @@ func TestWithLocksNobodyLosesARace(t *testing.T) {
 		ctx := context.Background()
 		s := e.shop(t)
 		clock := memory.NewClock(start)
-		opts := &allocation.Options{Now: clock.Now, Attempts: 1, Lock: true}
+		opts := &allocation.UnitOfWorkOptions{Now: clock.Now, Attempts: 1, LockFirst: true}
 		var all sync.WaitGroup
 		for buyer := range buyers {
 			units := allocation.NewUnitOfWork(s.store, opts)

@@ -167,7 +167,7 @@ func TestNoStatementOfARelayReadsTheEventsOfSQLiteThrough(t *testing.T) {
 func occupied(t testing.TB, store *sqlstore.Store) {
 	t.Helper()
 	ctx := context.Background()
-	service, _ := serviceOn(store)
+	service, _ := serviceOn(t, store)
 	for i := range 4 {
 		sku := allocation.SKU(fmt.Sprint("sku-", i))
 		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 1}))

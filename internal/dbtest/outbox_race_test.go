@@ -102,7 +102,7 @@ func TestManyRelaysNeverHoldAProductTogetherAndLoseNothing(t *testing.T) {
 		p := e.new(t)
 		stores := []*sqlstore.Store{e.migrated(t, p.open(t)), e.store(t, p.open(t), nil)} // as of two processes
 		sku := func(i int) allocation.SKU { return allocation.SKU(fmt.Sprint("sku-", i%skus)) }
-		service, _ := serviceOn(stores[0])
+		service, _ := serviceOn(t, stores[0])
 		for i := range skus {
 			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku(i)), SKU: sku(i), Purchased: 1000}))
 		}
@@ -113,7 +113,7 @@ func TestManyRelaysNeverHoldAProductTogetherAndLoseNothing(t *testing.T) {
 		for seller := range 4 {
 			all.Go(func() {
 				defer committing.Add(-1)
-				service, _ := serviceOn(stores[seller%2])
+				service, _ := serviceOn(t, stores[seller%2])
 				for i := range orders {
 					order := allocation.OrderID(fmt.Sprint(seller, "-", i))
 					_, err := service.Allocate(ctx, firm(order, sku(3*i+seller), 1), firm(order, sku(3*i+seller+5), 1))
@@ -148,7 +148,7 @@ func TestPurgesBesideEverybodyElseKeepTheAccounts(t *testing.T) {
 		ctx := context.Background()
 		p := e.new(t)
 		store := e.migrated(t, p.open(t))
-		service, _ := serviceOn(store)
+		service, _ := serviceOn(t, store)
 		sku := func(i int) allocation.SKU { return allocation.SKU(fmt.Sprint("sku-", i%skus)) }
 		for i := range skus {
 			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku(i)), SKU: sku(i), Purchased: 1000}))

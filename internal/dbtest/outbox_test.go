@@ -80,10 +80,10 @@ func TestOtherProgramsCanReadEventsFromTheLedger(t *testing.T) {
 		ctx := context.Background()
 		db, store := e.fresh(t)
 		traced := ""
-		units := allocation.NewUnitOfWork(store, &allocation.Options{
+		units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 			Now: memory.NewClock(start).Now, TraceParent: func(context.Context) string { return traced },
 		})
-		service := allocation.New(units, nil)
+		service := newService(t, units, nil)
 		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "b", SKU: "chair", Purchased: 10}))
 		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "t", SKU: "table's", Purchased: 10}))
 		commands := []func() error{
@@ -241,7 +241,7 @@ func TestEventsThatACommitInAHostsTransactionTellsAreUnsent(t *testing.T) {
 		settleAll(t, s.store)
 		for _, end := range []func(*sql.Tx) error{(*sql.Tx).Rollback, (*sql.Tx).Commit} {
 			tx, joined := s.begin(t)
-			service, _ := serviceOn(joined)
+			service, _ := serviceOn(t, joined)
 			_, err := service.Allocate(context.Background(), firm("o", "chair", 1))
 			require.NoError(t, err)
 			require.NoError(t, end(tx))

@@ -168,7 +168,7 @@ func parameters(sign, statement string) int {
 func useEverything(t *testing.T, store allocation.Store) {
 	t.Helper()
 	ctx := context.Background()
-	service, clock := serviceOn(store)
+	service, clock := serviceOn(t, store)
 	held := firm("held", "chair", 2)
 	held.HoldUntil = start.Add(time.Minute)
 	_, err := service.Allocate(ctx, held, firm("firm", "chair", 3)) // by SKU

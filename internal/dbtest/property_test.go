@@ -36,21 +36,21 @@ type dry struct{ allocation.Store }
 func (dry) Commit(context.Context, []allocation.Changes) error { return nil }
 
 // ways are everything switched on, and each thing off: none may change an answer.
-var ways = map[string]*allocation.Options{
+var ways = map[string]*allocation.ServiceOptions{
 	"grouped and kept": nil,
-	"alone":            {Alone: true},
-	"not kept":         {Keep: -1},
-	"neither":          {Alone: true, Keep: -1},
+	"alone":            {NoGroupCommit: true},
+	"not kept":         {CacheSize: -1},
+	"neither":          {NoGroupCommit: true, CacheSize: -1},
 }
 
 func newMachine(t *rapid.T, skus []allocation.SKU, orders []allocation.OrderID) *machine {
 	m := &machine{store: memory.New(), clock: memory.NewClock(time.Date(2031, 3, 3, 9, 0, 0, 0, time.UTC))}
 	m.skus, m.orders, m.naive = skus, orders, newNaive()
-	m.units = allocation.NewUnitOfWork(m.store, &allocation.Options{Now: m.clock.Now})
-	m.service = allocation.New(m.units, ways[rapid.SampledFrom(slices.Sorted(maps.Keys(ways))).Draw(t, "way")])
+	m.units = allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now})
+	m.service = newService(t, m.units, ways[rapid.SampledFrom(slices.Sorted(maps.Keys(ways))).Draw(t, "way")])
 	for page := 1; page <= 2; page++ {
-		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.Options{Now: m.clock.Now, Page: page})
-		m.trials = append(m.trials, allocation.New(units, &allocation.Options{Keep: -1})) // what isn't there can't be kept
+		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
+		m.trials = append(m.trials, newService(t, units, &allocation.ServiceOptions{CacheSize: -1})) // what isn't there can't be kept
 	}
 	return m
 }
@@ -341,7 +341,7 @@ func (m *machine) shipPart(t *rapid.T) {
 // release clears lapsed holds away, with pages of any size.
 func (m *machine) release(t *rapid.T) {
 	page := rapid.IntRange(1, 3).Draw(t, "page")
-	units := allocation.NewUnitOfWork(m.store, &allocation.Options{Now: m.clock.Now, Page: page})
+	units := allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
 	lapsed := 0
 	for _, s := range m.states() {
 		for _, a := range s.Lines {
@@ -350,7 +350,7 @@ func (m *machine) release(t *rapid.T) {
 			}
 		}
 	}
-	released, err := allocation.New(units, nil).ReleaseLapsed(t.Context())
+	released, err := newService(t, units, nil).ReleaseLapsed(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, lapsed, released, "ReleaseLapsed(), with pages of %d", page)
 }

@@ -25,7 +25,7 @@ func TestManyBuyersNeverOversell(t *testing.T) {
 		ctx := context.Background()
 		p := e.new(t)
 		store := e.migrated(t, p.open(t))
-		service, _ := serviceOn(store)
+		service, _ := serviceOn(t, store)
 		for _, sku := range []allocation.SKU{"chair", "table"} {
 			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "of " + allocation.BatchRef(sku), SKU: sku, Purchased: stock}))
 		}
@@ -33,7 +33,7 @@ func TestManyBuyersNeverOversell(t *testing.T) {
 		var sold, refused atomic.Int64
 		var all sync.WaitGroup
 		for process, store := range []allocation.Store{store, e.store(t, p.open(t), nil)} {
-			service, _ := serviceOn(store)
+			service, _ := serviceOn(t, store)
 			for buyer := range buyers {
 				all.Go(func() {
 					for i := range orders {

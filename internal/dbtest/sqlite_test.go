@@ -69,16 +69,34 @@ func migrated(t testing.TB, db *sql.DB) *sqlstore.Store {
 }
 
 // serviceOn returns a service with a clock to set.
-func serviceOn(store allocation.Store) (*allocation.Service, *memory.Clock) {
+func serviceOn(t require.TestingT, store allocation.Store) (*allocation.Service, *memory.Clock) {
 	clock := memory.NewClock(start)
-	units := allocation.NewUnitOfWork(store, &allocation.Options{Now: clock.Now, Attempts: 1000})
-	return allocation.New(units, nil), clock
+	opts := allocation.UnitOfWorkOptions{Now: clock.Now}
+	if !isJoined(store) {
+		opts.Attempts = 1000
+	}
+	return newService(t, allocation.NewUnitOfWork(store, &opts), nil), clock
+}
+
+// isJoined reports whether a store is inside a host's transaction, where there is one attempt.
+func isJoined(store allocation.Store) bool {
+	_, joined := store.(interface{ Joined() })
+	return joined
+}
+
+// newService returns a service whose options can be honoured.
+func newService(
+	t require.TestingT, units allocation.UnitOfWork, opts *allocation.ServiceOptions,
+) *allocation.Service {
+	service, err := allocation.New(units, opts)
+	require.NoError(t, err)
+	return service
 }
 
 // stocked returns a service on a store with a batch "b" of ten chairs.
 func stocked(t testing.TB, store allocation.Store) (*allocation.Service, *memory.Clock) {
 	t.Helper()
-	service, clock := serviceOn(store)
+	service, clock := serviceOn(t, store)
 	require.NoError(t, service.AddBatch(context.Background(), allocation.Batch{Ref: "b", SKU: "chair", Purchased: 10}))
 	return service, clock
 }

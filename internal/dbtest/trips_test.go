@@ -22,7 +22,7 @@ func TestRoundTripsDontDependOnTheNumberOfLines(t *testing.T) {
 	}
 	const products = 20
 	each(t, remote, func(t *testing.T, e *engine) {
-		for name, opts := range map[string]*allocation.Options{"products are read": {Keep: -1}, "products are kept": nil} {
+		for name, opts := range map[string]*allocation.ServiceOptions{"products are read": {CacheSize: -1}, "products are kept": nil} {
 			t.Run(name, func(t *testing.T) {
 				kept := 0
 				if opts == nil {
@@ -35,12 +35,12 @@ func TestRoundTripsDontDependOnTheNumberOfLines(t *testing.T) {
 }
 
 // countTrips allocates orders of as many lines as want has keys for.
-func countTrips(t *testing.T, e *engine, opts *allocation.Options, want map[int]int) {
+func countTrips(t *testing.T, e *engine, opts *allocation.ServiceOptions, want map[int]int) {
 	t.Helper()
 	ctx := context.Background()
 	spied, db := e.new(t).spied(t)
 	db.SetMaxOpenConns(1) // which has prepared everything after the first time
-	service := allocation.New(allocation.NewUnitOfWork(e.migrated(t, db), nil), opts)
+	service := newService(t, allocation.NewUnitOfWork(e.migrated(t, db), nil), opts)
 	var lines []allocation.Request
 	for i := range slices.Max(slices.Collect(maps.Keys(want))) {
 		sku := allocation.SKU(fmt.Sprintf("sku-%02d", i))

@@ -179,7 +179,7 @@ func requireUsable(t *testing.T, store *sqlstore.Store) {
 		require.NoError(t, err)
 		before[sku] = len(told)
 	}
-	service, clock := serviceOn(store)
+	service, clock := serviceOn(t, store)
 	clock.Set(day(0, 20))
 	again, err := service.Allocate(ctx, firm("o-1", "chair", 4)) // shipped in part: a repeat
 	require.NoError(t, err)

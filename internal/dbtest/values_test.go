@@ -28,7 +28,7 @@ func TestNamesMeanThemselves(t *testing.T) {
 	}
 	each(t, on, func(t *testing.T, e *engine) {
 		store := e.migrated(t, e.new(t).open(t))
-		service, _ := serviceOn(store)
+		service, _ := serviceOn(t, store)
 		for _, name := range awkward {
 			ctx := context.Background()
 			sku, order := allocation.SKU(name), allocation.OrderID(name)
@@ -110,7 +110,7 @@ func TestAHugeCommitComesInSeveralStatements(t *testing.T) {
 	ctx := context.Background()
 	spied, db := onMariaDB.new(t).spied(t)
 	store := onMariaDB.migrated(t, db)
-	service, _ := serviceOn(store)
+	service, _ := serviceOn(t, store)
 	pad := strings.Repeat("日", 60)
 	require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "b", SKU: allocation.SKU(pad), Purchased: 10_000}))
 	lines := make([]allocation.Request, 1500)

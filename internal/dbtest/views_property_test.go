@@ -45,7 +45,7 @@ func TestPropertiesOfViews(t *testing.T) {
 
 func newViewer(t *rapid.T, store *sqlstore.Store) *viewer {
 	m := newMachine(t, []allocation.SKU{"lamp", "sofa"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: m.clock.Now}), nil)
+	service := newService(t, allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: m.clock.Now}), nil)
 	m.trials = []*allocation.Service{service}
 	return &viewer{machine: m, reader: store, service: service}
 }
@@ -90,7 +90,7 @@ func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock) {
 		require.Positive(t, a.Quantity, "units of %q that arrive at %v", stock.SKU, a.ETA)
 		require.True(t, i == 0 || a.ETA.After(stock.Arriving[i-1].ETA), "arrivals of %q by ETA, each once: %v", stock.SKU, stock.Arriving)
 	}
-	units := allocation.NewUnitOfWork(v.store, &allocation.Options{Now: func() time.Time { return now }})
+	units := allocation.NewUnitOfWork(v.store, &allocation.UnitOfWorkOptions{Now: func() time.Time { return now }})
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		p, err := products.Get(ctx, stock.SKU)
 		require.NoError(t, err)

@@ -105,7 +105,7 @@ func TestAViewTellsThatTheTablesAreMissing(t *testing.T) {
 func TestStockOfAnyNumberOfProducts(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		_, store := e.fresh(t)
-		service, clock := serviceOn(store)
+		service, clock := serviceOn(t, store)
 		var skus []allocation.SKU
 		var lines []allocation.Request
 		for i := range 40 {
@@ -145,7 +145,7 @@ func requireStock(t *testing.T, r views.StockReader, now time.Time, skus, known 
 
 func TestStocksOfARepeatedProductShareNothing(t *testing.T) {
 	_, store := onSQLite.fresh(t)
-	service, _ := serviceOn(store)
+	service, _ := serviceOn(t, store)
 	require.NoError(t, service.AddBatch(t.Context(), allocation.Batch{Ref: "b", SKU: "chair", Purchased: 5, ETA: start}))
 	stocks, err := store.Stock(t.Context(), start, "chair", "chair")
 	require.NoError(t, err)

@@ -82,7 +82,9 @@ func (p *place) slice(ctx context.Context, s size, dsn string, y way, name strin
 			return err
 		}
 		defer db.Close()
-		services[i] = y.service(store, &races)
+		if services[i], err = y.service(store, &races); err != nil {
+			return err
+		}
 		if i == 0 {
 			if err := stock(ctx, store, products...); err != nil {
 				return err

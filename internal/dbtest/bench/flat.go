@@ -51,8 +51,13 @@ func (p *place) flat(ctx context.Context, s size, w io.Writer) (err error) {
 		return err
 	}
 	loaded := time.Since(began)
-	sides := []*side{newSide(shared, withHistory), newSide(shared, withoutAny), newSide(alone, withoutAny)}
+	sides := []*side{
+		{sku: withHistory, store: shared}, {sku: withoutAny, store: shared}, {sku: withoutAny, store: alone},
+	}
 	for _, one := range sides {
+		if one.service, err = newService(one.store, nil); err != nil {
+			return err
+		}
 		if err := stock(ctx, one.store, one.sku); err != nil {
 			return err
 		}
@@ -75,8 +80,8 @@ func (p *place) prepare(ctx context.Context, name string) (*sqlstore.Store, *sql
 	return store, db, err
 }
 
-func newSide(store allocation.Store, sku allocation.SKU) *side {
-	return &side{sku: sku, store: store, service: allocation.New(allocation.NewUnitOfWork(store, nil), &allocation.Options{Alone: true})}
+func newService(store allocation.Store, opts *allocation.UnitOfWorkOptions) (*allocation.Service, error) {
+	return allocation.New(allocation.NewUnitOfWork(store, opts), &allocation.ServiceOptions{NoGroupCommit: true})
 }
 
 // compare lets the sides take turns. Each slice begins with another of them; the first slice warms up and doesn't count.

@@ -26,13 +26,13 @@ var ways = []way{
 }
 
 // service is a Service that works in this way, and counts its lost races.
-func (y way) service(store *sqlstore.Store, races *atomic.Int64) *allocation.Service {
+func (y way) service(store *sqlstore.Store, races *atomic.Int64) (*allocation.Service, error) {
 	watched := watched{Store: store, races: races}
 	var visible allocation.Store = lockable{watched, store}
 	if y.never {
 		visible = watched
 	}
-	return allocation.New(allocation.NewUnitOfWork(visible, &allocation.Options{Lock: y.lock}), &allocation.Options{Alone: true})
+	return newService(visible, &allocation.UnitOfWorkOptions{LockFirst: y.lock})
 }
 
 // watched counts the conflicts of a store, and hides its optional abilities.

@@ -54,7 +54,8 @@ func TestTheHistoryAddsUpAndIsReadAsTheModelWritesIt(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, events, int(version))
 
-			service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+			service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+			require.NoError(t, err)
 			shipped, err := service.Ship(ctx, "earlier-1")
 			require.NoError(t, err)
 			assert.Equal(t, allocation.Quantity(1), shipped[0].Shipped())

@@ -109,7 +109,8 @@ func TestATakeoverIsTheTimeFromAKillToTheNextArrivalFromSomebodyElse(t *testing.
 func sent(t *testing.T) (*memory.Store, []parcel) {
 	t.Helper()
 	ctx, store := context.Background(), memory.New()
-	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	require.NoError(t, err)
 	for sku, lines := range map[allocation.SKU]int{"chair": 3, "table": 1} {
 		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef("of " + sku), SKU: sku, Purchased: 10}))
 		for i := range lines {

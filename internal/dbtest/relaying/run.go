@@ -40,7 +40,10 @@ func relaying(ctx context.Context, s *settings, dsn string, p plan) (found *repo
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	r := &run{
-		settings: s, plan: p, db: db, store: store, shop: newShop(s, store), arrivals: newArrivals(), ended: map[string]bool{},
+		settings: s, plan: p, db: db, store: store, arrivals: newArrivals(), ended: map[string]bool{},
+	}
+	if r.shop, err = newShop(s, store); err != nil {
+		return nil, err
 	}
 	if r.counter, err = newCounter(ctx, r.arrivals); err != nil {
 		return nil, err

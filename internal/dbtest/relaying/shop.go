@@ -29,12 +29,14 @@ const (
 	rush         = 10
 )
 
-func newShop(s *settings, store *sqlstore.Store) *shop {
-	h := &shop{settings: s}
-	opts := &allocation.Options{Committed: func(_ context.Context, events []allocation.Event) { h.told.Add(int64(len(events))) }}
-	h.prompt = allocation.New(allocation.NewUnitOfWork(store, opts), nil)
-	h.slow = allocation.New(allocation.NewUnitOfWork(dawdler{store}, opts), nil)
-	return h
+func newShop(s *settings, store *sqlstore.Store) (h *shop, err error) {
+	h = &shop{settings: s}
+	opts := &allocation.UnitOfWorkOptions{Committed: func(_ context.Context, events []allocation.Event) { h.told.Add(int64(len(events))) }}
+	if h.prompt, err = allocation.New(allocation.NewUnitOfWork(store, opts), nil); err != nil {
+		return nil, err
+	}
+	h.slow, err = allocation.New(allocation.NewUnitOfWork(dawdler{store}, opts), nil)
+	return h, err
 }
 
 // dawdler is a store whose commits have written everything for a while before anybody else can see it.

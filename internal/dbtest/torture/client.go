@@ -76,7 +76,10 @@ func (j *job) run(ctx context.Context, spoil spoiler) error {
 	}
 
 	var callers sync.WaitGroup
-	h := newShop(j.Process, &j.Settings, journal, store, did)
+	h, err := newShop(j.Process, &j.Settings, journal, store, did)
+	if err != nil {
+		return err
+	}
 	for i := range j.Settings.Callers {
 		id := 1 + j.Process*j.Settings.Callers + i
 		c := newCaller(id, h, did.callers[id])

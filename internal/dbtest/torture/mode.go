@@ -34,11 +34,11 @@ func (m mode) keeps() bool  { return m == everything }
 // a lost race.
 const locksEvery = 4
 
-// options are those of a client's Service, 0 to Processes-1.
-func (m mode) options(process int) *allocation.Options {
-	o := &allocation.Options{Alone: !m.groups(), Lock: m == locked || process%locksEvery == locksEvery-1}
+// options are those of a client, 0 to Processes-1, and of its Service.
+func (m mode) options(process int) (allocation.UnitOfWorkOptions, *allocation.ServiceOptions) {
+	service := &allocation.ServiceOptions{NoGroupCommit: !m.groups()}
 	if !m.keeps() {
-		o.Keep = -1
+		service.CacheSize = -1
 	}
-	return o
+	return allocation.UnitOfWorkOptions{LockFirst: m == locked || process%locksEvery == locksEvery-1}, service
 }

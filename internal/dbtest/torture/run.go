@@ -70,7 +70,10 @@ func (r *run) stock(ctx context.Context, store *sqlstore.Store) error {
 		return err
 	}
 	own := newClock(r.settings.owners(), 0, 0)
-	service := allocation.New(allocation.NewUnitOfWork(store, &allocation.Options{Now: own.Now}), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: own.Now}), nil)
+	if err != nil {
+		return err
+	}
 	for i := range r.settings.SKUs {
 		for j := range sharedBatches {
 			b := allocation.Batch{Ref: sharedBatch(r.settings.sku(i), j), SKU: r.settings.sku(i), Purchased: 40}

@@ -18,13 +18,14 @@ type shop struct {
 }
 
 // newShop is the shop of a client, 0 to Processes-1, which goes on where the history ends.
-func newShop(process int, s *settings, j *journal, store allocation.Store, past *history) *shop {
+func newShop(process int, s *settings, j *journal, store allocation.Store, past *history) (*shop, error) {
 	w, watched := newWatch(store)
 	h := &shop{settings: s, journal: j, clock: newClock(s.owners(), 1+process, past.end()), watch: w}
-	o := s.Mode.options(process)
+	o, opts := s.Mode.options(process)
 	o.Now, o.Attempt, o.Committed, o.TraceParent = h.clock.Now, w.attempt, committed, traceParent
-	h.service = allocation.New(allocation.NewUnitOfWork(watched, o), o)
-	return h
+	service, err := allocation.New(allocation.NewUnitOfWork(watched, &o), opts)
+	h.service = service
+	return h, err
 }
 
 // try is one call of the service, which the caller's context carries. It belongs to the caller's goroutine.

@@ -15,7 +15,10 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 	if err != nil {
 		return err
 	}
-	service := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	if err != nil {
+		return err
+	}
 	for i := range r.settings.SKUs {
 		sku := r.settings.sku(i)
 		events, err := ledger(ctx, store, sku)

@@ -1,0 +1,174 @@
+package allocation
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"time"
+)
+
+// UnitOfWorkOptions are the settings of [NewUnitOfWork]. A zero value means the default.
+//
+// No setting is ignored. If the unit of work can't honour a setting over the given store, [New] and every Do
+// return an [*Error] before the store is touched. The error wraps [ErrInvalid], and Error.Field names the setting.
+type UnitOfWorkOptions struct {
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+
+	// Attempts is how often a unit of work is tried before ErrConflict is returned; 10 by default. Inside a
+	// host's transaction there is one attempt, because only the host can begin that transaction again.
+	Attempts int
+
+	// Backoff is the longest pause after the first lost race, 1 ms by default. Backoff doubles with every further
+	// lost race, up to MaxBackoff, 100 ms by default; each pause is a random part. If only one of the two is set,
+	// the default of the other adapts: Backoff is at most MaxBackoff, MaxBackoff is at least Backoff. Neither can
+	// be set inside a host's transaction.
+	Backoff    time.Duration
+	MaxBackoff time.Duration
+
+	// LockFirst lets every attempt lock the products that are read; the store has to be a [Locker]. By default
+	// only attempts after a lost race lock, which is faster where races are rare and fair where races are common.
+	LockFirst bool
+
+	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. When a line
+	// can't be met, or would have to move, without those beyond the page, the unit of work begins again with a
+	// larger page. A line that can be met doesn't wait for a larger page: the line may get units of a later batch
+	// while more holds than a page lapsed on an earlier batch.
+	PageSize int
+
+	// Logger is told of lost races (Debug), and of units of work that end because they lost too many, or
+	// because the outcome of their commit is unknown (Warn). By default nothing is logged.
+	Logger *slog.Logger
+
+	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method, "Do", or
+	// "Group" for commands that are committed together, and the attempt's number, from 1. A group's context has
+	// the values of one caller's context. The attempt runs under the context that Attempt returns; the returned
+	// function, which may be nil, is called after the attempt with its error, an [ErrConflict] after a lost race.
+	// Attempt is the place for a span, and for counters of attempts and conflicts.
+	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))
+
+	// Committed, if set, is called after each commit with the events that the caller caused, by SKU and in the
+	// order of their numbers: on the caller's goroutine, before the command returns, and outside of the unit of
+	// work, so that Committed may begin another one. Callers that share a commit each receive their own events, in
+	// any order; nobody receives the events of a caller who left. Package bus has a function for Committed.
+	//
+	// The commit stands whatever Committed does. A crash before the call, or an [ErrUnknownOutcome], leaves the
+	// call out, so events that must not be missed go through package outbox. Committed can't be set inside a
+	// host's transaction, because the unit of work doesn't see the host's commit.
+	Committed func(ctx context.Context, events []Event)
+
+	// TraceParent, if set, returns the W3C trace parent of the caller's context (not of an attempt's), which is
+	// stored with the events that the caller causes. Any text other than 00-…-…-… in lower case counts as none.
+	TraceParent func(ctx context.Context) string
+}
+
+// ServiceOptions are the settings of [New]. A zero value means the default. A setting that the Service can't honour
+// over the given unit of work is an error of New.
+type ServiceOptions struct {
+	// Policy decides which batch comes first; EarliestFirst by default.
+	Policy Policy
+
+	// NoGroupCommit makes every command a commit of its own. By default commands that meet on a product share a
+	// commit: while a commit is under way, commands for its products wait, and the next commit takes all waiting
+	// commands. Inside a host's transaction, and over a host's own UnitOfWork, every command is always a unit of
+	// work of its own.
+	NoGroupCommit bool
+
+	// CacheSize is how many products the Service caches after a commit, so that the next allocation needs no
+	// read; 4,096 by default, none if negative. A cached product only serves to place lines, under the version
+	// check: if another process changed the product, and for every answer that writes nothing, the product is read
+	// afresh.
+	//
+	// The cache works with group commit over the library's own unit of work. Without group commit, with LockFirst,
+	// inside a host's transaction or over a host's own UnitOfWork nothing is cached, and a positive CacheSize is
+	// an error.
+	CacheSize int
+}
+
+// mistake is a reason to refuse a setting.
+type mistake struct {
+	made  bool
+	field string
+	value any
+	rule  string
+}
+
+// firstMistake returns the error for the first mistake that was made, nil if none was.
+func firstMistake(op string, mistakes []mistake) error {
+	for _, m := range mistakes {
+		if m.made {
+			return invalid(op, m.field, m.value, m.rule)
+		}
+	}
+	return nil
+}
+
+// isJoined reports whether a store is inside a host's transaction.
+func isJoined(store Store) bool {
+	_, joined := store.(interface{ Joined() })
+	return joined
+}
+
+// check refuses settings that a unit of work over the store would have to ignore.
+func (o *UnitOfWorkOptions) check(store Store) error {
+	const negative, hosts = "must not be negative", "must not be set inside a host's transaction"
+	joined := isJoined(store)
+	_, locks := store.(Locker)
+	return firstMistake("NewUnitOfWork", []mistake{
+		{store == nil, "store", nil, "must not be nil"},
+		{o.Attempts < 0, "Attempts", o.Attempts, negative},
+		{o.Backoff < 0, "Backoff", o.Backoff, negative},
+		{o.MaxBackoff < 0, "MaxBackoff", o.MaxBackoff, negative},
+		{o.PageSize < 0, "PageSize", o.PageSize, negative},
+		{o.MaxBackoff > 0 && o.Backoff > o.MaxBackoff, "Backoff", o.Backoff, "must not be longer than MaxBackoff"},
+		{o.LockFirst && !locks, "LockFirst", o.LockFirst, "needs a store that is a Locker"},
+		{joined && o.Attempts > 1, "Attempts", o.Attempts, "must be 1 inside a host's transaction"},
+		{joined && o.Backoff > 0, "Backoff", o.Backoff, hosts},
+		{joined && o.MaxBackoff > 0, "MaxBackoff", o.MaxBackoff, hosts},
+		{joined && o.Committed != nil, "Committed", nil, hosts},
+	})
+}
+
+// fill puts the defaults in place of zero values.
+func (o *UnitOfWorkOptions) fill(store Store) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if isJoined(store) {
+		o.Attempts = 1
+	}
+	o.Attempts = cmp.Or(o.Attempts, 10)
+	longest := cmp.Or(o.MaxBackoff, max(100*time.Millisecond, o.Backoff))
+	o.Backoff = cmp.Or(o.Backoff, min(time.Millisecond, longest))
+	o.MaxBackoff = longest
+	o.PageSize = cmp.Or(o.PageSize, 100)
+}
+
+// check refuses settings that a Service over the unit of work would have to ignore.
+func (o *ServiceOptions) check(units UnitOfWork) error {
+	own, library := units.(*unit)
+	if library && own.mistake != nil {
+		return own.mistake
+	}
+	cache := func(made bool, rule string) mistake {
+		return mistake{o.CacheSize > 0 && made, "CacheSize", o.CacheSize, rule}
+	}
+	return firstMistake("New", []mistake{
+		{units == nil, "unit of work", nil, "must not be nil"},
+		cache(o.NoGroupCommit, "must not be set with NoGroupCommit"),
+		cache(!library, "needs a unit of work of NewUnitOfWork"),
+		cache(library && own.opts.LockFirst, "must not be set with LockFirst"),
+		cache(library && own.joined, "must not be set inside a host's transaction"),
+	})
+}
+
+// cacheSize is how many products are cached over a unit of work of the library.
+func (o *ServiceOptions) cacheSize(u *unit) int {
+	if o.CacheSize < 0 || u.opts.LockFirst {
+		return 0
+	}
+	return cmp.Or(o.CacheSize, 4096)
+}

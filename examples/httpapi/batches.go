@@ -7,12 +7,12 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// batch is one as it is announced, and the answer to that.
+// batch is the announcement of a batch, and the answer to the announcement.
 type batch struct {
 	Ref        allocation.BatchRef `json:"ref"`
 	SKU        allocation.SKU      `json:"sku"`
 	Quantity   allocation.Quantity `json:"quantity"`
-	ETA        string              `json:"eta,omitzero"` // left out: it is in the warehouse
+	ETA        string              `json:"eta,omitzero"` // left out: in the warehouse
 	Location   allocation.Location `json:"location,omitzero"`
 	BestBefore string              `json:"best_before,omitzero"`
 }
@@ -22,37 +22,25 @@ func addBatch(_ *http.Request, body []byte) (change, error) {
 	if err != nil {
 		return nil, err
 	}
-	eta, err := parseTime("eta", in.ETA)
-	if err != nil {
+	b := allocation.Batch{Ref: in.Ref, SKU: in.SKU, Purchased: in.Quantity, Location: in.Location}
+	if b.ETA, err = parseTime("eta", in.ETA); err != nil {
 		return nil, err
 	}
-	bestBefore, err := parseTime("best_before", in.BestBefore)
-	if err != nil {
+	if b.BestBefore, err = parseTime("best_before", in.BestBefore); err != nil {
 		return nil, err
 	}
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
-		err := service.AddBatch(ctx, allocation.Batch{
-			Ref: in.Ref, SKU: in.SKU, Purchased: in.Quantity, ETA: eta, Location: in.Location, BestBefore: bestBefore,
-		})
-		if err != nil {
-			return reply{}, err
-		}
-		return asJSON(http.StatusCreated, in)
+		return asJSON(http.StatusCreated, in, service.AddBatch(ctx, b))
 	}, nil
 }
 
-// count is what was counted of a batch. Without a quantity it is none, rather than one of 0.
+// count is a recount of a batch. The quantity must be given, so that a forgotten field doesn't empty the batch.
 type count struct {
 	Quantity  *allocation.Quantity `json:"quantity"`
 	CountedAt string               `json:"counted_at"`
 }
 
-// counted tells whose units are gone since there are fewer than were promised.
-type counted struct {
-	Ref      allocation.BatchRef `json:"ref"`
-	Released []released          `json:"released"`
-}
-
+// released is a line that lost its units because fewer were found than promised.
 type released struct {
 	OrderID  allocation.OrderID  `json:"order_id"`
 	SKU      allocation.SKU      `json:"sku"`
@@ -74,13 +62,10 @@ func countBatch(r *http.Request, body []byte) (change, error) {
 	ref := allocation.BatchRef(r.PathValue("ref"))
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
 		lost, err := service.ChangeBatchQuantity(ctx, allocation.Count{Batch: ref, Quantity: *in.Quantity, At: at})
-		if err != nil {
-			return reply{}, err
+		lines := make([]released, len(lost))
+		for i, line := range lost {
+			lines[i] = released(line)
 		}
-		out := counted{Ref: ref, Released: []released{}}
-		for _, line := range lost {
-			out.Released = append(out.Released, released(line))
-		}
-		return asJSON(http.StatusOK, out)
+		return asJSON(http.StatusOK, map[string]any{"ref": ref, "released": lines}, err)
 	}, nil
 }

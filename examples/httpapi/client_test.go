@@ -19,7 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// client is one that talks to the server over the network.
+// client talks to a server over the network.
 type client struct {
 	t    *testing.T
 	addr string
@@ -52,20 +52,20 @@ type got struct {
 
 func (g got) text() string { return string(g.body) }
 
-// problem reads the answer as one, and checks what all have.
-func (g got) problem(t *testing.T) (p problem) {
+// problem reads the answer as a problem of a kind, and checks the fields of every problem.
+func (g got) problem(t *testing.T, status int, kind string) (p problem) {
 	t.Helper()
 	require.Equal(t, problemType, g.mediaType, g.text())
 	require.NoError(t, json.Unmarshal(g.body, &p))
-	assert.Equal(t, g.status, p.Status)
+	assert.Equal(t, []int{status, status}, []int{g.status, p.Status}, g.text())
+	assert.Equal(t, "/problems/"+kind, p.Type)
 	assert.NotEmpty(t, p.Title)
 	assert.Regexp(t, `^urn:uuid:`, p.Instance)
 	assert.NotContains(t, g.text(), "SQL")
-	p.Type = strings.TrimPrefix(p.Type, "/problems/")
 	return p
 }
 
-// send sends a request and reads the answer. Without one, the status is 0.
+// send sends a request and reads the answer. The status is 0 if there is no answer.
 func (c *client) send(method, path, body string, headers ...header) got {
 	return c.sendWithin(context.Background(), method, path, body, headers...)
 }
@@ -108,7 +108,7 @@ func (c *client) stocked(ref, sku string, units int) {
 	require.Equal(c.t, http.StatusCreated, g.status, g.text())
 }
 
-// left is what can be promised from the warehouse.
+// left asks how many units can be promised from the warehouse.
 func (c *client) left(sku string) (units int) {
 	c.t.Helper()
 	var s struct {
@@ -122,13 +122,29 @@ func (c *client) left(sku string) (units int) {
 // lamps is the body of an order.
 func lamps(units int) string { return fmt.Sprintf(`{"lines":[{"sku":"LAMP","quantity":%d}]}`, units) }
 
-// twins sends the same request twice at once, with the same key.
-func (c *client) twins(ctx context.Context, path, body, key string) <-chan got {
+// heldLamps is the body of an order with a hold.
+func heldLamps(units int, until string) string {
+	return fmt.Sprintf(`{"lines":[{"sku":"LAMP","quantity":%d,"hold_until":%q}]}`, units, until)
+}
+
+// order places an order for lamps.
+func (c *client) order(id string, units int, headers ...header) got {
+	return c.send(http.MethodPost, "/orders/"+id+"/allocation", lamps(units), headers...)
+}
+
+// block stocks three lamps, locks the file, and sends order o1 for two lamps twice at once with the key k. When block
+// returns, the second request has been turned away, and the first waits for the file to be released.
+func (c *client) block(ctx context.Context, file string) (first <-chan got, second got, release func()) {
+	c.t.Helper()
+	c.stocked("b1", "LAMP", 3)
+	release = lock(c.t, file)
 	answers := make(chan got, 2)
 	for range 2 {
-		go func() { answers <- c.sendWithin(ctx, http.MethodPost, path, body, withKey(key)) }()
+		go func() { answers <- c.sendWithin(ctx, "POST", "/orders/o1/allocation", lamps(2), withKey("k")) }()
 	}
-	return answers
+	second = <-answers
+	require.Equal(c.t, http.StatusConflict, second.status)
+	return answers, second, release
 }
 
 // refuses reports whether nobody listens any more.
@@ -196,7 +212,7 @@ type shopDoor struct {
 	log   *journal
 }
 
-// door serves a database that is migrated already, or not.
+// door serves a database, migrated or not.
 func door(t *testing.T, db *sql.DB) *shopDoor {
 	t.Helper()
 	d := &shopDoor{client: &client{t: t}, clock: time.Date(2027, 5, 1, 12, 0, 0, 0, time.UTC), log: newJournal()}
@@ -207,7 +223,7 @@ func door(t *testing.T, db *sql.DB) *shopDoor {
 	return d
 }
 
-// database is a new one.
+// database opens a new database.
 func database(t *testing.T) *sql.DB {
 	t.Helper()
 	db, err := openDatabase(filepath.Join(t.TempDir(), "shop.db"))
@@ -223,7 +239,7 @@ func migrated(t *testing.T) *shopDoor {
 	return d
 }
 
-// serve replaces what the door leads to.
+// serve replaces the handler behind the door.
 func (d *shopDoor) serve(h http.Handler) {
 	d.t.Helper()
 	web := httptest.NewServer(h)

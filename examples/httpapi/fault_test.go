@@ -20,18 +20,19 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// faulty connects to SQLite, where nobody waits for a lock, and fails as a test wants it to.
+// faulty connects to SQLite without waiting for locks, and fails as a test demands.
 type faulty struct {
 	driver.Connector
 	file   string
-	begins func()       // called before each transaction
-	commit func() error // called instead of each COMMIT's answer, unless it is nil
+	begun  int          // transactions
+	begins func(n int)  // called before the n-th transaction
+	commit func() error // gives the answer to each COMMIT, unless nil
 	undo   bool         // COMMIT is a rollback
 }
 
 func newFaulty(t *testing.T) (*shopDoor, *faulty) {
 	t.Helper()
-	f := &faulty{file: filepath.Join(t.TempDir(), "shop.db"), begins: func() {}}
+	f := &faulty{file: filepath.Join(t.TempDir(), "shop.db"), begins: func(int) {}}
 	dsn, err := dataSource(f.file)
 	require.NoError(t, err)
 	at, settings, _ := strings.Cut(dsn, "?")
@@ -42,6 +43,7 @@ func newFaulty(t *testing.T) (*shopDoor, *faulty) {
 	shop := door(t, db)
 	require.NoError(t, shop.migrate(t.Context()))
 	shop.stocked("b1", "LAMP", 3)
+	f.begun = 0
 	return shop, f
 }
 
@@ -66,7 +68,8 @@ type faultyConn struct {
 }
 
 func (c *faultyConn) BeginTx(ctx context.Context, opts driver.TxOptions) (driver.Tx, error) {
-	c.faulty.begins()
+	c.faulty.begun++
+	c.faulty.begins(c.faulty.begun)
 	tx, err := c.connection.BeginTx(ctx, opts)
 	return &faultyTx{tx, c.faulty}, err
 }
@@ -92,32 +95,28 @@ func (t *faultyTx) Commit() error {
 
 func lost() error { return errors.New("connection lost") }
 
-func TestALostAnswerToCommitIsFoundOut(t *testing.T) {
+func TestALostAnswerToCommitIsFoundByTheNextAttempt(t *testing.T) {
 	shop, f := newFaulty(t)
 	f.commit = lost
-	g := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
+	g := shop.order("o1", 2, withKey("k"))
 	assert.Equal(t, http.StatusOK, g.status, g.text())
 	assert.Equal(t, 1, shop.left("LAMP"))
 
-	plain := shop.send("POST", "/orders/o2/allocation", lamps(1))
-	assert.Equal(t, http.StatusServiceUnavailable, plain.status, "without a key the client has to ask again")
-	assert.Equal(t, "unknown-outcome", plain.problem(t).Type)
-	assert.True(t, plain.tryAgain)
+	keyless := shop.order("o2", 1)
+	keyless.problem(t, 503, "unknown-outcome") // the client has to ask again
+	assert.True(t, keyless.tryAgain)
 	f.commit = nil
-	assert.Equal(t, http.StatusOK, shop.send("POST", "/orders/o2/allocation", lamps(1)).status)
+	assert.Equal(t, http.StatusOK, shop.order("o2", 1).status)
 	assert.Zero(t, shop.left("LAMP"))
 }
 
-func TestACommitThatIsLostForeverIsUnknown(t *testing.T) {
+func TestACommitThatLosesEveryAnswerIsUnknown(t *testing.T) {
 	shop, f := newFaulty(t)
-	begun := 0
-	f.begins, f.commit, f.undo = func() { begun++ }, lost, true
-	g := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
-	assert.Equal(t, http.StatusServiceUnavailable, g.status)
-	assert.Equal(t, "unknown-outcome", g.problem(t).Type)
-	assert.Equal(t, attempts, begun, "transactions")
+	f.commit, f.undo = lost, true
+	shop.order("o1", 2, withKey("k")).problem(t, 503, "unknown-outcome")
+	assert.Equal(t, attempts, f.begun, "transactions")
 	f.commit = nil
-	assert.Equal(t, http.StatusOK, shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k")).status)
+	assert.Equal(t, http.StatusOK, shop.order("o1", 2, withKey("k")).status)
 	assert.Equal(t, 1, shop.left("LAMP"))
 }
 
@@ -129,64 +128,57 @@ func TestOnlyACommitThatWasSentIsInDoubt(t *testing.T) {
 	assert.ErrorIs(t, committed(lost()), allocation.ErrUnknownOutcome)
 }
 
-func TestADoubtStaysUntilAnAttemptGoesThrough(t *testing.T) {
+func TestAnUnknownOutcomeStaysUnknownUntilAnAttemptSucceeds(t *testing.T) {
 	shop, f := newFaulty(t)
-	begun, release := 0, func() {}
-	f.begins = func() {
-		if begun++; begun == 2 {
+	release := func() {}
+	f.begins = func(n int) {
+		if n == 2 {
 			release = lock(t, f.file)
 		}
 	}
-	f.commit = lost
-	g := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
-	assert.Equal(t, "unknown-outcome", g.problem(t).Type, "the first attempt was not busy, but lost its answer")
+	f.commit = lost // the first attempt loses its answer, and only the next attempts are busy
+	shop.order("o1", 2, withKey("k")).problem(t, 503, "unknown-outcome")
 	release()
-	again := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
+	again := shop.order("o1", 2, withKey("k"))
 	assert.Equal(t, http.StatusOK, again.status)
 	assert.True(t, again.replayed)
 }
 
-func TestATransactionThatLostItsTurnBeginsAgain(t *testing.T) {
+func TestATransactionOnALockedFileIsTriedAgain(t *testing.T) {
 	shop, f := newFaulty(t)
-	release, begun := lock(t, f.file), 0
-	f.begins = func() {
-		if begun++; begun == attempts {
+	release := lock(t, f.file)
+	f.begins = func(n int) {
+		if n == attempts {
 			release()
 		}
 	}
-	g := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
-	assert.Equal(t, http.StatusOK, g.status)
-	assert.Equal(t, attempts, begun)
+	assert.Equal(t, http.StatusOK, shop.order("o1", 2, withKey("k")).status)
+	assert.Equal(t, attempts, f.begun)
 }
 
-func TestAShopThatIsTooBusySaysSo(t *testing.T) {
+func TestALockedFileIsAnsweredWithBusy(t *testing.T) {
 	shop, f := newFaulty(t)
 	release := lock(t, f.file)
 	for _, headers := range [][]header{nil, {withKey("k")}} {
-		g := shop.send("POST", "/orders/o1/allocation", lamps(2), headers...)
-		assert.Equal(t, http.StatusServiceUnavailable, g.status)
-		assert.Equal(t, "busy", g.problem(t).Type)
+		g := shop.order("o1", 2, headers...)
+		g.problem(t, 503, "busy")
 		assert.Equal(t, "1", g.header.Get("Retry-After"))
 	}
 	release()
 	assert.Equal(t, 3, shop.left("LAMP"))
-	assert.Equal(t, http.StatusOK, shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k")).status)
+	assert.Equal(t, http.StatusOK, shop.order("o1", 2, withKey("k")).status)
 }
 
-func TestOfTwoEqualKeysAtOnceOneHasToWait(t *testing.T) {
+func TestASecondRequestWithAKeyIsTurnedAwayWhileTheFirstRuns(t *testing.T) {
 	file := newFile(t)
 	shop := start(t, file)
-	shop.stocked("b1", "LAMP", 3)
-	release := lock(t, file)
-	answers := shop.twins(t.Context(), "/orders/o1/allocation", lamps(2), "k")
-	second := <-answers
-	assert.Equal(t, http.StatusConflict, second.status)
-	assert.Equal(t, "key-in-flight", second.problem(t).Type)
+	waiting, second, release := shop.block(t.Context(), file)
+	second.problem(t, 409, "key-in-flight")
 	assert.True(t, second.tryAgain)
 	release()
-	first := <-answers
+	first := <-waiting
 	assert.Equal(t, http.StatusOK, first.status)
-	again := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
+	again := shop.order("o1", 2, withKey("k"))
 	assert.True(t, again.replayed)
 	assert.Equal(t, first.text(), again.text())
 	assert.Equal(t, 1, shop.left("LAMP"))
@@ -197,8 +189,8 @@ func TestTwoServersOnOneFileGiveOneAnswer(t *testing.T) {
 	here, there := start(t, file), start(t, file)
 	here.stocked("b1", "LAMP", 3)
 	answers := make(chan got)
-	for _, shop := range []*program{here, there} {
-		go func() { answers <- shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k")) }()
+	for _, shop := range []*running{here, there} {
+		go func() { answers <- shop.order("o1", 2, withKey("k")) }()
 	}
 	one, other := <-answers, <-answers
 	assert.Equal(t, http.StatusOK, one.status)
@@ -207,7 +199,7 @@ func TestTwoServersOnOneFileGiveOneAnswer(t *testing.T) {
 	assert.Equal(t, 1, there.left("LAMP"))
 }
 
-func TestAnAnswerThatNobodyReadIsThereForTheRepeat(t *testing.T) {
+func TestARepeatGetsAnAnswerThatNobodyRead(t *testing.T) {
 	shop := start(t, newFile(t))
 	shop.stocked("b1", "LAMP", 3)
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", shop.addr)
@@ -215,7 +207,7 @@ func TestAnAnswerThatNobodyReadIsThereForTheRepeat(t *testing.T) {
 	body := lamps(2)
 	fmt.Fprintf(conn, "POST /orders/o1/allocation HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n"+
 		"Idempotency-Key: \"k\"\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
-	_, err = conn.Read(make([]byte, 1)) // it was done
+	_, err = conn.Read(make([]byte, 1)) // the order was placed
 	require.NoError(t, err)
 	require.NoError(t, conn.Close())
 
@@ -225,21 +217,18 @@ func TestAnAnswerThatNobodyReadIsThereForTheRepeat(t *testing.T) {
 	assert.Equal(t, 1, shop.left("LAMP"))
 }
 
-func TestWhatAClientAsksForThatLeavesIsTakenBack(t *testing.T) {
+func TestTheRequestOfAClientThatLeavesIsRolledBack(t *testing.T) {
 	file := newFile(t)
 	shop := start(t, file)
-	shop.stocked("b1", "LAMP", 3)
-	release := lock(t, file)
 	ctx, leave := context.WithCancel(t.Context())
-	answers := shop.twins(ctx, "/orders/o1/allocation", lamps(2), "k")
-	require.Equal(t, http.StatusConflict, (<-answers).status)
+	first, _, release := shop.block(ctx, file)
 	leave()
-	assert.Zero(t, (<-answers).status, "no answer")
+	assert.Zero(t, (<-first).status, "no answer")
 	require.Eventually(t, func() bool { return len(shop.log.requests(t)) == 3 }, 10*time.Second, time.Millisecond)
 	assert.EqualValues(t, http.StatusServiceUnavailable, shop.log.requests(t)[2]["status"])
 	release()
 	assert.Equal(t, http.StatusNotFound, shop.get("/orders/o1/allocation").status)
-	again := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
+	again := shop.order("o1", 2, withKey("k"))
 	assert.Equal(t, http.StatusOK, again.status)
 	assert.False(t, again.replayed)
 }

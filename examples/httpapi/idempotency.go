@@ -15,12 +15,12 @@ import (
 )
 
 const (
-	keptFor  = 24 * time.Hour // how long the answer to a key is kept
-	attempts = 3              // how often a transaction is tried that waits for its turn in vain
+	keptFor  = 24 * time.Hour // how long the answer to a key is stored
+	attempts = 3              // how often a transaction is tried if the file stays locked
 )
 
-// keyOf reads the Idempotency-Key of draft-ietf-httpapi-idempotency-key-header: a string in quotes, which many clients
-// leave out. It is 1 to 100 printable characters of ASCII.
+// keyOf reads the Idempotency-Key of draft-ietf-httpapi-idempotency-key-header: a string in quotes, 1 to 100 printable
+// characters of ASCII. Many clients leave out the quotes.
 func keyOf(header http.Header) (string, error) {
 	switch given := header.Values("Idempotency-Key"); len(given) {
 	case 0:
@@ -35,7 +35,7 @@ func keyOf(header http.Header) (string, error) {
 			return key, nil
 		}
 	}
-	return "", &requestError{badKey, "send one, of 1 to 100 printable ASCII characters without quotes and backslashes in it"}
+	return "", &requestError{badKey, "send one key of 1 to 100 printable ASCII characters, none a quote or a backslash"}
 }
 
 // digest tells one request from another.
@@ -46,17 +46,17 @@ func digest(r *http.Request, body []byte) []byte {
 	return sum.Sum(nil)
 }
 
-// once runs a command once for a key, however often it is sent: whoever comes later gets the first answer.
+// once runs a command once for a key: later requests with the key get the first answer.
 //
-// The answer is kept in the transaction that carries the command out, so a crash leaves both or neither, and the next
-// attempt does what is missing. Only the server that works on a key knows that; another one on the same
-// file waits for the transaction and then finds the answer.
+// The answer is stored in the command's own transaction, so a crash leaves both or neither, and the next request with
+// the key starts anew. Within a server, a second request is turned away while the first is under way; a second
+// server on the same file waits for the transaction and then finds the answer.
 func (s *server) once(ctx context.Context, key string, request []byte, run change) (reply, error) {
 	if _, taken := s.inFlight.LoadOrStore(key, true); taken {
-		return reply{}, &requestError{keyInFlight, "ask again in a moment"}
+		return reply{}, &requestError{keyInFlight, "repeat the request in a moment"}
 	}
 	defer s.inFlight.Delete(key)
-	var doubt error // stays until an attempt goes through
+	var doubt error // a commit with an unknown outcome; only a successful attempt resolves the doubt
 	for attempt := 1; ; attempt++ {
 		answer, err := s.tryOnce(ctx, key, request, run)
 		again := errors.Is(err, allocation.ErrConflict)
@@ -74,23 +74,23 @@ func (s *server) once(ctx context.Context, key string, request []byte, run chang
 	}
 }
 
-// tryOnce is one transaction. Its first statement writes, even if no key has expired, so that it waits for its turn; a
-// transaction of SQLite that has read first fails if anybody else wrote since.
+// tryOnce is one transaction. The first statement writes, even if no key has expired, so that the transaction waits for
+// its turn; a transaction of SQLite that reads first fails if another connection has written since.
 //
-// A decision against the request is an answer like any other. It is committed, and with it the event that tells of
-// a refusal (R10), and a repeat gets it although there may be stock by then: who wants another decision sends another
-// key. A request that was refused before anything was decided, or failed, leaves the key unused.
+// A decision against the request is an answer like any other. The answer is committed, together with the event of a
+// refusal (R10), and a repeat gets the same answer even if there is stock by then; a client who wants another
+// decision sends another key. A malformed request, or a failure, leaves the key unused.
 func (s *server) tryOnce(ctx context.Context, key string, request []byte, run change) (reply, error) {
 	now := s.now()
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
-		return reply{}, told(err)
+		return reply{}, storeError(err)
 	}
 	defer tx.Rollback() // does nothing after Commit
 	if _, err := tx.ExecContext(ctx, `DELETE FROM web_replies WHERE expires_at <= ?`, now.UnixMicro()); err != nil {
-		return reply{}, told(err)
+		return reply{}, storeError(err)
 	}
-	if answer, found, err := kept(ctx, tx, key, request); found || err != nil {
+	if answer, found, err := findReply(ctx, tx, key, request); found || err != nil {
 		return answer, err
 	}
 	service, err := s.serviceOn(s.store.Join(tx))
@@ -105,25 +105,26 @@ func (s *server) tryOnce(ctx context.Context, key string, request []byte, run ch
 		}
 		answer = p.reply()
 	}
-	if err := keep(ctx, tx, key, request, answer, now.Add(keptFor)); err != nil {
-		return reply{}, err
+	_, err = tx.ExecContext(ctx, `INSERT INTO web_replies
+		(idempotency_key, request, status, media_type, body, expires_at) VALUES (?, ?, ?, ?, ?, ?)`,
+		key, request, answer.status, answer.mediaType, answer.body, now.Add(keptFor).UnixMicro())
+	if err != nil {
+		return reply{}, storeError(err)
 	}
-	if err := committed(tx.Commit()); err != nil {
-		return reply{}, err
-	}
-	return answer, nil
+	return answer, committed(tx.Commit())
 }
 
-// kept finds the answer to an earlier request.
-func kept(ctx context.Context, tx *sql.Tx, key string, request []byte) (answer reply, found bool, err error) {
+// findReply finds the answer to an earlier request with the key.
+func findReply(ctx context.Context, tx *sql.Tx, key string, request []byte) (answer reply, found bool, err error) {
 	var first []byte
-	err = tx.QueryRowContext(ctx, `SELECT request, status, media_type, body FROM web_replies WHERE idempotency_key = ?`, key).
-		Scan(&first, &answer.status, &answer.mediaType, &answer.body)
+	row := tx.QueryRowContext(ctx,
+		`SELECT request, status, media_type, body FROM web_replies WHERE idempotency_key = ?`, key)
+	err = row.Scan(&first, &answer.status, &answer.mediaType, &answer.body)
 	switch {
 	case errors.Is(err, sql.ErrNoRows):
 		return reply{}, false, nil
 	case err != nil:
-		return reply{}, false, told(err)
+		return reply{}, false, storeError(err)
 	case !bytes.Equal(first, request):
 		return reply{}, false, &requestError{keyReused, "its first request had another method, path or body"}
 	}
@@ -131,16 +132,10 @@ func kept(ctx context.Context, tx *sql.Tx, key string, request []byte) (answer r
 	return answer, true, nil
 }
 
-func keep(ctx context.Context, tx *sql.Tx, key string, request []byte, answer reply, until time.Time) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO web_replies (idempotency_key, request, status, media_type, body, expires_at)
-		VALUES (?, ?, ?, ?, ?, ?)`, key, request, answer.status, answer.mediaType, answer.body, until.UnixMicro())
-	return told(err)
-}
-
-// committed says what the answer to COMMIT means. Unless SQLite said no, or the request had ended before so that it was
-// never sent, the transaction may have gone through; the next attempt finds the answer then.
+// committed translates the error of a COMMIT. If SQLite refused, or the request ended before COMMIT was sent, nothing
+// was committed; after any other error the outcome is unknown, and the next attempt finds out.
 func committed(err error) error {
-	err = told(err)
+	err = storeError(err)
 	for _, no := range []error{allocation.ErrConflict, sql.ErrTxDone, context.Canceled, context.DeadlineExceeded} {
 		if err == nil || errors.Is(err, no) {
 			return err

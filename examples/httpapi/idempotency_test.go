@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// keys counts the answers that are kept.
+// keys counts the stored answers.
 func (d *shopDoor) keys() (n int) {
 	d.t.Helper()
 	require.NoError(d.t, d.db.QueryRowContext(d.t.Context(), `SELECT COUNT(*) FROM web_replies`).Scan(&n))
@@ -20,7 +21,8 @@ func (d *shopDoor) keys() (n int) {
 // kinds lists the events of a product.
 func (d *shopDoor) kinds(sku string) (kinds []string) {
 	d.t.Helper()
-	rows, err := d.db.QueryContext(d.t.Context(), `SELECT kind FROM allocation_events WHERE sku = ? ORDER BY sequence`, sku)
+	rows, err := d.db.QueryContext(d.t.Context(),
+		`SELECT kind FROM allocation_events WHERE sku = ? ORDER BY sequence`, sku)
 	require.NoError(d.t, err)
 	defer rows.Close()
 	for rows.Next() {
@@ -42,21 +44,21 @@ func TestARepeatWithTheSameKeyGetsTheFirstAnswer(t *testing.T) {
 	shop.stocked("b1", "LAMP", 3)
 	for _, row := range []struct{ method, path, body string }{
 		{"POST", "/batches", `{"ref":"b2","sku":"LAMP","quantity":3}`},
-		{"POST", "/orders/o1/allocation", `{"lines":[{"sku":"LAMP","quantity":3,"hold_until":"2027-06-01T00:00:00Z"}]}`},
+		{"POST", "/orders/o1/allocation", heldLamps(3, "2027-06-01T00:00:00Z")},
 		{"POST", "/orders/o1/allocation/confirm", `{"skus":["LAMP"]}`},
 		{"POST", "/orders/o2/allocation", lamps(3)},
 		{"PUT", "/batches/b2/quantity", `{"quantity":1,"counted_at":"2027-05-01T11:00:00Z"}`}, // releases o2
-		{"DELETE", "/orders/o1/allocation", ""},                                               // not found the second time
-		{"DELETE", "/orders/o9/allocation", ""},                                               // not found the first time
+		{"DELETE", "/orders/o1/allocation", ""},                                               // finds no order twice
+		{"DELETE", "/orders/o9/allocation", ""},                                               // not found
 	} {
 		first := shop.send(row.method, row.path, row.body, withKey(row.method+row.path))
-		told := shop.kinds("LAMP")
+		events := shop.kinds("LAMP")
 		again := shop.send(row.method, row.path, row.body, withKey(row.method+row.path))
 		assert.False(t, first.replayed)
 		assert.True(t, again.replayed, row.path)
 		again.replayed = false
 		assert.Equal(t, first.reply, again.reply)
-		assert.Equal(t, told, shop.kinds("LAMP"), "nothing has happened")
+		assert.Equal(t, events, shop.kinds("LAMP"), "a repeat records no event")
 	}
 	assert.Equal(t, 4, shop.left("LAMP"))
 	assert.Equal(t, 7, shop.keys())
@@ -65,57 +67,56 @@ func TestARepeatWithTheSameKeyGetsTheFirstAnswer(t *testing.T) {
 func TestAKeyBelongsToOneRequest(t *testing.T) {
 	shop := migrated(t)
 	shop.stocked("b1", "LAMP", 3)
-	require.Equal(t, http.StatusOK, shop.send("POST", "/orders/o1/allocation", lamps(1), withKey("k")).status)
-	for name, other := range map[string]got{
-		"body":   shop.send("POST", "/orders/o1/allocation", lamps(1)+" ", withKey("k")),
-		"path":   shop.send("POST", "/orders/o2/allocation", lamps(1), withKey("k")),
-		"query":  shop.send("POST", "/orders/o1/allocation?x", lamps(1), withKey("k")),
-		"method": shop.send("DELETE", "/orders/o1/allocation", lamps(1), withKey("k")),
+	require.Equal(t, http.StatusOK, shop.order("o1", 1, withKey("k")).status)
+	for _, other := range []got{ // body, path, query, method
+		shop.send("POST", "/orders/o1/allocation", lamps(1)+" ", withKey("k")),
+		shop.order("o2", 1, withKey("k")),
+		shop.send("POST", "/orders/o1/allocation?x", lamps(1), withKey("k")),
+		shop.send("DELETE", "/orders/o1/allocation", lamps(1), withKey("k")),
 	} {
-		assert.Equal(t, http.StatusUnprocessableEntity, other.status, name)
-		assert.Equal(t, "key-reused", other.problem(t).Type, name)
+		other.problem(t, 422, "key-reused")
 	}
 	assert.Equal(t, 2, shop.left("LAMP"))
 }
 
-func TestARefusalIsKeptWithItsEvent(t *testing.T) {
+func TestARefusalIsStoredWithItsEvent(t *testing.T) {
 	shop := migrated(t)
 	shop.stocked("b1", "LAMP", 1)
-	first := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k1"))
-	assert.Equal(t, "out-of-stock", first.problem(t).Type)
+	first := shop.order("o1", 2, withKey("k1"))
+	first.problem(t, 409, "out-of-stock")
 	assert.Equal(t, []string{"BatchAdded", "LineRefused"}, shop.kinds("LAMP"))
 
 	shop.stocked("b2", "LAMP", 2)
-	again := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k1"))
+	again := shop.order("o1", 2, withKey("k1"))
 	assert.True(t, again.replayed)
 	assert.Equal(t, first.text(), again.text())
 	assert.Equal(t, problemType, again.mediaType)
-	assert.Equal(t, http.StatusOK, shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k2")).status, "another key, another decision")
+	assert.Equal(t, http.StatusOK, shop.order("o1", 2, withKey("k2")).status, "another key, another decision")
 }
 
 func TestARequestThatWasNotDecidedLeavesItsKeyUnused(t *testing.T) {
 	shop := migrated(t)
 	shop.stocked("b1", "LAMP", 1)
-	for _, body := range []string{`{`, `{"lines":[]}`, `{"lines":[{"sku":"LAMP","quantity":1,"hold_until":"2020-01-01T00:00:00Z"}]}`} {
+	for _, body := range []string{`{`, `{"lines":[]}`, heldLamps(1, "2020-01-01T00:00:00Z")} {
 		assert.GreaterOrEqual(t, shop.send("POST", "/orders/o1/allocation", body, withKey("k")).status, 400)
 		assert.Zero(t, shop.keys())
 	}
-	assert.Equal(t, http.StatusOK, shop.send("POST", "/orders/o1/allocation", lamps(1), withKey("k")).status)
+	assert.Equal(t, http.StatusOK, shop.order("o1", 1, withKey("k")).status)
 }
 
-func TestTheAnswerAndWhatItTellsAreKeptTogether(t *testing.T) {
+func TestTheAnswerAndTheAllocationCommitTogether(t *testing.T) {
 	for _, table := range []string{"web_replies", "allocation_lines"} {
 		t.Run(table, func(t *testing.T) {
 			shop := migrated(t)
 			shop.stocked("b1", "LAMP", 3)
 			shop.exec(`CREATE TRIGGER broken BEFORE INSERT ON ` + table + ` BEGIN SELECT RAISE(ABORT, 'crash'); END`)
-			first := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
+			first := shop.order("o1", 2, withKey("k"))
 			assert.Equal(t, http.StatusInternalServerError, first.status)
 			assert.Equal(t, 3, shop.left("LAMP"))
 			assert.Zero(t, shop.keys())
 
 			shop.exec(`DROP TRIGGER broken`)
-			again := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k"))
+			again := shop.order("o1", 2, withKey("k"))
 			assert.Equal(t, http.StatusOK, again.status)
 			assert.False(t, again.replayed)
 			assert.Equal(t, 1, shop.left("LAMP"))
@@ -126,38 +127,31 @@ func TestTheAnswerAndWhatItTellsAreKeptTogether(t *testing.T) {
 func TestAKeyExpires(t *testing.T) {
 	shop := migrated(t)
 	shop.stocked("b1", "LAMP", 3)
-	require.Equal(t, http.StatusOK, shop.send("POST", "/orders/o1/allocation", lamps(1), withKey("k")).status)
+	require.Equal(t, http.StatusOK, shop.order("o1", 1, withKey("k")).status)
 	shop.clock = shop.clock.Add(24*time.Hour - time.Second)
-	assert.True(t, shop.send("POST", "/orders/o1/allocation", lamps(1), withKey("k")).replayed)
+	assert.True(t, shop.order("o1", 1, withKey("k")).replayed)
 	shop.clock = shop.clock.Add(time.Second)
-	assert.Equal(t, http.StatusOK, shop.send("POST", "/orders/o2/allocation", lamps(1), withKey("k")).status)
+	assert.Equal(t, http.StatusOK, shop.order("o2", 1, withKey("k")).status)
 	assert.Equal(t, 1, shop.keys(), "expired ones are deleted")
 	assert.Equal(t, 1, shop.left("LAMP"))
 }
 
-func TestAKeyHasAForm(t *testing.T) {
+func TestAMalformedKeyIsRefused(t *testing.T) {
 	shop := migrated(t)
-	for name, values := range map[string][]string{
-		"empty":     {""},
-		"quotes":    {`""`},
-		"a quote":   {`a"b`},
-		"one quote": {`"`},
-		"backslash": {`"a\"b"`},
-		"not ASCII": {"schlüssel"},
-		"too long":  {strings.Repeat("k", 101)},
-		"two":       {"a", "b"},
+	const body = `{"ref":"b1","sku":"LAMP","quantity":3}`
+	for _, values := range [][]string{
+		{""}, {`""`}, {`a"b`}, {`"`}, {`"a\"b"`}, {"schlüssel"}, {strings.Repeat("k", 101)}, {"two", "keys"},
 	} {
-		g := shop.send("POST", "/batches", `{"ref":"b1","sku":"LAMP","quantity":3}`,
-			func(h http.Header) { h["Idempotency-Key"] = values })
-		assert.Equal(t, http.StatusBadRequest, g.status, name)
-		assert.Equal(t, "idempotency-key", g.problem(t).Type, name)
+		t.Run(fmt.Sprint(values), func(t *testing.T) {
+			g := shop.send("POST", "/batches", body, func(h http.Header) { h["Idempotency-Key"] = values })
+			g.problem(t, 400, "idempotency-key")
+		})
 	}
 	assert.Equal(t, http.StatusNotFound, shop.get("/products/LAMP/availability").status)
 
 	long := strings.Repeat("k", 100)
 	for i, value := range []string{long, `"` + long + `"`} {
-		g := shop.send("POST", "/batches", `{"ref":"b1","sku":"LAMP","quantity":3}`,
-			func(h http.Header) { h.Set("Idempotency-Key", value) })
+		g := shop.send("POST", "/batches", body, func(h http.Header) { h.Set("Idempotency-Key", value) })
 		assert.Equal(t, http.StatusCreated, g.status)
 		assert.Equal(t, i == 1, g.replayed, "quoted or not, it is the same key")
 	}

@@ -15,26 +15,26 @@ import (
 	"time"
 )
 
-// How long the server waits. A client that is slow to send, or to read, gets no more than this of a connection.
+// Limits of time. A client that is slow to send or to read loses the connection.
 const (
 	headerTime  = 5 * time.Second
 	readTime    = 10 * time.Second
-	requestTime = 15 * time.Second // of work for one request, after which what it did is taken back
-	writeTime   = 30 * time.Second // from the end of the request's header, so it includes the work
+	requestTime = 15 * time.Second // for the work of a request; then the work is rolled back
+	writeTime   = 30 * time.Second // from the end of the request's header, the work included
 	idleTime    = time.Minute
-	stopTime    = 20 * time.Second // for requests under way when the server is told to stop
+	stopTime    = 20 * time.Second // for requests under way when the server stops
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	code := command(ctx, os.Args[1:], os.Stderr)
+	code := program(ctx, os.Args[1:], os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// command returns the exit code: 0 for a server that stopped when it was told to.
-func command(ctx context.Context, args []string, stderr io.Writer) int {
+// program returns the exit code: 0 after a signal to stop.
+func program(ctx context.Context, args []string, stderr io.Writer) int {
 	flags := flag.NewFlagSet("httpapi", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "127.0.0.1:8080", "`host:port` to listen on")

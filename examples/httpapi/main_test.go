@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -17,21 +18,21 @@ import (
 	"go.uber.org/goleak"
 )
 
-// fileVariable makes the test binary the program itself, so that a test can kill it.
+// fileVariable makes the test binary run the program, so that a test can kill the process.
 const fileVariable = "HTTPAPI_TEST_FILE"
 
 func TestMain(m *testing.M) {
 	if file, set := os.LookupEnv(fileVariable); set {
-		os.Exit(command(context.Background(), []string{"-addr", "127.0.0.1:0", "-db", file}, os.Stderr))
+		os.Exit(program(context.Background(), []string{"-addr", "127.0.0.1:0", "-db", file}, os.Stderr))
 	}
 	goleak.VerifyTestMain(m)
 }
 
-// journal is what the program writes to its log.
+// journal is the log of a program.
 type journal struct {
 	mu     sync.Mutex
 	text   bytes.Buffer
-	opened chan string // the address, once it listens
+	opened chan string // gets the address when the program listens
 }
 
 func newJournal() *journal { return &journal{opened: make(chan string, 1)} }
@@ -61,22 +62,22 @@ func (j *journal) requests(t *testing.T) (lines []map[string]any) {
 	return lines
 }
 
-// program is a running one.
-type program struct {
+// running is a server in this process.
+type running struct {
 	*client
 	log  *journal
 	stop func() int // as a signal does, and returns the exit code
 }
 
 // start runs the whole program on a port of its own.
-func start(t *testing.T, file string) *program {
+func start(t *testing.T, file string) *running {
 	t.Helper()
 	log := newJournal()
 	ctx, cancel := context.WithCancel(context.Background())
 	code, ended := 0, make(chan struct{})
 	go func() {
 		defer close(ended)
-		code = command(ctx, []string{"-addr", "127.0.0.1:0", "-db", file}, log)
+		code = program(ctx, []string{"-addr", "127.0.0.1:0", "-db", file}, log)
 	}()
 	stop := func() int {
 		cancel()
@@ -84,11 +85,17 @@ func start(t *testing.T, file string) *program {
 		return code
 	}
 	t.Cleanup(func() { stop() })
+	return &running{log.client(t, ended), log, stop}
+}
+
+// client waits until the program listens.
+func (j *journal) client(t *testing.T, ended <-chan struct{}) *client {
+	t.Helper()
 	select {
-	case addr := <-log.opened:
-		return &program{newClient(t, addr), log, stop}
+	case addr := <-j.opened:
+		return newClient(t, addr)
 	case <-ended:
-		require.FailNow(t, "the program ended", log.text.String())
+		require.FailNow(t, "the program ended", j.text.String())
 		return nil
 	}
 }
@@ -98,11 +105,12 @@ func newFile(t *testing.T) string {
 	return filepath.Join(t.TempDir(), "shop.db")
 }
 
-func TestTheLinesOfTheDocumentationAnswerWhatItSays(t *testing.T) {
+func TestTheDocumentedCommandsGiveTheDocumentedAnswers(t *testing.T) {
 	doc, err := os.ReadFile("doc.go")
 	require.NoError(t, err)
+	joined := regexp.MustCompile(`\\?\n//\t +`).ReplaceAllString(string(doc), "") // continued lines are indented
 	shop, ran, last := migrated(t), 0, reply{}
-	for line := range strings.Lines(string(doc)) {
+	for line := range strings.Lines(joined) {
 		text, shown := strings.CutPrefix(strings.TrimSpace(line), "//\t")
 		switch {
 		case shown && strings.HasPrefix(text, "curl "):
@@ -126,14 +134,14 @@ func TestARestartOnTheSameFileKeepsEverything(t *testing.T) {
 	file := newFile(t)
 	shop := start(t, file)
 	shop.stocked("b1", "LAMP", 3)
-	first := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k1"))
+	first := shop.order("o1", 2, withKey("k1"))
 	require.Equal(t, http.StatusOK, first.status)
 	require.Zero(t, shop.stop())
 
 	shop = start(t, file)
 	assert.JSONEq(t, `{"sku":"LAMP","in_warehouse":1,"arriving":[]}`, shop.get("/products/LAMP/availability").text())
 	assert.Equal(t, http.StatusOK, shop.get("/orders/o1/allocation").status)
-	again := shop.send("POST", "/orders/o1/allocation", lamps(2), withKey("k1"))
+	again := shop.order("o1", 2, withKey("k1"))
 	assert.True(t, again.replayed)
 	assert.Equal(t, first.text(), again.text())
 }
@@ -141,36 +149,29 @@ func TestARestartOnTheSameFileKeepsEverything(t *testing.T) {
 func TestAStopLetsARunningRequestFinish(t *testing.T) {
 	file := newFile(t)
 	shop := start(t, file)
-	shop.stocked("b1", "LAMP", 3)
-	release := lock(t, file)
-	answers := shop.twins(context.Background(), "/orders/o1/allocation", lamps(2), "k1")
-	require.Equal(t, http.StatusConflict, (<-answers).status, "one has to wait for the other, which is under way")
-
+	first, _, release := shop.block(context.Background(), file)
 	code := make(chan int)
 	go func() { code <- shop.stop() }()
 	require.Eventually(t, func() bool { return shop.refuses() }, 10*time.Second, time.Millisecond)
 	release()
-	assert.Equal(t, http.StatusOK, (<-answers).status)
+	assert.Equal(t, http.StatusOK, (<-first).status)
 	assert.Zero(t, <-code)
 
 	shop = start(t, file)
 	assert.JSONEq(t, `{"sku":"LAMP","in_warehouse":1,"arriving":[]}`, shop.get("/products/LAMP/availability").text())
 }
 
-func TestAStopCutsOffWhatTakesTooLong(t *testing.T) {
+func TestAStopCutsOffRequestsThatTakeTooLong(t *testing.T) {
 	file, log := newFile(t), newJournal()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error)
 	go func() { ended <- run(ctx, "127.0.0.1:0", file, time.Nanosecond, jsonLog(log)) }()
-	shop := &program{client: newClient(t, <-log.opened)}
-	shop.stocked("b1", "LAMP", 3)
-	release := lock(t, file)
-	answers := shop.twins(context.Background(), "/orders/o1/allocation", lamps(2), "k1")
-	require.Equal(t, http.StatusConflict, (<-answers).status)
+	shop := newClient(t, <-log.opened)
+	first, _, release := shop.block(context.Background(), file)
 	cancel()
 	require.ErrorIs(t, <-ended, context.DeadlineExceeded)
-	assert.Zero(t, (<-answers).status, "no answer")
+	assert.Zero(t, (<-first).status, "no answer")
 	require.Eventually(t, func() bool { return len(log.requests(t)) == 3 }, 10*time.Second, time.Millisecond)
 	release()
 	again := start(t, file)
@@ -192,7 +193,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var complaint bytes.Buffer
-			assert.Equal(t, row.code, command(t.Context(), row.args, &complaint))
+			assert.Equal(t, row.code, program(t.Context(), row.args, &complaint))
 			assert.NotEmpty(t, complaint.String())
 		})
 	}
@@ -213,7 +214,8 @@ func TestEachRequestIsOneLineOfTheLog(t *testing.T) {
 		assert.Contains(t, line, "seconds")
 	}
 	assert.Equal(t, []any{
-		[]any{"POST", "/batches", 201.0}, []any{"GET", "/nowhere", 404.0}, []any{"DELETE", "/orders/o1/allocation", 404.0},
+		[]any{"POST", "/batches", 201.0}, []any{"GET", "/nowhere", 404.0},
+		[]any{"DELETE", "/orders/o1/allocation", 404.0},
 	}, seen)
 	assert.Contains(t, lines[2]["error"], "not found")
 }

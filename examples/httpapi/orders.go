@@ -8,7 +8,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// order is what an order was given.
+// order shows the lines of an order and where each comes from.
 type order struct {
 	ID    allocation.OrderID `json:"order_id"`
 	Lines []line             `json:"lines"`
@@ -17,7 +17,7 @@ type order struct {
 type line struct {
 	SKU       allocation.SKU      `json:"sku"`
 	Quantity  allocation.Quantity `json:"quantity"`
-	HeldUntil time.Time           `json:"held_until,omitzero"` // left out: it is firm
+	HeldUntil time.Time           `json:"held_until,omitzero"` // left out: the line is firm
 	Parts     []part              `json:"parts"`
 }
 
@@ -27,13 +27,13 @@ type part struct {
 	Quantity allocation.Quantity `json:"quantity"`
 	Shipped  allocation.Quantity `json:"shipped"`
 
-	// Only GET tells these. Left out there, the batch is in the warehouse, anywhere, and keeps.
+	// Only GET shows these fields. Left out there: in the warehouse, at no named location, without an expiry.
 	ETA        time.Time           `json:"eta,omitzero"`
 	Location   allocation.Location `json:"location,omitzero"`
 	BestBefore time.Time           `json:"best_before,omitzero"`
 }
 
-// wanted is what an order asks for.
+// wanted is the body of a request for an order.
 type wanted struct {
 	Lines []struct {
 		SKU       allocation.SKU      `json:"sku"`
@@ -43,7 +43,7 @@ type wanted struct {
 	} `json:"lines"`
 }
 
-// allocate promises stock to all lines of an order, or to none. A repeat answers the same.
+// allocate promises stock to all lines of an order, or to none. A repeat gets the same answer.
 func allocate(r *http.Request, body []byte) (change, error) {
 	in, err := decode[wanted](body)
 	if err != nil {
@@ -52,22 +52,20 @@ func allocate(r *http.Request, body []byte) (change, error) {
 	id := orderID(r)
 	requests := make([]allocation.Request, len(in.Lines))
 	for i, l := range in.Lines {
-		until, err := parseTime("hold_until", l.HoldUntil)
-		if err != nil {
+		requests[i].OrderLine = allocation.OrderLine{OrderID: id, SKU: l.SKU, Quantity: l.Quantity}
+		requests[i].Split = l.Split
+		if requests[i].HoldUntil, err = parseTime("hold_until", l.HoldUntil); err != nil {
 			return nil, err
-		}
-		requests[i] = allocation.Request{
-			OrderLine: allocation.OrderLine{OrderID: id, SKU: l.SKU, Quantity: l.Quantity}, Split: l.Split, HoldUntil: until,
 		}
 	}
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
 		given, err := service.Allocate(ctx, requests...)
-		return orderReply(id, given, err)
+		return asJSON(http.StatusOK, orderOf(id, given), err)
 	}, nil
 }
 
-// confirm makes holds firm, after a payment for example. It wants to be told all SKUs of the order, so that a line
-// that is gone is missed.
+// confirm makes holds firm, after a payment for example. The request names all SKUs of the order, so that a line that
+// no longer exists is noticed.
 func confirm(r *http.Request, body []byte) (change, error) {
 	in, err := decode[struct {
 		SKUs []allocation.SKU `json:"skus"`
@@ -81,32 +79,29 @@ func confirm(r *http.Request, body []byte) (change, error) {
 	id := orderID(r)
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
 		firm, err := service.Confirm(ctx, id, in.SKUs...)
-		return orderReply(id, firm, err)
+		return asJSON(http.StatusOK, orderOf(id, firm), err)
 	}, nil
 }
 
-// cancel answers with what stays because it has been shipped.
+// cancel answers with the lines that stay because some of their units have been shipped.
 func cancel(r *http.Request, _ []byte) (change, error) {
 	id := orderID(r)
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
 		shipped, err := service.Cancel(ctx, id)
-		return orderReply(id, shipped, err)
+		return asJSON(http.StatusOK, orderOf(id, shipped), err)
 	}, nil
 }
 
 func orderID(r *http.Request) allocation.OrderID { return allocation.OrderID(r.PathValue("id")) }
 
-// orderReply is the answer to a change of an order.
-func orderReply(id allocation.OrderID, lines []allocation.Allocation, err error) (reply, error) {
-	if err != nil {
-		return reply{}, err
-	}
+func orderOf(id allocation.OrderID, lines []allocation.Allocation) order {
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
 		out.Lines[i] = line{SKU: l.SKU, Quantity: l.Quantity, HeldUntil: l.HeldUntil}
 		for _, p := range l.Parts {
-			out.Lines[i].Parts = append(out.Lines[i].Parts, part{Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped})
+			shown := part{Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped}
+			out.Lines[i].Parts = append(out.Lines[i].Parts, shown)
 		}
 	}
-	return asJSON(http.StatusOK, out)
+	return out
 }

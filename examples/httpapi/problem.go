@@ -10,40 +10,45 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// kind is a sort of problem that clients can tell apart, by its name and its status.
+// kind is a sort of problem, with a name and a status by which clients recognise the problem.
 type kind struct {
-	status int
-	name   string
-	title  string
+	status      int
+	name, title string
 
-	decided  bool // it is the shop's decision, and kept as the answer to a request with an Idempotency-Key
+	decided  bool // a decision of the shop, kept as the answer to a request with an Idempotency-Key
 	tryAgain bool // the same request may succeed in a moment
 }
 
+func fault(status int, name, title string) kind {
+	return kind{status: status, name: name, title: title}
+}
+func decision(status int, name, title string) kind { return kind{status, name, title, true, false} }
+func passing(status int, name, title string) kind  { return kind{status, name, title, false, true} }
+
 var (
-	malformed   = kind{status: http.StatusBadRequest, name: "malformed", title: "The request can't be read"}
-	badKey      = kind{status: http.StatusBadRequest, name: "idempotency-key", title: "The Idempotency-Key is not valid"}
-	noSuchPath  = kind{status: http.StatusNotFound, name: "no-such-path", title: "There is nothing at this path"}
-	noSuchVerb  = kind{status: http.StatusMethodNotAllowed, name: "method", title: "The path has no such method"}
-	tooLarge    = kind{status: http.StatusRequestEntityTooLarge, name: "too-large", title: "The body is too large"}
-	unsupported = kind{status: http.StatusUnsupportedMediaType, name: "media-type", title: "The body has another media type"}
-	invalid     = kind{status: http.StatusUnprocessableEntity, name: "invalid", title: "The request breaks a rule"}
-	keyReused   = kind{status: http.StatusUnprocessableEntity, name: "key-reused", title: "The Idempotency-Key belongs to another request"}
-	keyInFlight = kind{status: http.StatusConflict, name: "key-in-flight", title: "The first request with this Idempotency-Key is under way", tryAgain: true}
+	malformed   = fault(http.StatusBadRequest, "malformed", "The request can't be read")
+	badKey      = fault(http.StatusBadRequest, "idempotency-key", "The Idempotency-Key is not valid")
+	noSuchPath  = fault(http.StatusNotFound, "no-such-path", "There is nothing at this path")
+	noSuchVerb  = fault(http.StatusMethodNotAllowed, "method", "The path has no such method")
+	tooLarge    = fault(http.StatusRequestEntityTooLarge, "too-large", "The body is too large")
+	unsupported = fault(http.StatusUnsupportedMediaType, "media-type", "The body has another media type")
+	invalid     = fault(http.StatusUnprocessableEntity, "invalid", "The request breaks a rule")
+	keyReused   = fault(http.StatusUnprocessableEntity, "key-reused", "The Idempotency-Key belongs to another request")
+	internal    = fault(http.StatusInternalServerError, "internal", "The server failed")
 
-	notFound   = kind{status: http.StatusNotFound, name: "not-found", title: "What the request names is unknown", decided: true}
-	outOfStock = kind{status: http.StatusConflict, name: "out-of-stock", title: "There is too little stock, and nothing was allocated", decided: true}
-	mismatch   = kind{status: http.StatusConflict, name: "mismatch", title: "It is known with other data", decided: true}
-	notAllowed = kind{status: http.StatusConflict, name: "not-allowed", title: "The present state forbids it", decided: true}
-	lapsed     = kind{status: http.StatusConflict, name: "lapsed", title: "The hold has lapsed", decided: true}
+	notFound   = decision(http.StatusNotFound, "not-found", "The request names something unknown")
+	outOfStock = decision(http.StatusConflict, "out-of-stock", "There is too little stock, and nothing was allocated")
+	mismatch   = decision(http.StatusConflict, "mismatch", "The same name is known with other data")
+	notAllowed = decision(http.StatusConflict, "not-allowed", "The present state forbids the request")
+	lapsed     = decision(http.StatusConflict, "lapsed", "The hold has lapsed")
 
-	busy     = kind{status: http.StatusServiceUnavailable, name: "busy", title: "Nothing was changed, and may be tried again", tryAgain: true}
-	unsure   = kind{status: http.StatusServiceUnavailable, name: "unknown-outcome", title: "It may have been done: repeat the request to find out", tryAgain: true}
-	notReady = kind{status: http.StatusServiceUnavailable, name: "not-ready", title: "The shop is not ready", tryAgain: true}
-	internal = kind{status: http.StatusInternalServerError, name: "internal", title: "The server failed"}
+	keyInFlight = passing(http.StatusConflict, "key-in-flight", "A request with this Idempotency-Key is under way")
+	busy        = passing(http.StatusServiceUnavailable, "busy", "Nothing was changed: try again")
+	unsure      = passing(http.StatusServiceUnavailable, "unknown-outcome", "It may be done: repeat it to find out")
+	notReady    = passing(http.StatusServiceUnavailable, "not-ready", "The shop is not ready")
 )
 
-// requestError is an error that the front door itself finds.
+// requestError is a mistake in a request, found before the library is called.
 type requestError struct {
 	kind   kind
 	detail string
@@ -51,7 +56,7 @@ type requestError struct {
 
 func (e *requestError) Error() string { return e.kind.title + ": " + e.detail }
 
-// kindOf is the table of errors. Where two are joined the graver one counts, so that comes first.
+// kindOf is the table of errors. Of two joined errors the graver one counts, so graver kinds come first.
 func kindOf(err error) kind {
 	var own *requestError
 	var short *allocation.OutOfStockError
@@ -60,29 +65,27 @@ func kindOf(err error) kind {
 		return own.kind
 	case errors.As(err, new(*http.MaxBytesError)):
 		return tooLarge
-	case errors.Is(err, allocation.ErrUnknownOutcome):
-		return unsure
-	case errors.Is(err, allocation.ErrConflict), errors.Is(err, allocation.ErrDuplicate):
-		return busy
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled), errors.Is(err, sql.ErrTxDone):
-		return busy // the request ended, and its transaction with it
-	case errors.As(err, &short) && errors.Is(short, err): // and nothing besides, which says that its event was kept
+	case errors.As(err, &short) && errors.Is(short, err): // not joined: the event of the refusal was recorded
 		return outOfStock
-	case errors.Is(err, allocation.ErrInvalid):
-		return invalid
-	case errors.Is(err, allocation.ErrNotFound):
-		return notFound
-	case errors.Is(err, allocation.ErrMismatch):
-		return mismatch
-	case errors.Is(err, allocation.ErrNotAllowed):
-		return notAllowed
-	case errors.Is(err, allocation.ErrLapsed):
-		return lapsed
+	}
+	for _, row := range []struct {
+		err  error
+		kind kind
+	}{
+		{allocation.ErrUnknownOutcome, unsure},
+		{allocation.ErrConflict, busy}, {allocation.ErrDuplicate, busy},
+		{context.DeadlineExceeded, busy}, {context.Canceled, busy}, {sql.ErrTxDone, busy}, // and rolled back
+		{allocation.ErrInvalid, invalid}, {allocation.ErrNotFound, notFound}, {allocation.ErrMismatch, mismatch},
+		{allocation.ErrNotAllowed, notAllowed}, {allocation.ErrLapsed, lapsed},
+	} {
+		if errors.Is(err, row.err) {
+			return row.kind
+		}
 	}
 	return internal
 }
 
-// problem is what a client is told of an error, in the form of RFC 9457.
+// problem is the answer about an error, in the form of RFC 9457.
 type problem struct {
 	Type     string `json:"type"`
 	Title    string `json:"title"`
@@ -108,7 +111,7 @@ type shortage struct {
 	Available allocation.Quantity `json:"available"`
 }
 
-// problemFor tells nothing of what lies behind a failure of the server's own; the log does.
+// problemFor hides the cause of a failure of the server; the log has the cause.
 func problemFor(err error, instance string) problem {
 	k := kindOf(err)
 	p := problem{Type: "/problems/" + k.name, Title: k.title, Status: k.status, Instance: instance, kind: k}
@@ -118,7 +121,9 @@ func problemFor(err error, instance string) problem {
 	case errors.As(err, &own):
 		p.Detail = own.detail
 	case k == outOfStock && errors.As(err, &short):
-		p.Shortages = shortagesOf(short)
+		for _, s := range short.Shortages {
+			p.Shortages = append(p.Shortages, shortage{SKU: s.SKU, Wanted: s.Quantity, Available: s.Available})
+		}
 	case k.decided, k == invalid:
 		p.Errors = fieldErrors(err)
 		p.Detail = p.Errors[0].Field + ": " + p.Errors[0].Detail
@@ -127,20 +132,12 @@ func problemFor(err error, instance string) problem {
 }
 
 func (p problem) reply() reply {
-	answer, _ := asJSON(p.Status, p) // every value has its form in JSON
+	answer, _ := asJSON(p.Status, p, nil) // every problem can be written as JSON
 	answer.mediaType, answer.tryAgain = problemType, p.kind.tryAgain
 	return answer
 }
 
-func shortagesOf(short *allocation.OutOfStockError) []shortage {
-	lines := make([]shortage, len(short.Shortages))
-	for i, s := range short.Shortages {
-		lines[i] = shortage{SKU: s.SKU, Wanted: s.Quantity, Available: s.Available}
-	}
-	return lines
-}
-
-// fieldErrors takes joined errors apart, such as one for each SKU that is unknown.
+// fieldErrors takes joined errors apart, such as an error for each unknown SKU.
 func fieldErrors(err error) (fields []fieldError) {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		for _, one := range joined.Unwrap() {
@@ -155,7 +152,7 @@ func fieldErrors(err error) (fields []fieldError) {
 	return []fieldError{{Field: jsonName(about.Field), Value: about.Value, Detail: about.Err.Error()}}
 }
 
-// jsonName is how the API calls a field of the library.
+// jsonName translates the library's name of a field into the API's.
 func jsonName(field string) string {
 	switch field {
 	case "batch":
@@ -168,23 +165,24 @@ func jsonName(field string) string {
 	return strings.ReplaceAll(field, " ", "_")
 }
 
-// unrouted answers what has no handler, as the multiplexer's own answer says: no such path, or no such method.
+// unrouted answers a request without a handler. The multiplexer's own answer tells an unknown path from an unknown
+// method.
 func unrouted(w http.ResponseWriter, no http.Handler) handler {
 	return func(_ context.Context, r *http.Request) (reply, error) {
-		said := verdict{ResponseWriter: w}
-		no.ServeHTTP(&said, r)
-		if said.status == http.StatusMethodNotAllowed {
+		answer := headerOnly{ResponseWriter: w}
+		no.ServeHTTP(&answer, r)
+		if answer.status == http.StatusMethodNotAllowed {
 			return reply{}, &requestError{noSuchVerb, "it allows " + w.Header().Get("Allow")}
 		}
 		return reply{}, &requestError{noSuchPath, r.URL.Path}
 	}
 }
 
-// verdict keeps the status of an answer, and its header, and drops the rest.
-type verdict struct {
+// headerOnly keeps the status and the header of an answer and drops the body.
+type headerOnly struct {
 	http.ResponseWriter
 	status int
 }
 
-func (v *verdict) WriteHeader(status int)         { v.status = status }
-func (v *verdict) Write(body []byte) (int, error) { return len(body), nil }
+func (h *headerOnly) WriteHeader(status int)         { h.status = status }
+func (h *headerOnly) Write(body []byte) (int, error) { return len(body), nil }

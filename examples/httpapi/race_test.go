@@ -43,10 +43,10 @@ func adds(t *testing.T, file, sku string, want int) {
 	assert.Equal(t, want, promised, "units of %s promised", sku)
 }
 
-func TestManyClientsGetExactlyWhatThereIs(t *testing.T) {
+func TestManyClientsGetExactlyTheStock(t *testing.T) {
 	const customers, units = 32, 12
 	file := newFile(t)
-	shops := []*program{start(t, file), start(t, file)}
+	shops := []*running{start(t, file), start(t, file)}
 	shops[0].stocked("b1", "LAMP", units-4)
 	shops[0].stocked("b2", "LAMP", 4)
 	var sold atomic.Int32
@@ -66,7 +66,7 @@ func TestManyClientsGetExactlyWhatThereIs(t *testing.T) {
 				assert.Equal(t, first.text(), again.text())
 				return
 			}
-			assert.Equal(t, []shortage{{"LAMP", 1, 0}}, first.problem(t).Shortages, first.text())
+			assert.Equal(t, []shortage{{"LAMP", 1, 0}}, first.problem(t, 409, "out-of-stock").Shortages, first.text())
 		})
 	}
 	buying.Wait()
@@ -87,7 +87,7 @@ func process(t *testing.T, file string) (c *client, kill func()) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		_ = cmd.Wait() // the error of one that is killed
+		_ = cmd.Wait() // the error says that the process was killed
 	}()
 	kill = sync.OnceFunc(func() {
 		if err := cmd.Process.Kill(); err != nil {
@@ -96,13 +96,7 @@ func process(t *testing.T, file string) (c *client, kill func()) {
 		<-ended
 	})
 	t.Cleanup(kill)
-	select {
-	case addr := <-log.opened:
-		return newClient(t, addr), kill
-	case <-ended:
-		require.FailNow(t, "the program ended", log.text.String())
-		return nil, kill
-	}
+	return log.client(t, ended), kill
 }
 
 func TestAServerThatIsKilledLeavesNothingHalfDone(t *testing.T) {
@@ -137,7 +131,8 @@ func TestAServerThatIsKilledLeavesNothingHalfDone(t *testing.T) {
 	var half int
 	require.NoError(t, db.QueryRowContext(t.Context(), `SELECT
 		(SELECT COUNT(*) FROM web_replies WHERE idempotency_key NOT IN (SELECT order_id FROM allocation_lines)) +
-		(SELECT COUNT(*) FROM allocation_lines WHERE order_id NOT IN (SELECT idempotency_key FROM web_replies))`).Scan(&half))
+		(SELECT COUNT(*) FROM allocation_lines WHERE order_id NOT IN (SELECT idempotency_key FROM web_replies))`,
+	).Scan(&half))
 	assert.Zero(t, half, "orders without an answer, or answers without an order")
 
 	again, orders := start(t, file), 0

@@ -5,14 +5,14 @@ import (
 	"net/http"
 )
 
-// reply is an answer as it goes out, and as it is kept for a repeated request.
+// reply is an answer, as it is sent and as it is stored for a repeated request.
 type reply struct {
 	status    int
 	mediaType string
 	body      []byte
 
 	tryAgain bool // the same request may succeed in a moment
-	replayed bool // it is the answer to an earlier request
+	replayed bool // the answer was given to an earlier request
 }
 
 const (
@@ -20,7 +20,11 @@ const (
 	problemType = "application/problem+json"
 )
 
-func asJSON(status int, value any) (reply, error) {
+// asJSON answers with a value, unless there is an error.
+func asJSON(status int, value any, err error) (reply, error) {
+	if err != nil {
+		return reply{}, err
+	}
 	body, err := json.Marshal(value)
 	return reply{status: status, mediaType: jsonType, body: append(body, '\n')}, err
 }
@@ -28,7 +32,7 @@ func asJSON(status int, value any) (reply, error) {
 func (a reply) send(w http.ResponseWriter, id string) {
 	header := w.Header()
 	header.Set("Content-Type", a.mediaType)
-	header.Set("Cache-Control", "no-store") // what is in stock changes
+	header.Set("Cache-Control", "no-store") // stock changes
 	header.Set("X-Request-Id", id)
 	if a.tryAgain {
 		header.Set("Retry-After", "1")
@@ -37,5 +41,5 @@ func (a reply) send(w http.ResponseWriter, id string) {
 		header.Set("Idempotency-Replayed", "true")
 	}
 	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // a client that has left can't be told
+	_, _ = w.Write(a.body) // a client that has left gets nothing
 }

@@ -19,7 +19,7 @@ import (
 
 const maxBody = 64 << 10
 
-// change is what a writing request asks for. It may run more than once, each time in another transaction.
+// change carries out a writing request. A change may run more than once, each time in another transaction.
 type change func(ctx context.Context, service *allocation.Service) (reply, error)
 
 // parser reads a writing request, and touches no storage.
@@ -61,13 +61,13 @@ func readBody(r *http.Request) ([]byte, error) {
 	if is, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || is != jsonType {
 		return nil, &requestError{unsupported, "send " + jsonType}
 	}
-	if !utf8.Valid(body) { // the decoder would put other characters in
-		return nil, &requestError{malformed, "it is not UTF-8"}
+	if !utf8.Valid(body) { // the decoder would replace characters
+		return nil, &requestError{malformed, "the body is not UTF-8"}
 	}
 	return body, nil
 }
 
-// decode reads one JSON object, in which it wants to know every field.
+// decode reads one JSON object and refuses unknown fields.
 func decode[T any](body []byte) (value T, err error) {
 	reader := json.NewDecoder(bytes.NewReader(body))
 	reader.DisallowUnknownFields()
@@ -81,8 +81,9 @@ func decode[T any](body []byte) (value T, err error) {
 		return value, &requestError{malformed, err.Error()}
 	case errors.As(err, &wrong):
 		return value, badField(cmp.Or(wrong.Field, "body"), nil, "must not be a "+wrong.Value)
-	case err != nil: // an unknown field, which has no error type
-		return value, badField(strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`), nil, "unknown")
+	case err != nil: // an unknown field, for which package json has no error type
+		field := strings.Trim(strings.TrimPrefix(err.Error(), "json: unknown field "), `"`)
+		return value, badField(field, nil, "unknown")
 	}
 	if _, err := reader.Token(); !errors.Is(err, io.EOF) {
 		return value, &requestError{malformed, "something follows the object"}
@@ -90,19 +91,20 @@ func decode[T any](body []byte) (value T, err error) {
 	return value, nil
 }
 
-// parseTime reads a moment as in RFC 3339; the zero time if it is left out.
+// parseTime reads a moment in the form of RFC 3339; an empty text is the zero time.
 func parseTime(field, text string) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
 	at, err := time.Parse(time.RFC3339, text)
 	if err != nil {
-		return time.Time{}, badField(field, text, "it is no time such as 2027-01-31T12:00:00Z")
+		return time.Time{}, badField(field, text, "no time such as 2027-01-31T12:00:00Z")
 	}
 	return at, nil
 }
 
-// badField is an error about an argument, as the library would make it.
+// badField is an error about a field, in the form of the library's own errors.
 func badField(field string, value any, rule string) error {
-	return &allocation.Error{Op: "request", Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrInvalid, rule)}
+	err := fmt.Errorf("%w: %s", allocation.ErrInvalid, rule)
+	return &allocation.Error{Op: "request", Field: field, Value: value, Err: err}
 }

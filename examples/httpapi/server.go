@@ -15,7 +15,7 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// server is the shop behind the front door. It is safe for concurrent use, as are several of them on one file.
+// server is the shop behind the front door. A server is safe for concurrent use, and several servers may share a file.
 type server struct {
 	db    *sql.DB
 	store *sqlstore.Store
@@ -23,7 +23,7 @@ type server struct {
 	now   func() time.Time
 
 	options allocation.UnitOfWorkOptions
-	service *allocation.Service // over the store; see tryOnce for the one inside a transaction
+	service *allocation.Service // over the store; tryOnce makes another, inside a transaction
 
 	inFlight sync.Map // the idempotency keys of requests under way
 }
@@ -44,16 +44,20 @@ func (s *server) serviceOn(store allocation.Store) (*allocation.Service, error) 
 
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("POST /batches", s.handle(s.writes(addBatch)))
-	mux.Handle("PUT /batches/{ref}/quantity", s.handle(s.writes(countBatch)))
-	mux.Handle("POST /orders/{id}/allocation", s.handle(s.writes(allocate)))
-	mux.Handle("POST /orders/{id}/allocation/confirm", s.handle(s.writes(confirm)))
-	mux.Handle("DELETE /orders/{id}/allocation", s.handle(s.writes(cancel)))
-	mux.Handle("GET /orders/{id}/allocation", s.handle(s.showOrder))
-	mux.Handle("GET /products/{sku}/availability", s.handle(s.showProduct))
-	mux.Handle("GET /availability", s.handle(s.showProducts))
-	mux.Handle("GET /healthz", s.handle(s.ready))
-	mux.Handle("GET /livez", s.handle(alive))
+	for pattern, h := range map[string]handler{
+		"POST /batches":                        s.writes(addBatch),
+		"PUT /batches/{ref}/quantity":          s.writes(countBatch),
+		"POST /orders/{id}/allocation":         s.writes(allocate),
+		"POST /orders/{id}/allocation/confirm": s.writes(confirm),
+		"DELETE /orders/{id}/allocation":       s.writes(cancel),
+		"GET /orders/{id}/allocation":          s.showOrder,
+		"GET /products/{sku}/availability":     s.showProduct,
+		"GET /availability":                    s.showProducts,
+		"GET /healthz":                         s.ready,
+		"GET /livez":                           alive,
+	} {
+		mux.Handle(pattern, s.handle(h))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if no, pattern := mux.Handler(r); pattern == "" {
 			s.handle(unrouted(w, no)).ServeHTTP(w, r)
@@ -63,10 +67,10 @@ func (s *server) routes() http.Handler {
 	})
 }
 
-// handler answers a request. An error becomes the problem that problemFor makes of it.
+// handler answers a request. problemFor translates an error into the answer.
 type handler func(ctx context.Context, r *http.Request) (reply, error)
 
-// handle is what all requests have in common: an identifier, a limit of time and size, one line in the log, and
+// handle does the work common to all requests: an identifier, a limit of time and size, one line in the log, and
 // problems for errors and panics. Nothing is sent before the handler has returned.
 func (s *server) handle(h handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -91,30 +95,23 @@ func idOf(ctx context.Context) string {
 	return id
 }
 
-// panicError is a panic of a handler.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (p *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", p.value, p.stack) }
-
-// guarded makes an error of a panic.
+// guarded turns a panic into an error.
 func guarded(ctx context.Context, r *http.Request, h handler) (answer reply, err error) {
 	defer func() {
 		if value := recover(); value != nil {
-			err = &panicError{value: value, stack: debug.Stack()}
+			err = fmt.Errorf("panic: %v\n%s", value, debug.Stack())
 		}
 	}()
 	return h(ctx, r)
 }
 
-// record writes the request's line in the log. Only that tells what lies behind a failure.
+// record writes the request's line in the log, the only place that shows the cause of a failure.
 func (s *server) record(ctx context.Context, r *http.Request, answer reply, took time.Duration, err error) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("id", idOf(ctx)), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-		slog.Int("status", answer.status), slog.Float64("seconds", took.Seconds()), slog.Bool("replayed", answer.replayed),
+		slog.Int("status", answer.status), slog.Float64("seconds", took.Seconds()),
+		slog.Bool("replayed", answer.replayed),
 	}
 	if err != nil {
 		attrs = append(attrs, slog.Any("error", err))

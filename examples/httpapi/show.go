@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// showOrder leaves lapsed holds out, whether or not anybody has cleared them away: they bind no stock.
+// showOrder leaves out lapsed holds, whether or not the library has released them: lapsed holds bind no stock.
 func (s *server) showOrder(ctx context.Context, r *http.Request) (reply, error) {
 	id := orderID(r)
 	lines, err := s.store.Order(ctx, id)
@@ -28,15 +28,14 @@ func (s *server) showOrder(ctx context.Context, r *http.Request) (reply, error) 
 	for i, l := range lines {
 		out.Lines[i] = line{SKU: l.SKU, Quantity: l.Quantity, HeldUntil: l.HeldUntil}
 		for _, p := range l.Parts {
-			out.Lines[i].Parts = append(out.Lines[i].Parts, part{
-				Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped, ETA: p.ETA, Location: p.Location, BestBefore: p.BestBefore,
-			})
+			shown := part{p.Batch, p.Quantity, p.Shipped, p.ETA, p.Location, p.BestBefore}
+			out.Lines[i].Parts = append(out.Lines[i].Parts, shown)
 		}
 	}
-	return asJSON(http.StatusOK, out)
+	return asJSON(http.StatusOK, out, nil)
 }
 
-// stock is what can be promised of a product. It is for showing: an order that is placed on it may come too late.
+// stock shows how much of a product can be promised. A later order may still come too late.
 type stock struct {
 	SKU         allocation.SKU       `json:"sku"`
 	InWarehouse allocation.Quantity  `json:"in_warehouse"`
@@ -54,7 +53,7 @@ func (s *server) showProduct(ctx context.Context, r *http.Request) (reply, error
 	if err != nil {
 		return reply{}, err
 	}
-	return asJSON(http.StatusOK, products[0])
+	return asJSON(http.StatusOK, products[0], nil)
 }
 
 func (s *server) showProducts(ctx context.Context, r *http.Request) (reply, error) {
@@ -66,13 +65,10 @@ func (s *server) showProducts(ctx context.Context, r *http.Request) (reply, erro
 		return reply{}, badField("sku", nil, "must be given")
 	}
 	products, err := s.stock(ctx, r, skus...)
-	if err != nil {
-		return reply{}, err
-	}
-	return asJSON(http.StatusOK, map[string]any{"products": products})
+	return asJSON(http.StatusOK, map[string]any{"products": products}, err)
 }
 
-// stock answers for all of the products, in their order, or with an error for each that is unknown.
+// stock answers for all of the products, in their order, or with an error for each unknown product.
 func (s *server) stock(ctx context.Context, r *http.Request, skus ...allocation.SKU) ([]stock, error) {
 	by, err := parseTime("by", r.URL.Query().Get("by"))
 	if err != nil {
@@ -103,7 +99,8 @@ func missing(skus []allocation.SKU, known []views.Stock) error {
 	var unknown []error
 	for _, sku := range skus {
 		if !slices.ContainsFunc(known, func(k views.Stock) bool { return k.SKU == sku }) {
-			unknown = append(unknown, &allocation.Error{Op: "Stock", Field: "sku", Value: sku, Err: allocation.ErrNotFound})
+			err := &allocation.Error{Op: "Stock", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+			unknown = append(unknown, err)
 		}
 	}
 	return errors.Join(unknown...)
@@ -111,7 +108,7 @@ func missing(skus []allocation.SKU, known []views.Stock) error {
 
 // alive says that the program runs.
 func alive(context.Context, *http.Request) (reply, error) {
-	return asJSON(http.StatusOK, map[string]string{"status": "ok"})
+	return asJSON(http.StatusOK, map[string]string{"status": "ok"}, nil)
 }
 
 // ready says that the shop can do business.

@@ -31,16 +31,12 @@ func openDatabase(file string) (*sql.DB, error) {
 // dataSource names the file and the settings of every connection, which package sqlstore explains.
 func dataSource(file string) (string, error) {
 	path, err := filepath.Abs(file)
-	if err != nil {
-		return "", err
-	}
-	path = "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")
-	settings := url.Values{"_pragma": {"busy_timeout(5000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(FULL)"}}
-	dsn := url.URL{Scheme: "file", Path: path, RawQuery: settings.Encode()}
-	return dsn.String(), nil
+	dsn := url.URL{Scheme: "file", Path: "/" + strings.TrimPrefix(filepath.ToSlash(path), "/")}
+	return dsn.String() + "?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", err
 }
 
-// repliesTable is the host's own: what was answered to requests with an Idempotency-Key.
+// repliesTable has the answers to requests with an Idempotency-Key. The table is the host's own.
 const repliesTable = `
 CREATE TABLE IF NOT EXISTS web_replies (
 	idempotency_key TEXT    NOT NULL PRIMARY KEY,
@@ -61,9 +57,9 @@ func (s *server) migrate(ctx context.Context) error {
 	return err
 }
 
-// told says what an error of the host's own statements means, as the store does for its: a file that was locked for
-// too long may be free at the next attempt.
-func told(err error) error {
+// storeError translates an error of the host's own statements, as the store does for the library's: a file that was
+// locked for too long may be free at the next attempt.
+func storeError(err error) error {
 	var engine *sqlite.Error
 	if errors.As(err, &engine) && engine.Code()&0xff == 5 { // BUSY
 		return fmt.Errorf("%w: %w", allocation.ErrConflict, err)

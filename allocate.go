@@ -28,21 +28,17 @@ func (p *Product) Allocate(now time.Time, policy Policy, requests ...Request) ([
 
 // merge checks requests and adds up those that name the same line (R4).
 func merge(op string, requests []Request) ([]Request, error) {
-	type key struct {
-		order OrderID
-		sku   SKU
-	}
 	if len(requests) == 1 && requests[0].HoldUntil.IsZero() {
 		return requests, requests[0].check(op) // there is nothing to merge or to clean
 	}
 	merged := make([]Request, 0, len(requests))
-	seen := make(map[key]int, len(requests))
+	seen := make(map[LineKey]int, len(requests))
 	for _, r := range requests {
 		if err := r.check(op); err != nil {
 			return nil, err
 		}
 		r.HoldUntil = clean(r.HoldUntil)
-		k := key{r.OrderID, r.SKU}
+		k := r.Key()
 		i, again := seen[k]
 		if !again {
 			seen[k] = len(merged)

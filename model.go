@@ -29,11 +29,21 @@ type Location string
 type Quantity int64
 
 // OrderLine is what a customer wants: so many units of one SKU for one order. It is a value: two lines
-// with the same data are equal. OrderID and SKU together name a line (R3).
+// with the same data are equal. Its [LineKey] names the line (R3).
 type OrderLine struct {
 	OrderID  OrderID
 	SKU      SKU
 	Quantity Quantity
+}
+
+// Key returns the name of the line.
+func (l OrderLine) Key() LineKey { return LineKey{OrderID: l.OrderID, SKU: l.SKU} }
+
+// LineKey names a line: an order has at most one line of a SKU (R3). Two keys are equal, by ==, if and only if they
+// name the same line.
+type LineKey struct {
+	OrderID OrderID
+	SKU     SKU
 }
 
 // Request is an order line and the terms on which it is to be allocated. Left at zero the terms are:

@@ -291,8 +291,8 @@ func (p *tested) promised(c allocation.Changes) map[allocation.BatchRef]allocati
 		sum[b.Ref] = b.Allocated
 	}
 	for _, a := range p.base.Lines {
-		replaced := slices.ContainsFunc(c.Lines, func(b allocation.Allocation) bool { return a.OrderID == b.OrderID })
-		if replaced || slices.Contains(c.Removed, a.OrderID) {
+		replaced := slices.ContainsFunc(c.Lines, func(b allocation.Allocation) bool { return a.Key() == b.Key() })
+		if replaced || slices.Contains(c.Removed, a.Key()) {
 			add(a, -1)
 		}
 	}

@@ -188,7 +188,7 @@ func TestR7_ShortageAsksForTheNextPageOfLapsedHolds(t *testing.T) {
 		p := load(t, 2)
 		require.NoError(t, allocate(p, 6)())
 		c := p.Changes()
-		assert.Equal(t, []allocation.OrderID{"h1", "h2"}, c.Removed, "removed lines")
+		assert.Equal(t, []allocation.LineKey{{"h1", lamp}, {"h2", lamp}}, c.Removed, "removed lines")
 		assert.Equal(t, []string{"HoldLapsed h1 a +0 -3", "HoldLapsed h2 a +0 -3", "LineAllocated o a +0 +6"}, p.told(0), "events")
 	})
 	t.Run("never a wrong refusal", func(t *testing.T) {

@@ -117,19 +117,15 @@ func (o *order) carryOut(now time.Time) []Allocation {
 	if len(o.shares) == 1 {
 		return o.shares[0].product.carryOut(o.shares[0].plan, now) // in the order of the requests already
 	}
-	type key struct {
-		order OrderID
-		sku   SKU
-	}
-	given := make(map[key]Allocation, len(o.requests))
+	given := make(map[LineKey]Allocation, len(o.requests))
 	for _, s := range o.shares {
 		for _, a := range s.product.carryOut(s.plan, now) {
-			given[key{a.OrderID, a.SKU}] = a
+			given[a.Key()] = a
 		}
 	}
 	allocations := make([]Allocation, len(o.requests))
 	for i, r := range o.requests {
-		allocations[i] = given[key{r.OrderID, r.SKU}]
+		allocations[i] = given[r.Key()]
 	}
 	return allocations
 }

@@ -70,18 +70,13 @@ type belief struct {
 	unknown  bool                // whether the last command, whose outcome is unknown, went through
 }
 
-type believed struct {
-	order allocation.OrderID
-	sku   allocation.SKU
-}
-
 // customer is a caller who works on orders of its own, and keeps account of what it was told.
 type customer struct {
 	*rand.Rand
 	t       *testing.T
 	service *allocation.Service
 	prefix  string
-	lines   map[believed]*belief
+	lines   map[allocation.LineKey]*belief
 }
 
 func (c *customer) order() allocation.OrderID {
@@ -89,7 +84,7 @@ func (c *customer) order() allocation.OrderID {
 }
 
 func (c *customer) line(order allocation.OrderID, sku allocation.SKU) *belief {
-	key := believed{order, sku}
+	key := allocation.LineKey{OrderID: order, SKU: sku}
 	if c.lines[key] == nil {
 		c.lines[key] = &belief{}
 	}
@@ -236,22 +231,22 @@ func TestCallersAreToldTheTruth(t *testing.T) {
 				for i := range customers {
 					customers[i] = &customer{
 						Rand: rand.New(rand.NewPCG(seed, 100+uint64(i))), t: t, service: service,
-						prefix: fmt.Sprintf("p%02d-", i), lines: map[believed]*belief{},
+						prefix: fmt.Sprintf("p%02d-", i), lines: map[allocation.LineKey]*belief{},
 					}
 					done.Go(func() { customers[i].shop(120) })
 				}
 				done.Wait()
 				synctest.Wait() // for the commits that everybody has left
-				there := map[believed]allocation.Quantity{}
+				there := map[allocation.LineKey]allocation.Quantity{}
 				for _, sku := range stepSKUs {
 					state, _ := store.Product(sku)
 					for _, l := range state.Lines {
-						there[believed{l.OrderID, sku}] = l.Quantity
+						there[l.Key()] = l.Quantity
 					}
 				}
 				for _, c := range customers {
 					for key, l := range c.lines {
-						assert.True(t, l.unknown || there[key] == l.quantity, "%s of %s: %d are there, not %d", key.order, key.sku, there[key], l.quantity)
+						assert.True(t, l.unknown || there[key] == l.quantity, "%s of %s: %d are there, not %d", key.OrderID, key.SKU, there[key], l.quantity)
 					}
 				}
 				sameProducts(t, store, store, "at the end")

@@ -141,11 +141,11 @@ type Changes struct {
 	NewBatches []Batch       // as they are at the end of the unit of work
 	Batches    []BatchChange // of existing batches
 
-	// NewLines must not exist in the store, Lines replace a whole line by (OrderID, SKU), and Removed
-	// lines are deleted. No order is in more than one of them.
+	// NewLines must not exist in the store, Lines replace the whole line with the same key, and Removed names
+	// lines to delete. All lines are of the SKU above, and no line is in more than one of the three lists.
 	NewLines []Allocation
 	Lines    []Allocation
-	Removed  []OrderID
+	Removed  []LineKey
 
 	// Events have the numbers Read+1 to Version. A store that hands them out, as package outbox has it,
 	// keeps the trace parent of each beside it: TraceParents is as long as Events, "" for an event

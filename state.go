@@ -136,7 +136,7 @@ func (p *Product) changes() Changes {
 	for _, l := range p.lines {
 		switch {
 		case l.removed && l.stored:
-			c.Removed = append(c.Removed, l.OrderID)
+			c.Removed = append(c.Removed, l.Key())
 		case l.removed || !l.changed:
 		case l.stored:
 			c.Lines = append(c.Lines, l.Allocation)

@@ -149,9 +149,9 @@ func (s *Store) apply(c allocation.Changes) {
 	for _, change := range c.Batches {
 		p.changeBatch(change)
 	}
-	for _, order := range c.Removed {
-		p.removeLine(order)
-		s.unlinkOrder(order, p)
+	for _, key := range c.Removed {
+		p.removeLine(key.OrderID)
+		s.unlinkOrder(key.OrderID, p)
 	}
 	for _, l := range c.Lines {
 		p.removeLine(l.OrderID)

@@ -85,8 +85,8 @@ var (
 		{"shipped_at", "bigint", func(v values, b changedBatch) { instant(v, b.ShippedAt) }},
 	}
 	removedColumns = columns[removedLine]{
-		{"order_id", "text", func(v values, l removedLine) { v.text(string(l.order)) }},
-		{"sku", "text", func(v values, l removedLine) { v.text(string(l.sku)) }},
+		{"order_id", "text", func(v values, l removedLine) { v.text(string(l.OrderID)) }},
+		{"sku", "text", func(v values, l removedLine) { v.text(string(l.SKU)) }},
 		{"part", "int", func(v values, l removedLine) { v.number(int64(l.from)) }},
 	}
 	partColumns = columns[linePart]{

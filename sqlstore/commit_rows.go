@@ -126,13 +126,13 @@ func (w rowWriter) changed(ctx context.Context, c allocation.Changes) error {
 			return &subjectError{field: "batch", value: b.Ref, err: errors.New("it doesn't exist")}
 		}
 	}
-	for _, order := range c.Removed {
-		if err := w.remove(ctx, c.SKU, order); err != nil {
+	for _, key := range c.Removed {
+		if err := w.remove(ctx, key); err != nil {
 			return err
 		}
 	}
 	for _, a := range c.Lines {
-		if err := w.remove(ctx, c.SKU, a.OrderID); err != nil {
+		if err := w.remove(ctx, a.Key()); err != nil {
 			return err
 		}
 		if err := w.line(ctx, c.SKU, a, nil); err != nil {
@@ -163,9 +163,9 @@ func (w rowWriter) line(ctx context.Context, sku allocation.SKU, a allocation.Al
 	return nil
 }
 
-func (w rowWriter) remove(ctx context.Context, sku allocation.SKU, order allocation.OrderID) error {
-	if _, err := w.exec(ctx, w.removeLine, string(order), string(sku)); err != nil {
-		return &subjectError{field: "order", value: order, err: err}
+func (w rowWriter) remove(ctx context.Context, key allocation.LineKey) error {
+	if _, err := w.exec(ctx, w.removeLine, string(key.OrderID), string(key.SKU)); err != nil {
+		return &subjectError{field: "order", value: key.OrderID, err: err}
 	}
 	return nil
 }

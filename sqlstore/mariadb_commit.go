@@ -256,7 +256,7 @@ func (w tableWriter) countedBatches(ctx context.Context, batches []changedBatch)
 // lines writes the parts of lines anew, and the events.
 func (w tableWriter) lines(ctx context.Context, rows *relations) error {
 	_, err := writeRows(ctx, w, w.removeLines, removedColumns, rows.removed, subjectError{field: "order"},
-		func(l removedLine) any { return l.order })
+		func(l removedLine) any { return l.OrderID })
 	if err != nil {
 		return err
 	}

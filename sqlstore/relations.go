@@ -26,9 +26,8 @@ func (b changedBatch) subject() any { return b.Ref }
 // removedLine has the number of the first part that is in the way. MariaDB, which can't tell parts that are in the way from
 // those that come, removes all.
 type removedLine struct {
-	sku   allocation.SKU
-	order allocation.OrderID
-	from  int
+	allocation.LineKey
+	from int
 }
 
 type linePart struct {
@@ -58,11 +57,11 @@ func relationsOf(changes []allocation.Changes) (*relations, error) {
 		for _, b := range c.Batches {
 			r.batches = append(r.batches, changedBatch{b, c.SKU})
 		}
-		for _, order := range c.Removed {
-			r.removed = append(r.removed, removedLine{c.SKU, order, 0})
+		for _, key := range c.Removed {
+			r.removed = append(r.removed, removedLine{key, 0})
 		}
 		for _, l := range c.Lines {
-			r.removed = append(r.removed, removedLine{c.SKU, l.OrderID, len(l.Parts)})
+			r.removed = append(r.removed, removedLine{l.Key(), len(l.Parts)})
 		}
 		r.newParts = appendParts(r.newParts, c.NewLines)
 		r.parts = appendParts(r.parts, c.Lines)

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 
@@ -131,18 +130,18 @@ var brokenKeys = []broken{
 	{fault: "a line that was removed keeps its key", row: "a line that was removed may be new again",
 		new: with(func(s *faulty) {
 			var mu sync.Mutex
-			removed := map[string]bool{}
+			removed := map[allocation.LineKey]bool{}
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				mu.Lock()
 				defer mu.Unlock()
 				for _, c := range changes {
 					for _, l := range c.NewLines {
-						if removed[fmt.Sprintf("%q %q", c.SKU, l.OrderID)] {
+						if removed[l.Key()] {
 							return allocation.ErrDuplicate
 						}
 					}
-					for _, order := range c.Removed {
-						removed[fmt.Sprintf("%q %q", c.SKU, order)] = true
+					for _, key := range c.Removed {
+						removed[key] = true
 					}
 				}
 				return s.Store.Commit(ctx, changes)
@@ -231,8 +230,8 @@ var brokenWrites = []broken{
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
 				for _, c := range changes {
-					for _, order := range c.Removed {
-						removeEverywhere(s.Store, order)
+					for _, key := range c.Removed {
+						removeEverywhere(s.Store, key.OrderID)
 					}
 				}
 				return err
@@ -293,7 +292,7 @@ func removeEverywhere(s *memory.Store, order allocation.OrderID) {
 	states, _ := s.Load(ctx, ofOrder(order))
 	for _, state := range states {
 		_ = s.Commit(ctx, []allocation.Changes{{
-			SKU: state.SKU, Read: state.Version, Version: state.Version + 1, Removed: []allocation.OrderID{order},
+			SKU: state.SKU, Read: state.Version, Version: state.Version + 1, Removed: []allocation.LineKey{{OrderID: order, SKU: state.SKU}},
 			Events: []allocation.Event{allocation.LowStockSet{SKU: state.SKU, At: noon}},
 		}})
 	}

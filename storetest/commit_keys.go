@@ -102,7 +102,9 @@ func (b *bench) picture(changes ...allocation.Changes) []string {
 		for _, l := range slices.Concat(c.NewLines, c.Lines) {
 			orders = append(orders, l.OrderID)
 		}
-		orders = append(orders, c.Removed...)
+		for _, key := range c.Removed {
+			orders = append(orders, key.OrderID)
+		}
 		text = append(text, describe(b.load(of(c.SKU, orders...))...)...)
 		for _, order := range orders {
 			text = append(text, describe(b.load(ofOrder(order))...)...)

@@ -131,7 +131,7 @@ func (all products) apply(c allocation.Changes) error {
 		}
 	}
 	p.Lines = slices.DeleteFunc(p.Lines, func(old line) bool {
-		return slices.Contains(c.Removed, old.OrderID) || slices.ContainsFunc(c.Lines, of(old.OrderID))
+		return slices.Contains(c.Removed, old.Key()) || slices.ContainsFunc(c.Lines, of(old.OrderID))
 	})
 	p.Lines = slices.Concat(p.Lines, c.NewLines, c.Lines)
 	return nil

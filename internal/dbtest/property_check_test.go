@@ -43,16 +43,16 @@ func (m *machine) checkBatches(t *rapid.T, state allocation.State) {
 
 // checkLines compares the live lines.
 func (m *machine) checkLines(t *rapid.T, state allocation.State) {
-	live := map[lineKey]allocation.Allocation{}
+	live := map[allocation.LineKey]allocation.Allocation{}
 	for _, a := range state.Lines {
 		if !a.Lapsed(m.now()) {
 			a.Sequence = 0
-			live[lineKey{a.OrderID, a.SKU}] = a
+			live[a.Key()] = a
 		}
 	}
-	want := map[lineKey]allocation.Allocation{}
+	want := map[allocation.LineKey]allocation.Allocation{}
 	for key, l := range m.naive.lines {
-		if key.sku == state.SKU && !l.Lapsed(m.now()) {
+		if key.SKU == state.SKU && !l.Lapsed(m.now()) {
 			l.Sequence = 0
 			want[key] = l
 		}
@@ -160,12 +160,12 @@ func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call c
 	})
 	after, _ := m.store.Product(b.SKU)
 	for key := range m.naive.lines {
-		if key.sku == b.SKU {
+		if key.SKU == b.SKU {
 			delete(m.naive.lines, key)
 		}
 	}
 	for _, a := range after.Lines {
-		m.naive.lines[lineKey{a.OrderID, a.SKU}] = a
+		m.naive.lines[a.Key()] = a
 	}
 	m.checkCut(t, c, before.Lines, lost)
 }
@@ -179,7 +179,7 @@ func (m *machine) checkCut(t *rapid.T, c allocation.Count, before []allocation.A
 		tooMany += openOn(a, c.Batch)
 	}
 	for _, old := range before {
-		a := m.naive.lines[lineKey{old.OrderID, old.SKU}]
+		a := m.naive.lines[old.Key()]
 		units := openOn(old, c.Batch)
 		require.Equal(t, old.Quantity, a.Quantity+lost[old.OrderID], "units of order %q, kept and lost", old.OrderID)
 		require.Equal(t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)

@@ -13,26 +13,21 @@ import (
 // naive is the model that the property tests believe in: plain maps, written from the rules R1 to R8. It keeps no
 // counter; what is promised or free is added up from the lines whenever somebody asks.
 type naive struct {
-	batches map[allocation.BatchRef]allocation.Batch // Allocated stays 0
-	lines   map[lineKey]allocation.Allocation        // lapsed holds stay and count for nothing
+	batches map[allocation.BatchRef]allocation.Batch     // Allocated stays 0
+	lines   map[allocation.LineKey]allocation.Allocation // lapsed holds stay and count for nothing
 	low     map[allocation.SKU]allocation.Quantity
-}
-
-type lineKey struct {
-	order allocation.OrderID
-	sku   allocation.SKU
 }
 
 func newNaive() *naive {
 	return &naive{
 		batches: map[allocation.BatchRef]allocation.Batch{},
-		lines:   map[lineKey]allocation.Allocation{},
+		lines:   map[allocation.LineKey]allocation.Allocation{},
 		low:     map[allocation.SKU]allocation.Quantity{},
 	}
 }
 
 func (n *naive) clone() *naive {
-	c := &naive{batches: maps.Clone(n.batches), lines: map[lineKey]allocation.Allocation{}, low: maps.Clone(n.low)}
+	c := &naive{batches: maps.Clone(n.batches), lines: map[allocation.LineKey]allocation.Allocation{}, low: maps.Clone(n.low)}
 	for key, l := range n.lines {
 		l.Parts = slices.Clone(l.Parts)
 		c.lines[key] = l
@@ -50,7 +45,7 @@ func (n *naive) known(sku allocation.SKU) bool {
 }
 
 // live finds a line that binds stock at now.
-func (n *naive) live(key lineKey, now time.Time) (allocation.Allocation, bool) {
+func (n *naive) live(key allocation.LineKey, now time.Time) (allocation.Allocation, bool) {
 	l, there := n.lines[key]
 	return l, there && !l.Lapsed(now)
 }
@@ -133,7 +128,7 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 	}
 	after := n.clone()
 	for _, r := range merged {
-		key := lineKey{r.OrderID, r.SKU}
+		key := r.Key()
 		old, there := after.live(key, now)
 		switch {
 		case !n.known(r.SKU):
@@ -181,7 +176,7 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 func (n *naive) each(order allocation.OrderID, skus []allocation.SKU, now time.Time, verb func(l allocation.Allocation, want *outcome) allocation.Allocation) (want outcome) {
 	after := n.clone()
 	for _, sku := range skus {
-		l, there := after.live(lineKey{order, sku}, now)
+		l, there := after.live(allocation.LineKey{OrderID: order, SKU: sku}, now)
 		if !there {
 			want.because(errGone)
 			continue
@@ -201,7 +196,7 @@ func (n *naive) put(l allocation.Allocation) {
 	for _, part := range l.Parts {
 		l.Quantity += part.Quantity
 	}
-	key := lineKey{l.OrderID, l.SKU}
+	key := l.Key()
 	if n.lines[key] = l; l.Quantity == 0 {
 		delete(n.lines, key)
 	}
@@ -289,7 +284,7 @@ func (n *naive) settle(before *naive, now time.Time) {
 
 // change gives a line another quantity (R2, R5).
 func (n *naive) change(wanted allocation.OrderLine, now time.Time) (want outcome) {
-	l, there := n.clone().live(lineKey{wanted.OrderID, wanted.SKU}, now)
+	l, there := n.clone().live(wanted.Key(), now)
 	switch {
 	case !there:
 		want.because(errGone)

@@ -246,7 +246,7 @@ func (m *machine) allocate(t *rapid.T) {
 		if rapid.IntRange(0, 2).Draw(t, "hold") == 0 {
 			r.HoldUntil = m.now().Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "hours")) * time.Hour)
 		}
-		if l, there := m.naive.lines[lineKey{r.OrderID, r.SKU}]; there && rapid.Bool().Draw(t, "repeat") {
+		if l, there := m.naive.lines[r.Key()]; there && rapid.Bool().Draw(t, "repeat") {
 			r.Quantity = l.Quantity
 		}
 	}

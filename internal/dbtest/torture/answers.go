@@ -59,7 +59,7 @@ func (b *books) whole(s *step, traces []*trace) {
 	}
 	intact := true
 	for sku := range s.command.wanted() {
-		line := b.lines[lineKey{s.command.Order, sku}]
+		line := b.lines[allocation.LineKey{OrderID: s.command.Order, SKU: sku}]
 		done := func(l lineState) bool { return s.command.done(sku, l) }
 		if !line.could(s.number, done) {
 			b.report.fault(torn, "%s is not there with all of its lines", s)
@@ -125,7 +125,7 @@ func (b *books) answered(s *step) {
 		if !told && (!named || s.command.Verb == cancel) {
 			be = func(l lineState) bool { return len(l.parts) == 0 }
 		}
-		line := b.lines[lineKey{s.command.Order, sku}]
+		line := b.lines[allocation.LineKey{OrderID: s.command.Order, SKU: sku}]
 		if !line.could(s.number, be) {
 			b.report.fault(lost, "%s was answered %+v for %q; it was %+v", s, a, sku, line.during(s.number))
 		}

@@ -12,9 +12,9 @@ type books struct {
 	settings *settings
 	report   *report
 	batches  map[allocation.BatchRef]*account
-	lines    map[lineKey]timeline
+	lines    map[allocation.LineKey]timeline
 	skus     map[allocation.OrderID][]allocation.SKU // that the order ever had
-	held     map[lineKey]bool                        // now
+	held     map[allocation.LineKey]bool             // now
 	versions map[allocation.SKU]int                  // numbers of events
 
 	byCaller map[int][]*trace // in the order of their times
@@ -45,9 +45,9 @@ func newBooks(s *settings, did *history, found *report) *books {
 	b := &books{
 		settings: s, report: found,
 		batches:  map[allocation.BatchRef]*account{},
-		lines:    map[lineKey]timeline{},
+		lines:    map[allocation.LineKey]timeline{},
 		skus:     map[allocation.OrderID][]allocation.SKU{},
-		held:     map[lineKey]bool{},
+		held:     map[allocation.LineKey]bool{},
 		versions: map[allocation.SKU]int{},
 		byCaller: map[int][]*trace{},
 		byParent: map[string]*trace{},
@@ -97,9 +97,9 @@ func (t *trace) committed(at time.Time) {
 }
 
 // push notes what a line has become.
-func (b *books) push(key lineKey, v version) {
+func (b *books) push(key allocation.LineKey, v version) {
 	if _, known := b.lines[key]; !known {
-		b.skus[key.order] = append(b.skus[key.order], key.sku)
+		b.skus[key.OrderID] = append(b.skus[key.OrderID], key.SKU)
 	}
 	b.lines[key] = append(b.lines[key], v)
 	delete(b.held, key)
@@ -117,7 +117,7 @@ func (b *books) free(sku allocation.SKU, now time.Time) map[allocation.BatchRef]
 		}
 	}
 	for key := range b.held {
-		if l := b.lines[key].now(); key.sku == sku && l.lapsed(now) {
+		if l := b.lines[key].now(); key.SKU == sku && l.lapsed(now) {
 			for _, p := range l.parts {
 				free[p.Batch] += p.Quantity
 			}

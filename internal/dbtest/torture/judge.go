@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -13,8 +14,8 @@ func (b *books) judge(c *commit) {
 		v := version{lineState: now}
 		switch {
 		case c.by == nil:
-			b.report.fault(unexplained, "order %q changed at %s", key.order, c.at)
-		case c.by.step.command.Order == key.order:
+			b.report.fault(unexplained, "order %q changed at %s", key.OrderID, c.at)
+		case c.by.step.command.Order == key.OrderID:
 			v.by = c.by.step.number
 			if c.changed[key] {
 				b.judgeOwn(c, key)
@@ -22,10 +23,10 @@ func (b *books) judge(c *commit) {
 		case c.changed[key] && c.by.step.command.counts():
 			if was := c.before[key]; now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
 				b.report.fault(wrong, "order %q had %d of %q before it was moved at %s and %d after, and %d were released",
-					key.order, was.quantity(), key.sku, c.at, now.quantity(), c.released[key])
+					key.OrderID, was.quantity(), key.SKU, c.at, now.quantity(), c.released[key])
 			}
 		case c.changed[key]:
-			b.report.fault(wrong, "%s of order %q changed %q of order %q", c.by.step.command.Verb, c.by.step.command.Order, key.sku, key.order)
+			b.report.fault(wrong, "%s of order %q changed %q of order %q", c.by.step.command.Verb, c.by.step.command.Order, key.SKU, key.OrderID)
 		}
 		b.push(key, v)
 	}
@@ -33,22 +34,22 @@ func (b *books) judge(c *commit) {
 		return
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(c.released), compareLines) {
-		c.by.released = append(c.by.released, allocation.OrderLine{OrderID: key.order, SKU: key.sku, Quantity: c.released[key]})
+		c.by.released = append(c.by.released, allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU, Quantity: c.released[key]})
 	}
 }
 
 // judgeOwn looks at what a command did to a line of its own order.
-func (b *books) judgeOwn(c *commit, key lineKey) {
+func (b *books) judgeOwn(c *commit, key allocation.LineKey) {
 	cmd, was, now := c.by.step.command, c.before[key], c.lines[key]
 	if cmd.Verb == allocate && len(was.parts) > 0 && !was.lapsed(c.at) {
-		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s", key.order, was.quantity(), key.sku, c.at)
+		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s", key.OrderID, was.quantity(), key.SKU, c.at)
 	}
 	if cmd.Verb == allocate && !cmd.Split && len(now.parts) > 1 {
-		b.report.fault(wrong, "order %q was split over %d batches of %q at %s", key.order, len(now.parts), key.sku, c.at)
+		b.report.fault(wrong, "order %q was split over %d batches of %q at %s", key.OrderID, len(now.parts), key.SKU, c.at)
 	}
-	if !cmd.done(key.sku, now) {
+	if !cmd.done(key.SKU, now) {
 		b.report.fault(wrong, "%s left order %q with %d of %q, %d of them shipped, held until %s, at %s",
-			cmd.Verb, key.order, now.quantity(), key.sku, now.shipped(), now.held, c.at)
+			cmd.Verb, key.OrderID, now.quantity(), key.SKU, now.shipped(), now.held, c.at)
 	}
 }
 
@@ -73,15 +74,6 @@ func (c command) done(sku allocation.SKU, l lineState) bool {
 	return false
 }
 
-func compareLines(a, b lineKey) int {
-	if a.order != b.order {
-		if a.order < b.order {
-			return -1
-		}
-		return 1
-	}
-	if a.sku < b.sku {
-		return -1
-	}
-	return 1
+func compareLines(a, b allocation.LineKey) int {
+	return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.SKU, b.SKU))
 }

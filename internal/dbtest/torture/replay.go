@@ -12,9 +12,9 @@ type commit struct {
 	at  time.Time
 	by  *trace // nil for what the parent did
 
-	before, lines map[lineKey]lineState
-	released      map[lineKey]allocation.Quantity
-	changed       map[lineKey]bool // otherwise than by lapsing
+	before, lines map[allocation.LineKey]lineState
+	released      map[allocation.LineKey]allocation.Quantity
+	changed       map[allocation.LineKey]bool // otherwise than by lapsing
 }
 
 // replay goes through the ledger of a product, in which each event has the trace parent of who caused it.
@@ -37,8 +37,8 @@ func (b *books) replay(sku allocation.SKU, events []allocation.Event, parents []
 func (b *books) commit(sku allocation.SKU, events []allocation.Event, parent string) {
 	c := &commit{
 		sku: sku, at: events[0].Time(),
-		before: map[lineKey]lineState{}, lines: map[lineKey]lineState{},
-		released: map[lineKey]allocation.Quantity{}, changed: map[lineKey]bool{},
+		before: map[allocation.LineKey]lineState{}, lines: map[allocation.LineKey]lineState{},
+		released: map[allocation.LineKey]allocation.Quantity{}, changed: map[allocation.LineKey]bool{},
 	}
 	if parent != "" || ownerOf(c.at, b.settings.owners()) != 0 {
 		if c.by = b.whose(parent, c.at); c.by == nil {
@@ -84,7 +84,7 @@ func (b *books) event(c *commit, event allocation.Event) {
 		c.change(e.OrderID, c.line(b, e.OrderID).add(e.Batch, -e.Quantity, 0))
 	case allocation.LineReleased:
 		c.change(e.OrderID, c.line(b, e.OrderID).add(e.Batch, -e.Quantity, 0))
-		c.released[lineKey{e.OrderID, c.sku}] += e.Quantity
+		c.released[allocation.LineKey{OrderID: e.OrderID, SKU: c.sku}] += e.Quantity
 	case allocation.LineShipped:
 		c.change(e.OrderID, c.line(b, e.OrderID).add(e.Batch, 0, e.Quantity))
 	case allocation.HoldConfirmed, allocation.HoldExtended, allocation.HoldLapsed:
@@ -119,13 +119,13 @@ func (b *books) hold(c *commit, event allocation.Event) {
 		if !l.held.Equal(e.HeldUntil) || !l.lapsed(c.at) {
 			b.report.fault(wrong, "order %q, held until %s, lapsed at %s", e.OrderID, l.held, c.at)
 		}
-		c.lines[lineKey{e.OrderID, c.sku}] = l.add(e.Batch, -e.Quantity, 0)
+		c.lines[allocation.LineKey{OrderID: e.OrderID, SKU: c.sku}] = l.add(e.Batch, -e.Quantity, 0)
 	}
 }
 
 // line is what an order's line is in the middle of a commit.
 func (c *commit) line(b *books, order allocation.OrderID) lineState {
-	key := lineKey{order, c.sku}
+	key := allocation.LineKey{OrderID: order, SKU: c.sku}
 	l, touched := c.lines[key]
 	if !touched {
 		l = b.lines[key].now()
@@ -135,7 +135,7 @@ func (c *commit) line(b *books, order allocation.OrderID) lineState {
 }
 
 func (c *commit) change(order allocation.OrderID, l lineState) {
-	key := lineKey{order, c.sku}
+	key := allocation.LineKey{OrderID: order, SKU: c.sku}
 	c.lines[key], c.changed[key] = l, true
 }
 

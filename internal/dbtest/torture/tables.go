@@ -116,30 +116,30 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 	const lines = `
 		SELECT order_id, sku, batch_ref, quantity, shipped, CASE WHEN held_until IS NULL THEN 0 ELSE 1 END
 		FROM allocation_lines`
-	rest := map[lineKey]lineState{}
+	rest := map[allocation.LineKey]lineState{}
 	for key, line := range b.lines {
 		if now := line.now(); len(now.parts) > 0 {
 			rest[key] = now
 		}
 	}
 	err := each(ctx, db, lines, func(rows *sql.Rows) error {
-		var key lineKey
+		var key allocation.LineKey
 		var ref allocation.BatchRef
 		var quantity, shipped allocation.Quantity
 		var held bool
-		if err := rows.Scan(&key.order, &key.sku, &ref, &quantity, &shipped, &held); err != nil {
+		if err := rows.Scan(&key.OrderID, &key.SKU, &ref, &quantity, &shipped, &held); err != nil {
 			return err
 		}
 		l := rest[key]
 		if held == l.held.IsZero() {
-			b.report.fault(drift, "order %q, %q: held %t, by the ledger until %s", key.order, key.sku, held, l.held)
+			b.report.fault(drift, "order %q, %q: held %t, by the ledger until %s", key.OrderID, key.SKU, held, l.held)
 		}
 		rest[key] = l.add(ref, -quantity, -shipped)
 		return nil
 	})
 	for key, l := range rest {
 		if len(l.parts) > 0 {
-			b.report.fault(drift, "order %q, %q: the ledger has more (or less) than the tables by %+v", key.order, key.sku, l.parts)
+			b.report.fault(drift, "order %q, %q: the ledger has more (or less) than the tables by %+v", key.OrderID, key.SKU, l.parts)
 		}
 	}
 	return err

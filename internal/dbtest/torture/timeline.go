@@ -8,12 +8,6 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// lineKey names a line (R3).
-type lineKey struct {
-	order allocation.OrderID
-	sku   allocation.SKU
-}
-
 // lineState is what a line was at some time; the zero value is none.
 type lineState struct {
 	parts []allocation.Part // by batch

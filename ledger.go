@@ -31,14 +31,14 @@ type Tally struct {
 	// Promised is the sum of what the lines have from the batch, without what was shipped.
 	Promised Quantity
 
-	// ToldPurchased and ToldAllocated are the sums of what the events moved.
-	ToldPurchased Quantity
-	ToldAllocated Quantity
+	// RecordedPurchased and RecordedAllocated are the sums of what the events moved.
+	RecordedPurchased Quantity
+	RecordedAllocated Quantity
 }
 
 // Drifted reports whether the three accounts disagree.
 func (t Tally) Drifted() bool {
-	return t.Allocated != t.Promised || t.Purchased != t.ToldPurchased || t.Allocated != t.ToldAllocated
+	return t.Allocated != t.Promised || t.Purchased != t.RecordedPurchased || t.Allocated != t.RecordedAllocated
 }
 
 // Reconcile compares the counters, lines and events of a product and returns the batches where they disagree;

@@ -33,7 +33,7 @@ func TestReconcileAndMend(t *testing.T) {
 	}
 	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{tampered}))
 
-	want := []allocation.Tally{{Batch: "b1", Purchased: 3, Allocated: 3, Promised: 4, ToldPurchased: 5, ToldAllocated: 4}}
+	want := []allocation.Tally{{Batch: "b1", Purchased: 3, Allocated: 3, Promised: 4, RecordedPurchased: 5, RecordedAllocated: 4}}
 	drifted, err = s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
 	assert.Equal(t, want, drifted)
@@ -158,12 +158,12 @@ func TestMendAuditsAgainIfTheProductChanged(t *testing.T) {
 }
 
 func TestTallyDriftsIfAnyAccountDisagrees(t *testing.T) {
-	sound := allocation.Tally{Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, ToldPurchased: 5, ToldAllocated: 3}
+	sound := allocation.Tally{Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, RecordedPurchased: 5, RecordedAllocated: 3}
 	assert.False(t, sound.Drifted())
 	for name, tamper := range map[string]func(*allocation.Tally){
 		"lines":     func(t *allocation.Tally) { t.Promised++ },
-		"purchased": func(t *allocation.Tally) { t.ToldPurchased++ },
-		"allocated": func(t *allocation.Tally) { t.ToldAllocated++ },
+		"purchased": func(t *allocation.Tally) { t.RecordedPurchased++ },
+		"allocated": func(t *allocation.Tally) { t.RecordedAllocated++ },
 	} {
 		tampered := sound
 		tamper(&tampered)

@@ -14,7 +14,7 @@ func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
 		b.Allocated += t.Promised - t.Allocated
 		p.tell(BatchCorrected{
 			SKU: p.sku, At: now, Batch: b.Ref,
-			Purchased: t.Purchased - t.ToldPurchased, Allocated: t.Promised - t.ToldAllocated,
+			Purchased: t.Purchased - t.RecordedPurchased, Allocated: t.Promised - t.RecordedAllocated,
 		})
 	}
 	for _, t := range drifted {

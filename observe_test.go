@@ -50,7 +50,7 @@ type drifting struct{ *memory.Store }
 
 func (d drifting) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 	version, tallies, err := d.Store.Audit(ctx, sku)
-	tallies[0].ToldPurchased++
+	tallies[0].RecordedPurchased++
 	return version, tallies, err
 }
 

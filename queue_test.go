@@ -200,7 +200,7 @@ func (s *slowStore) Audit(ctx context.Context, sku allocation.SKU) (int64, []all
 	version, tallies, err := s.Store.Audit(ctx, sku)
 	<-time.After(200 * time.Microsecond)
 	for i := range tallies {
-		tallies[i].ToldPurchased += s.drift
+		tallies[i].RecordedPurchased += s.drift
 	}
 	return version, tallies, err
 }

@@ -37,8 +37,8 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 	}
 	recorded := func(ref allocation.BatchRef, m movement) {
 		t := tally(ref)
-		t.ToldPurchased += m.purchased
-		t.ToldAllocated += m.allocated
+		t.RecordedPurchased += m.purchased
+		t.RecordedAllocated += m.allocated
 	}
 	for ref, m := range p.moved {
 		recorded(ref, m)

@@ -60,8 +60,8 @@ func account(tally *allocation.Tally, kind int, purchased, allocated allocation.
 	case 2:
 		tally.Promised = allocated
 	default:
-		tally.ToldPurchased += purchased
-		tally.ToldAllocated += allocated
+		tally.RecordedPurchased += purchased
+		tally.RecordedAllocated += allocated
 	}
 }
 

@@ -75,17 +75,17 @@ func auditDrift(b *bench) {
 	noLine.NewLines = nil
 	b.commit(noLine)
 	b.wantTallies("apple",
-		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, ToldPurchased: 10, ToldAllocated: 3},
-		allocation.Tally{Batch: "a2", Purchased: 10, ToldPurchased: 10},
-		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, ToldPurchased: 10, ToldAllocated: 4},
+		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, RecordedPurchased: 10, RecordedAllocated: 3},
+		allocation.Tally{Batch: "a2", Purchased: 10, RecordedPurchased: 10},
+		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, RecordedPurchased: 10, RecordedAllocated: 4},
 	)
 	untold := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
 	untold.Batches = []allocation.BatchChange{{Ref: "a2", Purchased: 5, Allocated: 1}}
 	b.commit(untold)
 	b.wantTallies("apple",
-		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, ToldPurchased: 10, ToldAllocated: 3},
-		allocation.Tally{Batch: "a2", Purchased: 15, Allocated: 1, ToldPurchased: 10},
-		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, ToldPurchased: 10, ToldAllocated: 4},
+		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, RecordedPurchased: 10, RecordedAllocated: 3},
+		allocation.Tally{Batch: "a2", Purchased: 15, Allocated: 1, RecordedPurchased: 10},
+		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, RecordedPurchased: 10, RecordedAllocated: 4},
 	)
 }
 
@@ -103,8 +103,8 @@ func auditEveryBatch(b *bench) {
 	b.commit(ghost)
 	b.wantTallies("apple",
 		allocation.Tally{Batch: "a1"},
-		allocation.Tally{Batch: "a2", Purchased: 5, ToldPurchased: 5},
-		allocation.Tally{Batch: "ghost", ToldPurchased: 7},
+		allocation.Tally{Batch: "a2", Purchased: 5, RecordedPurchased: 5},
+		allocation.Tally{Batch: "ghost", RecordedPurchased: 7},
 	)
 }
 

@@ -149,7 +149,7 @@ var brokenAudits = []broken{
 	{fault: "an audit takes the counters for the lines", row: "Audit tells of drift between counters, lines and events",
 		new: auditing(func(t *allocation.Tally) { t.Promised = t.Allocated })},
 	{fault: "an audit takes the counters for the events", row: "Audit tells of drift between counters, lines and events",
-		new: auditing(func(t *allocation.Tally) { t.ToldPurchased, t.ToldAllocated = t.Purchased, t.Allocated })},
+		new: auditing(func(t *allocation.Tally) { t.RecordedPurchased, t.RecordedAllocated = t.Purchased, t.Allocated })},
 	{fault: "an audit looks at batches with counters only", row: "Audit knows batches that are used up, and those that only an event knows",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {

@@ -93,11 +93,11 @@ var brokenPurges = []broken{
 				events, _ := s.left(sku)
 				for i := range tallies {
 					t := &tallies[i]
-					t.ToldPurchased, t.ToldAllocated = 0, 0
+					t.RecordedPurchased, t.RecordedAllocated = 0, 0
 					for _, e := range events {
 						if ref, purchased, allocated := e.Movement(); ref == t.Batch {
-							t.ToldPurchased += purchased
-							t.ToldAllocated += allocated
+							t.RecordedPurchased += purchased
+							t.RecordedAllocated += allocated
 						}
 					}
 				}

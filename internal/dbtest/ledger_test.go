@@ -19,19 +19,19 @@ func TestMendPutsRightWhatWasDoneByHand(t *testing.T) {
 		}{
 			"allocated counter": {
 				`UPDATE allocation_batches SET allocated = 6`,
-				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 6, Promised: 4, ToldPurchased: 10, ToldAllocated: 4},
+				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 6, Promised: 4, RecordedPurchased: 10, RecordedAllocated: 4},
 			},
 			"purchased counter": {
 				`UPDATE allocation_batches SET purchased = 12`,
-				allocation.Tally{Batch: "b", Purchased: 12, Allocated: 4, Promised: 4, ToldPurchased: 10, ToldAllocated: 4},
+				allocation.Tally{Batch: "b", Purchased: 12, Allocated: 4, Promised: 4, RecordedPurchased: 10, RecordedAllocated: 4},
 			},
 			"lost line": {
 				`DELETE FROM allocation_lines`,
-				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 4, ToldPurchased: 10, ToldAllocated: 4},
+				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 4, RecordedPurchased: 10, RecordedAllocated: 4},
 			},
 			"lost event": {
 				`DELETE FROM allocation_events WHERE kind = 'LineAllocated'`,
-				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 4, Promised: 4, ToldPurchased: 10},
+				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 4, Promised: 4, RecordedPurchased: 10},
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestABatchThatOnlyEventsKnowIsAudited(t *testing.T) {
 		version, tallies, err := store.Audit(ctx, "chair")
 		require.NoError(t, err)
 		assert.EqualValues(t, 1, version)
-		assert.Equal(t, []allocation.Tally{{Batch: "b", ToldPurchased: 10}}, tallies)
+		assert.Equal(t, []allocation.Tally{{Batch: "b", RecordedPurchased: 10}}, tallies)
 	})
 }
 

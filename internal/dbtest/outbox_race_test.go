@@ -190,7 +190,7 @@ func TestPurgesBesideEverybodyElseKeepTheAccounts(t *testing.T) {
 			assert.Empty(t, left, "events of sku %q", sku(i))
 			_, tallies, err := store.Audit(ctx, sku(i))
 			require.NoError(t, err)
-			assert.Equal(t, []allocation.Tally{{Batch: allocation.BatchRef(sku(i)), Purchased: 1000, ToldPurchased: 1000}}, tallies)
+			assert.Equal(t, []allocation.Tally{{Batch: allocation.BatchRef(sku(i)), Purchased: 1000, RecordedPurchased: 1000}}, tallies)
 		}
 	})
 }
@@ -230,6 +230,6 @@ func TestALongHistoryIsPurgedInSteps(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, before, after, "accounts")
 		require.Len(t, after, 1)
-		assert.EqualValues(t, 2510, after[0].ToldPurchased)
+		assert.EqualValues(t, 2510, after[0].RecordedPurchased)
 	})
 }

@@ -60,7 +60,7 @@ func TestManyBuyersNeverOversell(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, []allocation.Tally{{
 				Batch: "of " + allocation.BatchRef(sku), Purchased: stock, Allocated: stock,
-				Promised: stock, ToldPurchased: stock, ToldAllocated: stock,
+				Promised: stock, RecordedPurchased: stock, RecordedAllocated: stock,
 			}}, tallies)
 		}
 	})

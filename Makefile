@@ -48,20 +48,20 @@ fuzz: ## run every fuzz target for FUZZTIME each
 .PHONY: torture
 torture: ## prove under load and kills that nothing is sold twice, TORTURETIME in each of TORTUREMODES on each engine
 	@set -e; for engine in sqlite postgresql mariadb; do for mode in $(TORTUREMODES); do \
-		go -C internal/dbtest run ./torture -engine $$engine -mode $$mode -for $(TORTURETIME); \
+		go -C internal/dbtest run ./prove torture -engine $$engine -mode $$mode -for $(TORTURETIME); \
 	done; done
 
 .PHONY: bench
 bench: ## measure what docs/measurements.md says
-	@go -C internal/dbtest run ./bench -engine all
+	@go -C internal/dbtest run ./measure bench -engine all
 
 .PHONY: relay
 relay: ## send 100,000 events through relays that are killed every second
-	@go -C internal/dbtest run ./relaying -engine postgresql -events 100000
+	@go -C internal/dbtest run ./prove relay -engine postgresql -events 100000
 
 .PHONY: yardstick
 yardstick: ## compare the library with SQL by hand, or with AGAINST=COMMIT, a commit, on ENGINE
-	@go -C internal/dbtest run ./yardstick -engine $(ENGINE) $(if $(AGAINST),-against '$(AGAINST)')
+	@go -C internal/dbtest run ./measure yardstick -engine $(ENGINE) $(if $(AGAINST),-against '$(AGAINST)')
 
 .PHONY: lint
 lint: linter ## run the linters on every module

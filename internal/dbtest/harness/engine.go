@@ -1,0 +1,138 @@
+// Package harness has what the programs measure and prove have in common: engines and their databases, processes, the
+// past of a product that has sold for long, statistics, faults, and how a run begins and ends.
+package harness
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"runtime"
+
+	_ "modernc.org/sqlite" // the other drivers come with package servers
+
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+	"github.com/cosmic-go/allocation/sqlstore"
+)
+
+// Engine is a kind of database.
+type Engine struct {
+	Name    string
+	Dialect *sqlstore.Dialect
+	Server  *servers.Engine // nil for a file
+
+	settings map[string]string // of a server that is measured
+
+	// version selects the engine's own name and version.
+	version string
+
+	// series is a relation with one column, n, from 1 to %d.
+	series string
+
+	// settle are statements after which the engine puts off no work on rows that were loaded.
+	settle []string
+}
+
+// Engines are all engines that there are.
+var Engines = []*Engine{
+	{
+		Name: "sqlite", Dialect: sqlstore.SQLite,
+		version: `SELECT 'SQLite ' || sqlite_version()`,
+		series:  `(WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c WHERE n < %d) SELECT n FROM c)`,
+		settle:  []string{`ANALYZE`, `PRAGMA wal_checkpoint(TRUNCATE)`}, //nolint:misspell // so SQL spells it
+	},
+	{
+		Name: "postgresql", Dialect: sqlstore.PostgreSQL, Server: servers.PostgreSQL,
+		settings: map[string]string{"shared_buffers": "512MB", "max_connections": "400"},
+		version:  `SELECT 'PostgreSQL ' || current_setting('server_version')`,
+		series:   `(SELECT n FROM generate_series(1, %d) n)`,
+		settle:   []string{`VACUUM ANALYZE`, `CHECKPOINT`}, //nolint:misspell // so SQL spells it
+	},
+	{
+		Name: "mariadb", Dialect: sqlstore.MariaDB, Server: servers.MariaDB,
+		settings: map[string]string{"innodb_buffer_pool_size": "512M", "max_connections": "400"},
+		version:  `SELECT CONCAT('MariaDB ', VERSION())`,
+		series:   `(SELECT seq AS n FROM seq_1_to_%d)`,
+		settle: []string{ //nolint:misspell // so SQL spells it
+			`ANALYZE TABLE allocation_products, allocation_batches, allocation_lines, allocation_events`,
+		},
+	},
+}
+
+// ByName finds an engine.
+func ByName(name string) (*Engine, error) {
+	for _, e := range Engines {
+		if e.Name == name {
+			return e, nil
+		}
+	}
+	return nil, fmt.Errorf("unknown engine %q", name)
+}
+
+// Measure starts one engine by its name, or "all" of them in turn, with fsync as it comes, and calls measure on each.
+// The databases are gone afterwards. An engine that fails doesn't keep the others from being measured.
+func Measure(ctx context.Context, name string, measure func(p *Place) error) error {
+	var failed []error
+	if _, err := ByName(name); name != "all" && err != nil {
+		return err
+	}
+	for _, e := range Engines {
+		if name != "all" && name != e.Name {
+			continue
+		}
+		p, err := e.Start(ctx, &Options{Settings: e.settings})
+		if err == nil {
+			err = errors.Join(measure(p), p.Stop())
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", e.Name, err))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+// Pool opens a pool that keeps its connections.
+func (e *Engine) Pool(dsn string, connections int) (*sql.DB, error) {
+	driver := "sqlite"
+	if e.Server != nil {
+		driver = e.Server.Driver()
+	}
+	db, err := sql.Open(driver, dsn)
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return db, nil
+}
+
+// Open opens a pool, and a store on it. The options may be nil.
+func (e *Engine) Open(dsn string, connections int, opts *sqlstore.Options) (*sql.DB, *sqlstore.Store, error) {
+	db, err := e.Pool(dsn, connections)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := sqlstore.New(db, e.Dialect, opts)
+	if err != nil {
+		return nil, nil, errors.Join(err, db.Close())
+	}
+	return db, store, nil
+}
+
+// Settle lets the engine do at once the work that a load or a workload has left for later.
+func (e *Engine) Settle(ctx context.Context, db *sql.DB) error {
+	for _, statement := range e.settle {
+		if _, err := db.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
+}
+
+// Describe names the engine, its version and the machine.
+func (e *Engine) Describe(ctx context.Context, db *sql.DB) (string, error) {
+	var name string
+	err := db.QueryRowContext(ctx, e.version).Scan(&name)
+	return fmt.Sprintf("%s, %s, %s/%s, %d cores",
+		name, runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU()), err
+}

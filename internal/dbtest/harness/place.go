@@ -1,0 +1,74 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+// Options say how an engine is started.
+type Options struct {
+	Fast     bool              // no commit waits for the disk
+	Settings map[string]string // of a server's configuration
+	Folder   string            // keeps SQLite's files; temporary by default
+}
+
+// Place is where the databases of an engine are: a private server, or a folder.
+type Place struct {
+	*Engine
+	Running *servers.Server // nil for files
+	Folder  string          // of the files
+	Fast    bool            // see Options
+
+	temporary bool // so is the folder
+	files     int
+}
+
+// Start starts a private server, or makes a folder for files.
+func (e *Engine) Start(ctx context.Context, opts *Options) (p *Place, err error) {
+	p = &Place{Engine: e, Folder: opts.Folder, Fast: opts.Fast}
+	switch {
+	case e.Server != nil:
+		p.Running, err = servers.Start(ctx, e.Server, &servers.Options{Fast: opts.Fast, Settings: opts.Settings})
+	case p.Folder == "":
+		p.temporary = true
+		p.Folder, err = os.MkdirTemp("", "allocation-stock-")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// Stop stops the server and removes all databases but those in a folder that was asked for.
+func (p *Place) Stop() error {
+	switch {
+	case p.Running != nil:
+		return p.Running.Stop()
+	case p.temporary:
+		return os.RemoveAll(p.Folder)
+	}
+	return nil
+}
+
+// Empty makes a database without tables and returns its DSN.
+func (p *Place) Empty(ctx context.Context) (dsn string, err error) {
+	if p.Running != nil {
+		database, err := p.Running.CreateDatabase(ctx)
+		return database.DSN, err
+	}
+	synchronous := "FULL"
+	if p.Fast {
+		synchronous = "NORMAL"
+	}
+	pragmas := []string{
+		"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(10000)", fmt.Sprintf("synchronous(%s)", synchronous),
+	}
+	p.files++
+	file := filepath.Join(p.Folder, fmt.Sprintf("stock-%d.db", p.files))
+	return "file:" + file + "?" + url.Values{"_pragma": pragmas}.Encode(), nil
+}

@@ -1,0 +1,34 @@
+package harness
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Quantile is the value below which the given part of the values lies; 0 of none. It sorts a copy.
+func Quantile[N cmp.Ordered](values []N, part float64) N {
+	if len(values) == 0 {
+		return *new(N)
+	}
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[min(int(part*float64(len(sorted))), len(sorted)-1)]
+}
+
+// Median is the value in the middle.
+func Median[N cmp.Ordered](values []N) N { return Quantile(values, 0.5) }
+
+// Ratios are those of values that were measured side by side.
+func Ratios[N ~int64 | ~float64](above, below []N) []float64 {
+	of := make([]float64, len(above))
+	for i := range above {
+		of[i] = float64(above[i]) / float64(below[i])
+	}
+	return of
+}
+
+// Milliseconds is how tables print a duration.
+func Milliseconds(d time.Duration) string {
+	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+}

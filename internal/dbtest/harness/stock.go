@@ -1,0 +1,41 @@
+package harness
+
+import (
+	"context"
+	"errors"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// Plenty is a stock that lasts longer than any run.
+const Plenty = 1_000_000_000
+
+// Stock gives each product, which may be new, a batch of units, all in one commit. Like everything that the contender
+// uses, it has to compile against the library of older commits, too.
+func Stock(ctx context.Context, store allocation.Store, units allocation.Quantity, skus ...allocation.SKU) error {
+	return allocation.NewUnitOfWork(store, nil).Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+		for _, sku := range skus {
+			p, err := known(ctx, products, sku)
+			if err != nil {
+				return err
+			}
+			batch := allocation.Batch{Ref: allocation.BatchRef("stock-of-" + sku), SKU: sku, Purchased: units}
+			if err := p.AddBatch(batch, products.Now()); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// known finds a product or makes it.
+func known(ctx context.Context, products allocation.Repository, sku allocation.SKU) (*allocation.Product, error) {
+	p, err := products.Get(ctx, sku)
+	if !errors.Is(err, allocation.ErrNotFound) {
+		return p, err
+	}
+	if p, err = allocation.NewProduct(sku); err != nil {
+		return nil, err
+	}
+	return p, products.Add(p)
+}

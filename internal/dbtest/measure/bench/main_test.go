@@ -1,0 +1,43 @@
+package bench
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(servers.M{M: m})
+}
+
+// tiny is enough to see that everything works.
+var tiny = size{
+	lines: 800, batches: 40, slices: 2, calls: 2,
+	pools: 2, callers: 2, many: 3, rounds: 1, slice: 20 * time.Millisecond,
+}
+
+func TestARunPrintsItsRatioAndAllWaysOfLocking(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, play(t.Context(), "sqlite", tiny, &out))
+
+	assert.Regexp(t, `(?m)^ratio sqlite flat \d+\.\d\d$`, out.String())
+	for _, y := range ways {
+		assert.Equal(t, 2, strings.Count(out.String(), "| "+y.name+" |"), "rows of %q in\n%s", y.name, out.String())
+	}
+}
+
+func TestAnUnknownEngineIsRefused(t *testing.T) {
+	assert.ErrorContains(t, play(t.Context(), "oracle", tiny, &strings.Builder{}), `"oracle"`)
+}
+
+func TestOnlyAWayThatLocksShowsThatItCan(t *testing.T) {
+	_, able := any(watched{}).(allocation.Locker)
+	assert.False(t, able, "the store of a way that never locks is a Locker")
+}

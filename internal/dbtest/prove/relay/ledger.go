@@ -1,0 +1,80 @@
+package relay
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+)
+
+// compare holds what has arrived of all products against the ledger, when nothing arrives any more. An error says that the ledger couldn't be read.
+func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus []allocation.SKU) error {
+	for _, sku := range skus {
+		version, tallies, err := ledger.Audit(ctx, sku)
+		if err != nil {
+			return err
+		}
+		for _, t := range tallies {
+			if t.Drifted() {
+				a.fault(drift, "product %q: %+v", sku, t)
+			}
+		}
+		events, err := allEvents(ctx, ledger, sku)
+		if err != nil {
+			return err
+		}
+		if int64(len(events)) != version {
+			a.fault(drift, "product %q has version %d and %d events", sku, version, len(events))
+		}
+		if err := a.compareEvents(sku, events); err != nil {
+			return err
+		}
+	}
+	for _, sku := range slices.Sorted(maps.Keys(a.products)) {
+		if !slices.Contains(skus, sku) {
+			a.fault(invented, "product %q", sku)
+		}
+	}
+	return nil
+}
+
+func (a *arrivals) compareEvents(sku allocation.SKU, events []allocation.Event) error {
+	var arrived map[int64]letter
+	if of := a.products[sku]; of != nil {
+		arrived = maps.Clone(of.letters)
+	}
+	for i, event := range events {
+		sequence := int64(i) + 1
+		e, err := outbox.NewEnvelope(source, sku, outbox.Record{Sequence: sequence, Event: event})
+		if err != nil {
+			return err
+		}
+		want := newLetter(e)
+		got, there := arrived[sequence]
+		switch {
+		case !there:
+			a.fault(lost, "event %d of %q, %s of %s", sequence, sku, event.Kind(), event.Time())
+		case got != want:
+			a.fault(altered, "event %d of %q came as %+v, in the ledger it is %+v", sequence, sku, got, want)
+		}
+		delete(arrived, sequence)
+	}
+	for _, sequence := range slices.Sorted(maps.Keys(arrived)) {
+		a.fault(invented, "event %d of %q, which has %d", sequence, sku, len(events))
+	}
+	return nil
+}
+
+// allEvents reads the events of a product.
+func allEvents(ctx context.Context, ledger allocation.Ledger, sku allocation.SKU) (all []allocation.Event, err error) {
+	const page = 10_000
+	for {
+		events, err := ledger.Events(ctx, sku, int64(len(all)), page)
+		if err != nil || len(events) == 0 {
+			return all, err
+		}
+		all = append(all, events...)
+	}
+}

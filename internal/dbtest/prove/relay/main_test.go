@@ -1,0 +1,18 @@
+package relay
+
+import (
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+func TestMain(m *testing.M) {
+	if harness.ChildOf() != "" {
+		os.Exit(child(spoilers[os.Getenv(spoilVariable)]))
+	}
+	goleak.VerifyTestMain(servers.M{M: m})
+}

@@ -1,0 +1,104 @@
+package torture
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// verb is the use case of a command.
+type verb string
+
+const (
+	allocate  verb = "allocate"
+	confirm   verb = "confirm"
+	extend    verb = "extend"
+	cancel    verb = "cancel"
+	change    verb = "change"
+	ship      verb = "ship"
+	shipPart  verb = "ship part"
+	release   verb = "release"
+	addBatch  verb = "add batch"
+	receive   verb = "receive"
+	count     verb = "count"
+	reconcile verb = "reconcile"
+)
+
+// command is one call of the service; the verb says which fields count.
+type command struct {
+	Verb  verb                   `json:"verb"`
+	Order allocation.OrderID     `json:"order,omitzero"`
+	Lines []allocation.OrderLine `json:"lines,omitempty"` // as asked for, a SKU may come twice; one for change and ship part
+	Split bool                   `json:"split,omitzero"`
+	Hold  time.Time              `json:"hold,omitzero"`  // until when; of allocate and extend
+	SKUs  []allocation.SKU       `json:"skus,omitempty"` // of the order's lines; none for all
+	Batch allocation.Batch       `json:"batch,omitzero"`
+	Count allocation.Count       `json:"count,omitzero"`
+	SKU   allocation.SKU         `json:"sku,omitzero"`
+}
+
+// answer is what an acknowledged command returned.
+type answer struct {
+	Lines    []allocation.Allocation `json:"lines,omitempty"`
+	Released []allocation.OrderLine  `json:"released,omitempty"`
+	Drifted  []allocation.Tally      `json:"drifted,omitempty"`
+}
+
+// run calls the service.
+func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err error) {
+	switch c.Verb {
+	case allocate:
+		a.Lines, err = s.Allocate(ctx, c.requests()...)
+	case confirm:
+		a.Lines, err = s.Confirm(ctx, c.Order, c.SKUs...)
+	case extend:
+		a.Lines, err = s.Extend(ctx, c.Order, c.Hold, c.SKUs...)
+	case cancel:
+		a.Lines, err = s.Cancel(ctx, c.Order, c.SKUs...)
+	case change:
+		a.Lines, err = only(s.ChangeLine(ctx, c.Lines[0]))
+	case ship:
+		a.Lines, err = s.Ship(ctx, c.Order, c.SKUs...)
+	case shipPart:
+		a.Lines, err = only(s.ShipPart(ctx, c.Lines[0]))
+	case release:
+		_, err = s.ReleaseLapsed(ctx)
+	case addBatch:
+		err = s.AddBatch(ctx, c.Batch)
+	case receive:
+		a.Released, err = s.ReceiveBatch(ctx, c.Count)
+	case count:
+		a.Released, err = s.ChangeBatchQuantity(ctx, c.Count)
+	case reconcile:
+		a.Drifted, err = s.Reconcile(ctx, c.SKU)
+	default:
+		err = fmt.Errorf("unknown command %q", c.Verb)
+	}
+	return a, err
+}
+
+func only(line allocation.Allocation, err error) ([]allocation.Allocation, error) {
+	return []allocation.Allocation{line}, err
+}
+
+func (c command) requests() []allocation.Request {
+	requests := make([]allocation.Request, len(c.Lines))
+	for i, line := range c.Lines {
+		requests[i] = allocation.Request{OrderLine: line, Split: c.Split, HoldUntil: c.Hold}
+	}
+	return requests
+}
+
+// wanted is how many units a command wants of each SKU.
+func (c command) wanted() map[allocation.SKU]allocation.Quantity {
+	units := map[allocation.SKU]allocation.Quantity{}
+	for _, line := range c.Lines {
+		units[line.SKU] += line.Quantity
+	}
+	return units
+}
+
+// counts says that the command sets the quantity of a batch, which may move anybody's lines.
+func (c command) counts() bool { return c.Verb == receive || c.Verb == count }

@@ -1,0 +1,71 @@
+package torture
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// entry is a line of a client's journal. With a command it says what a caller is about to try, with an outcome what it
+// was told; one of neither is a connection that was cut. A process that is killed in between leaves the first
+// without the second.
+type entry struct {
+	Caller  int      `json:"caller,omitempty"` // of all callers, from 1
+	Number  int      `json:"number,omitempty"` // of the caller's command, from 1; a repeat has the same
+	At      int64    `json:"at,omitempty"`     // on the client's clock
+	Trace   string   `json:"trace,omitempty"`  // the parent of what this try tells the ledger
+	Command *command `json:"command,omitempty"`
+
+	Outcome outcome `json:"outcome,omitempty"`
+	Why     string  `json:"why,omitempty"` // a refusal's or failure's kind
+	Answer  answer  `json:"answer,omitzero"`
+	Text    string  `json:"text,omitempty"`   // of the error
+	Told    int     `json:"told,omitempty"`   // events that the caller was told it had caused
+	Tallies tallies `json:"tallies,omitzero"` // of the whole client, since the last outcome of any caller
+
+	Cut string `json:"cut,omitempty"` // when the connection was cut
+}
+
+// journal appends to a client's file. Each line is one write, so that what was written before a SIGKILL stays.
+// It is safe for concurrent use.
+type journal struct{ file *os.File }
+
+func openJournal(path string) (*journal, error) {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &journal{file: file}, nil
+}
+
+// write panics if it can't: a client without a journal proves nothing.
+func (j *journal) write(e entry) {
+	line, err := json.Marshal(e)
+	if err == nil {
+		_, err = j.file.Write(append(line, '\n'))
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// readJournal reads what the client has written so far. There is none before its first start.
+func readJournal(path string) ([]entry, error) {
+	content, err := os.ReadFile(path)
+	if os.IsNotExist(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var entries []entry
+	for line := range bytes.Lines(content) {
+		var e entry
+		if err := json.Unmarshal(line, &e); err != nil {
+			return nil, fmt.Errorf("%s: line %d: %w", path, len(entries)+1, err)
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}

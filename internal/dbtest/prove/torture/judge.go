@@ -1,0 +1,79 @@
+package torture
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// judge looks at what a commit did to each line, and notes what has become of them.
+func (b *books) judge(c *commit) {
+	for key, now := range c.lines {
+		v := version{lineState: now}
+		switch {
+		case c.by == nil:
+			b.report.fault(unexplained, "order %q changed at %s", key.OrderID, c.at)
+		case c.by.step.command.Order == key.OrderID:
+			v.by = c.by.step.number
+			if c.changed[key] {
+				b.judgeOwn(c, key)
+			}
+		case c.changed[key] && c.by.step.command.counts():
+			if was := c.before[key]; now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
+				b.report.fault(wrong, "order %q had %d of %q before it was moved at %s and %d after, and %d were released",
+					key.OrderID, was.quantity(), key.SKU, c.at, now.quantity(), c.released[key])
+			}
+		case c.changed[key]:
+			b.report.fault(wrong, "%s of order %q changed %q of order %q", c.by.step.command.Verb, c.by.step.command.Order, key.SKU, key.OrderID)
+		}
+		b.push(key, v)
+	}
+	if c.by == nil {
+		return
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(c.released), compareLines) {
+		c.by.released = append(c.by.released, allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU, Quantity: c.released[key]})
+	}
+}
+
+// judgeOwn looks at what a command did to a line of its own order.
+func (b *books) judgeOwn(c *commit, key allocation.LineKey) {
+	cmd, was, now := c.by.step.command, c.before[key], c.lines[key]
+	if cmd.Verb == allocate && len(was.parts) > 0 && !was.lapsed(c.at) {
+		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s", key.OrderID, was.quantity(), key.SKU, c.at)
+	}
+	if cmd.Verb == allocate && !cmd.Split && len(now.parts) > 1 {
+		b.report.fault(wrong, "order %q was split over %d batches of %q at %s", key.OrderID, len(now.parts), key.SKU, c.at)
+	}
+	if !cmd.done(key.SKU, now) {
+		b.report.fault(wrong, "%s left order %q with %d of %q, %d of them shipped, held until %s, at %s",
+			cmd.Verb, key.OrderID, now.quantity(), key.SKU, now.shipped(), now.held, c.at)
+	}
+}
+
+// done says that a line is as it must be at the moment at which the command is done.
+func (c command) done(sku allocation.SKU, l lineState) bool {
+	switch c.Verb {
+	case allocate:
+		return l.quantity() == c.wanted()[sku]
+	case confirm:
+		return len(l.parts) > 0 && l.held.IsZero()
+	case extend:
+		return len(l.parts) > 0 && !l.held.Before(c.Hold)
+	case change:
+		return l.quantity() == c.wanted()[sku]
+	case ship:
+		return len(l.parts) > 0 && l.shipped() == l.quantity()
+	case shipPart:
+		return l.shipped() >= c.wanted()[sku]
+	case cancel:
+		return l.shipped() == l.quantity()
+	}
+	return false
+}
+
+func compareLines(a, b allocation.LineKey) int {
+	return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.SKU, b.SKU))
+}

@@ -1,0 +1,103 @@
+package torture
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+)
+
+// The kinds of faults that a run can find.
+const (
+	oversold    harness.FaultKind = "oversold"    // more promised than there was
+	lost        harness.FaultKind = "lost"        // acknowledged, and not there as answered
+	doubled     harness.FaultKind = "doubled"     // there more than once
+	leftover    harness.FaultKind = "leftover"    // refused or failed, and there
+	torn        harness.FaultKind = "torn"        // an order of which a part is there
+	untrue      harness.FaultKind = "untrue"      // a refusal with a wrong number
+	wrong       harness.FaultKind = "wrong"       // a change against the rules
+	unexplained harness.FaultKind = "unexplained" // an event of which no journal knows
+	drift       harness.FaultKind = "drift"       // accounts that disagree
+	deadlocks   harness.FaultKind = "deadlocks"   // that reached a caller
+	surprise    harness.FaultKind = "unexpected"  // errors that nobody foresaw
+	stuck       harness.FaultKind = "stuck"       // commands that got no outcome long after the run
+)
+
+// report is what a run has counted and found. It is not safe for concurrent use.
+type report struct {
+	Commands, Attempts                   int
+	Acknowledged, Refused                int
+	Conflicts, Cancelled, Disconnected   int // failures, by reason
+	Unknown, Killed                      int // attempts without an answer
+	CarriedOut                           int // of these
+	Late                                 int // of these, after their repeat was refused
+	Left                                 int // of the unknown ones: callers who left a commit under way
+	Cut, Ended, Kills, Restarts, Samples int
+	Events, Orders                       int
+	Tallies                              tallies
+
+	faults harness.Faults
+}
+
+// kinds are all kinds of faults, in the order in which a report lists them.
+var kinds = []harness.FaultKind{
+	oversold, lost, doubled, leftover, torn, untrue, wrong, unexplained, drift, deadlocks, surprise, stuck,
+}
+
+// fault notes what is wrong.
+func (r *report) fault(kind harness.FaultKind, format string, args ...any) {
+	r.faults.Add(kind, format, args...)
+}
+
+// count adds the attempts of a command.
+func (r *report) count(s *step) {
+	r.Commands++
+	r.Attempts += len(s.attempts)
+	for _, a := range s.attempts {
+		switch a.outcome {
+		case acknowledged:
+			r.Acknowledged++
+		case refused:
+			r.Refused++
+		case unknown:
+			r.Unknown++
+			if a.why == left {
+				r.Left++
+			}
+		case killed:
+			r.Killed++
+		case deadlocked:
+			r.fault(deadlocks, "caller %d, command %d: %s", s.caller, s.number, a.text)
+		case unexpected:
+			r.fault(surprise, "caller %d, command %d, %s: %s", s.caller, s.number, s.command.Verb, a.text)
+		case failed:
+			switch a.why {
+			case conflict:
+				r.Conflicts++
+			case cancelled:
+				r.Cancelled++
+			default:
+				r.Disconnected++
+			}
+		}
+	}
+	if s.open() {
+		r.fault(stuck, "%s", s)
+	}
+}
+
+// write prints the counts and, in detail, what is wrong.
+func (r *report) write(w io.Writer, s *settings) {
+	fmt.Fprintf(w, "%s, %s, seed %d: %d commands in %d attempts: %d acknowledged, %d refused\n",
+		s.Engine, s.Mode, s.Seed, r.Commands, r.Attempts, r.Acknowledged, r.Refused)
+	fmt.Fprintf(w, "  failed: %d conflicts, %d hung up, %d disconnected; cured: %d lost races, %d deadlocks\n",
+		r.Conflicts, r.Cancelled, r.Disconnected, r.Tallies.Lost, r.Tallies.Deadlocks)
+	fmt.Fprintf(w, "  together: %d commits of several callers; on kept products: %d commits, %d attempts that found them outdated\n",
+		r.Tallies.Groups, r.Tallies.Kept, r.Tallies.Outdated)
+	fmt.Fprintf(w, "  without an answer: %d unknown outcomes (%d callers left), %d killed; %d of them carried out, %d after their repeat was refused\n",
+		r.Unknown, r.Left, r.Killed, r.CarriedOut, r.Late)
+	fmt.Fprintf(w, "  troubles: %d connections cut, %d ended by the server, %d client kills, %d server restarts\n",
+		r.Cut, r.Ended, r.Kills, r.Restarts)
+	fmt.Fprintf(w, "  checked: %d samples, %d events, %d orders\n", r.Samples, r.Events, r.Orders)
+	r.faults.Write(w, kinds)
+}

@@ -1,0 +1,86 @@
+package torture
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+)
+
+// sampleEvery is the pause between two samples. A sample that takes long makes the next one wait longer.
+const sampleEvery = 50 * time.Millisecond
+
+// sampled is one statement, so that all of its rows are of one moment.
+const sampled = `
+	SELECT b.ref, b.purchased, b.allocated, COALESCE(SUM(l.quantity - l.shipped), 0)
+	FROM allocation_batches b
+	LEFT JOIN allocation_lines l ON l.sku = b.sku AND l.batch_ref = b.ref
+	GROUP BY b.ref, b.purchased, b.allocated`
+
+// sample looks at the counters until the context ends, past the library: what it finds anyone would find. It also ends
+// a session on the server now and then.
+func (r *run) sample(ctx context.Context, db *sql.DB, random *rand.Rand) {
+	for ctx.Err() == nil {
+		began := time.Now()
+		if err := r.look(ctx, db); err != nil {
+			if told, _ := judge(err, command{}, began); told != failed {
+				r.report.fault(surprise, "sampling: %v", err)
+			}
+		} else {
+			r.report.Samples++
+		}
+		if random.IntN(4) == 0 && r.engine.sessions != "" {
+			r.endSession(ctx, db, random)
+		}
+		harness.Rest(ctx, max(sampleEvery, 4*time.Since(began)))
+	}
+}
+
+func (r *run) look(ctx context.Context, db *sql.DB) error {
+	rows, err := db.QueryContext(ctx, sampled)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var ref string
+		var purchased, allocated, promised int64
+		if err := rows.Scan(&ref, &purchased, &allocated, &promised); err != nil {
+			return err
+		}
+		if allocated < 0 || allocated > purchased {
+			r.report.fault(oversold, "sampled: batch %q has promised %d of %d", ref, allocated, purchased)
+		}
+		if allocated != promised {
+			r.report.fault(drift, "sampled: batch %q has promised %d, its lines add up to %d", ref, allocated, promised)
+		}
+	}
+	return rows.Err()
+}
+
+// endSession lets the server end the connection of a client. That it can't, because it is down or the session has just
+// ended, is no matter.
+func (r *run) endSession(ctx context.Context, db *sql.DB, random *rand.Rand) {
+	rows, err := db.QueryContext(ctx, r.engine.sessions)
+	if err != nil {
+		return
+	}
+	defer rows.Close()
+	var ids []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return
+		}
+		ids = append(ids, id)
+	}
+	if rows.Err() != nil || len(ids) == 0 {
+		return
+	}
+	if _, err := db.ExecContext(ctx, fmt.Sprintf(r.engine.end, ids[random.IntN(len(ids))])); err == nil {
+		r.report.Ended++
+	}
+}

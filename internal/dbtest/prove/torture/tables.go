@@ -1,0 +1,161 @@
+package torture
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore"
+)
+
+// check compares journals, ledger and tables after the run, when nobody works on the database any more.
+func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did *history) error {
+	b := newBooks(r.settings, did, &r.report)
+	parents, err := traceParents(ctx, db)
+	if err != nil {
+		return err
+	}
+	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+	if err != nil {
+		return err
+	}
+	for i := range r.settings.SKUs {
+		sku := r.settings.sku(i)
+		events, err := ledger(ctx, store, sku)
+		if err != nil {
+			return err
+		}
+		r.report.Events += len(events)
+		b.replay(sku, events, parents[sku])
+		drifted, err := service.Reconcile(ctx, sku)
+		if err != nil {
+			return err
+		}
+		for _, t := range drifted {
+			r.report.fault(drift, "Reconcile(%q) = %+v", sku, t)
+		}
+	}
+	r.report.Orders = len(b.skus)
+	b.compare()
+	for _, compare := range []func(context.Context, *sql.DB) error{b.numbers, b.counters, b.parts} {
+		if err := compare(ctx, db); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledger reads all events of a product.
+func ledger(ctx context.Context, store *sqlstore.Store, sku allocation.SKU) (all []allocation.Event, err error) {
+	const page = 10_000
+	for {
+		events, err := store.Events(ctx, sku, int64(len(all)), page)
+		if err != nil || len(events) == 0 {
+			return all, err
+		}
+		all = append(all, events...)
+	}
+}
+
+// traceParents reads those of all events, in the order of the events of each product; "" for none.
+func traceParents(ctx context.Context, db *sql.DB) (map[allocation.SKU][]string, error) {
+	const traced = `SELECT sku, COALESCE(trace_parent, '') FROM allocation_events ORDER BY sku, sequence`
+	parents := map[allocation.SKU][]string{}
+	return parents, each(ctx, db, traced, func(rows *sql.Rows) error {
+		var sku allocation.SKU
+		var parent string
+		if err := rows.Scan(&sku, &parent); err != nil {
+			return err
+		}
+		parents[sku] = append(parents[sku], parent)
+		return nil
+	})
+}
+
+// numbers checks that events have the numbers from 1 to the product's version.
+func (b *books) numbers(ctx context.Context, db *sql.DB) error {
+	const numbered = `
+		SELECT p.sku, p.version, COUNT(*), MIN(e.sequence), MAX(e.sequence)
+		FROM allocation_products p JOIN allocation_events e ON e.sku = p.sku GROUP BY p.sku, p.version`
+	return each(ctx, db, numbered, func(rows *sql.Rows) error {
+		var sku allocation.SKU
+		var version, events, first, last int
+		if err := rows.Scan(&sku, &version, &events, &first, &last); err != nil {
+			return err
+		}
+		if first != 1 || last != version || events != version || b.versions[sku] != version {
+			b.report.fault(drift, "product %q has version %d and %d events, %d to %d", sku, version, events, first, last)
+		}
+		return nil
+	})
+}
+
+// counters compares the batches with their accounts.
+func (b *books) counters(ctx context.Context, db *sql.DB) error {
+	seen := 0
+	err := each(ctx, db, `SELECT ref, purchased, allocated FROM allocation_batches`, func(rows *sql.Rows) error {
+		var ref allocation.BatchRef
+		var purchased, allocated allocation.Quantity
+		if err := rows.Scan(&ref, &purchased, &allocated); err != nil {
+			return err
+		}
+		seen++
+		if a := b.batches[ref]; a == nil || a.purchased != purchased || a.allocated != allocated {
+			b.report.fault(drift, "batch %q has %d, %d promised; by the ledger %+v", ref, purchased, allocated, a)
+		}
+		return nil
+	})
+	if err == nil && seen != len(b.batches) {
+		b.report.fault(lost, "there are %d batches, by the ledger %d", seen, len(b.batches))
+	}
+	return err
+}
+
+// parts compares the lines with what the ledger says of them.
+func (b *books) parts(ctx context.Context, db *sql.DB) error {
+	const lines = `
+		SELECT order_id, sku, batch_ref, quantity, shipped, CASE WHEN held_until IS NULL THEN 0 ELSE 1 END
+		FROM allocation_lines`
+	rest := map[allocation.LineKey]lineState{}
+	for key, line := range b.lines {
+		if now := line.now(); len(now.parts) > 0 {
+			rest[key] = now
+		}
+	}
+	err := each(ctx, db, lines, func(rows *sql.Rows) error {
+		var key allocation.LineKey
+		var ref allocation.BatchRef
+		var quantity, shipped allocation.Quantity
+		var held bool
+		if err := rows.Scan(&key.OrderID, &key.SKU, &ref, &quantity, &shipped, &held); err != nil {
+			return err
+		}
+		l := rest[key]
+		if held == l.held.IsZero() {
+			b.report.fault(drift, "order %q, %q: held %t, by the ledger until %s", key.OrderID, key.SKU, held, l.held)
+		}
+		rest[key] = l.add(ref, -quantity, -shipped)
+		return nil
+	})
+	for key, l := range rest {
+		if len(l.parts) > 0 {
+			b.report.fault(drift, "order %q, %q: the ledger has more (or less) than the tables by %+v", key.OrderID, key.SKU, l.parts)
+		}
+	}
+	return err
+}
+
+// each reads the rows of a statement.
+func each(ctx context.Context, db *sql.DB, statement string, row func(*sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, statement)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,92 @@
+package torture
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// lineState is what a line was at some time; the zero value is none.
+type lineState struct {
+	parts []allocation.Part // by batch
+	held  time.Time
+}
+
+// add returns the state with more or fewer units from a batch, and more or fewer of them shipped.
+func (l lineState) add(ref allocation.BatchRef, units, shipped allocation.Quantity) lineState {
+	parts := slices.Clone(l.parts)
+	at, found := slices.BinarySearchFunc(parts, ref, func(p allocation.Part, ref allocation.BatchRef) int { return cmp.Compare(p.Batch, ref) })
+	if !found {
+		parts = slices.Insert(parts, at, allocation.Part{Batch: ref})
+	}
+	parts[at].Quantity += units
+	parts[at].Shipped += shipped
+	if parts[at] == (allocation.Part{Batch: ref}) {
+		parts = slices.Delete(parts, at, at+1)
+	}
+	return lineState{parts: parts, held: l.held}
+}
+
+func (l lineState) quantity() (units allocation.Quantity) {
+	for _, p := range l.parts {
+		units += p.Quantity
+	}
+	return units
+}
+
+func (l lineState) shipped() (units allocation.Quantity) {
+	for _, p := range l.parts {
+		units += p.Shipped
+	}
+	return units
+}
+
+// lapsed says that the line is a hold whose time has passed.
+func (l lineState) lapsed(now time.Time) bool { return !l.held.IsZero() && !now.Before(l.held) }
+
+// is says that the state is what a caller was answered.
+func (l lineState) is(a allocation.Allocation) bool {
+	parts := slices.SortedFunc(slices.Values(a.Parts), func(a, b allocation.Part) int { return cmp.Compare(a.Batch, b.Batch) })
+	return slices.Equal(l.parts, parts) && l.held.Equal(a.HeldUntil)
+}
+
+// version is a state, and the owner's command that led to it; 0 if it was a command about something else.
+type version struct {
+	lineState
+	by int
+}
+
+// timeline is what happened to a line, in its order.
+type timeline []version
+
+// now is the last state.
+func (t timeline) now() lineState {
+	if len(t) == 0 {
+		return lineState{}
+	}
+	return t[len(t)-1].lineState
+}
+
+// during lists what the line may have been when the owner's command was answered: from what that command, or the last
+// before it, made of the line until the next one changed it.
+func (t timeline) during(number int) []version {
+	all := append(timeline{{}}, t...)
+	from := 0
+	for i, v := range all {
+		if v.by > 0 && v.by <= number {
+			from = i
+		}
+	}
+	to := from + 1
+	for to < len(all) && all[to].by <= number {
+		to++
+	}
+	return all[from:to]
+}
+
+// could says that one of the states that a line may have had at a command is as asked.
+func (t timeline) could(number int, be func(lineState) bool) bool {
+	return slices.ContainsFunc(t.during(number), func(v version) bool { return be(v.lineState) })
+}

@@ -1,0 +1,95 @@
+package torture
+
+import (
+	"context"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
+)
+
+// The short form of the load proof, with everything on for a while and each thing off for a moment. The command takes
+// longer, and more of everything.
+func TestTorture(t *testing.T) {
+	for _, name := range []string{"sqlite", "postgresql", "mariadb"} {
+		t.Run(name, func(t *testing.T) {
+			server := started(t, name)
+			for _, m := range modes {
+				t.Run(string(m), func(t *testing.T) { short(t, name, m, server) })
+			}
+		})
+	}
+}
+
+func short(t *testing.T, engine string, m mode, server *servers.Server) {
+	s := &settings{
+		Engine: engine, Mode: m, Seed: rand.Uint64N(1_000_000),
+		Processes: 4, Callers: 4, SKUs: 3, Commands: 10_000,
+		For: time.Second, Cut: 0.01, Kills: 1,
+	}
+	if m == everything {
+		s.For, s.Kills = 5*time.Second, 3
+	}
+	if server != nil && m == everything {
+		s.Restarts = 1
+	}
+	found := tortured(t, s, placed(t, s, server))
+	assert.Empty(t, found.faults)
+	assert.Positive(t, found.Acknowledged, "acknowledged")
+	assert.Positive(t, found.Samples, "samples")
+	assert.Equal(t, s.Kills, found.Kills, "client kills")
+	assert.Equal(t, s.Restarts, found.Restarts, "server restarts")
+	kept := found.Tallies.Kept + found.Tallies.Outdated
+	if m == everything {
+		assert.Positive(t, found.Tallies.Groups, "commits of several callers")
+		assert.Positive(t, kept, "attempts on kept products")
+	}
+	if !m.groups() {
+		assert.Zero(t, found.Tallies.Groups, "commits of several callers")
+	}
+	if !m.keeps() {
+		assert.Zero(t, kept, "attempts on kept products")
+	}
+}
+
+// started is a server that may be killed; nil for an engine that has none.
+func started(t *testing.T, engine string) *servers.Server {
+	t.Helper()
+	e, err := harness.ByName(engine)
+	require.NoError(t, err)
+	if e.Server == nil {
+		return nil
+	}
+	return servers.Dedicated(t, e.Server, &servers.Options{Fast: true})
+}
+
+// placed is a place for databases on a server, or in files.
+func placed(t *testing.T, s *settings, server *servers.Server) *harness.Place {
+	t.Helper()
+	e, err := harness.ByName(s.Engine)
+	require.NoError(t, err)
+	return &harness.Place{Engine: e, Running: server, Folder: t.TempDir(), Fast: true}
+}
+
+// tortured is what a run has found.
+func tortured(t *testing.T, s *settings, at *harness.Place) *report {
+	t.Helper()
+	found, err := tortureAt(context.WithoutCancel(t.Context()), s, t.TempDir(), at)
+	return logged(t, s, found, err)
+}
+
+// logged logs what a run has found, and how to repeat it.
+func logged(t *testing.T, s *settings, found *report, err error) *report {
+	t.Helper()
+	require.NoError(t, err, s)
+	var text strings.Builder
+	found.write(&text, s)
+	t.Log(text.String(), "again: ", s)
+	return found
+}

@@ -1,0 +1,122 @@
+package combine
+
+import (
+	"context"
+	"slices"
+)
+
+// Group is the waiters that are carried out together. Only the function that carries out the group may use it.
+type Group[K comparable, V any] struct {
+	queue   *Queue[K, V]
+	members []*Waiter[K, V] // the leader first
+	leader  [1]*Waiter[K, V]
+	held    []*line[K, V] // each once
+	few     [2]*line[K, V]
+
+	// The queue's mutex guards the fields below.
+	live   int // members whose callers are still there
+	cancel context.CancelCauseFunc
+	aged   bool // the group has run for at least one tick of the queue's patience
+}
+
+// Leader is the waiter on whose goroutine the group is carried out.
+func (g *Group[K, V]) Leader() *Waiter[K, V] { return g.members[0] }
+
+// Members are the leader and its followers, in an order in which those that share a key keep the order of their
+// arrival. The caller must not change the list.
+func (g *Group[K, V]) Members() []*Waiter[K, V] { return g.members }
+
+// Keys returns all keys that the group holds, each once.
+func (g *Group[K, V]) Keys() []K {
+	keys := make([]K, len(g.held))
+	for i, l := range g.held {
+		keys[i] = l.key
+	}
+	return keys
+}
+
+// Settle says that a member's work is decided, so that the member need not wait again if the leader's goroutine ends
+// before the group is through. A function that returns has settled all members.
+func (g *Group[K, V]) Settle(w *Waiter[K, V]) {
+	g.queue.mu.Lock()
+	defer g.queue.mu.Unlock()
+	w.settled = true
+}
+
+// Context returns the context for the group's work. A leader without followers works under its own context. Else
+// the context has the leader's values and ends once the callers of all members have gone away, so that no caller takes
+// the work away from the others; the cause is the error of the leader's own context. The function that Context
+// returns frees what the context needs.
+func (g *Group[K, V]) Context() (context.Context, context.CancelFunc) {
+	lead := g.members[0].ctx
+	if len(g.members) == 1 {
+		return lead, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(lead))
+	g.queue.mu.Lock()
+	g.cancel = cancel
+	if g.live == 0 {
+		cancel(lead.Err())
+	}
+	g.queue.mu.Unlock()
+	stop := context.AfterFunc(lead, func() {
+		g.queue.mu.Lock()
+		defer g.queue.mu.Unlock()
+		g.leave()
+	})
+	return ctx, func() { stop(); cancel(nil) }
+}
+
+// leave counts a caller out. The queue's mutex is held.
+func (g *Group[K, V]) leave() {
+	if g.live--; g.live == 0 && g.cancel != nil {
+		g.cancel(g.members[0].ctx.Err())
+	}
+}
+
+// begin makes the waiter the leader of its own group.
+func (w *Waiter[K, V]) begin(q *Queue[K, V]) *Group[K, V] {
+	g := &w.own
+	g.queue, g.leader[0] = q, w
+	g.members, g.live = g.leader[:], 1
+	w.group = g
+	return g
+}
+
+// take gives a waiter's keys to the group.
+func (g *Group[K, V]) take(w *Waiter[K, V]) {
+	for i := range w.places {
+		p := &w.places[i]
+		l := p.line
+		p.remove()
+		if l.hold(g, p.shared) {
+			g.keep(l)
+		}
+	}
+}
+
+func (g *Group[K, V]) keep(l *line[K, V]) {
+	if g.held == nil {
+		g.held = g.few[:0]
+	}
+	g.held = append(g.held, l)
+}
+
+// size adds up the members' sizes.
+func (g *Group[K, V]) size() (sum int) {
+	for _, w := range g.members {
+		sum += w.Size
+	}
+	return sum
+}
+
+// unsettled returns the followers whose work was not decided, in their order.
+func (g *Group[K, V]) unsettled() []*Waiter[K, V] {
+	var again []*Waiter[K, V]
+	for _, w := range g.members {
+		if w.state == following && !w.settled {
+			again = append(again, w)
+		}
+	}
+	return slices.Clip(again)
+}

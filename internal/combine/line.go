@@ -1,0 +1,110 @@
+package combine
+
+import "slices"
+
+// line is the claims that wait for one key, first come first served, and the groups that hold the key.
+type line[K comparable, V any] struct {
+	key         K
+	first, last *place[K, V]
+	exclusive   int // how many of the waiting claims are exclusive
+
+	holders []*Group[K, V] // several only if all of them share the key
+	shared  bool           // the holders share the key
+}
+
+// place is one claim in a line.
+type place[K comparable, V any] struct {
+	waiter     *Waiter[K, V]
+	line       *line[K, V] // nil while the claim waits in no line
+	prev, next *place[K, V]
+	shared     bool
+}
+
+// add puts a claim at the end of the line, or behind the last claim of a waiter that is ahead of the others.
+func (l *line[K, V]) add(p *place[K, V]) {
+	p.line = l
+	if !p.shared {
+		l.exclusive++
+	}
+	before := l.last
+	if p.waiter.ahead {
+		before = nil
+		for q := l.first; q != nil && q.waiter.ahead; q = q.next {
+			before = q
+		}
+	}
+	p.prev = before
+	if before == nil {
+		p.next, l.first = l.first, p
+	} else {
+		p.next, before.next = before.next, p
+	}
+	if p.next == nil {
+		l.last = p
+	} else {
+		p.next.prev = p
+	}
+}
+
+// remove takes a claim out of its line.
+func (p *place[K, V]) remove() {
+	l := p.line
+	if p.prev == nil {
+		l.first = p.next
+	} else {
+		p.prev.next = p.next
+	}
+	if p.next == nil {
+		l.last = p.prev
+	} else {
+		p.next.prev = p.prev
+	}
+	if !p.shared {
+		l.exclusive--
+	}
+	p.line, p.prev, p.next = nil, nil, nil
+}
+
+// clear reports whether a group may take the claim's key.
+func (p *place[K, V]) clear(g *Group[K, V]) bool {
+	if !p.shared && p.prev != nil || p.shared && p.behindExclusive() {
+		return false
+	}
+	l := p.line
+	switch {
+	case len(l.holders) == 0, l.shared && p.shared:
+		return true
+	}
+	return len(l.holders) == 1 && l.holders[0] == g
+}
+
+// behindExclusive reports whether an exclusive claim waits before this one.
+func (p *place[K, V]) behindExclusive() bool {
+	if p.line.exclusive == 0 {
+		return false
+	}
+	for q := p.prev; q != nil; q = q.prev {
+		if !q.shared {
+			return true
+		}
+	}
+	return false
+}
+
+// hold gives the key to a group. It reports whether the group didn't hold the key before.
+func (l *line[K, V]) hold(g *Group[K, V], shared bool) bool {
+	l.shared = shared && (l.shared || len(l.holders) == 0)
+	if slices.Contains(l.holders, g) {
+		return false
+	}
+	l.holders = append(l.holders, g)
+	return true
+}
+
+// release takes the key from a group.
+func (l *line[K, V]) release(g *Group[K, V]) {
+	l.holders = slices.DeleteFunc(l.holders, func(other *Group[K, V]) bool { return other == g })
+}
+
+// idle reports whether nobody waits for the key or holds it.
+func (l *line[K, V]) idle() bool { return l.first == nil && len(l.holders) == 0 }

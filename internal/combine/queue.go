@@ -1,0 +1,402 @@
+package combine
+
+import (
+	"context"
+	"runtime"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Options are the limits of a [Queue]. All of them must be set.
+type Options struct {
+	// Groups is how many groups run at a time, unless some of them take longer than Patience.
+	Groups int
+
+	// Size is how much work a group takes. A waiter with more than that is carried out in a group by itself.
+	Size int
+
+	// Patience is about how long a group counts towards Groups while others wait for a slot: at least Patience, and
+	// less than twice as long.
+	Patience time.Duration
+}
+
+// Queue brings concurrent callers together. It is safe for concurrent use.
+type Queue[K comparable, V any] struct {
+	opts Options
+	run  func(*Group[K, V])
+
+	mu      sync.Mutex
+	lines   map[K]*line[K, V]
+	spare   []*line[K, V] // for reuse
+	ready   line[K, V]    // waiters that want for nothing but a slot
+	waiting int           // how many are queued
+	running []*Group[K, V]
+	crowd   bool // the last group to end had followers
+	ticking bool // a timer runs, see tick
+}
+
+// maxSpare is how many idle lines are kept for reuse.
+const maxSpare = 64
+
+// New returns a queue. The function run carries out a group on its leader's goroutine; it returns once all members'
+// work is decided.
+func New[K comparable, V any](run func(*Group[K, V]), opts Options) *Queue[K, V] {
+	return &Queue[K, V]{opts: opts, run: run, lines: map[K]*line[K, V]{}}
+}
+
+// LeftError is the answer to a caller whose context ended before its work was decided. It wraps the error of the
+// caller's context.
+type LeftError struct {
+	Running bool // a group has begun with the work, and goes on
+	Err     error
+}
+
+func (e *LeftError) Error() string { return "left the queue: " + e.Err.Error() }
+
+// Unwrap returns the error of the caller's context.
+func (e *LeftError) Unwrap() error { return e.Err }
+
+// Do queues a waiter's work, and returns once the work is decided: carried out by this caller, as the leader of a
+// group, or by the leader of another one. If the caller's context ends before that, Do answers a [*LeftError] at once,
+// unless the caller is the leader; an error of Find is returned as it is. The state of a waiter that
+// got an error is unknown.
+func (q *Queue[K, V]) Do(ctx context.Context, w *Waiter[K, V]) error {
+	w.ctx = ctx
+	if w.Find != nil {
+		if err := q.find(ctx, w); err != nil {
+			return err
+		}
+	}
+	if leads, err := q.await(w, q.enter(w)); !leads {
+		return err
+	}
+	returned := false
+	defer func() { q.finish(&w.own, returned) }()
+	q.yield()
+	q.gather(&w.own)
+	q.run(&w.own)
+	returned = true
+	return nil
+}
+
+// Hold runs fn while the caller has the keys of the claims to itself. It takes no slot, and nobody follows. If the
+// caller's context ends before that, Hold answers a [*LeftError], and fn doesn't run.
+func (q *Queue[K, V]) Hold(ctx context.Context, claims []Claim[K], fn func()) error {
+	w := &Waiter[K, V]{Claims: claims, ctx: ctx, holds: true}
+	if _, err := q.await(w, q.enter(w)); err != nil {
+		return err
+	}
+	defer q.release(w)
+	fn()
+	return nil
+}
+
+// find lets the waiter hold its first keys, and asks it for the others.
+func (q *Queue[K, V]) find(ctx context.Context, w *Waiter[K, V]) error {
+	w.holds = true
+	if _, err := q.await(w, q.enter(w)); err != nil {
+		return err
+	}
+	found := false
+	defer func() {
+		if !found {
+			q.release(w)
+		}
+	}()
+	claims, err := w.Find(ctx)
+	if err != nil {
+		return err
+	}
+	found = true
+	w.Claims, w.holds, w.ahead = append(slices.Clip(w.Claims), claims...), false, true
+	return nil
+}
+
+// enter puts a waiter into the lines of its keys. It reports whether the waiter has to wait for a signal.
+func (q *Queue[K, V]) enter(w *Waiter[K, V]) (waits bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w.signal = nil
+	q.queue(w, enters)
+	if w.own.held != nil {
+		q.free(&w.own, slices.Clone(w.own.held)) // the waiter is ahead in these lines now
+	}
+	q.consider(w)
+	q.startTicking()
+	if w.waited = w.state == queued; w.waited {
+		w.signal = make(chan struct{}, 1)
+	}
+	return w.waited
+}
+
+// await waits until the waiter holds its keys, leads, or is done. It reports whether the waiter leads.
+func (q *Queue[K, V]) await(w *Waiter[K, V], waits bool) (leads bool, err error) {
+	if waits {
+		select {
+		case <-w.signal:
+		case <-w.ctx.Done():
+			if over, err := q.leave(w); over {
+				return false, err
+			}
+			<-w.signal
+		}
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return w.state == leading, nil
+}
+
+// queue puts a waiter into the lines of its keys.
+func (q *Queue[K, V]) queue(w *Waiter[K, V], e event) {
+	w.state.on(e)
+	q.waiting++
+	w.turn = place[K, V]{waiter: w}
+	w.places = w.first[:0]
+	if len(w.Claims) > len(w.first) {
+		w.places = make([]place[K, V], 0, len(w.Claims))
+	}
+	for _, c := range w.Claims {
+		w.places = append(w.places, place[K, V]{waiter: w, shared: c.Shared})
+		q.line(c.Key).add(&w.places[len(w.places)-1])
+	}
+}
+
+// line returns the line of a key.
+func (q *Queue[K, V]) line(key K) *line[K, V] {
+	l := q.lines[key]
+	if l != nil {
+		return l
+	}
+	if last := len(q.spare) - 1; last >= 0 {
+		l, q.spare = q.spare[last], q.spare[:last]
+	} else {
+		l = &line[K, V]{}
+	}
+	l.key = key
+	q.lines[key] = l
+	return l
+}
+
+// tidy forgets a line that nobody needs.
+func (q *Queue[K, V]) tidy(l *line[K, V]) {
+	if !l.idle() {
+		return
+	}
+	delete(q.lines, l.key)
+	if len(q.spare) < maxSpare {
+		var none K
+		l.key = none
+		q.spare = append(q.spare, l)
+	}
+}
+
+// consider grants a queued waiter all that it can have by now.
+func (q *Queue[K, V]) consider(w *Waiter[K, V]) {
+	switch {
+	case w.state != queued || !w.clear(&w.own):
+	case w.holds:
+		q.grant(w, &w.own, holds)
+	case len(q.running) < q.opts.Groups:
+		q.start(w)
+	case w.turn.line == nil:
+		q.ready.add(&w.turn)
+	}
+}
+
+// start lets a waiter lead.
+func (q *Queue[K, V]) start(w *Waiter[K, V]) {
+	q.running = append(q.running, w.begin(q))
+	q.grant(w, &w.own, starts)
+}
+
+// grant gives a waiter's keys to a group.
+func (q *Queue[K, V]) grant(w *Waiter[K, V], g *Group[K, V], e event) {
+	w.state.on(e)
+	q.waiting--
+	if w.turn.line != nil {
+		w.turn.remove()
+	}
+	g.take(w)
+	if w.signal != nil && e != joins {
+		w.signal <- struct{}{}
+	}
+}
+
+// wake considers those at the head of a line.
+func (q *Queue[K, V]) wake(l *line[K, V]) {
+	for p := l.first; p != nil; {
+		next, last := p.next, !p.shared
+		q.consider(p.waiter)
+		if last {
+			return
+		}
+		p = next
+	}
+}
+
+// hand lets waiters that want for nothing but a slot lead, as many as there are slots for.
+func (q *Queue[K, V]) hand() {
+	for q.ready.first != nil && len(q.running) < q.opts.Groups {
+		p := q.ready.first
+		p.remove()
+		q.consider(p.waiter)
+	}
+	q.startTicking()
+}
+
+// free gives back the keys that a group holds, and hands them on.
+func (q *Queue[K, V]) free(g *Group[K, V], held []*line[K, V]) {
+	g.held = nil
+	for _, l := range held {
+		l.release(g)
+	}
+	q.hand()
+	for _, l := range held {
+		q.wake(l)
+		q.tidy(l)
+	}
+	q.startTicking()
+}
+
+// end takes a group out of those that run.
+func (q *Queue[K, V]) end(g *Group[K, V]) {
+	q.running = slices.DeleteFunc(q.running, func(other *Group[K, V]) bool { return other == g })
+	q.free(g, g.held)
+}
+
+// release ends a hold.
+func (q *Queue[K, V]) release(w *Waiter[K, V]) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	w.state.on(ends)
+	q.free(&w.own, w.own.held)
+}
+
+// leave is for a caller whose context has ended. It reports false if the waiter's work is decided already.
+func (q *Queue[K, V]) leave(w *Waiter[K, V]) (over bool, err error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	before := w.state
+	if before == done {
+		return false, nil
+	}
+	w.state.on(leaves)
+	switch before {
+	case queued:
+		q.withdraw(w)
+	case leading:
+		q.end(&w.own)
+	case holding:
+		q.free(&w.own, w.own.held)
+	case following:
+		w.group.leave()
+	}
+	return true, &LeftError{Running: before == following, Err: w.ctx.Err()}
+}
+
+// withdraw takes a waiter out of all lines, and hands on what it kept others from.
+func (q *Queue[K, V]) withdraw(w *Waiter[K, V]) {
+	q.waiting--
+	if w.turn.line != nil {
+		w.turn.remove()
+	}
+	for i := range w.places {
+		l := w.places[i].line
+		w.places[i].remove()
+		q.wake(l)
+		q.tidy(l)
+	}
+	q.startTicking()
+}
+
+// yield lets callers that are about to come join the group (measured: a quarter more work done under load). A lone
+// caller has nobody to yield to, and would only wake another thread.
+func (q *Queue[K, V]) yield() {
+	q.mu.Lock()
+	crowded := q.crowd || len(q.running) > 1 || q.waiting > 0
+	q.mu.Unlock()
+	if crowded {
+		for range 3 {
+			runtime.Gosched()
+		}
+	}
+}
+
+// gather takes queued waiters into a group, as long as there is room: those that are clear, and those whose keys the
+// group holds or takes with them.
+func (q *Queue[K, V]) gather(g *Group[K, V]) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.waiting == 0 {
+		return
+	}
+	size := g.size()
+	join := func(w *Waiter[K, V]) bool {
+		if w.holds || size+w.Size > q.opts.Size || w.ctx.Err() != nil || !w.clear(g) {
+			return false
+		}
+		size += w.Size
+		g.members = append(g.members, w)
+		g.live++
+		w.group = g
+		q.grant(w, g, joins)
+		return true
+	}
+	for p := q.ready.first; p != nil && size < q.opts.Size; {
+		next := p.next
+		join(p.waiter)
+		p = next
+	}
+	// A line is looked at again whenever a waiter that also stands there joins by way of another line.
+	visit := slices.Clone(g.held)
+	for i := 0; i < len(visit) && size < q.opts.Size; i++ {
+		for p := visit[i].first; p != nil; {
+			next, shared, w := p.next, p.shared, p.waiter
+			others := linesOf(w, visit[i])
+			if join(w) {
+				visit = append(visit, others...)
+			} else if !shared {
+				break
+			}
+			p = next
+		}
+	}
+}
+
+// linesOf returns the lines that a waiter stands in, but for one, and others wait in.
+func linesOf[K comparable, V any](w *Waiter[K, V], but *line[K, V]) (lines []*line[K, V]) {
+	for i := range w.places {
+		if l := w.places[i].line; l != but && l.first != l.last {
+			lines = append(lines, l)
+		}
+	}
+	return lines
+}
+
+// finish tells everybody in a group, and hands on. If the leader's goroutine ended on the way, followers whose work
+// was not decided wait again, before all others.
+func (q *Queue[K, V]) finish(g *Group[K, V], returned bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var again []*Waiter[K, V]
+	if !returned {
+		again = g.unsettled()
+	}
+	for _, w := range again {
+		w.ahead = true
+		q.queue(w, returns)
+	}
+	for _, w := range g.members {
+		if w.state != leading && w.state != following {
+			continue
+		}
+		tell := w.state == following
+		w.state.on(ends)
+		if tell {
+			w.signal <- struct{}{}
+		}
+	}
+	q.crowd = len(g.members) > 1
+	q.end(g)
+}

@@ -1,0 +1,52 @@
+package combine
+
+import "context"
+
+// Claim says that a waiter's work touches a key.
+type Claim[K comparable] struct {
+	Key K
+
+	// Shared claims on a key don't conflict with each other; an exclusive claim conflicts with every other one.
+	Shared bool
+}
+
+// Waiter is one caller with its work. The caller fills in the exported fields and hands the waiter to [Queue.Do],
+// once. The fields must not change afterwards.
+type Waiter[K comparable, V any] struct {
+	Claims []Claim[K] // each key once
+	Size   int        // how much of a group's size the work takes, at least 1
+	Value  V          // the work, for the function that carries out groups
+
+	// Find, if set, is called while the waiter has the keys of Claims to itself. The claims that Find returns are on
+	// further keys; the waiter queues for these, before all others that wait, and keeps the first ones meanwhile.
+	Find func(ctx context.Context) ([]Claim[K], error)
+
+	ctx    context.Context
+	waited bool
+	signal chan struct{} // receives once for each wait: the waiter holds, leads, or is done
+
+	// The queue's mutex guards the fields below.
+	state   state
+	settled bool
+	ahead   bool // queues before those that hold nothing
+	holds   bool // wants its keys and no group
+	group   *Group[K, V]
+	own     Group[K, V]    // which the waiter leads; it holds the waiter's keys before that, too
+	turn    place[K, V]    // in the line for a slot
+	places  []place[K, V]  // in the lines of the keys
+	first   [2]place[K, V] // where places begins: most work has two keys
+}
+
+// Waited reports whether the waiter had to wait for a group after Find. What Find saw may be outdated then.
+func (w *Waiter[K, V]) Waited() bool { return w.waited }
+
+// clear reports whether a group may take the waiter's keys: no claim before the waiter's conflicts in any line, and
+// nobody but the group holds a key in a conflicting way.
+func (w *Waiter[K, V]) clear(g *Group[K, V]) bool {
+	for i := range w.places {
+		if !w.places[i].clear(g) {
+			return false
+		}
+	}
+	return true
+}

@@ -97,12 +97,6 @@ func (q *queue) command(ctx context.Context, c command) error {
 	return q.outcome(ctx, &lone.call)
 }
 
-// reading is what a store answered to a query.
-type reading struct {
-	query  Query
-	states []State
-}
-
 // lookUp finds out which products an entry needs. If it needn't wait for any, what was read serves to begin with,
 // unless a commit that it has to wait for may have ended meanwhile.
 func (q *queue) lookUp(e *entry, query Query) error {

@@ -3,7 +3,6 @@ package allocation
 import (
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Before anything is read: the call itself can't be carried out.
@@ -83,36 +82,6 @@ func printable(value any) string {
 		return fmt.Sprintf("%q… (%d bytes)", text[:most], len(text))
 	}
 	return fmt.Sprintf("%q", text)
-}
-
-// Shortage is a line that could not be met.
-type Shortage struct {
-	OrderLine
-
-	// Available is the most that the line could have been given on its own terms, in units: the
-	// largest batch's for a line that must go whole into one, the sum of all for one that may be
-	// split, always after the lines that were judged before it.
-	Available Quantity
-}
-
-// OutOfStockError is returned when at least one line of a call could not be met; then none of the
-// call's lines got anything (R5). It names every line that was short.
-type OutOfStockError struct {
-	Shortages []Shortage
-}
-
-func (e *OutOfStockError) Error() string {
-	var text strings.Builder
-	text.WriteString("allocation: out of stock")
-	for i, s := range e.Shortages {
-		separator := "; "
-		if i == 0 {
-			separator = ": "
-		}
-		fmt.Fprintf(&text, "%sorder %q: sku %q: wanted %d, available %d",
-			separator, s.OrderID, s.SKU, s.Quantity, s.Available)
-	}
-	return text.String()
 }
 
 // notAllowed returns the error for a command that the present state forbids.

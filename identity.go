@@ -274,3 +274,9 @@ func (m *identityMap) end() { m.ended = true }
 func (m *identityMap) over() error {
 	return &Error{Op: "Load", Field: "repository", Value: "used after its unit of work", Err: ErrInvalid}
 }
+
+// reading is what a store answered to a query.
+type reading struct {
+	query  Query
+	states []State
+}

@@ -24,10 +24,6 @@ func (b BatchRef) Validate() error { return checkID("Validate", "batch", b) }
 // Location names where a batch is kept, or will be. It may be empty.
 type Location string
 
-// Quantity counts whole units. What is asked for is 1 to 2^53−1, the largest number that every JSON
-// reader keeps exact; a counter may be 0, a difference negative.
-type Quantity int64
-
 // OrderLine is what a customer wants: so many units of one SKU for one order. It is a value: two lines
 // with the same data are equal. Its [LineKey] names the line (R3).
 type OrderLine struct {
@@ -126,4 +122,50 @@ func (a Allocation) open() Quantity { return a.Quantity - a.Shipped() }
 // Lapsed reports whether the allocation is a hold whose time has passed: it no longer binds any stock.
 func (a Allocation) Lapsed(now time.Time) bool {
 	return !a.HeldUntil.IsZero() && !now.Before(a.HeldUntil)
+}
+
+// check refuses a line with a bad identifier or quantity.
+func (l OrderLine) check(op string) error {
+	if err := checkID(op, "order", l.OrderID); err != nil {
+		return err
+	}
+	if err := checkID(op, "sku", l.SKU); err != nil {
+		return err
+	}
+	return checkQuantity(op, "quantity", l.Quantity, 1)
+}
+
+// check refuses an announcement with bad data.
+func (b Batch) check(op string) error {
+	if err := checkID(op, "batch", b.Ref); err != nil {
+		return err
+	}
+	if err := checkID(op, "sku", b.SKU); err != nil {
+		return err
+	}
+	if b.Location != "" {
+		if err := checkID(op, "location", b.Location); err != nil {
+			return err
+		}
+	}
+	if err := checkTimeIfAny(op, "eta", b.ETA); err != nil {
+		return err
+	}
+	if err := checkTimeIfAny(op, "best before", b.BestBefore); err != nil {
+		return err
+	}
+	if b.Allocated != 0 {
+		return invalid(op, "allocated", b.Allocated, "must be 0 in an announcement")
+	}
+	return checkQuantity(op, "quantity", b.Purchased, 1)
+}
+
+// clean returns a new batch with the fields that an announcement sets.
+func (b Batch) clean() Batch {
+	eta := clean(b.ETA)
+	return Batch{
+		Ref: b.Ref, SKU: b.SKU, Purchased: b.Purchased, ETA: eta,
+		Location: b.Location, BestBefore: clean(b.BestBefore),
+		AnnouncedQuantity: b.Purchased, AnnouncedETA: eta,
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -214,4 +215,25 @@ func (l *line) add(ref BatchRef, units Quantity) {
 	}
 	l.Parts = append(l.Parts, Part{Batch: ref, Quantity: units})
 	l.removed = false
+}
+
+// known reports whether an order that has no line here has none at all.
+func (p *Product) known(order OrderID) bool {
+	if p.complete || p.kept || p.byOrder[order] != nil {
+		return true
+	}
+	return slices.ContainsFunc(p.asked, func(orders []OrderID) bool {
+		_, asked := slices.BinarySearch(orders, order)
+		return asked
+	})
+}
+
+// knows reports whether all orders were asked for.
+func (p *Product) knows(orders []OrderID) bool {
+	for _, order := range orders {
+		if !p.known(order) {
+			return false
+		}
+	}
+	return true
 }

@@ -164,3 +164,38 @@ type BatchChange struct {
 	CountedAt time.Time // value
 	ShippedAt time.Time // value
 }
+
+// Ledger is an optional ability of a [Store], and of a [UnitOfWork] over one: to account for what it keeps.
+// Contexts are answered as by a Store.
+type Ledger interface {
+	// Audit adds up a product as of one moment, and returns the product's version then. Every batch
+	// that is known by its counters, a line or an event has a tally; the order doesn't matter. An
+	// unknown SKU is an [*Error] that wraps [ErrNotFound].
+	Audit(ctx context.Context, sku SKU) (version int64, tallies []Tally, err error)
+
+	// Events returns a product's events in the order of their numbers: at most limit of them,
+	// beginning with the one after the given number, 0 for the first. An unknown SKU has none.
+	Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error)
+}
+
+// Tally is one batch, accounted for three times. All three agree unless somebody changed the storage by hand,
+// or the storage lost something.
+type Tally struct {
+	Batch BatchRef
+
+	// Purchased and Allocated are the batch's counters.
+	Purchased Quantity
+	Allocated Quantity
+
+	// Promised is the sum of what the lines have from the batch, without what was shipped.
+	Promised Quantity
+
+	// RecordedPurchased and RecordedAllocated are the sums of what the events moved.
+	RecordedPurchased Quantity
+	RecordedAllocated Quantity
+}
+
+// Drifted reports whether the three accounts disagree.
+func (t Tally) Drifted() bool {
+	return t.Allocated != t.Promised || t.Purchased != t.RecordedPurchased || t.Allocated != t.RecordedAllocated
+}

@@ -3,6 +3,7 @@ package allocation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -201,3 +202,49 @@ func (u *unit) pause(ctx context.Context, attempt int) error {
 		return ctx.Err()
 	}
 }
+
+// Audit asks the store, if it is a [Ledger].
+func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
+	ledger, err := u.ledger("Audit")
+	if err != nil {
+		return 0, nil, err
+	}
+	return ledger.Audit(ctx, sku)
+}
+
+// Events asks the store, if it is a [Ledger].
+func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error) {
+	ledger, err := u.ledger("Events")
+	if err != nil {
+		return nil, err
+	}
+	return ledger.Events(ctx, sku, after, limit)
+}
+
+func (u *unit) ledger(op string) (Ledger, error) {
+	if u.mistake != nil {
+		return nil, u.mistake
+	}
+	ledger, able := u.store.(Ledger)
+	if !able {
+		return nil, &Error{Op: op, Field: "store", Value: fmt.Sprintf("%T", u.store), Err: errors.ErrUnsupported}
+	}
+	return ledger, nil
+}
+
+// onlyIf drops what an attempt computed before it failed.
+func onlyIf[T any](value T, err error) (T, error) {
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return value, nil
+}
+
+var (
+	// errAgain lets a group begin again at once: without a call that is out, or on fresh products.
+	errAgain = errors.New("begin again")
+
+	// errStale is a command's answer on a kept product if it is anything but success.
+	errStale = fmt.Errorf("%w: a kept product will not do", errAgain)
+)

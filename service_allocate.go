@@ -135,3 +135,27 @@ func (o *order) refuse(now time.Time, shortages []Shortage) {
 		s.product.refuse(now, shortages)
 	}
 }
+
+// Allocate promises stock to lines, of one order or of several: to all of them or, with an [*OutOfStockError]
+// that names every line that is short, to none (R5). Lines of one order and SKU are one line with
+// their sum, and the allocations come in the order in which the lines first appear.
+//
+// A line that has its allocation already keeps it and gets it again, whatever the terms now, so that a
+// repeat answers what the first call did (R3): a held line stays held, [Service.Confirm] makes it firm. A
+// line that is known with another quantity is [ErrMismatch]; so is a repeat after the line was changed.
+//
+// A refusal is told by a [LineRefused] (R10). If that can't be committed, the answer is both errors, joined.
+func (s *Service) Allocate(ctx context.Context, requests ...Request) ([]Allocation, error) {
+	return s.allocate(ctx, "Allocate", requests)
+}
+
+func (s *Service) allocate(ctx context.Context, op string, requests []Request) ([]Allocation, error) {
+	order, err := newOrder(op, requests)
+	if err != nil {
+		return nil, err
+	}
+	got, err := decide(ctx, s, order.command(op), func(ctx context.Context, products Repository) (decision[[]Allocation], error) {
+		return order.allocate(ctx, products, s.policy)
+	})
+	return got.answer(err)
+}

@@ -6,41 +6,6 @@ import (
 	"fmt"
 )
 
-// Ledger is an optional ability of a [Store], and of a [UnitOfWork] over one: to account for what it keeps.
-// Contexts are answered as by a Store.
-type Ledger interface {
-	// Audit adds up a product as of one moment, and returns the product's version then. Every batch
-	// that is known by its counters, a line or an event has a tally; the order doesn't matter. An
-	// unknown SKU is an [*Error] that wraps [ErrNotFound].
-	Audit(ctx context.Context, sku SKU) (version int64, tallies []Tally, err error)
-
-	// Events returns a product's events in the order of their numbers: at most limit of them,
-	// beginning with the one after the given number, 0 for the first. An unknown SKU has none.
-	Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error)
-}
-
-// Tally is one batch, accounted for three times. All three agree unless somebody changed the storage by hand,
-// or the storage lost something.
-type Tally struct {
-	Batch BatchRef
-
-	// Purchased and Allocated are the batch's counters.
-	Purchased Quantity
-	Allocated Quantity
-
-	// Promised is the sum of what the lines have from the batch, without what was shipped.
-	Promised Quantity
-
-	// RecordedPurchased and RecordedAllocated are the sums of what the events moved.
-	RecordedPurchased Quantity
-	RecordedAllocated Quantity
-}
-
-// Drifted reports whether the three accounts disagree.
-func (t Tally) Drifted() bool {
-	return t.Allocated != t.Promised || t.Purchased != t.RecordedPurchased || t.Allocated != t.RecordedAllocated
-}
-
 // Reconcile compares the counters, lines and events of a product and returns the batches where they disagree;
 // none if all is well. It answers [errors.ErrUnsupported], wrapped, if the store is no [Ledger].
 func (s *Service) Reconcile(ctx context.Context, sku SKU) ([]Tally, error) {
@@ -135,33 +100,4 @@ func (s *Service) mend(ctx context.Context, products Repository, version int64, 
 		return errOutdated
 	}
 	return p.mend(drifted, products.Now(), s.policy)
-}
-
-// Audit asks the store, if it is a [Ledger].
-func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
-	ledger, err := u.ledger("Audit")
-	if err != nil {
-		return 0, nil, err
-	}
-	return ledger.Audit(ctx, sku)
-}
-
-// Events asks the store, if it is a [Ledger].
-func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error) {
-	ledger, err := u.ledger("Events")
-	if err != nil {
-		return nil, err
-	}
-	return ledger.Events(ctx, sku, after, limit)
-}
-
-func (u *unit) ledger(op string) (Ledger, error) {
-	if u.mistake != nil {
-		return nil, u.mistake
-	}
-	ledger, able := u.store.(Ledger)
-	if !able {
-		return nil, &Error{Op: op, Field: "store", Value: fmt.Sprintf("%T", u.store), Err: errors.ErrUnsupported}
-	}
-	return ledger, nil
 }

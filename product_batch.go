@@ -31,16 +31,6 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 	return nil
 }
 
-// clean returns a new batch with the fields that an announcement sets.
-func (b Batch) clean() Batch {
-	eta := clean(b.ETA)
-	return Batch{
-		Ref: b.Ref, SKU: b.SKU, Purchased: b.Purchased, ETA: eta,
-		Location: b.Location, BestBefore: clean(b.BestBefore),
-		AnnouncedQuantity: b.Purchased, AnnouncedETA: eta,
-	}
-}
-
 func (b *batch) checkAnnouncedAs(again Batch) error {
 	if b.SKU == again.SKU && b.AnnouncedQuantity == again.AnnouncedQuantity && b.AnnouncedETA.Equal(again.AnnouncedETA) &&
 		b.Location == again.Location && b.BestBefore.Equal(again.BestBefore) {

@@ -85,27 +85,6 @@ func contradiction(sku SKU, format string, args ...any) error {
 	}
 }
 
-// knows reports whether all orders were asked for.
-func (p *Product) knows(orders []OrderID) bool {
-	for _, order := range orders {
-		if !p.known(order) {
-			return false
-		}
-	}
-	return true
-}
-
-// known reports whether an order that has no line here has none at all.
-func (p *Product) known(order OrderID) bool {
-	if p.complete || p.kept || p.byOrder[order] != nil {
-		return true
-	}
-	return slices.ContainsFunc(p.asked, func(orders []OrderID) bool {
-		_, asked := slices.BinarySearch(orders, order)
-		return asked
-	})
-}
-
 // Changes returns what was done to the product since it was loaded, for those who write a [UnitOfWork]
 // of their own, and for tests that look at the events. It shares no memory with the product.
 func (p *Product) Changes() Changes {
@@ -156,4 +135,51 @@ func (b *batch) change() BatchChange {
 		CountedAt: b.CountedAt,
 		ShippedAt: b.ShippedAt,
 	}
+}
+
+// settle makes a product the one that its commit stored, with open batches only and as if all orders that come
+// were new. It reports false if that product won't do: nothing was committed, nothing is left to allocate, or there are
+// lapsed holds about whose units it would have to know more.
+func (p *Product) settle() bool {
+	if len(p.events) == 0 || p.moreLapsed {
+		return false
+	}
+	last := p.events[len(p.events)-1].Time()
+	for _, l := range p.lines {
+		switch {
+		case l.removed || l.HeldUntil.IsZero():
+		case l.Lapsed(last):
+			return false
+		case p.expires.IsZero() || l.HeldUntil.Before(p.expires):
+			p.expires = l.HeldUntil
+		}
+	}
+	p.read, p.complete, p.kept = p.Version(), false, true
+	p.keepOpenBatches()
+	p.forgetLines()
+	return len(p.batches) > 0
+}
+
+func (p *Product) keepOpenBatches() {
+	open := p.batches[:0]
+	for _, b := range p.batches {
+		if b.Available() > 0 {
+			b.stored, b.linesFrom = b.Batch, noLines
+			open = append(open, b)
+		}
+	}
+	clear(p.batches[len(open):])
+	p.batches = open
+}
+
+// forgetLines forgets what the next command doesn't need, and keeps the memory for it unless that is much.
+func (p *Product) forgetLines() {
+	const much = 64
+	if len(p.lines) > much || len(p.events) > much {
+		p.lines, p.events, p.byOrder = nil, nil, map[OrderID]*line{}
+	}
+	clear(p.lines)
+	clear(p.events)
+	clear(p.byOrder)
+	p.lines, p.events, p.traces, p.asked = p.lines[:0], p.events[:0], nil, nil
 }

@@ -25,14 +25,6 @@ type group struct {
 	written  []*Product   // as they were committed
 }
 
-var (
-	// errAgain lets a group begin again at once: without a call that is out, or on fresh products.
-	errAgain = errors.New("begin again")
-
-	// errStale is a command's answer on a kept product if it is anything but success.
-	errStale = fmt.Errorf("%w: a kept product will not do", errAgain)
-)
-
 // run brings all calls of the group to their outcome.
 func (g *group) run() {
 	ctx, end := g.context()

@@ -1,124 +1,281 @@
 package sqlstore
 
 import (
+	"database/sql"
+	"slices"
 	"strings"
 	"time"
-
-	"github.com/cosmic-go/allocation"
-	"github.com/cosmic-go/allocation/outbox"
 )
 
-// columns are those of a relation over rows, in which statements take many rows at once.
+// columns describe the rows of a table, or the rows that a statement takes as its parameters. The text and the
+// arguments of every writer come from these lists, and so does the load, so that a column is named in one place.
 type columns[R any] []column[R]
 
-// column has a name, a type as PostgreSQL calls it, and what it is for one row.
+// column is one column of a row of type R.
 type column[R any] struct {
-	name, kind string
-	write      func(v values, row R)
+	name string
+	kind string // the type, as PostgreSQL calls it
+	slot slot   // where a load has the column
+	role role   // how an UPDATE uses the column
+
+	write func(v values, row *R)
+	read  func(f *fields, row *R) // nil if the column is only written
 }
 
-// names are those of the columns.
-func (c columns[R]) names() string {
-	names := make([]string, len(c))
-	for i, column := range c {
-		names[i] = column.name
-	}
-	return strings.Join(names, ", ")
+// role is how an UPDATE uses a column.
+type role int
+
+const (
+	roleSet       role = iota // the column gets the value
+	roleSum                   // the column grows by the value
+	roleKey                   // the column finds the row
+	roleCondition             // the value is compared with another column of the row
+)
+
+// as returns the column with another type.
+func (c column[R]) as(kind string) column[R] {
+	c.kind = kind
+	return c
 }
 
-// values writes one value after the other.
+// in returns the column with another role.
+func (c column[R]) in(role role) column[R] {
+	c.role = role
+	return c
+}
+
+// values takes the values of a row, one after the other.
 type values interface {
 	text(s string)
 	number(n int64)
 	null()
 }
 
-// textIfAny writes NULL for the empty string.
-func textIfAny(v values, s string) {
-	if s == "" {
+// textColumn is a column of a text that is never NULL.
+func textColumn[R any, S ~string](name string, field func(row *R) *S) column[R] {
+	return column[R]{
+		name: name, kind: "text", slot: textSlot,
+		write: func(v values, row *R) { v.text(string(*field(row))) },
+		read:  func(f *fields, row *R) { *field(row) = S(f.text()) },
+	}
+}
+
+// textOrNullColumn is a column that has NULL for the empty text.
+func textOrNullColumn[R any, S ~string](name string, field func(row *R) *S) column[R] {
+	return column[R]{name: name, kind: "text", write: func(v values, row *R) {
+		if s := *field(row); s != "" {
+			v.text(string(s))
+			return
+		}
 		v.null()
-		return
-	}
-	v.text(s)
+	}}
 }
 
-// numberIfAny writes NULL for anything but an int64.
-func numberIfAny(v values, number any) {
-	if n, ok := number.(int64); ok {
-		v.number(n)
-		return
+// numberColumn is a column of a whole number.
+func numberColumn[R any, N ~int | ~int64](name string, field func(row *R) *N) column[R] {
+	return column[R]{
+		name: name, kind: "bigint", slot: numberSlot,
+		write: func(v values, row *R) { v.number(int64(*field(row))) },
+		read:  func(f *fields, row *R) { *field(row) = N(f.number()) },
 	}
-	v.null()
 }
 
-// instant writes NULL for the zero time.
-func instant(v values, t time.Time) { numberIfAny(v, micros(t)) }
+// numberOrNullColumn is a column that has NULL for 0.
+func numberOrNullColumn[R any](name string, field func(row *R) *int64) column[R] {
+	return column[R]{name: name, kind: "bigint", write: func(v values, row *R) {
+		if n := *field(row); n != 0 {
+			v.number(n)
+			return
+		}
+		v.null()
+	}}
+}
 
-var (
-	productColumns = columns[allocation.Changes]{
-		{"sku", "text", func(v values, c allocation.Changes) { v.text(string(c.SKU)) }},
-		{"seen", "bigint", func(v values, c allocation.Changes) { v.number(c.Read) }},
-		{"version", "bigint", func(v values, c allocation.Changes) { v.number(newVersion(c)) }},
-		{"refused", "bigint", func(v values, c allocation.Changes) { v.number(c.Refused) }},
-		{"low_stock", "bigint", func(v values, c allocation.Changes) { v.number(int64(c.LowStock)) }},
+// truthColumn is a column that has 1 for true.
+func truthColumn[R any](name string, field func(row *R) *bool) column[R] {
+	return column[R]{
+		name: name, kind: "smallint", slot: numberSlot,
+		write: func(v values, row *R) { v.number(int64(zeroOrOne(*field(row)))) },
+		read:  func(f *fields, row *R) { *field(row) = f.number() != 0 },
 	}
-	newBatchColumns = columns[allocation.Batch]{
-		{"ref", "text", func(v values, b allocation.Batch) { v.text(string(b.Ref)) }},
-		{"sku", "text", func(v values, b allocation.Batch) { v.text(string(b.SKU)) }},
-		{"purchased", "bigint", func(v values, b allocation.Batch) { v.number(int64(b.Purchased)) }},
-		{"allocated", "bigint", func(v values, b allocation.Batch) { v.number(int64(b.Allocated)) }},
-		{"eta", "bigint", func(v values, b allocation.Batch) { instant(v, b.ETA) }},
-		{"location", "text", func(v values, b allocation.Batch) { v.text(string(b.Location)) }},
-		{"best_before", "bigint", func(v values, b allocation.Batch) { instant(v, b.BestBefore) }},
-		{"announced_quantity", "bigint", func(v values, b allocation.Batch) { v.number(int64(b.AnnouncedQuantity)) }},
-		{"announced_eta", "bigint", func(v values, b allocation.Batch) { instant(v, b.AnnouncedETA) }},
-		{"counted_at", "bigint", func(v values, b allocation.Batch) { instant(v, b.CountedAt) }},
-		{"shipped_at", "bigint", func(v values, b allocation.Batch) { instant(v, b.ShippedAt) }},
+}
+
+// instantColumn is a column of microseconds since 1970, with NULL for the zero time.
+func instantColumn[R any](name string, field func(row *R) *time.Time) column[R] {
+	return column[R]{
+		name: name, kind: "bigint", slot: instantSlot,
+		write: func(v values, row *R) {
+			if t := *field(row); !t.IsZero() {
+				v.number(t.UnixMicro())
+				return
+			}
+			v.null()
+		},
+		read: func(f *fields, row *R) { *field(row) = f.instant() },
 	}
-	batchColumns = columns[changedBatch]{
-		{"ref", "text", func(v values, b changedBatch) { v.text(string(b.Ref)) }},
-		{"sku", "text", func(v values, b changedBatch) { v.text(string(b.sku)) }},
-		{"purchased", "bigint", func(v values, b changedBatch) { v.number(int64(b.Purchased)) }},
-		{"allocated", "bigint", func(v values, b changedBatch) { v.number(int64(b.Allocated)) }},
-		{"eta", "bigint", func(v values, b changedBatch) { instant(v, b.ETA) }},
-		{"counted_at", "bigint", func(v values, b changedBatch) { instant(v, b.CountedAt) }},
-		{"shipped_at", "bigint", func(v values, b changedBatch) { instant(v, b.ShippedAt) }},
+}
+
+// stored returns the columns that the table has.
+func (c columns[R]) stored() columns[R] {
+	return c.where(func(c column[R]) bool { return c.role != roleCondition })
+}
+
+// without returns all columns but one.
+func (c columns[R]) without(name string) columns[R] {
+	return c.where(func(c column[R]) bool { return c.name != name })
+}
+
+func (c columns[R]) where(wanted func(c column[R]) bool) (some columns[R]) {
+	for _, column := range c {
+		if wanted(column) {
+			some = append(some, column)
+		}
 	}
-	removedColumns = columns[removedLine]{
-		{"order_id", "text", func(v values, l removedLine) { v.text(string(l.OrderID)) }},
-		{"sku", "text", func(v values, l removedLine) { v.text(string(l.SKU)) }},
-		{"part", "int", func(v values, l removedLine) { v.number(int64(l.from)) }},
+	return some
+}
+
+// list is the names, each behind a prefix: "" for names, ":" for parameters, "x." for columns of x.
+func (c columns[R]) list(prefix string) string {
+	names := make([]string, len(c))
+	for i, column := range c {
+		names[i] = prefix + column.name
 	}
-	partColumns = columns[linePart]{
-		{"order_id", "text", func(v values, p linePart) { v.text(string(p.OrderID)) }},
-		{"sku", "text", func(v values, p linePart) { v.text(string(p.SKU)) }},
-		{"part", "int", func(v values, p linePart) { v.number(int64(p.number)) }},
-		{"batch_ref", "text", func(v values, p linePart) { v.text(string(p.part().Batch)) }},
-		{"quantity", "bigint", func(v values, p linePart) { v.number(int64(p.part().Quantity)) }},
-		{"shipped", "bigint", func(v values, p linePart) { v.number(int64(p.part().Shipped)) }},
-		{"split", "smallint", func(v values, p linePart) { v.number(int64(flag(p.Split))) }},
-		{"held_until", "bigint", func(v values, p linePart) { instant(v, p.HeldUntil) }},
-		{"sequence", "bigint", func(v values, p linePart) { v.number(p.Sequence) }},
+	return strings.Join(names, ", ")
+}
+
+// assignments are what stands behind SET: the new value for each column that isn't a key, or the old value and the
+// new one for a sum. Each of the three names has a prefix of its own.
+func (c columns[R]) assignments(target, old, new string) string {
+	var all []string
+	for _, column := range c {
+		switch column.role {
+		case roleSet:
+			all = append(all, target+column.name+" = "+new+column.name)
+		case roleSum:
+			all = append(all, target+column.name+" = "+old+column.name+" + "+new+column.name)
+		case roleKey, roleCondition:
+		}
 	}
-	eventColumns = columns[eventRow]{
-		{"sku", "text", func(v values, e eventRow) { v.text(string(e.of.SKU)) }},
-		{"sequence", "bigint", func(v values, e eventRow) { v.number(e.sequence) }},
-		{"kind", "text", func(v values, e eventRow) { v.text(e.Kind()) }},
-		{"at", "bigint", func(v values, e eventRow) { v.number(e.Time().UnixMicro()) }},
-		{"batch_ref", "text", func(v values, e eventRow) { ref, _, _ := e.Movement(); textIfAny(v, string(ref)) }},
-		{"purchased", "bigint", func(v values, e eventRow) { _, units, _ := e.Movement(); v.number(int64(units)) }},
-		{"allocated", "bigint", func(v values, e eventRow) { _, _, units := e.Movement(); v.number(int64(units)) }},
-		{"data", "text", func(v values, e eventRow) { v.text(string(e.data)) }},
-		{"id", "uuid", func(v values, e eventRow) { v.text(outbox.ID(e.of.SKU, e.sequence, e.Time())) }},
-		{"trace_parent", "text", func(v values, e eventRow) { textIfAny(v, e.trace()) }},
-		{"unsent_from", "bigint", func(v values, e eventRow) { numberIfAny(v, unsentFrom(*e.of, e.sequence)) }},
+	return strings.Join(all, ", ")
+}
+
+// within are the columns of a row that is found by another, with a prefix before their names.
+func within[O, R any](prefix string, c columns[R], inner func(row *O) *R) columns[O] {
+	all := make(columns[O], len(c))
+	for i, one := range c {
+		all[i] = column[O]{name: prefix + one.name, kind: one.kind, write: func(v values, row *O) {
+			one.write(v, inner(row))
+		}}
 	}
+	return all
+}
+
+// named returns the column of a name. A statement of this package that asks for another is a mistake that New shows.
+func (c columns[R]) named(name string) column[R] {
+	for _, column := range c {
+		if column.name == name {
+			return column
+		}
+	}
+	panic("sqlstore: there is no column " + name)
+}
+
+// A SELECT over tables of several kinds (UNION ALL) has texts first, then numbers, then instants, each as many as the
+// widest kind has. A kind fills these slots with its columns in their order, and the rest with an empty text, 0 and NULL.
+type slot int
+
+const (
+	textSlot slot = iota
+	numberSlot
+	instantSlot
+	slots
 )
 
-// newVersion is 0 for a product that is only checked.
-func newVersion(c allocation.Changes) int64 {
-	if !hasEvents(c) {
-		return 0
+// selection is what one kind selects, by slot.
+type selection [slots][]string
+
+// selected are the columns of a table with an alias.
+func (c columns[R]) selected(alias string) (s selection) {
+	for _, column := range c {
+		s[column.slot] = append(s[column.slot], alias+"."+column.name)
 	}
-	return c.Version
+	return s
+}
+
+// width is how many slots of each kind a row has.
+type width [slots]int
+
+func widest(all ...selection) (w width) {
+	for _, s := range all {
+		for i := range s {
+			w[i] = max(w[i], len(s[i]))
+		}
+	}
+	return w
+}
+
+// text is the list behind SELECT.
+func (s selection) text(w width) string {
+	empty := [slots]string{textSlot: `''`, numberSlot: `0`, instantSlot: `NULL`}
+	var all []string
+	for i := range s {
+		all = append(all, s[i]...)
+		all = append(all, slices.Repeat(empty[i:i+1], w[i]-len(s[i]))...)
+	}
+	return strings.Join(all, ", ")
+}
+
+// fields are the values of a row, from which columns are read in their order. They serve one row after the other.
+type fields struct {
+	texts    []string
+	numbers  []int64
+	instants []sql.NullInt64
+	targets  []any
+	next     width // the first of each slot that was not read yet
+}
+
+// newFields has room for a row, behind the targets of columns that have no slot.
+func newFields(w width, first ...any) *fields {
+	f := &fields{
+		texts: make([]string, w[textSlot]), numbers: make([]int64, w[numberSlot]),
+		instants: make([]sql.NullInt64, w[instantSlot]), targets: first,
+	}
+	for i := range f.texts {
+		f.targets = append(f.targets, &f.texts[i])
+	}
+	for i := range f.numbers {
+		f.targets = append(f.targets, &f.numbers[i])
+	}
+	for i := range f.instants {
+		f.targets = append(f.targets, &f.instants[i])
+	}
+	return f
+}
+
+// scan takes the next row.
+func (f *fields) scan(row *sql.Rows) error {
+	f.next = width{}
+	return row.Scan(f.targets...)
+}
+
+func (f *fields) text() string {
+	f.next[textSlot]++
+	return f.texts[f.next[textSlot]-1]
+}
+
+func (f *fields) number() int64 {
+	f.next[numberSlot]++
+	return f.numbers[f.next[numberSlot]-1]
+}
+
+func (f *fields) instant() time.Time {
+	f.next[instantSlot]++
+	return moment(f.instants[f.next[instantSlot]-1])
+}
+
+// read fills a row with the next fields.
+func (c columns[R]) read(f *fields, row *R) {
+	for _, column := range c {
+		column.read(f, row)
+	}
 }

@@ -17,66 +17,67 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	if err := s.check(ctx, op); err != nil {
 		return err
 	}
-	work := s.write
-	switch {
-	case !slices.ContainsFunc(changes, hasEvents):
-		work = s.verify
-	case s.dialect.oneStatement && s.isolation == sql.LevelDefault:
-		work = s.commitStatement
+	rows, err := relationsOf(changes)
+	if err == nil {
+		switch {
+		case !slices.ContainsFunc(changes, hasEvents):
+			err = checkVersions(ctx, s.pool(), s.statements.versions, rows.products)
+		case s.engine.oneStatement && s.isolation == sql.LevelDefault:
+			err = s.commitStatement(ctx, rows)
+		default:
+			err = s.commitTransaction(ctx, rows)
+		}
 	}
-	return s.explain(ctx, op, work(ctx, changes))
+	return s.explain(ctx, op, err)
 }
 
-func hasEvents(c allocation.Changes) bool { return len(c.Events) > 0 }
-
-// verify checks versions with one SELECT.
-func (s *Store) verify(ctx context.Context, changes []allocation.Changes) error {
-	if len(changes) == 0 {
+// checkVersions demands that a statement over SKUs selects the versions that were read; 0 is that of a missing product.
+func checkVersions(ctx context.Context, r runner, q *query, products []productRow) error {
+	if len(products) == 0 {
 		return nil
 	}
-	skus := make([]allocation.SKU, len(changes))
-	for i, c := range changes {
-		skus[i] = c.SKU
-	}
-	versions := make(map[allocation.SKU]int64, len(changes))
-	err := s.pool().each(ctx, s.statements.versions, []any{idList(skus)}, func(rows *sql.Rows) error {
+	versions := make(map[allocation.SKU]int64, len(products))
+	err := r.each(ctx, q, []any{idList(skusOf(products))}, func(row *sql.Rows) error {
 		var sku allocation.SKU
 		var version int64
-		err := rows.Scan(&sku, &version)
+		err := row.Scan(&sku, &version)
 		versions[sku] = version
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return compare(changes, versions)
-}
-
-// compare demands the versions that were read; 0 is that of a missing product.
-func compare(changes []allocation.Changes, versions map[allocation.SKU]int64) error {
-	for _, c := range changes {
-		if versions[c.SKU] != c.Read {
-			return conflictOn(c)
+	for _, p := range products {
+		if versions[p.sku] != p.seen {
+			return conflictOn(p)
 		}
 	}
 	return nil
 }
 
-// write begins with the products, by SKU, under the condition that they have the versions that were read: its
+func skusOf(products []productRow) []allocation.SKU {
+	skus := make([]allocation.SKU, len(products))
+	for i, p := range products {
+		skus[i] = p.sku
+	}
+	return skus
+}
+
+// commitTransaction begins with the products, by SKU, under the condition that they have the versions that were read: its
 // first statement is a write that waits for its turn, and whoever comes second finds another version.
-func (s *Store) write(ctx context.Context, changes []allocation.Changes) error {
+func (s *Store) commitTransaction(ctx context.Context, rows *relations) error {
 	return s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {
-		return s.statements.writer.write(ctx, t, changes)
+		return s.statements.writer.write(ctx, t, rows)
 	})
 }
 
 // alone writes with a single statement, and again if the driver says that the statement was never sent. Some
 // drivers say that of one that was sent (lib/pq, whenever the connection ends): to send it again does no
 // harm, for the versions are checked, but its failure then says nothing about the first.
-func (s *Store) commitStatement(ctx context.Context, changes []allocation.Changes) error {
-	unsent, err := s.tryStatement(ctx, changes)
+func (s *Store) commitStatement(ctx context.Context, rows *relations) error {
+	unsent, err := s.tryStatement(ctx, rows)
 	for attempt := 1; err != nil && unsent && ctx.Err() == nil && attempt < 3; attempt++ {
-		if unsent, err = s.tryStatement(ctx, changes); err != nil {
+		if unsent, err = s.tryStatement(ctx, rows); err != nil {
 			err = fmt.Errorf("%w: sent again: %v", allocation.ErrUnknownOutcome, err) //nolint:errorlint // a conflict it is not
 		}
 	}
@@ -84,13 +85,13 @@ func (s *Store) commitStatement(ctx context.Context, changes []allocation.Change
 }
 
 // once asks for a connection first, because a failure to get one is no doubt about the outcome.
-func (s *Store) tryStatement(ctx context.Context, changes []allocation.Changes) (unsent bool, err error) {
+func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool, err error) {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return false, err
 	}
 	r := &single{conn: conn}
-	err = s.statements.writer.write(ctx, r, changes)
+	err = s.statements.writer.write(ctx, r, rows)
 	closed := conn.Close()
 	switch {
 	case err == nil && closed != nil && !errors.Is(closed, sql.ErrConnDone):
@@ -101,41 +102,21 @@ func (s *Store) tryStatement(ctx context.Context, changes []allocation.Changes) 
 	return r.unsent, err
 }
 
-// lost is the answer to whom another unit of work came before.
-func conflictOn(c allocation.Changes) error {
+// conflictOn is the answer to whom another unit of work came before.
+func conflictOn(p productRow) error {
 	return &subjectError{
-		field: "sku", value: c.SKU,
-		err: fmt.Errorf("%w: its version is not %d any more", allocation.ErrConflict, c.Read),
+		field: "sku", value: p.sku,
+		err: fmt.Errorf("%w: its version is not %d any more", allocation.ErrConflict, p.seen),
 	}
 }
 
-// traceParent is that of the i-th event, "" if it has none.
-func traceParent(c allocation.Changes, i int) string {
-	if i >= len(c.TraceParents) {
-		return ""
-	}
-	return c.TraceParents[i]
-}
-
-// unsentFrom is the mark of an event: the last one of a commit has the number of the first.
-func unsentFrom(c allocation.Changes, sequence int64) any {
-	if sequence != c.Version {
-		return nil
-	}
-	return c.Read + 1
-}
-
-// lostOne names the product if there is only one.
-func conflictOnAny(changes []allocation.Changes) error {
-	if len(changes) == 1 {
-		return conflictOn(changes[0])
-	}
-	skus := make([]allocation.SKU, len(changes))
-	for i, c := range changes {
-		skus[i] = c.SKU
+// conflictOnAny names the product if there is only one.
+func conflictOnAny(products []productRow) error {
+	if len(products) == 1 {
+		return conflictOn(products[0])
 	}
 	return &subjectError{
-		field: "sku", value: skus,
+		field: "sku", value: skusOf(products),
 		err: fmt.Errorf("%w: not all of them have the version that was read any more", allocation.ErrConflict),
 	}
 }

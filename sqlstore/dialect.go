@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"strconv"
 	"strings"
-
-	"github.com/cosmic-go/allocation"
 )
 
-// Dialect is what differs between database engines. The engines that are supported are variables of this
-// package.
-type Dialect struct {
+// Dialect stands for a database engine: one of the variables of this package.
+type Dialect struct{ engine *engine }
+
+// engine is what differs between database engines.
+type engine struct {
 	name   string
 	folder string // of the migrations, below schema
 
@@ -124,7 +124,7 @@ type Dialect struct {
 // writer writes the changes of one unit of work.
 type writer interface {
 	// write demands the versions first. It answers a *failed that says what it was about.
-	write(ctx context.Context, r runner, changes []allocation.Changes) error
+	write(ctx context.Context, r runner, rows *relations) error
 
 	// queries are its statements, for those to prepare who need to.
 	queries() []*query
@@ -138,7 +138,7 @@ type setting struct {
 // compiler turns a statement's markers into what the engine wants: {name} into a table with its schema and
 // prefix, {#name} into an index, which has the prefix only, and :name into a parameter.
 type templates struct {
-	*Dialect
+	*engine
 	schema, prefix string
 }
 

@@ -23,7 +23,7 @@ import (
 // The store is an [allocation.Ledger], and a unit of work on it never tries again. A nil transaction is
 // answered by its methods, as [allocation.ErrInvalid].
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
-	return joined{&inside{store: s, transaction: s.transactionOn(tx, nil), savepoint: s.dialect.savepoint}}
+	return joined{&inside{store: s, transaction: s.transactionOn(tx, nil), savepoint: s.engine.savepoint}}
 }
 
 // joined is inside a host's transaction.
@@ -46,7 +46,7 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 	}
 	level := s.isolation
 	if level == sql.LevelDefault {
-		level = s.dialect.locking
+		level = s.engine.locking
 	}
 	var decided error
 	err := s.inTransaction(ctx, level, s.statements.ahead(), func(t *transaction) error {
@@ -80,7 +80,7 @@ func (in *inside) check(ctx context.Context, op string) error {
 		return invalid(op, "transaction", nil, "must not be nil")
 	case in.spoilt != nil:
 		return &allocation.Error{
-			Op: op, Field: "transaction", Value: in.store.dialect.name,
+			Op: op, Field: "transaction", Value: in.store.engine.name,
 			Err: fmt.Errorf("it must be rolled back after: %w", in.spoilt),
 		}
 	}
@@ -143,21 +143,25 @@ func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) erro
 	if len(changes) == 0 {
 		return nil
 	}
-	return in.explain(ctx, op, in.write(ctx, changes))
+	rows, err := relationsOf(changes)
+	if err == nil {
+		err = in.write(ctx, rows)
+	}
+	return in.explain(ctx, op, err)
 }
 
 // write undoes by itself what it wrote before it lost a race. Without a savepoint that is up to the end of the
 // transaction, which then has to be a rollback.
-func (in *inside) write(ctx context.Context, changes []allocation.Changes) error {
+func (in *inside) write(ctx context.Context, rows *relations) error {
 	t := in.transaction
 	for _, statement := range in.savepoint {
 		if _, err := t.exec(ctx, in.store.statements.plain(statement)); err != nil {
 			return err
 		}
 	}
-	err := in.store.statements.writer.write(ctx, t, changes)
+	err := in.store.statements.writer.write(ctx, t, rows)
 	switch {
-	case err == nil || in.store.dialect.oneStatement:
+	case err == nil || in.store.engine.oneStatement:
 		return err
 	case in.savepoint == nil:
 		t.note(err)

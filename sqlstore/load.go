@@ -37,23 +37,29 @@ type loading struct {
 	allocation.Query
 	named    map[allocation.OrderID]bool // Order and Orders
 	products map[allocation.SKU]*product
+
+	// The row at hand.
+	kind   int
+	sku    allocation.SKU
+	fields *fields
 }
 
 // product is a state under construction.
 type product struct {
 	allocation.State
-	lines map[allocation.OrderID]*line
+	lines map[allocation.LineKey]*line
 }
 
 type line struct {
 	allocation.Allocation
-	numbers []int64 // of its parts
-	kept    bool    // it is in the state
+	numbers []int // of its parts
+	kept    bool  // it is in the state
 }
 
 func newLoading(q allocation.Query) *loading {
 	q.Limit = max(q.Limit, 0)
 	l := &loading{Query: q, named: map[allocation.OrderID]bool{}, products: map[allocation.SKU]*product{}}
+	l.fields = newFields(loadWidth, &l.kind, (*string)(&l.sku))
 	for _, order := range l.orders() {
 		l.named[order] = true
 	}
@@ -90,37 +96,23 @@ func (l *loading) orders() []allocation.OrderID {
 	return append([]allocation.OrderID{l.Order}, l.Orders...)
 }
 
-func (l *loading) row(rows *sql.Rows) error {
-	var (
-		kind       int
-		sku        allocation.SKU
-		key, other string
-		n          [5]int64
-		t          [5]sql.NullInt64
-	)
-	err := rows.Scan(&kind, &sku, &key, &other, &n[0], &n[1], &n[2], &n[3], &n[4], &t[0], &t[1], &t[2], &t[3], &t[4])
-	if err != nil {
+func (l *loading) row(row *sql.Rows) error {
+	if err := l.fields.scan(row); err != nil {
 		return err
 	}
-	p := l.product(sku)
-	switch kind {
+	p := l.product(l.sku)
+	switch l.kind {
 	case 0:
-		p.Version, p.Refused, p.LowStock, p.NextExpiry = n[0], n[1], allocation.Quantity(n[2]), moment(t[0])
+		var read productRow
+		loadedProduct.read(l.fields, &read)
+		p.Version, p.Refused, p.LowStock, p.NextExpiry = read.version, read.refused, read.lowStock, l.fields.instant()
 	case 1:
-		p.Batches = append(p.Batches, allocation.Batch{
-			Ref: allocation.BatchRef(key), SKU: sku, Location: allocation.Location(other),
-			Purchased: allocation.Quantity(n[0]), Allocated: allocation.Quantity(n[1]), AnnouncedQuantity: allocation.Quantity(n[2]),
-			ETA: moment(t[0]), BestBefore: moment(t[1]), AnnouncedETA: moment(t[2]), CountedAt: moment(t[3]), ShippedAt: moment(t[4]),
-		})
+		p.Batches = append(p.Batches, allocation.Batch{SKU: l.sku})
+		loadedBatch.read(l.fields, &p.Batches[len(p.Batches)-1])
 	default:
-		part := allocation.Part{
-			Batch: allocation.BatchRef(other), Quantity: allocation.Quantity(n[1]), Shipped: allocation.Quantity(n[2]),
-		}
-		li := p.line(allocation.OrderID(key))
-		if n[0] == 0 { // what the indexes go by
-			li.Split, li.Sequence, li.HeldUntil = n[3] != 0, n[4], moment(t[0])
-		}
-		li.add(n[0], part)
+		read := lineRow{LineKey: allocation.LineKey{SKU: l.sku}}
+		loadedLine.read(l.fields, &read)
+		p.line(read.LineKey).add(read)
 	}
 	return nil
 }
@@ -128,27 +120,30 @@ func (l *loading) row(rows *sql.Rows) error {
 func (l *loading) product(sku allocation.SKU) *product {
 	p := l.products[sku]
 	if p == nil {
-		p = &product{State: allocation.State{SKU: sku}, lines: map[allocation.OrderID]*line{}}
+		p = &product{State: allocation.State{SKU: sku}, lines: map[allocation.LineKey]*line{}}
 		l.products[sku] = p
 	}
 	return p
 }
 
-func (p *product) line(order allocation.OrderID) *line {
-	l := p.lines[order]
+func (p *product) line(key allocation.LineKey) *line {
+	l := p.lines[key]
 	if l == nil {
-		l = &line{Allocation: allocation.Allocation{OrderLine: allocation.OrderLine{OrderID: order, SKU: p.SKU}}}
-		p.lines[order] = l
+		l = &line{Allocation: allocation.Allocation{OrderLine: allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU}}}
+		p.lines[key] = l
 	}
 	return l
 }
 
-// add puts a part in its place.
-func (l *line) add(number int64, part allocation.Part) {
-	at, _ := slices.BinarySearch(l.numbers, number)
-	l.numbers = slices.Insert(l.numbers, at, number)
-	l.Parts = slices.Insert(l.Parts, at, part)
-	l.Quantity += part.Quantity
+// add puts a part in its place. The first part says what belongs to the line, since the indexes go by its row.
+func (l *line) add(read lineRow) {
+	if read.number == 0 {
+		l.Split, l.Sequence, l.HeldUntil = read.split, read.sequence, read.heldUntil
+	}
+	at, _ := slices.BinarySearch(l.numbers, read.number)
+	l.numbers = slices.Insert(l.numbers, at, read.number)
+	l.Parts = slices.Insert(l.Parts, at, read.part)
+	l.Quantity += read.part.Quantity
 }
 
 // states returns what was asked for: lapsed products by their oldest hold, others by SKU.

@@ -7,7 +7,9 @@ import (
 
 // MariaDB is the dialect of MariaDB 10.6 or later, for any driver whose errors have a field Number, as those of
 // go-sql-driver/mysql do.
-var MariaDB = &Dialect{
+var MariaDB = &Dialect{&mariaDB}
+
+var mariaDB = engine{
 	name:        "mariadb",
 	folder:      "mariadb",
 	placeholder: func(int) string { return "?" },
@@ -113,7 +115,7 @@ var MariaDB = &Dialect{
 	// Outside a transaction there is no savepoint to go back to.
 	savepoint: []string{setSavepoint, backToSavepoint},
 	prepares:  true,
-	writer:    newTableWrites,
+	writer:    newMariaDBCommit,
 	classify:  classifyMariaDB,
 }
 

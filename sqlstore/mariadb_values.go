@@ -52,14 +52,14 @@ type rowList interface {
 }
 
 func (c columns[R]) writeList(l rowList, rows []R, first, last byte) {
-	for i, row := range rows {
+	for i := range rows {
 		if i > 0 {
 			l.raw(',')
 		}
 		before := first
 		for _, column := range c {
 			l.raw(before)
-			column.write(l, row)
+			column.write(l, &rows[i])
 			before = ','
 		}
 		l.raw(last)

@@ -28,10 +28,10 @@ type Migration struct {
 // Migrations returns all migrations in their order, with the table prefix filled in, for hosts that have a
 // migration tool of their own. Each has to be applied once, in a transaction.
 func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
-	if dialect == nil {
+	if dialect == nil || dialect.engine == nil {
 		return nil, invalid("Migrations", "dialect", nil, "must not be nil")
 	}
-	names, err := opts.templates("Migrations", dialect)
+	names, err := opts.templates("Migrations", dialect.engine)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 			s.undo(ctx, conn)
 		}
 	}()
-	for _, statement := range s.dialect.lock {
+	for _, statement := range s.engine.lock {
 		if _, err := conn.ExecContext(ctx, statement); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 			}
 		}
 	}
-	_, err = conn.ExecContext(ctx, s.dialect.unlock)
+	_, err = conn.ExecContext(ctx, s.engine.unlock)
 	committed = err == nil
 	return err
 }
@@ -114,7 +114,7 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 func (s *Store) undo(ctx context.Context, conn *sql.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, s.dialect.undo); err != nil {
+	if _, err := conn.ExecContext(ctx, s.engine.undo); err != nil {
 		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 }
@@ -130,7 +130,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	if err := s.checkVersion(ctx, op); err != nil {
 		return err
 	}
-	for _, want := range s.dialect.settings {
+	for _, want := range s.engine.settings {
 		var have string
 		if err := s.db.QueryRowContext(ctx, want.query).Scan(&have); err != nil {
 			return s.explain(ctx, op, err)
@@ -150,12 +150,12 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 	}
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
-		return &allocation.Error{Op: op, Field: "database", Value: s.dialect.name, Err: err}
+		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
 	}
 	defer conn.Close()
 	have, err := s.version(ctx, conn)
 	if err != nil {
-		return &allocation.Error{Op: op, Field: "database", Value: s.dialect.name, Err: err}
+		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
 	}
 	if want := len(migrations); have != want {
 		return s.notMigrated(ctx, conn, op, have, want)
@@ -165,8 +165,8 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 
 func (s *Store) notMigrated(ctx context.Context, conn *sql.Conn, op string, have, want int) error {
 	var database string
-	if err := conn.QueryRowContext(ctx, s.dialect.database).Scan(&database); err != nil {
-		return &allocation.Error{Op: op, Field: "database", Value: s.dialect.name, Err: err}
+	if err := conn.QueryRowContext(ctx, s.engine.database).Scan(&database); err != nil {
+		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
 	}
 	return &allocation.Error{
 		Op: op, Field: "table", Value: s.versionTable(),
@@ -188,7 +188,7 @@ func (s *Store) versionTable() string {
 
 // version is the version of the tables, 0 if there are none.
 func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err error) {
-	exists := s.templates.compile(s.dialect.hasTable)
+	exists := s.templates.compile(s.engine.hasTable)
 	args := exists.args(func(name string) any {
 		return map[string]string{
 			"qualified": s.versionTable(), "table": s.templates.prefix + "schema_version", "schema": s.templates.schema,

@@ -45,7 +45,7 @@ func settlementArgs(t outbox.Settlement) func(name string) any {
 	values := map[string]any{"owner": t.Owner, "sku": string(t.SKU), "sent": t.Sent}
 	if f := t.Failure; f != nil {
 		values["sequence"], values["tries"], values["error"] = f.Sequence, f.Tries, beginning(f.Error)
-		values["dead"], values["retry_at"] = flag(f.Dead), f.RetryAt.UnixMicro()
+		values["dead"], values["retry_at"] = zeroOrOne(f.Dead), f.RetryAt.UnixMicro()
 	}
 	return func(name string) any { return values[name] }
 }
@@ -60,7 +60,7 @@ func (s *Store) together(ctx context.Context, queries []*query, arg func(string)
 		}
 		return nil
 	}
-	if s.dialect.embedded {
+	if s.engine.embedded {
 		err = s.inTransaction(ctx, s.isolation, queries, func(t *transaction) error { return run(t) })
 	} else {
 		err = run(s.pool())

@@ -30,8 +30,8 @@ func (t *templates) outbox() *outboxStatements {
 			WHERE sku = :sku AND owner = :owner AND claim IS NOT NULL`),
 		upkeep: t.upkeep(),
 	}
-	if t.Dialect.claimable != nil {
-		o.claimable = t.compile(t.Dialect.claimable(t))
+	if t.engine.claimable != nil {
+		o.claimable = t.compile(t.engine.claimable(t))
 	}
 	return o
 }

@@ -7,7 +7,9 @@ import (
 
 // PostgreSQL is the dialect of PostgreSQL 12 or later, for any driver whose errors have a method SQLState()
 // string, as those of jackc/pgx and lib/pq do.
-var PostgreSQL = &Dialect{
+var PostgreSQL = &Dialect{&postgreSQL}
+
+var postgreSQL = engine{
 	name:        "postgresql",
 	folder:      "postgresql",
 	placeholder: numbered("$"),
@@ -61,7 +63,7 @@ var PostgreSQL = &Dialect{
 		SELECT p.sku FROM {products} p WHERE p.sku = ANY (ARRAY(SELECT json_array_elements_text(CAST(:skus AS json))))
 		ORDER BY p.sku FOR NO KEY UPDATE`,
 	locking:      sql.LevelReadCommitted,
-	writer:       newArrayWrites,
+	writer:       newPostgreSQLCommit,
 	oneStatement: true,
 	classify:     classifyPostgreSQL,
 }

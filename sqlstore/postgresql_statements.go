@@ -1,8 +1,11 @@
 package sqlstore
 
 import (
+	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/cosmic-go/allocation"
 )
 
 // unnest is the relation, called x, over arrays, which are parameters whose names begin with the prefix. Behind a SELECT
@@ -16,20 +19,34 @@ func (c columns[R]) unnest(prefix string) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") x (" + strings.Join(names, ", ") + ")"
 }
 
-// array is the value of a column's parameter.
-func (c columns[R]) array(name string, rows []R) string {
-	a := array{out: make([]byte, 0, 2+16*len(rows))}
-	for _, column := range c {
-		if column.name != name {
-			continue
+// arrayRows are the parameters of statements over arrays.
+var arrayRows = slices.Concat(
+	arrays("p", productColumns, func(r *relations) []productRow { return r.products }),
+	arrays("n", batchColumns, func(r *relations) []allocation.Batch { return r.newBatches }),
+	arrays("b", changedColumns, func(r *relations) []changedBatch { return r.batches }),
+	arrays("r", removedColumns, func(r *relations) []removedLine { return r.removed }),
+	arrays("l", lineColumns, func(r *relations) []lineRow { return r.newParts }),
+	arrays("u", lineColumns, func(r *relations) []lineRow { return r.parts }),
+	arrays("e", eventColumns, func(r *relations) []eventRow { return r.events }),
+	columns[relations]{{name: "changed", write: func(v values, r *relations) { v.number(int64(len(r.batches))) }}},
+)
+
+// arrays are the parameters of unnest: for each column the array of its values.
+func arrays[R any](prefix string, c columns[R], rows func(r *relations) []R) columns[relations] {
+	all := make(columns[relations], len(c))
+	for i, column := range c {
+		all[i].name = prefix + "_" + column.name
+		all[i].write = func(v values, r *relations) {
+			rows := rows(r)
+			a := array{out: make([]byte, 0, 2+16*len(rows))}
+			for i := range rows {
+				a.separate()
+				column.write(&a, &rows[i])
+			}
+			v.text(a.end())
 		}
-		for _, row := range rows {
-			a.separate()
-			column.write(&a, row)
-		}
-		return a.end()
 	}
-	panic("sqlstore: there is no column " + name) // a statement has only parameters of its columns
+	return all
 }
 
 // array writes the literal of an array of PostgreSQL, which every driver takes as text.
@@ -79,23 +96,34 @@ func opaque(param string) string { return "(SELECT CAST(" + param + " AS bigint)
 // on to do so when it is not; and what it takes for dear it compiles at every call (jit).
 func expectFew(column string) string { return column + " = " + column + " + 0" }
 
+// casts are the values of one row, as parameters with their types. Those of some columns are given.
+func (c columns[R]) casts(prefix string, given map[string]string) string {
+	all := make([]string, len(c))
+	for i, column := range c {
+		all[i] = given[column.name]
+		if all[i] == "" {
+			all[i] = "CAST(:" + prefix + column.name + " AS " + column.kind + ")"
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
 // A batch that doesn't exist is a division by zero, which undoes the statement.
-const oneLineText = `
+var oneLineText = `
 	WITH p AS (
-		UPDATE {products} SET version = :version, refused = :refused, low_stock = :low_stock
-		WHERE sku = :sku AND version = :read RETURNING sku),
+		UPDATE {products} SET ` + productColumns.assignments("", "", ":product_") + `
+		WHERE sku = :product_sku AND version = :product_seen RETURNING sku),
 	b AS (
-		UPDATE {batches} b SET purchased = b.purchased + :purchased, allocated = b.allocated + :allocated,
-			eta = :eta, counted_at = :counted_at, shipped_at = :shipped_at
-		FROM p WHERE b.ref = :ref AND b.sku = p.sku RETURNING b.ref),
+		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", ":batch_") + `
+		FROM p WHERE b.ref = :batch_ref AND b.sku = p.sku RETURNING b.ref),
 	l AS (
-		INSERT INTO {lines} (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-		SELECT :order_id, p.sku, 0, CAST(:batch_ref AS text), CAST(:quantity AS bigint), CAST(:shipped AS bigint),
-			CAST(:split AS smallint), CAST(:held_until AS bigint), CAST(:sequence AS bigint) FROM p),
+		INSERT INTO {lines} (` + lineColumns.list("") + `)
+		SELECT ` + lineColumns.casts("line_", map[string]string{"sku": "p.sku", "part": "0"}) + ` FROM p),
 	e AS (
-		INSERT INTO {events} (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-		SELECT p.sku, :version, :kind, CAST(:at AS bigint), CAST(:event_batch AS text), CAST(:event_purchased AS bigint),
-			CAST(:event_allocated AS bigint), :data, CAST(:id AS uuid), CAST(:trace_parent AS text), :version FROM p)
+		INSERT INTO {events} (` + eventColumns.list("") + `)
+		SELECT ` + eventColumns.casts("event_", map[string]string{
+	"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version",
+}) + ` FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
 
@@ -143,9 +171,9 @@ func (s shape) text() string {
 
 const ifVersionsMatch = "EXISTS (SELECT 1 FROM versions_match)"
 
-const oneProduct = `p AS (
-		UPDATE {products} SET version = :one_version, refused = :one_refused, low_stock = :one_low_stock
-		WHERE sku = :one_sku AND version = :one_read RETURNING 1),
+var oneProduct = `p AS (
+		UPDATE {products} SET ` + productColumns.assignments("", "", ":product_") + `
+		WHERE sku = :product_sku AND version = :product_seen RETURNING 1),
 	versions_match AS (SELECT 1 FROM p)`
 
 // The rows of products are locked in the order of their SKUs before anything is written, so that those who want
@@ -163,27 +191,26 @@ const allLocked = `versions_match AS (
 
 // Products with a seen of 0 must not exist. They are written before anything hangs on it, so that of two who add a
 // product the one that comes second is told so.
-const addProducts = `new_ok AS (
+var addProducts = `new_ok AS (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
 			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.seen = 0)),
 	added AS (
-		INSERT INTO {products} (sku, version, refused, low_stock)
-		SELECT p.sku, p.version, p.refused, p.low_stock FROM p
+		INSERT INTO {products} (` + productColumns.stored().list("") + `)
+		SELECT ` + productColumns.stored().list("p.") + ` FROM p
 		WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
 	versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)`
 
-const moveProducts = `moved AS (
-		UPDATE {products} o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+var moveProducts = `moved AS (
+		UPDATE {products} o SET ` + productColumns.assignments("", "o.", "p.") + `
 		FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND ` + ifVersionsMatch + `)`
 
 var addBatches = `new_batches AS (
-		INSERT INTO {batches} (` + newBatchColumns.names() + `)
-		SELECT * FROM ` + newBatchColumns.unnest("n") + ` WHERE ` + ifVersionsMatch + `)`
+		INSERT INTO {batches} (` + batchColumns.list("") + `)
+		SELECT * FROM ` + batchColumns.unnest("n") + ` WHERE ` + ifVersionsMatch + `)`
 
 var changeBatches = `changed AS (
-		UPDATE {batches} b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated,
-			eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-		FROM ` + batchColumns.unnest("b") + `
+		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", "x.") + `
+		FROM ` + changedColumns.unnest("b") + `
 		WHERE b.ref = x.ref AND b.sku = x.sku AND ` + expectFew("x.allocated") + ` AND ` + ifVersionsMatch + ` RETURNING 1)`
 
 // A batch that doesn't exist is a division by zero, which undoes the statement.
@@ -197,15 +224,14 @@ var removeLines = `removed AS (
 var addLines = `new_lines AS (` + insertLines("l") + `)`
 
 var upsertLines = `upsert_lines AS (` + insertLines("u") + `
-		ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref, quantity = excluded.quantity,
-			shipped = excluded.shipped, split = excluded.split, held_until = excluded.held_until, sequence = excluded.sequence)`
+		ON CONFLICT (order_id, sku, part) DO UPDATE SET ` + lineColumns.assignments("", "", "excluded.") + `)`
 
 func insertLines(prefix string) string {
 	return `
-		INSERT INTO {lines} (` + partColumns.names() + `)
-		SELECT * FROM ` + partColumns.unnest(prefix) + ` WHERE ` + ifVersionsMatch
+		INSERT INTO {lines} (` + lineColumns.list("") + `)
+		SELECT * FROM ` + lineColumns.unnest(prefix) + ` WHERE ` + ifVersionsMatch
 }
 
 var insertEvents = `events AS (
-		INSERT INTO {events} (` + eventColumns.names() + `)
+		INSERT INTO {events} (` + eventColumns.list("") + `)
 		SELECT * FROM ` + eventColumns.unnest("e") + ` WHERE ` + ifVersionsMatch + `)`

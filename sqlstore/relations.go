@@ -2,18 +2,65 @@ package sqlstore
 
 import (
 	"encoding/json"
+	"slices"
+	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
-// relations are the rows that changes consist of. A product that is only checked has none.
+// relations are the rows that changes consist of.
 type relations struct {
+	products   []productRow // those that are only checked, too; they have no other rows
 	newBatches []allocation.Batch
 	batches    []changedBatch
 	removed    []removedLine
-	newParts   []linePart
-	parts      []linePart // of lines that are there already
+	newParts   []lineRow
+	parts      []lineRow // of lines that exist already
 	events     []eventRow
+
+	arguments argumentList
+
+	// An allocation of one line needs no more room than this.
+	room struct {
+		product   [1]productRow
+		batch     [1]changedBatch
+		part      [1]lineRow
+		event     [1]eventRow
+		arguments [32]any
+	}
+}
+
+type productRow struct {
+	sku      allocation.SKU
+	seen     int64 // the version that was read, 0 for a new product
+	version  int64 // the version to write, 0 for a product that is only checked
+	refused  int64
+	lowStock allocation.Quantity
+}
+
+var productColumns = columns[productRow]{
+	textColumn("sku", func(p *productRow) *allocation.SKU { return &p.sku }).in(roleKey),
+	numberColumn("seen", func(p *productRow) *int64 { return &p.seen }).in(roleCondition),
+	numberColumn("version", func(p *productRow) *int64 { return &p.version }),
+	numberColumn("refused", func(p *productRow) *int64 { return &p.refused }),
+	numberColumn("low_stock", func(p *productRow) *allocation.Quantity { return &p.lowStock }),
+}
+
+func (p productRow) isChecked() bool { return p.version == 0 }
+
+var batchColumns = columns[allocation.Batch]{
+	textColumn("ref", func(b *allocation.Batch) *allocation.BatchRef { return &b.Ref }),
+	textColumn("sku", func(b *allocation.Batch) *allocation.SKU { return &b.SKU }),
+	numberColumn("purchased", func(b *allocation.Batch) *allocation.Quantity { return &b.Purchased }),
+	numberColumn("allocated", func(b *allocation.Batch) *allocation.Quantity { return &b.Allocated }),
+	instantColumn("eta", func(b *allocation.Batch) *time.Time { return &b.ETA }),
+	textColumn("location", func(b *allocation.Batch) *allocation.Location { return &b.Location }),
+	instantColumn("best_before", func(b *allocation.Batch) *time.Time { return &b.BestBefore }),
+	numberColumn("announced_quantity", func(b *allocation.Batch) *allocation.Quantity { return &b.AnnouncedQuantity }),
+	instantColumn("announced_eta", func(b *allocation.Batch) *time.Time { return &b.AnnouncedETA }),
+	instantColumn("counted_at", func(b *allocation.Batch) *time.Time { return &b.CountedAt }),
+	instantColumn("shipped_at", func(b *allocation.Batch) *time.Time { return &b.ShippedAt }),
 }
 
 type changedBatch struct {
@@ -21,74 +68,216 @@ type changedBatch struct {
 	sku allocation.SKU
 }
 
-func (b changedBatch) subject() any { return b.Ref }
+var changedColumns = columns[changedBatch]{
+	textColumn("ref", func(b *changedBatch) *allocation.BatchRef { return &b.Ref }).in(roleKey),
+	textColumn("sku", func(b *changedBatch) *allocation.SKU { return &b.sku }).in(roleKey),
+	numberColumn("purchased", func(b *changedBatch) *allocation.Quantity { return &b.Purchased }).in(roleSum),
+	numberColumn("allocated", func(b *changedBatch) *allocation.Quantity { return &b.Allocated }).in(roleSum),
+	instantColumn("eta", func(b *changedBatch) *time.Time { return &b.ETA }),
+	instantColumn("counted_at", func(b *changedBatch) *time.Time { return &b.CountedAt }),
+	instantColumn("shipped_at", func(b *changedBatch) *time.Time { return &b.ShippedAt }),
+}
 
-// removedLine has the number of the first part that is in the way. MariaDB, which can't tell parts that are in the way from
-// those that come, removes all.
+// removedLine has the number of the first part to remove. SQLite and MariaDB remove all parts, and write anew those
+// that stay.
 type removedLine struct {
 	allocation.LineKey
 	from int
 }
 
-type linePart struct {
-	*allocation.Allocation
-	number int
+var removedColumns = columns[removedLine]{
+	textColumn("order_id", func(l *removedLine) *allocation.OrderID { return &l.OrderID }).in(roleKey),
+	textColumn("sku", func(l *removedLine) *allocation.SKU { return &l.SKU }).in(roleKey),
+	numberColumn("part", func(l *removedLine) *int { return &l.from }).as("int"),
 }
 
-func (p linePart) part() allocation.Part { return p.Parts[p.number] }
+// lineRow is one part of a line.
+type lineRow struct {
+	allocation.LineKey
+	number    int
+	part      allocation.Part
+	split     bool
+	heldUntil time.Time
+	sequence  int64
+}
+
+var lineColumns = columns[lineRow]{
+	textColumn("order_id", func(l *lineRow) *allocation.OrderID { return &l.OrderID }).in(roleKey),
+	textColumn("sku", func(l *lineRow) *allocation.SKU { return &l.SKU }).in(roleKey),
+	numberColumn("part", func(l *lineRow) *int { return &l.number }).as("int").in(roleKey),
+	textColumn("batch_ref", func(l *lineRow) *allocation.BatchRef { return &l.part.Batch }),
+	numberColumn("quantity", func(l *lineRow) *allocation.Quantity { return &l.part.Quantity }),
+	numberColumn("shipped", func(l *lineRow) *allocation.Quantity { return &l.part.Shipped }),
+	truthColumn("split", func(l *lineRow) *bool { return &l.split }),
+	instantColumn("held_until", func(l *lineRow) *time.Time { return &l.heldUntil }),
+	numberColumn("sequence", func(l *lineRow) *int64 { return &l.sequence }),
+}
 
 type eventRow struct {
-	allocation.Event
-	of       *allocation.Changes
-	sequence int64
-	data     []byte
+	sku                  allocation.SKU
+	sequence             int64
+	kind                 string
+	at                   int64 // microseconds
+	batch                allocation.BatchRef
+	purchased, allocated allocation.Quantity
+	data, id             string
+	traceParent          string
+	unsentFrom           int64 // the mark of a commit's last event: the number of the commit's first event; else 0
 }
 
-func (e eventRow) trace() string { return traceParent(*e.of, int(e.sequence-e.of.Read-1)) }
+var eventColumns = columns[eventRow]{
+	textColumn("sku", func(e *eventRow) *allocation.SKU { return &e.sku }),
+	numberColumn("sequence", func(e *eventRow) *int64 { return &e.sequence }),
+	textColumn("kind", func(e *eventRow) *string { return &e.kind }),
+	numberColumn("at", func(e *eventRow) *int64 { return &e.at }),
+	textOrNullColumn("batch_ref", func(e *eventRow) *allocation.BatchRef { return &e.batch }),
+	numberColumn("purchased", func(e *eventRow) *allocation.Quantity { return &e.purchased }),
+	numberColumn("allocated", func(e *eventRow) *allocation.Quantity { return &e.allocated }),
+	textColumn("data", func(e *eventRow) *string { return &e.data }),
+	textColumn("id", func(e *eventRow) *string { return &e.id }).as("uuid"),
+	textOrNullColumn("trace_parent", func(e *eventRow) *string { return &e.traceParent }),
+	numberOrNullColumn("unsent_from", func(e *eventRow) *int64 { return &e.unsentFrom }),
+}
 
+// firstRows are the columns of the first row of each relation, for statements about a single product.
+var firstRows = slices.Concat(
+	within("product_", productColumns, func(r *relations) *productRow { return &r.products[0] }),
+	within("batch_", changedColumns, func(r *relations) *changedBatch { return &r.batches[0] }),
+	within("line_", lineColumns, func(r *relations) *lineRow { return &r.newParts[0] }),
+	within("event_", eventColumns, func(r *relations) *eventRow { return &r.events[0] }),
+)
+
+// argumentList collects values as arguments of a statement.
+type argumentList struct{ all []any }
+
+func (l *argumentList) text(s string) { l.all = append(l.all, s) }
+
+func (l *argumentList) number(n int64) { l.all = append(l.all, n) }
+
+func (l *argumentList) null() { l.all = append(l.all, nil) }
+
+// relationsOf fails if an event has no JSON.
 func relationsOf(changes []allocation.Changes) (*relations, error) {
 	r := &relations{}
+	r.makeRoom(changes)
 	for i := range changes {
 		c := &changes[i]
-		if !hasEvents(*c) {
-			continue
+		p := productRow{sku: c.SKU, seen: c.Read, refused: c.Refused, lowStock: c.LowStock}
+		if hasEvents(*c) {
+			p.version = c.Version
+			if err := r.add(c); err != nil {
+				return nil, err
+			}
 		}
-		r.newBatches = append(r.newBatches, c.NewBatches...)
-		for _, b := range c.Batches {
-			r.batches = append(r.batches, changedBatch{b, c.SKU})
-		}
-		for _, key := range c.Removed {
-			r.removed = append(r.removed, removedLine{key, 0})
-		}
-		for _, l := range c.Lines {
-			r.removed = append(r.removed, removedLine{l.Key(), len(l.Parts)})
-		}
-		r.newParts = appendParts(r.newParts, c.NewLines)
-		r.parts = appendParts(r.parts, c.Lines)
-		if err := r.addEvents(c); err != nil {
-			return nil, err
-		}
+		r.products = append(r.products, p)
 	}
 	return r, nil
 }
 
-func appendParts(parts []linePart, lines []allocation.Allocation) []linePart {
-	for i := range lines {
-		for number := range lines[i].Parts {
-			parts = append(parts, linePart{&lines[i], number})
+// makeRoom makes each list as long as it will be, where that is more than one row.
+func (r *relations) makeRoom(changes []allocation.Changes) {
+	var batches, parts, events int
+	for i := range changes {
+		batches += len(changes[i].Batches)
+		events += len(changes[i].Events)
+		for _, l := range changes[i].NewLines {
+			parts += len(l.Parts)
 		}
 	}
-	return parts
+	r.products = slices.Grow(r.room.product[:0], len(changes))
+	r.batches = slices.Grow(r.room.batch[:0], batches)
+	r.newParts = slices.Grow(r.room.part[:0], parts)
+	r.events = slices.Grow(r.room.event[:0], events)
+	r.arguments.all = r.room.arguments[:0]
+}
+
+func hasEvents(c allocation.Changes) bool { return len(c.Events) > 0 }
+
+// add adds the rows of a product that changes.
+func (r *relations) add(c *allocation.Changes) error {
+	r.newBatches = append(r.newBatches, c.NewBatches...)
+	for _, b := range c.Batches {
+		r.batches = append(r.batches, changedBatch{b, c.SKU})
+	}
+	for _, key := range c.Removed {
+		r.removed = append(r.removed, removedLine{key, 0})
+	}
+	for _, l := range c.Lines {
+		r.removed = append(r.removed, removedLine{l.Key(), len(l.Parts)})
+	}
+	r.newParts = appendParts(r.newParts, c.NewLines)
+	r.parts = appendParts(r.parts, c.Lines)
+	return r.addEvents(c)
+}
+
+func appendParts(rows []lineRow, lines []allocation.Allocation) []lineRow {
+	for i := range lines {
+		l := &lines[i]
+		for number, part := range l.Parts {
+			rows = append(rows, lineRow{l.Key(), number, part, l.Split, l.HeldUntil, l.Sequence})
+		}
+	}
+	return rows
 }
 
 func (r *relations) addEvents(c *allocation.Changes) error {
 	for i, e := range c.Events {
-		sequence := c.Read + int64(i) + 1
+		row := eventRow{sku: c.SKU, sequence: c.Read + int64(i) + 1, kind: e.Kind(), at: e.Time().UnixMicro()}
 		data, err := json.Marshal(e)
 		if err != nil {
-			return &subjectError{field: "event", value: sequence, err: err}
+			return &subjectError{field: "event", value: row.sequence, err: err}
 		}
-		r.events = append(r.events, eventRow{e, c, sequence, data})
+		row.data, row.id = string(data), outbox.ID(c.SKU, row.sequence, e.Time())
+		row.batch, row.purchased, row.allocated = e.Movement()
+		if i < len(c.TraceParents) {
+			row.traceParent = c.TraceParents[i]
+		}
+		if row.sequence == c.Version {
+			row.unsentFrom = c.Read + 1
+		}
+		r.events = append(r.events, row)
 	}
 	return nil
+}
+
+// isOneLine reports whether one existing product gives one part of one batch to one new line, and records one event.
+func (r *relations) isOneLine() bool {
+	return len(r.products) == 1 && r.products[0].seen > 0 && len(r.batches) == 1 && len(r.newParts) == 1 &&
+		len(r.events) == 1 && len(r.newBatches)+len(r.removed)+len(r.parts) == 0
+}
+
+// subject says which error a failed statement over rows is, and about what.
+type subject[R any] struct {
+	field string
+	of    func(row *R) any
+	taken error // what an existing unique key means
+}
+
+var (
+	aboutProduct = subject[productRow]{
+		"sku", func(p *productRow) any { return p.sku }, allocation.ErrConflict,
+	}
+	aboutNewBatch = subject[allocation.Batch]{
+		"batch", func(b *allocation.Batch) any { return b.Ref }, allocation.ErrDuplicate,
+	}
+	aboutBatch   = subject[changedBatch]{"batch", func(b *changedBatch) any { return b.Ref }, nil}
+	aboutNewPart = subject[lineRow]{"order", func(l *lineRow) any { return l.OrderID }, allocation.ErrDuplicate}
+	aboutPart    = subject[lineRow]{"order", func(l *lineRow) any { return l.OrderID }, nil}
+	aboutRemoved = subject[removedLine]{"order", func(l *removedLine) any { return l.OrderID }, nil}
+	aboutEvent   = subject[eventRow]{"event", func(e *eventRow) any { return e.sequence }, nil}
+)
+
+// error is about one subject, or about all of them.
+func (s subject[R]) error(err error, rows []R) error {
+	about := &subjectError{field: s.field, err: err, taken: s.taken}
+	if len(rows) == 1 {
+		about.value = s.of(&rows[0])
+		return about
+	}
+	all := make([]any, len(rows))
+	for i := range rows {
+		all[i] = s.of(&rows[i])
+	}
+	about.value = all
+	return about
 }

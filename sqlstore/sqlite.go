@@ -4,7 +4,9 @@ import "strings"
 
 // SQLite is the dialect of SQLite 3.37 or later. Any driver will do whose errors tell SQLite's extended
 // result code, as those of modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3 do.
-var SQLite = &Dialect{
+var SQLite = &Dialect{&sqlite}
+
+var sqlite = engine{
 	name:        "sqlite",
 	folder:      "sqlite",
 	placeholder: numbered("?"),
@@ -54,7 +56,7 @@ var SQLite = &Dialect{
 	lockAll:   `UPDATE {products} SET version = version WHERE sku = ''`,
 	savepoint: []string{setSavepoint},
 	prepares:  true,
-	writer:    newRowWrites,
+	writer:    func(t *templates) writer { return newRowCommit(t) },
 	classify:  classifySQLite,
 }
 

@@ -1,8 +1,6 @@
 package sqlstore
 
 import (
-	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/cosmic-go/allocation"
@@ -33,10 +31,10 @@ func (t *templates) statements() *statements {
 	s := &statements{
 		templates: t,
 		writer:    t.writer(t),
-		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.Dialect.lapsed),
-		byOrder:   t.load(chosenByOrder, "", "", t.Dialect.lapsed),
-		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, t.Dialect.lapsed),
-		lapsed:    t.load(t.lapsing, "", "", t.Dialect.lapsed),
+		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.engine.lapsed),
+		byOrder:   t.load(chosenByOrder, "", "", t.engine.lapsed),
+		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, t.engine.lapsed),
+		lapsed:    t.load(t.lapsing, "", "", t.engine.lapsed),
 		chosenBy:  [3]*query{t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.lapsing)},
 		versions: t.compile(`
 			SELECT p.sku, p.version FROM ` + t.list(":skus") + ` k` + t.lookup("products", "p", "", "p.sku = k.value")),
@@ -47,11 +45,11 @@ func (t *templates) statements() *statements {
 		outbox: t.outbox(),
 		views:  t.viewQueries(),
 	}
-	if t.Dialect.lockAll != "" {
-		s.lockAll = t.compile(t.Dialect.lockAll)
+	if t.engine.lockAll != "" {
+		s.lockAll = t.compile(t.engine.lockAll)
 	}
-	if t.Dialect.lockRows != "" {
-		s.lockRows = t.compile(t.Dialect.lockRows)
+	if t.engine.lockRows != "" {
+		s.lockRows = t.compile(t.engine.lockRows)
 	}
 	return s
 }
@@ -66,11 +64,6 @@ func (s *statements) ahead() []*query {
 	}
 	return queries
 }
-
-const (
-	chosenByOrder = `SELECT sku FROM {lines} WHERE order_id = :order AND part = 0`
-	chosenByBatch = `SELECT sku FROM {batches} WHERE ref = :batch`
-)
 
 // load returns the statement for a query.
 func (s *statements) load(q allocation.Query) *query {
@@ -93,19 +86,6 @@ func (s *statements) load(q allocation.Query) *query {
 	return known.(*query)
 }
 
-// lapsedArms repeats lapsedArm for the SKUs :sku0, :sku1 and so on. A UNION ALL would let the rows of all but the
-// first stand beside the same ones of a UNION before it.
-func (t *templates) lapsedUnion(n int) string {
-	var lapsed strings.Builder
-	for i := range n {
-		if i > 0 {
-			lapsed.WriteString(` UNION `)
-		}
-		lapsed.WriteString(strings.ReplaceAll(t.lapsedArm, ":sku", ":sku"+strconv.Itoa(i)))
-	}
-	return lapsed.String()
-}
-
 // choice returns the statement for the SKUs that a query selects, nil if it names them itself.
 func (s *statements) choice(q allocation.Query) *query {
 	switch {
@@ -124,48 +104,6 @@ func (s *statements) plain(text string) *query {
 	known, _ := s.plains.LoadOrStore(text, &query{text: text})
 	return known.(*query)
 }
-
-// load compiles one SELECT, so that it sees one moment, with rows of three kinds: products, batches, and parts of
-// lines. Chosen selects the products. Nothing in it reaches rows of the past: all goes through keys
-// and through the indexes of open rows. Where it fetches :more than a page, [loading] cuts.
-func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *query {
-	lines := t.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
-	return t.compile(`
-		WITH chosen (sku) AS (` + chosen + `),
-		wanted (sku, order_id) AS (
-			SELECT l.sku, l.order_id FROM ` + t.list(":orders") + ` o` +
-		t.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)") + `
-			UNION` + lapsed + furtherLines + `),
-		shown (ref) AS (
-			SELECT b.ref FROM chosen c` + t.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
-			UNION
-			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
-		SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0,
-			(` + t.expiring + `), NULL, NULL, NULL, NULL
-		FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
-		UNION ALL
-		SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0,
-			b.eta, b.best_before, b.announced_eta, b.counted_at, b.shipped_at
-		FROM shown s` + t.lookup("batches", "b", "", "b.ref = s.ref") + `
-		UNION ALL
-		SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence,
-			l.held_until, NULL, NULL, NULL, NULL
-		FROM wanted w` + lines)
-}
-
-// newestLines selects the :more newest open lines of a batch.
-func (t *templates) newestLines() string {
-	return `
-			UNION
-			SELECT newest.sku, newest.order_id FROM (
-				SELECT l.sku, l.order_id FROM {lines} l ` + t.indexHint("lines_open") + `
-				WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
-				ORDER BY l.sequence DESC LIMIT :more) newest`
-}
-
-const namedBatch = `
-			UNION
-			SELECT ref FROM {batches} WHERE ref = :batch`
 
 // auditText is one SELECT as well: the version, the counters, the lines' sums and the events' sums, which those that
 // were purged add to.

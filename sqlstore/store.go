@@ -25,7 +25,7 @@ func (s *Store) classify(err error) class {
 			return unanswered
 		}
 	}
-	return s.dialect.classify(err)
+	return s.engine.classify(err)
 }
 
 // explain is meaning, and tells whether the error is one of missing tables. No transaction may be open, since it
@@ -44,7 +44,7 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	at := &subjectError{field: "database", value: s.dialect.name, err: err}
+	at := &subjectError{field: "database", value: s.engine.name, err: err}
 	errors.As(err, &at)
 	reason := err
 	switch class := s.classify(err); {
@@ -94,34 +94,34 @@ var (
 )
 
 // names returns how tables are named, if the options are valid.
-func (o *Options) templates(op string, dialect *Dialect) (*templates, error) {
+func (o *Options) templates(op string, e *engine) (*templates, error) {
 	if o == nil {
 		o = &Options{}
 	}
-	prefix, err := o.prefix(op, dialect)
+	prefix, err := o.prefix(op, e)
 	if err != nil {
 		return nil, err
 	}
 	switch {
-	case o.Schema != "" && !dialect.schemas:
+	case o.Schema != "" && !e.schemas:
 		return nil, invalid(op, "schema", o.Schema, "must be empty: the engine has none")
 	case o.Schema != "" && !validSchema.MatchString(o.Schema):
 		return nil, invalid(op, "schema", o.Schema, "must be a to z, 0 to 9 and _, no digit first, and at most 63 bytes")
-	case o.Isolation != sql.LevelDefault && !slices.Contains(dialect.isolations, o.Isolation):
+	case o.Isolation != sql.LevelDefault && !slices.Contains(e.isolations, o.Isolation):
 		return nil, invalid(op, "isolation", o.Isolation, "is not a level at which this engine keeps the promises of a store")
 	}
-	return &templates{Dialect: dialect, schema: o.Schema, prefix: prefix}, nil
+	return &templates{engine: e, schema: o.Schema, prefix: prefix}, nil
 }
 
 // prefix returns the table prefix, if it is a valid one.
-func (o *Options) prefix(op string, dialect *Dialect) (string, error) {
+func (o *Options) prefix(op string, e *engine) (string, error) {
 	if o.TablePrefix == "" {
 		return defaultPrefix, nil
 	}
 	switch prefix := o.TablePrefix; {
 	case !validPrefix.MatchString(prefix):
 		return "", invalid(op, "table prefix", prefix, "must be a to z, 0 to 9 and _, no digit first, and at most 30 bytes")
-	case dialect.reserved != "" && strings.HasPrefix(prefix, dialect.reserved):
+	case e.reserved != "" && strings.HasPrefix(prefix, e.reserved):
 		return "", invalid(op, "table prefix", prefix, "is reserved by the engine")
 	default:
 		return prefix, nil
@@ -132,7 +132,7 @@ func (o *Options) prefix(op string, dialect *Dialect) (string, error) {
 // Close: what it holds on to belongs to the *sql.DB and ends with it.
 type Store struct {
 	db           *sql.DB
-	dialect      *Dialect
+	engine       *engine
 	templates    *templates
 	statements   *statements
 	isolation    sql.IsolationLevel
@@ -151,14 +151,14 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	switch {
 	case db == nil:
 		return nil, invalid("New", "database", nil, "must not be nil")
-	case dialect == nil:
+	case dialect == nil || dialect.engine == nil:
 		return nil, invalid("New", "dialect", nil, "must not be nil")
 	}
-	names, err := opts.templates("New", dialect)
+	names, err := opts.templates("New", dialect.engine)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, dialect: dialect, templates: names, statements: names.statements()}
+	s := &Store{db: db, engine: dialect.engine, templates: names, statements: names.statements()}
 	if opts != nil {
 		s.isolation, s.hostClassify = opts.Isolation, opts.Classify
 	}
@@ -166,7 +166,7 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 }
 
 // pool is where loads run.
-func (s *Store) pool() pool { return pool{db: s.db, prepares: s.dialect.prepares} }
+func (s *Store) pool() pool { return pool{db: s.db, prepares: s.engine.prepares} }
 
 // check refuses a context with which nothing can be done, and bad arguments.
 func (s *Store) check(ctx context.Context, op string, arguments ...error) error {

@@ -24,6 +24,7 @@ func TestNewRefusesBadArguments(t *testing.T) {
 	}{
 		"no database":       {nil, SQLite, nil, "database"},
 		"no dialect":        {db, nil, nil, "dialect"},
+		"empty dialect":     {db, new(Dialect), nil, "dialect"},
 		"quote in prefix":   {db, SQLite, &Options{TablePrefix: `a"; --`}, "table prefix"},
 		"upper-case prefix": {db, SQLite, &Options{TablePrefix: "Shop_"}, "table prefix"},
 		"digit first":       {db, SQLite, &Options{TablePrefix: "1_"}, "table prefix"},
@@ -99,7 +100,7 @@ func TestMigrationsAreNumberedAndHaveThePrefix(t *testing.T) {
 }
 
 func TestCompileWritesTablesAndParameters(t *testing.T) {
-	q := (&templates{Dialect: SQLite, prefix: "shop_"}).compile(`SELECT sku FROM {lines} l INDEXED BY {#lines_open} WHERE sku = :sku AND a > :now AND b < :sku`)
+	q := (&templates{engine: &sqlite, prefix: "shop_"}).compile(`SELECT sku FROM {lines} l INDEXED BY {#lines_open} WHERE sku = :sku AND a > :now AND b < :sku`)
 	assert.Equal(t, `SELECT sku FROM shop_lines l INDEXED BY shop_lines_open WHERE sku = ?1 AND a > ?2 AND b < ?1`, q.text)
 	assert.Equal(t, []string{"sku", "now"}, q.params)
 }

@@ -28,7 +28,7 @@ type transaction struct {
 }
 
 func (s *Store) transactionOn(tx *sql.Tx, cancel context.CancelFunc) *transaction {
-	return &transaction{tx: tx, prepares: s.dialect.prepares, cancel: cancel, stmts: map[*query]*sql.Stmt{}}
+	return &transaction{tx: tx, prepares: s.engine.prepares, cancel: cancel, stmts: map[*query]*sql.Stmt{}}
 }
 
 // inTransaction commits what fn does, unless fn returns an error, panics or ends its goroutine. The statements that fn may
@@ -36,7 +36,7 @@ func (s *Store) transactionOn(tx *sql.Tx, cancel context.CancelFunc) *transactio
 func (s *Store) inTransaction(
 	ctx context.Context, level sql.IsolationLevel, queries []*query, fn func(*transaction) error,
 ) error {
-	if s.dialect.prepares {
+	if s.engine.prepares {
 		for _, q := range queries {
 			if _, err := q.prepare(ctx, s.db); err != nil {
 				return err

@@ -13,7 +13,7 @@ func jsonOf(rows []map[string]any) (string, error) {
 }
 
 // flag is how a bool is kept.
-func flag(set bool) int {
+func zeroOrOne(set bool) int {
 	if set {
 		return 1
 	}
@@ -41,25 +41,10 @@ func beginning(text string) string {
 	return strings.ToValidUTF8(text[:most], "") // without the character that was cut in two
 }
 
-// micros is how a time is kept: microseconds since 1970, nil for the zero time.
-func micros(t time.Time) any {
-	if t.IsZero() {
-		return nil
-	}
-	return t.UnixMicro()
-}
-
-// moment is the way back from micros.
+// moment is a time from the microseconds that are kept, the zero time from NULL.
 func moment(kept sql.NullInt64) time.Time {
 	if !kept.Valid {
 		return time.Time{}
 	}
 	return time.UnixMicro(kept.Int64).UTC()
-}
-
-func nullable(s string) any {
-	if s == "" {
-		return nil
-	}
-	return s
 }

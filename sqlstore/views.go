@@ -112,7 +112,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 	}
 	distinct := slices.Compact(slices.Sorted(slices.Values(skus)))
 	values := map[string]any{"skus": idList(distinct), "now": now.UnixMicro(), "more": all, "limit": all}
-	for i, sku := range distinct[:min(len(distinct), s.dialect.unionArms)] {
+	for i, sku := range distinct[:min(len(distinct), s.engine.unionArms)] {
 		values["sku"+strconv.Itoa(i)] = string(sku)
 	}
 	found := map[allocation.SKU]*views.Stock{}
@@ -164,18 +164,23 @@ func (s *Store) Batches(
 	}
 	var batches []views.Batch
 	lapsed := map[allocation.BatchRef]allocation.Quantity{}
+	var units allocation.Quantity // of lapsed holds; 0 for the row of a batch
+	fields := newFields(viewWidth, (*int64)(&units))
 	values := map[string]any{
 		"sku": string(sku), "now": now.UnixMicro(), "more": all, "after": string(after), "page": limit,
 	}
 	err := s.view(ctx, op, s.statements.views.batches, values, func(rows *sql.Rows) error {
-		b, units, err := scanBatch(rows)
-		if units > 0 {
-			lapsed[b.Ref] = units
+		if err := fields.scan(rows); err != nil {
 			return err
 		}
-		b.SKU = sku
+		b := allocation.Batch{SKU: sku}
+		loadedBatch.read(fields, &b)
+		if units > 0 {
+			lapsed[b.Ref] = units
+			return nil
+		}
 		batches = append(batches, views.Batch{Batch: b})
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, err
@@ -186,16 +191,4 @@ func (s *Store) Batches(
 		b.Free = max(0, b.Purchased-b.Allocated+lapsed[b.Ref])
 	}
 	return batches, nil
-}
-
-// scanBatch reads a batch or, if there are units, how many of a batch lapsed holds have.
-func scanBatch(rows *sql.Rows) (b allocation.Batch, units allocation.Quantity, err error) {
-	var eta, bestBefore, announcedETA, countedAt, shippedAt sql.NullInt64
-	err = rows.Scan(
-		&b.Ref, &units, &b.Location, &b.Purchased, &b.Allocated, &b.AnnouncedQuantity,
-		&eta, &bestBefore, &announcedETA, &countedAt, &shippedAt,
-	)
-	b.ETA, b.BestBefore, b.AnnouncedETA = moment(eta), moment(bestBefore), moment(announcedETA)
-	b.CountedAt, b.ShippedAt = moment(countedAt), moment(shippedAt)
-	return b, units, err
 }

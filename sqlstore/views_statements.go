@@ -27,7 +27,7 @@ func (t *templates) viewQueries() *viewQueries {
 	for n := 1; n <= t.unionArms; n *= 2 {
 		v.stock = append(v.stock, t.compile(t.stockText(t.lapsedUnion(n))))
 	}
-	v.stock = append(v.stock, t.compile(t.stockText(t.Dialect.lapsed)))
+	v.stock = append(v.stock, t.compile(t.stockText(t.engine.lapsed)))
 	return v
 }
 
@@ -55,18 +55,20 @@ func (t *templates) stockText(lapsed string) string {
 func (t *templates) batchesText() string {
 	lapsed := t.lapsedArm
 	if lapsed == "" {
-		lapsed = t.Dialect.lapsed
+		lapsed = t.engine.lapsed
 	}
 	return `
 		WITH chosen (sku) AS (SELECT sku FROM {products} WHERE sku = :sku),` + t.lapsedUnits(lapsed) + `
-		SELECT ref, 0, location, purchased, allocated, announced_quantity,
-			eta, best_before, announced_eta, counted_at, shipped_at
+		SELECT 0, ` + loadedBatch.selected("page").text(viewWidth) + `
 		FROM (
 			SELECT * FROM {batches} b ` + t.indexHint("batches_by_sku") + `
 			WHERE b.sku = :sku AND b.ref > :after ORDER BY b.ref LIMIT :page) page
 		UNION ALL
-		SELECT u.ref, u.units, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u`
+		SELECT u.units, ` + selection{textSlot: {"u.ref"}}.text(viewWidth) + ` FROM unbound u`
 }
+
+// viewWidth is that of a batch.
+var viewWidth = widest(loadedBatch.selected(""))
 
 // lapsedUnits are the unshipped units that lapsed holds have of each batch.
 func (t *templates) lapsedUnits(lapsed string) string {

@@ -1,0 +1,85 @@
+package sqlstore
+
+import (
+	"strconv"
+	"strings"
+)
+
+const (
+	chosenByOrder = `SELECT sku FROM {lines} WHERE order_id = :order AND part = 0`
+	chosenByBatch = `SELECT sku FROM {batches} WHERE ref = :batch`
+)
+
+// lapsedArms repeats lapsedArm for the SKUs :sku0, :sku1 and so on. A UNION ALL would let the rows of all but the
+// first stand beside the same ones of a UNION before it.
+func (t *templates) lapsedUnion(n int) string {
+	var lapsed strings.Builder
+	for i := range n {
+		if i > 0 {
+			lapsed.WriteString(` UNION `)
+		}
+		lapsed.WriteString(strings.ReplaceAll(t.lapsedArm, ":sku", ":sku"+strconv.Itoa(i)))
+	}
+	return lapsed.String()
+}
+
+// load compiles one SELECT, so that it sees one moment, with rows of three kinds: products, batches, and parts of
+// lines. Chosen selects the products. Nothing in it reaches rows of the past: all goes through keys
+// and through the indexes of open rows. Where it fetches :more than a page, [loading] cuts.
+func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *query {
+	lines := t.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
+	return t.compile(`
+		WITH chosen (sku) AS (` + chosen + `),
+		wanted (sku, order_id) AS (
+			SELECT l.sku, l.order_id FROM ` + t.list(":orders") + ` o` +
+		t.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)") + `
+			UNION` + lapsed + furtherLines + `),
+		shown (ref) AS (
+			SELECT b.ref FROM chosen c` + t.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
+			UNION
+			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
+		SELECT 0, p.sku, ` + productSelection(t.expiring).text(loadWidth) + `
+		FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
+		UNION ALL
+		SELECT 1, b.sku, ` + batchSelection.text(loadWidth) + `
+		FROM shown s` + t.lookup("batches", "b", "", "b.ref = s.ref") + `
+		UNION ALL
+		SELECT 2, l.sku, ` + lineSelection.text(loadWidth) + `
+		FROM wanted w` + lines)
+}
+
+// The columns that a load reads, besides the kind of the row and the SKU:
+//
+//	kind       texts                 numbers                                      instants
+//	0 product                        version, refused, low_stock                  expiry of the first live hold
+//	1 batch    ref, location         purchased, allocated, announced_quantity     eta, best_before, announced_eta, counted_at, shipped_at
+//	2 part     order_id, batch_ref   part, quantity, shipped, split, sequence     held_until
+var (
+	loadedProduct  = productColumns.stored().without("sku")
+	loadedBatch    = batchColumns.without("sku")
+	loadedLine     = lineColumns.without("sku")
+	batchSelection = loadedBatch.selected("b")
+	lineSelection  = loadedLine.selected("l")
+	loadWidth      = widest(productSelection(""), batchSelection, lineSelection)
+)
+
+// productSelection is the columns of a product, and when its first live hold lapses.
+func productSelection(expiring string) selection {
+	s := loadedProduct.selected("p")
+	s[instantSlot] = append(s[instantSlot], "("+expiring+")")
+	return s
+}
+
+// newestLines selects the :more newest open lines of a batch.
+func (t *templates) newestLines() string {
+	return `
+			UNION
+			SELECT newest.sku, newest.order_id FROM (
+				SELECT l.sku, l.order_id FROM {lines} l ` + t.indexHint("lines_open") + `
+				WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
+				ORDER BY l.sequence DESC LIMIT :more) newest`
+}
+
+const namedBatch = `
+			UNION
+			SELECT ref FROM {batches} WHERE ref = :batch`

@@ -1,11 +1,12 @@
-// Command bootstrap shows how a program puts the library's parts together, in one place: store, bus, relay, clock,
-// what the program's own handlers do, and the order in which it all ends.
+// Command bootstrap puts the parts of the library together in one place: store, bus, relay, clock, the program's own
+// handlers, and the order in which everything ends. Run it from the folder examples:
 //
-//	go run ./bootstrap     # sells lamps until Ctrl-C; what is told leaves the program on its standard output
+//	go run ./bootstrap     # sells lamps until Ctrl-C, and prints every event as a CloudEvent, a lapsed hold included
 //	go test -v ./bootstrap # the same wiring over fakes
 //
-// The wiring is in this file, the program's own reactions in handlers.go, and what only the real program has, a
-// database and a terminal, in main.go. The tests replace what main.go does, and nothing else.
+// A reader learns where each part of the library belongs in a program, and how to test the whole without a database,
+// a broker and a clock. Look at New in this file first, then at Run. The program's own reactions to events are in
+// handlers.go. The parts of the real program, a database and a terminal, are in main.go, which the tests replace.
 package main
 
 import (
@@ -20,24 +21,24 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// Store is what the program needs of its storage. Packages sqlstore and memory have it all.
+// Store has the abilities that the program needs of its storage. The stores of packages sqlstore and memory have all.
 type Store interface {
 	allocation.Store
 	outbox.Store
 	views.Reader
 }
 
-// Config is what the program and its tests choose differently.
+// Config has the choices in which the program and its tests differ.
 type Config struct {
 	Store     Store
 	Publisher outbox.Publisher
 	Notify    func(ctx context.Context, text string) error // tells the people who buy stock
 	Now       func() time.Time
 	Logger    *slog.Logger
-	Sweep     time.Duration // how often lapsed holds are told of
+	Sweep     time.Duration // how often lapsed holds are released
 }
 
-// App is the program: commands go to the Service, questions to the Views.
+// App is the program: commands go to Service, questions to Views.
 type App struct {
 	Service *allocation.Service
 	Views   views.Reader
@@ -63,7 +64,7 @@ func New(c Config) (*App, error) {
 	relay := outbox.NewRelay(c.Store, c.Publisher, &outbox.Options{
 		Source: "https://shop.example/stock",
 		Now:    c.Now, Logger: c.Logger,
-		Poll: 10 * time.Second, // for retries, and for what other processes commit; this one wakes its relay
+		Poll: 10 * time.Second, // for retries and other processes' commits; own commits wake the relay
 	})
 	app := &App{
 		Service: service,
@@ -74,16 +75,16 @@ func New(c Config) (*App, error) {
 	return app, nil
 }
 
-// Run runs serve, which takes commands until its context ends, and beside it what no command waits for. Then the parts
-// end in the order in which they need each other: first the commands, then the sweeping, which is the last to commit,
-// then the relay. What that leaves unsent is sent at the next start. The database is the caller's, to be closed last.
+// Run runs serve, which takes commands until its context ends, and beside serve the relay and the release of lapsed
+// holds. The parts end in this order: the commands, then the release of holds, which commits last, then the relay.
+// Unsent events are sent after the next start. The caller closes the database last.
 func (a *App) Run(ctx context.Context, serve func(ctx context.Context) error) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var failed error
 	stopRelay := beside(ctx, func(ctx context.Context) {
 		if failed = a.relay.Run(ctx); failed != nil {
-			stop() // it could not begin
+			stop() // the relay could not begin
 		}
 	})
 	stopSweeping := beside(ctx, a.releaseLapsed)
@@ -95,7 +96,7 @@ func (a *App) Run(ctx context.Context, serve func(ctx context.Context) error) (e
 	return serve(ctx)
 }
 
-// beside runs a part until it is stopped; that the program is to end is no reason yet.
+// beside runs a part until stop is called. The end of ctx does not end the part.
 func beside(ctx context.Context, part func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -109,7 +110,7 @@ func beside(ctx context.Context, part func(context.Context)) (stop func()) {
 	}
 }
 
-// releaseLapsed tells of lapsed holds now and then, even of those whose units nobody wants.
+// releaseLapsed releases lapsed holds now and then, so that their events are recorded even if nobody wants the units.
 func (a *App) releaseLapsed(ctx context.Context) {
 	ticker := time.NewTicker(a.sweep)
 	defer ticker.Stop()

@@ -29,7 +29,7 @@ type fakes struct {
 	clock  *memory.Clock
 	broker *broker
 	notes  []string
-	mailer error // what the next mails fail with
+	mailer error // the error of the next mails
 	log    bytes.Buffer
 }
 
@@ -55,7 +55,7 @@ func (f *fakes) config() Config {
 	}
 }
 
-// broker keeps what is published.
+// broker keeps the kinds of the published events.
 type broker struct {
 	mu   sync.Mutex
 	got  []string
@@ -78,7 +78,7 @@ func (b *broker) Publish(_ context.Context, envelopes []outbox.Envelope) (int, e
 	return len(envelopes), nil
 }
 
-// received waits until nobody has anything to do, and returns what was published.
+// received waits until every goroutine is idle, and returns the kinds of the published events.
 func (b *broker) received() []string {
 	synctest.Wait()
 	b.mu.Lock()
@@ -90,8 +90,8 @@ func lamps(order allocation.OrderID, quantity allocation.Quantity) allocation.Re
 	return allocation.Request{OrderLine: allocation.OrderLine{OrderID: order, SKU: "LAMP", Quantity: quantity}}
 }
 
-// A handler needs nothing but the program and its fakes: it has run when the command returns.
-func TestBuyersHearOfWhatIsLowAndOfWhatCouldNotBeSold(t *testing.T) {
+// A test of a handler needs only the program and fakes: the handler has run when the command returns.
+func TestBuyersHearOfLowStockAndOfRefusals(t *testing.T) {
 	app, f := newApp(t)
 	require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
 	require.NoError(t, app.Service.SetLowStock(t.Context(), "LAMP", 4))
@@ -117,7 +117,7 @@ func TestAMailThatFailsIsLoggedAndTheOrderStands(t *testing.T) {
 	assert.Contains(t, f.log.String(), "mail server is away")
 }
 
-// What runs beside the commands is tested in the time of a bubble, where waiting takes none.
+// The parts beside the commands are tested in the time of a synctest bubble, where waiting takes no time.
 func TestACommitIsPublishedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, f := newApp(t)
@@ -132,7 +132,7 @@ func TestACommitIsPublishedAtOnce(t *testing.T) {
 	})
 }
 
-func TestHoldsThatNobodyWantsLapseAllTheSame(t *testing.T) {
+func TestLapsedHoldsAreReleasedWithoutACommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, f := newApp(t)
 		require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
@@ -151,7 +151,7 @@ func TestHoldsThatNobodyWantsLapseAllTheSame(t *testing.T) {
 	})
 }
 
-func TestASweepThatFailsIsLoggedAndTriedAgain(t *testing.T) {
+func TestAFailedReleaseOfHoldsIsLoggedAndTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, f := newApp(t)
 		require.NoError(t, f.store.Seed(allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
@@ -177,7 +177,7 @@ func TestTheLastCommandIsPublishedBeforeTheRelayEnds(t *testing.T) {
 		require.NoError(t, app.Run(ctx, func(ctx context.Context) error {
 			stop()
 			<-ctx.Done()
-			last := context.WithoutCancel(ctx) // as of a request that a server lets finish
+			last := context.WithoutCancel(ctx) // like a request that a server lets finish
 			require.NoError(t, app.Service.AddBatch(last, allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 10}))
 			assert.Equal(t, []string{"BatchAdded"}, f.broker.received())
 			return nil
@@ -185,7 +185,7 @@ func TestTheLastCommandIsPublishedBeforeTheRelayEnds(t *testing.T) {
 	})
 }
 
-// slowStore answers a sweep once it is told to.
+// slowStore answers a query for lapsed holds when answer is closed.
 type slowStore struct {
 	*memory.Store
 	answer chan struct{}
@@ -198,7 +198,7 @@ func (s slowStore) Load(ctx context.Context, q allocation.Query) ([]allocation.S
 	return s.Store.Load(ctx, q)
 }
 
-func TestTheRelayEndsAfterTheSweep(t *testing.T) {
+func TestTheRelayEndsAfterTheReleaseOfHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, f := newApp(t)
 		c, slow := f.config(), slowStore{f.store, make(chan struct{})}
@@ -217,7 +217,7 @@ func TestTheRelayEndsAfterTheSweep(t *testing.T) {
 	})
 }
 
-func TestWhatIsNotSentIsSentAtTheNextStart(t *testing.T) {
+func TestUnsentEventsAreSentAfterTheNextStart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, f := newApp(t)
 		f.broker.down = errors.New("no broker")
@@ -236,8 +236,8 @@ func TestWhatIsNotSentIsSentAtTheNextStart(t *testing.T) {
 	})
 }
 
-func TestThePartsEndHoweverTheCommandsEnd(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // which fails if a goroutine is left
+func TestThePartsEndWhenCommandsFailOrPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
 		app, _ := newApp(t)
 		failure := errors.New("port in use")
 		require.ErrorIs(t, app.Run(t.Context(), func(context.Context) error { return failure }), failure)

@@ -8,9 +8,9 @@ import (
 	"github.com/cosmic-go/allocation/bus"
 )
 
-// subscribe says what the program does by itself when something happens. All of it may be missed if the process dies
-// in between: the relay looks by itself after a while, and buyers look at the stock now and then. What customers and
-// other programs must learn goes through the relay.
+// subscribe registers the program's own handlers. If the process dies between a commit and a handler, the handler never
+// hears of the event. Here nothing is lost: the relay looks for events by itself after a while, and buyers look at the
+// stock now and then. Events that customers and other programs must get go through the relay.
 func subscribe(events *bus.Bus, notify func(ctx context.Context, text string) error, wake func()) {
 	bus.Subscribe(events, func(context.Context, allocation.Event) error {
 		wake()

@@ -31,7 +31,7 @@ func main() {
 	}
 }
 
-// run is the real program: a database, the clock on the wall, and the terminal as broker and as mail.
+// run is the real program: a database, the real clock, and the terminal in the place of broker and mail.
 func run(ctx context.Context, file string, hold time.Duration, stdout, stderr io.Writer) (err error) {
 	db, err := sql.Open("sqlite", file+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)"+
 		"&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")
@@ -50,10 +50,13 @@ func run(ctx context.Context, file string, hold time.Duration, stdout, stderr io
 	app, err := New(Config{
 		Store:     store,
 		Publisher: printer{log.New(stdout, "", 0)},
-		Notify:    func(_ context.Context, text string) error { logger.Info("to the buyers", "text", text); return nil },
-		Now:       time.Now,
-		Logger:    logger,
-		Sweep:     time.Second,
+		Notify: func(ctx context.Context, text string) error {
+			logger.InfoContext(ctx, "to the buyers", "text", text)
+			return nil
+		},
+		Now:    time.Now,
+		Logger: logger,
+		Sweep:  time.Second,
 	})
 	if err != nil {
 		return err
@@ -67,7 +70,7 @@ func run(ctx context.Context, file string, hold time.Duration, stdout, stderr io
 	})
 }
 
-// sell can be run again on what it left.
+// sell can be repeated on the database of an earlier run.
 func (a *App) sell(ctx context.Context, hold time.Duration) error {
 	if err := a.Service.AddBatch(ctx, allocation.Batch{Ref: "lamps-1", SKU: "LAMP", Purchased: 10}); err != nil {
 		return err
@@ -92,7 +95,7 @@ func (a *App) sell(ctx context.Context, hold time.Duration) error {
 	return nil
 }
 
-// printer is a publisher for those who have no broker.
+// printer is a publisher without a broker.
 type printer struct{ *log.Logger }
 
 func (p printer) Publish(_ context.Context, envelopes []outbox.Envelope) (accepted int, err error) {

@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// terminal keeps the lines that the program prints, and is Ctrl-C once there are enough of them.
+// terminal keeps the lines that the program prints, and interrupts the program after enough lines.
 type terminal struct {
 	lines  [][]byte
 	enough int
@@ -29,7 +29,7 @@ func (t *terminal) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-func TestTheProgramTellsOnItsDatabaseAndEndsWhenItIsTold(t *testing.T) {
+func TestTheProgramPrintsItsEventsAndEndsWhenInterrupted(t *testing.T) {
 	want := []string{"BatchAdded", "LowStockSet", "LineAllocated", "LineAllocated", "LowStockCrossed", "LineRefused"}
 	file := filepath.Join(t.TempDir(), "bootstrap.db")
 	ctx, stop := context.WithCancel(t.Context())

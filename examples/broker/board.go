@@ -11,11 +11,11 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// board is another program: it shows how many units of each product are promised, and knows it from events only.
+// board is another program: a board that shows how many units of each product are promised, from events alone.
 type board struct {
 	db *sql.DB
 
-	// saw is told of each event that arrived, and whether it was a repeat.
+	// saw is called with each event, and with true if the event is a repeat.
 	saw func(e outbox.Envelope, repeat bool)
 }
 
@@ -25,8 +25,8 @@ const boardTable = `CREATE TABLE IF NOT EXISTS promised (
 	sequence INTEGER NOT NULL -- number of the last event that is counted
 )`
 
-// countIn counts an event unless it, or a later one of the product, is counted already. Guard and effect are
-// one statement, or else one transaction: a number that is kept elsewhere could be ahead of the units, or behind.
+// countIn counts an event, unless this or a later event of the product is counted already. Guard and effect must be one
+// statement or one transaction: a number stored elsewhere could be ahead of the units, or behind.
 const countIn = `INSERT INTO promised (sku, units, sequence) VALUES (?, ?, ?)
 	ON CONFLICT (sku) DO UPDATE SET units = units + excluded.units, sequence = excluded.sequence
 	WHERE excluded.sequence > promised.sequence`
@@ -43,8 +43,8 @@ func openBoard(ctx context.Context, path string, saw func(e outbox.Envelope, rep
 	return &board{db, saw}, nil
 }
 
-// take counts the event of a message. One that it can't read, of a kind that is newer than this program perhaps,
-// becomes a dead letter, and the sum is wrong until somebody sees to it: the guard lets no event be counted late.
+// take counts the event of a message. An event that take can't read, perhaps of a kind newer than this program, becomes
+// a dead letter. The sum then stays wrong until a person corrects it: the guard lets no event be counted late.
 func (b *board) take(msg *message.Message) error {
 	var e outbox.Envelope
 	if err := decode(msg.Payload, &e); err != nil {
@@ -67,7 +67,7 @@ func (b *board) take(msg *message.Message) error {
 	return nil
 }
 
-// promised is what the board shows of a product.
+// promised is the number on the board for a product.
 func (b *board) promised(ctx context.Context, sku allocation.SKU) (units allocation.Quantity, err error) {
 	err = b.db.QueryRowContext(ctx, `SELECT units FROM promised WHERE sku = ?`, string(sku)).Scan(&units)
 	return units, err

@@ -17,25 +17,25 @@ import (
 )
 
 const (
-	eventsTopic = "stock.events" // what happened in the shop
-	countsTopic = "stock.counts" // what the warehouse counted
-	deadTopic   = "stock.dead"   // messages that nobody could make sense of
+	eventsTopic = "stock.events" // events of the shop
+	countsTopic = "stock.counts" // counts of the warehouse
+	deadTopic   = "stock.dead"   // messages that nobody could understand
 
 	boardReader  = "board"
 	shopReader   = "shop"
 	peopleReader = "people"
 )
 
-// readers are who reads which topic. Each topic has a stream of its own: the server knows repeated messages by
-// their id within a stream, and in the same one it would take a dead letter for a repeat of what it copies.
+// readers has the topic of each reader. Each topic has a stream of its own: within a stream the server recognises
+// repeated messages by id, and would take a dead letter for a repeat of the original.
 var readers = map[string]string{boardReader: eventsTopic, shopReader: countsTopic, peopleReader: deadTopic}
 
-// startBroker runs a NATS server in this process, on loopback. It keeps its streams in dir.
+// startBroker runs a NATS server in this process, on loopback, with the streams in dir.
 func startBroker(dir string, port int) (*server.Server, error) {
 	broker, err := server.NewServer(&server.Options{
 		Host: "127.0.0.1", Port: port,
 		JetStream: true, StoreDir: dir,
-		SyncAlways: true, // what is acknowledged is on the disk; by default a single server syncs every two minutes
+		SyncAlways: true, // an acknowledged message is on the disk; the default is a sync every two minutes
 		NoLog:      true, NoSigs: true,
 	})
 	if err != nil {
@@ -54,7 +54,7 @@ func stopBroker(broker *server.Server) {
 	broker.WaitForShutdown()
 }
 
-// provision creates the streams, and for each reader a consumer that outlives it: the server knows where to go on.
+// provision creates the streams, and for each reader a durable consumer: the server remembers the reader's position.
 func provision(ctx context.Context, url string, remember time.Duration) error {
 	conn, err := nats.Connect(url)
 	if err != nil {
@@ -84,20 +84,20 @@ func provisionTopic(ctx context.Context, js jetstream.JetStream, topic, reader s
 	_, err = stream.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 		Durable: reader, FilterSubject: topic,
 		AckPolicy:     jetstream.AckExplicitPolicy,
-		MaxAckPending: 1, // or the messages behind one that failed would overtake it
+		MaxAckPending: 1, // or later messages would overtake a failed message
 	})
 	return err
 }
 
-// streamOf names the stream of a topic, without the dots that such names can't have.
+// streamOf names the stream of a topic. The name of a stream can't have dots.
 func streamOf(topic string) string { return strings.ReplaceAll(topic, ".", "-") }
 
-// patient connections come back however long the broker is away, and don't keep what is published meanwhile: the
-// relay sends that again, and a copy that the client kept would come long after.
+// patient connections come back however long the broker is away, and don't buffer messages meanwhile: the relay sends
+// unsent events again, and a buffered copy would arrive much later.
 var patient = []nats.Option{nats.MaxReconnects(-1), nats.ReconnectBufSize(-1)}
 
-// publisherTo connects a publisher, which returns once the server has stored a message. The message's id becomes
-// its Nats-Msg-Id, by which the server drops repeats; pkg/jetstream of the same module doesn't set that.
+// publisherTo connects a publisher, which returns after the server has stored a message. The message's id becomes the
+// Nats-Msg-Id, by which the server drops repeats; pkg/jetstream of watermill-nats doesn't set the header.
 func publisherTo(url string, log *slog.Logger) (message.Publisher, error) {
 	return wmnats.NewPublisher(wmnats.PublisherConfig{
 		URL: url, NatsOptions: patient,

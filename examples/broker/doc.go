@@ -1,17 +1,21 @@
-// Command broker is a shop behind a message broker: what happens to its stock goes out as events, and what the
-// warehouse counts comes in as messages. It needs nothing installed. It starts a NATS server of its own on
-// loopback, plays a story over it, prints what happens, and ends:
+// Command broker is a shop behind a message broker: events about the stock go out, and counts of the warehouse come in
+// as messages. Nothing needs to be installed. The program starts a NATS server on loopback, plays a story, prints every
+// step, and ends. Run it from the folder examples:
 //
 //	go run ./broker
 //
-// The relay of package outbox sends events through Watermill to NATS JetStream. What connects the two is in
-// publisher.go and has nothing of NATS in it: the same lines send to Kafka, RabbitMQ, Redis or whatever else
-// Watermill has a publisher for. What is particular to NATS is in broker.go and subscriber.go.
+// A reader learns how events reach a broker at least once and in order, how a consumer counts each event once, and how
+// an incoming message becomes a command. Look at publisher.go first, then at incoming.go and board.go. The story is in
+// story.go.
 //
-// incoming.go carries out what the warehouse counted. A message is acknowledged after the commit. One that makes no
-// sense becomes a dead letter, and one that came while the database was down comes again.
+// The relay of package outbox sends events through Watermill to NATS JetStream. publisher.go connects the two and has
+// nothing of NATS in it: the same lines send to Kafka, RabbitMQ, Redis or any other broker that Watermill has a
+// publisher for. The parts for NATS are in broker.go and subscriber.go.
 //
-// board.go is another program, which hears the events. A relay that dies between sending events and noting that
-// they are sent leaves them to be sent again; NATS drops such a repeat if it comes within two minutes, and the
-// board whenever it comes. relay_test.go kills relays at that point.
+// incoming.go carries out the counts of the warehouse. A message is acknowledged after the commit. A message that can't
+// be understood becomes a dead letter, and a message that came while the database was down comes again.
+//
+// board.go is another program, which receives the events. If a relay dies after sending events and before marking them
+// as sent, the events are sent again. NATS drops such a repeat within two minutes, and the board drops it at any time.
+// relay_test.go kills relays at this point.
 package main

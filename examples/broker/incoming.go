@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// countMessage is what the warehouse sends when it has counted a batch: {"batch": "chairs-1", "quantity": 5,
+// countMessage is the warehouse's message about the count of a batch: {"batch": "chairs-1", "quantity": 5,
 // "counted_at": "2030-03-01T09:00:00Z"}.
 type countMessage struct {
 	Batch     allocation.BatchRef  `json:"batch"`
@@ -29,21 +29,22 @@ func (m countMessage) count() (allocation.Count, error) {
 	return allocation.Count{Batch: m.Batch, Quantity: *m.Quantity, At: m.CountedAt}, nil
 }
 
-// incoming is what the warehouse may ask of a shop.
+// incoming handles the messages to a shop.
 type incoming struct{ shop *allocation.Service }
 
-// changeBatchQuantity carries a count out. The message is acknowledged after this returned nil, so after the
-// commit. If the process dies in between it comes again, and changes nothing: the moment of the count tells.
+// changeBatchQuantity carries out a count. The message is acknowledged after changeBatchQuantity has returned nil, so
+// after the commit. If the process dies in between, the message comes again and changes nothing, because the library
+// knows the time of the last count.
 func (i incoming) changeBatchQuantity(msg *message.Message) error {
-	var told countMessage
-	if err := decode(msg.Payload, &told); err != nil {
+	var found countMessage
+	if err := decode(msg.Payload, &found); err != nil {
 		return err
 	}
-	counted, err := told.count()
+	counted, err := found.count()
 	if err != nil {
 		return err
 	}
-	_, err = i.shop.ChangeBatchQuantity(msg.Context(), counted) // events tell what it released
+	_, err = i.shop.ChangeBatchQuantity(msg.Context(), counted) // events list the released lines
 	return err
 }
 
@@ -54,9 +55,9 @@ func decode(data []byte, into any) error {
 	return nil
 }
 
-// newRouter returns a router whose handlers get a message up to four times. Then it goes to the dead letters if it
-// is the message's own fault. Otherwise, as when the database is down, the broker keeps it and sends it
-// again, without end, and nothing behind it until it went through.
+// newRouter returns a router whose handlers get a message up to four times. After that, a message with a fault of its
+// own goes to the dead letters. After any other failure, such as a database that is down, the broker sends the message
+// again, without end, and holds back all later messages until the handler succeeds.
 func newRouter(dead message.Publisher, log *slog.Logger) (*message.Router, error) {
 	logger := watermill.NewSlogLogger(log)
 	router, err := message.NewRouter(message.RouterConfig{}, logger)
@@ -74,8 +75,8 @@ func newRouter(dead message.Publisher, log *slog.Logger) (*message.Router, error
 	return router, nil
 }
 
-// hopeless reports whether a message fails whenever it comes. A batch that is unknown still may be the message's
-// fault or only be announced late, which is what the tries before are for.
+// hopeless reports whether a message would fail at every try. An unknown batch may be the message's fault, or the batch
+// is announced a moment later; the earlier tries give the announcement time.
 func hopeless(err error) bool {
 	var panicked middleware.RecoveredPanicError
 	return errors.Is(err, allocation.ErrInvalid) || errors.Is(err, allocation.ErrNotFound) ||

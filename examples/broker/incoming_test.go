@@ -23,7 +23,7 @@ var (
 	errDown = errors.New("the database is down")
 )
 
-// warehouse is a shop that listens to counts, with a connection for those who send them.
+// warehouse is a shop that receives counts, with a connection for senders.
 type warehouse struct {
 	store *memory.Store
 	shop  *allocation.Service
@@ -31,7 +31,7 @@ type warehouse struct {
 	url   string
 }
 
-// newWarehouse stocks two batches of chairs, ten and two. Three orders have all of the first one.
+// newWarehouse stocks two batches of chairs, ten and two. Three orders have all of the first batch.
 func newWarehouse(t *testing.T) warehouse {
 	t.Helper()
 	url := newBroker(t, time.Minute)
@@ -54,7 +54,7 @@ func (w warehouse) allocate(t *testing.T, order allocation.OrderID, quantity all
 	require.NoError(t, err)
 }
 
-// send tells the shop something, as a warehouse does that knows NATS and nothing of Watermill.
+// send sends a message to the shop, through NATS alone, without Watermill.
 func (w warehouse) send(t *testing.T, body string) {
 	t.Helper()
 	_, err := w.js.Publish(t.Context(), countsTopic, []byte(body), jetstream.WithMsgID(watermill.NewUUID()))
@@ -102,7 +102,7 @@ func (w warehouse) requireBatch(t *testing.T, want allocation.Quantity) {
 	require.Equal(t, want, product.Batches[0].Purchased, "units of chairs-1")
 }
 
-func TestACountMovesTheNewestLinesAndReleasesWhatFitsNowhere(t *testing.T) {
+func TestACountMovesTheNewestLinesAndReleasesTheRest(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
@@ -129,7 +129,7 @@ func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 11, counted)
-	w.count(t, "chairs-1", 12, counted.Add(-time.Hour)) // and one that was overtaken not at all
+	w.count(t, "chairs-1", 12, counted.Add(-time.Hour)) // an older count is ignored
 	w.handled(t)
 	w.requireBatch(t, 11)
 	product, _ := w.store.Product("chair")
@@ -137,7 +137,7 @@ func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 	require.Empty(t, w.dead(t))
 }
 
-func TestAMessageThatNobodyCanUseBecomesADeadLetterAndHoldsUpNobody(t *testing.T) {
+func TestAUselessMessageBecomesADeadLetterAndHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
@@ -171,10 +171,10 @@ func TestAMessageWithStrangeHeadersIsReadLikeAnyOther(t *testing.T) {
 	w.requireBatch(t, 11)
 }
 
-func TestTroubleWithTheStorageKeepsTheMessageUntilItWentThrough(t *testing.T) {
+func TestAMessageIsRepeatedUntilTheStorageWorksAgain(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	const sevenTimes = 7 // more often than the router tries before it gives the message back
+	const sevenTimes = 7 // more often than the router tries before the broker sends the message again
 	for range sevenTimes {
 		w.store.FailLoad(errDown)
 	}
@@ -189,7 +189,7 @@ func TestTroubleWithTheStorageKeepsTheMessageUntilItWentThrough(t *testing.T) {
 	require.Empty(t, w.dead(t))
 }
 
-func TestAHandlerThatPanicsLosesNothing(t *testing.T) {
+func TestTheMessageOfAPanickingHandlerBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	reading(t, w.url, shopReader, func(*message.Message) error { panic("a bug") })
@@ -198,7 +198,7 @@ func TestAHandlerThatPanicsLosesNothing(t *testing.T) {
 	require.Equal(t, []string{`{}`}, w.dead(t))
 }
 
-func TestACountWhoseAcknowledgementIsLostComesAgainAndChangesNothing(t *testing.T) {
+func TestACountWithALostAcknowledgementComesAgainAndChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
 	var versions []int64
@@ -207,7 +207,7 @@ func TestACountWhoseAcknowledgementIsLostComesAgainAndChangesNothing(t *testing.
 		product, _ := w.store.Product("chair")
 		versions = append(versions, product.Version)
 		if len(versions) == 1 {
-			msg.Nack() // counts, since it came before the router's answer
+			msg.Nack() // the first answer counts, not the router's
 		}
 		return err
 	})

@@ -30,7 +30,7 @@ func main() {
 	}
 }
 
-// run starts a broker in a folder of its own, plays the story over it, and removes both.
+// run starts a broker in a new folder, plays the story, and removes both.
 func run(ctx context.Context, out io.Writer) (err error) {
 	dir, err := os.MkdirTemp("", "broker-")
 	if err != nil {
@@ -48,9 +48,9 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return open(ctx, dir, broker.ClientURL(), out)
 }
 
-// open opens the shop, the warehouse and the board, which only the broker connects, and plays the story.
+// open opens the shop, the warehouse and the board, connected by the broker alone, and plays the story.
 func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
-	log := slog.New(slog.DiscardHandler) // the story prints what goes wrong in it
+	log := slog.New(slog.DiscardHandler) // the story prints its own errors
 	shop, err := openShop(ctx, filepath.Join(dir, "shop.db"), url, log)
 	if err != nil {
 		return err
@@ -81,7 +81,7 @@ func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
 	return play(ctx, s, shop.relay, router)
 }
 
-// play plays the story while relay and router work, and gives up if one of them can't.
+// play plays the story while relay and router work, and gives up if relay or router fail.
 func play(ctx context.Context, s *story, relay *outbox.Relay, router *message.Router) error {
 	ctx, end := context.WithCancelCause(ctx)
 	var working sync.WaitGroup
@@ -90,7 +90,7 @@ func play(ctx context.Context, s *story, relay *outbox.Relay, router *message.Ro
 	working.Go(func() { end(relay.Run(ctx)) })
 	working.Go(func() { end(router.Run(ctx)) })
 	select {
-	case <-router.Running(): // before, it wouldn't end cleanly
+	case <-router.Running(): // an earlier end would not be clean
 	case <-ctx.Done():
 	}
 	if err := s.play(ctx); err != nil {

@@ -38,14 +38,14 @@ func TestTheProgramTellsItsStoryAndEnds(t *testing.T) {
    3 LineAllocated        chairs-1 +4 promised
    4 LineAllocated        chairs-1 +4 promised
    5 LineAllocated        chairs-1 +2 promised
-The warehouse finds 5 chairs in chairs-1, and says so twice. The board hears:
+The warehouse finds 5 chairs in chairs-1, and sends the count twice. The board hears:
    6 LineReleased         chairs-1 -4 promised
    7 LineDeallocated      chairs-1 -2 promised
    8 BatchQuantityChanged chairs-1 -5 in stock
    9 LineAllocated        chairs-2 +2 promised
-It counts a batch that the shop doesn't know, which becomes a dead letter:
+The warehouse counts a batch unknown to the shop. The message becomes a dead letter:
   allocation: GetByBatch: batch "chairs-7": not found
-One more order, and the number of its event shows that the second count changed nothing:
+One more order. The number of its event shows that the second count changed nothing:
   10 LineAllocated        chairs-1 +1 promised
 `, out.String())
 }
@@ -56,7 +56,7 @@ func TestTheProgramEndsWhenItIsInterrupted(t *testing.T) {
 	require.ErrorIs(t, run(ctx, interrupting(interrupt)), context.Canceled)
 }
 
-// interrupting ends the program when it first says something.
+// interrupting ends the program at the first output.
 type interrupting func()
 
 func (interrupt interrupting) Write(text []byte) (int, error) {
@@ -103,7 +103,7 @@ func reading(t *testing.T, url, reader string, handle message.NoPublishHandlerFu
 	})
 }
 
-// eventually waits for what has to happen sooner or later. The time is only for tests that would wait for ever.
+// eventually waits for a condition that must come true. The minute ends a test that would wait for ever.
 func eventually(t *testing.T, condition func() bool, otherwise string) {
 	t.Helper()
 	require.Eventually(t, condition, time.Minute, 5*time.Millisecond, otherwise)

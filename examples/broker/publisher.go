@@ -10,9 +10,9 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// publisher sends events to any broker that Watermill has a publisher for. That must be set up to return once the
-// broker has stored a message (RabbitMQ: ConfirmDelivery), and to keep messages of one subject in order (Kafka:
-// a partition key from the metadata).
+// publisher sends events to any broker that Watermill has a publisher for. The Watermill publisher must return after
+// the broker has stored a message (RabbitMQ: ConfirmDelivery), and keep the messages of a subject in order (Kafka: a
+// partition key from the metadata).
 type publisher struct {
 	to    message.Publisher
 	topic string
@@ -20,9 +20,9 @@ type publisher struct {
 
 var _ outbox.Publisher = publisher{}
 
-// Publish sends events one by one, because a Watermill publisher that fails on several doesn't say on which. The
-// payload is the whole envelope (CloudEvents' structured mode). Attributes as headers would need other names and
-// other escapes for every broker; metadata have only what brokers look at.
+// Publish sends events singly, because a Watermill publisher doesn't say which of several messages failed. The payload
+// is the whole envelope (CloudEvents' structured mode). Attributes as headers would need other names and escapes for
+// every broker; the metadata have only the fields that brokers look at.
 func (p publisher) Publish(ctx context.Context, envelopes []outbox.Envelope) (accepted int, err error) {
 	for i, e := range envelopes {
 		if err := ctx.Err(); err != nil {

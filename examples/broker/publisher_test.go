@@ -17,7 +17,7 @@ import (
 
 var errFull = errors.New("the broker is full")
 
-// fullAfter takes so many messages and then no more.
+// fullAfter accepts a number of messages and refuses all others.
 type fullAfter struct {
 	most int
 	took []*message.Message
@@ -39,7 +39,8 @@ func threeEvents(t *testing.T, sku allocation.SKU) (envelopes []outbox.Envelope)
 	t.Helper()
 	for sequence := range int64(3) {
 		e, err := outbox.NewEnvelope("shop", sku, outbox.Record{
-			Sequence: sequence + 1, Event: allocation.LowStockSet{SKU: sku, At: counted, To: allocation.Quantity(sequence)},
+			Sequence: sequence + 1,
+			Event:    allocation.LowStockSet{SKU: sku, At: counted, To: allocation.Quantity(sequence)},
 		})
 		require.NoError(t, err)
 		envelopes = append(envelopes, e)

@@ -21,10 +21,10 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// relayVariable makes the test binary a relay process that dies. It has a database's path and the broker's URL.
+// relayVariable makes the test binary a relay process that dies. The value is a database's path and the broker's URL.
 const relayVariable = "BROKER_TEST_RELAY"
 
-// relayThatDies returns only if it lives on.
+// relayThatDies returns only if the relay fails to die.
 func relayThatDies(path, url string) (code int) {
 	ctx := context.Background()
 	_, store, err := openStore(ctx, path)
@@ -38,7 +38,7 @@ func relayThatDies(path, url string) (code int) {
 	return 1
 }
 
-// dying ends the process as a power failure would, once the broker has accepted events and before the relay knows.
+// dying ends the process as a power failure would, after the broker has accepted events and before the relay knows.
 type dying struct{ publisher }
 
 func (d dying) Publish(ctx context.Context, envelopes []outbox.Envelope) (accepted int, err error) {
@@ -52,14 +52,14 @@ func (d dying) Publish(ctx context.Context, envelopes []outbox.Envelope) (accept
 	if err != nil {
 		return accepted, err
 	}
-	select {} // the signal is on its way
+	select {} // until the signal arrives
 }
 
-// audience is a board that remembers what it saw.
+// audience is a board that remembers the events.
 type audience struct {
 	*board
 	mu      sync.Mutex
-	counted map[allocation.SKU][]int64 // the numbers of the events that were counted
+	counted map[allocation.SKU][]int64 // the sequences of the counted events
 	repeats int
 }
 
@@ -90,7 +90,7 @@ func (a *audience) repeated() int {
 	return a.repeats
 }
 
-// requireLevel waits until the board has all events of a product, and checks what it makes of them.
+// requireLevel waits until the board has all events of a product, and checks the board's sum.
 func (a *audience) requireLevel(t *testing.T, store *sqlstore.Store, sku allocation.SKU) {
 	t.Helper()
 	version, tallies, err := store.Audit(t.Context(), sku)
@@ -114,19 +114,21 @@ func (a *audience) requireLevel(t *testing.T, store *sqlstore.Store, sku allocat
 	require.Equal(t, allocated, promised, "units of %q that the board takes for promised", sku)
 }
 
-// events is how many events a shop has that was just opened by sold.
+// events is the number of events in a shop opened by sold.
 const events = 12
 
-// sold opens a shop that has sold chairs and lamps. Its relay doesn't run.
+// sold opens a shop that has sold chairs and lamps, without running the relay.
 func sold(t *testing.T, path, url string) *shop {
 	t.Helper()
 	s, err := openShop(t.Context(), path, url, silent)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for _, sku := range []allocation.SKU{"chair", "lamp"} {
-		require.NoError(t, s.AddBatch(t.Context(), allocation.Batch{Ref: allocation.BatchRef(sku) + "s", SKU: sku, Purchased: 100}))
+		batch := allocation.Batch{Ref: allocation.BatchRef(sku) + "s", SKU: sku, Purchased: 100}
+		require.NoError(t, s.AddBatch(t.Context(), batch))
 		for number := range 5 {
-			line := allocation.OrderLine{OrderID: allocation.OrderID(fmt.Sprint("order-", number)), SKU: sku, Quantity: 2}
+			order := allocation.OrderID(fmt.Sprint("order-", number))
+			line := allocation.OrderLine{OrderID: order, SKU: sku, Quantity: 2}
 			_, err := s.Allocate(t.Context(), allocation.Request{OrderLine: line})
 			require.NoError(t, err)
 		}
@@ -146,7 +148,7 @@ func relaying(t *testing.T, relay *outbox.Relay) {
 	})
 }
 
-// backlog is how many events the shop has yet to send.
+// backlog counts the unsent events of the shop.
 func backlog(t *testing.T, s *shop) (events int64) {
 	t.Helper()
 	unsent, err := s.store.Backlog(t.Context())
@@ -154,7 +156,7 @@ func backlog(t *testing.T, s *shop) (events int64) {
 	return unsent.Events
 }
 
-// stored is how many messages with events the broker has.
+// stored counts the messages with events at the broker.
 func stored(t *testing.T, js jetstream.JetStream) (messages uint64) {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), streamOf(eventsTopic))
@@ -177,7 +179,7 @@ func killRelay(t *testing.T, path, url string) {
 	require.False(t, died.Exited(), "the relay ended by itself: %s", out)
 }
 
-// forget waits until NATS no longer knows the messages that it has, by asking for one that came after them.
+// forget waits until NATS takes repeats for new messages, by repeating a message sent after all others.
 func forget(t *testing.T, js jetstream.JetStream) {
 	t.Helper()
 	stream, err := js.Stream(t.Context(), streamOf(eventsTopic))
@@ -214,7 +216,7 @@ func TestEventsOfARelayThatDiedAreSentAgainAndCountedOnce(t *testing.T) {
 				forget(t, js)
 			}
 
-			// By the clock of this relay the lease of the other one has ended.
+			// By the clock of this relay, the dead relay's lease has ended.
 			relaying(t, outbox.NewRelay(shop.store, publisher{shop.to, eventsTopic}, &outbox.Options{
 				Now: func() time.Time { return time.Now().Add(time.Hour) },
 			}))
@@ -237,9 +239,10 @@ func TestACountFromTheWarehouseIsHeardByTheBoard(t *testing.T) {
 	board := newAudience(t, url)
 
 	js := dial(t, url)
-	for _, quantity := range []string{"9", "3"} { // each moment is later than the last one
-		_, err := js.Publish(t.Context(), countsTopic,
-			[]byte(`{"batch": "chairs", "quantity": `+quantity+`, "counted_at": "`+time.Now().Format(time.RFC3339Nano)+`"}`))
+	for _, quantity := range []string{"9", "3"} { // at increasing times
+		now := time.Now().Format(time.RFC3339Nano)
+		count := `{"batch": "chairs", "quantity": ` + quantity + `, "counted_at": "` + now + `"}`
+		_, err := js.Publish(t.Context(), countsTopic, []byte(count))
 		require.NoError(t, err)
 	}
 	eventually(t, func() bool {

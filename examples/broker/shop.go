@@ -14,16 +14,16 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// shop has the stock and tells what happens to it.
+// shop has the stock, and sends events about every change.
 type shop struct {
 	*allocation.Service
 	store *sqlstore.Store
-	relay *outbox.Relay // to be run by somebody, here or in another process
+	relay *outbox.Relay // to be run by the caller, here or in another process
 	db    *sql.DB
 	to    message.Publisher
 }
 
-// openShop opens the shop's database, and its way to the broker.
+// openShop opens the shop's database and connects to the broker.
 func openShop(ctx context.Context, path, url string, log *slog.Logger) (*shop, error) {
 	db, store, err := openStore(ctx, path)
 	if err != nil {
@@ -36,7 +36,7 @@ func openShop(ctx context.Context, path, url string, log *slog.Logger) (*shop, e
 	relay := outbox.NewRelay(store, publisher{to, eventsTopic}, &outbox.Options{Source: "shop", Logger: log})
 	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
 		Logger:    log,
-		Committed: func(context.Context, []allocation.Event) { relay.Wake() }, // or events wait for the next Poll
+		Committed: func(context.Context, []allocation.Event) { relay.Wake() }, // else events wait for the next Poll
 	})
 	service, err := allocation.New(units, nil)
 	if err != nil {
@@ -63,7 +63,7 @@ func openStore(ctx context.Context, path string) (*sql.DB, *sqlstore.Store, erro
 	return db, store, nil
 }
 
-// openFile opens an SQLite database, and creates it if it isn't there.
+// openFile opens an SQLite database, new or from an earlier run.
 func openFile(path string) (*sql.DB, error) {
 	return sql.Open("sqlite", "file:"+path+"?_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)"+
 		"&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)")

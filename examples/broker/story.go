@@ -32,7 +32,7 @@ func newStory(shop *shop, warehouse message.Publisher, out io.Writer) *story {
 	return &story{shop, warehouse, out, make(chan outbox.Envelope, 100), make(chan string, 100)}
 }
 
-// bury takes a dead letter.
+// bury handles a dead letter.
 func (s *story) bury(msg *message.Message) error {
 	s.dead <- msg.Metadata.Get(middleware.ReasonForPoisonedKey)
 	return nil
@@ -40,14 +40,16 @@ func (s *story) bury(msg *message.Message) error {
 
 func (s *story) play(ctx context.Context) error {
 	fmt.Fprintln(s.out, "The shop gets two batches of chairs and three orders. The board hears:")
-	if err := errors.Join(s.stock(ctx), s.sell(ctx, "order-1", 4), s.sell(ctx, "order-2", 4), s.sell(ctx, "order-3", 2)); err != nil {
+	if err := errors.Join(
+		s.stock(ctx), s.sell(ctx, "order-1", 4), s.sell(ctx, "order-2", 4), s.sell(ctx, "order-3", 2),
+	); err != nil {
 		return err
 	}
 	if err := s.listen(ctx, 5); err != nil {
 		return err
 	}
 
-	fmt.Fprintln(s.out, "The warehouse finds 5 chairs in chairs-1, and says so twice. The board hears:")
+	fmt.Fprintln(s.out, "The warehouse finds 5 chairs in chairs-1, and sends the count twice. The board hears:")
 	found := countMessage{Batch: "chairs-1", Quantity: new(allocation.Quantity(5)), CountedAt: time.Now()}
 	if err := errors.Join(s.send(found), s.send(found)); err != nil {
 		return err
@@ -56,13 +58,13 @@ func (s *story) play(ctx context.Context) error {
 		return err
 	}
 
-	fmt.Fprintln(s.out, "It counts a batch that the shop doesn't know, which becomes a dead letter:")
+	fmt.Fprintln(s.out, "The warehouse counts a batch unknown to the shop. The message becomes a dead letter:")
 	found.Batch = "chairs-7"
 	if err := errors.Join(s.send(found), s.findDead(ctx)); err != nil {
 		return err
 	}
 
-	fmt.Fprintln(s.out, "One more order, and the number of its event shows that the second count changed nothing:")
+	fmt.Fprintln(s.out, "One more order. The number of its event shows that the second count changed nothing:")
 	return errors.Join(s.sell(ctx, "order-4", 1), s.listen(ctx, 1))
 }
 
@@ -79,7 +81,7 @@ func (s *story) sell(ctx context.Context, order allocation.OrderID, chairs alloc
 	return err
 }
 
-// send is the warehouse telling a count.
+// send sends a count, as the warehouse does.
 func (s *story) send(found countMessage) error {
 	body, err := json.Marshal(found)
 	if err != nil {
@@ -115,7 +117,7 @@ func (s *story) listen(ctx context.Context, events int) error {
 	return nil
 }
 
-// movement says what an event moved.
+// movement describes the units that an event moved.
 func movement(event allocation.Event) string {
 	batch, purchased, allocated := event.Movement()
 	if purchased != 0 {

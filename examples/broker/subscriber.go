@@ -13,11 +13,11 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// subscriber is one of the readers. It takes one message at a time, and those that were not acknowledged come
-// again, whatever became of the process.
+// subscriber is a reader of a topic. A subscriber takes a message at a time. A message without acknowledgement comes
+// again, even if the process has died.
 //
-// Watermill has subscribers for NATS, too, which close their channel while a message may still be on its way into
-// it. Here one goroutine does both.
+// Watermill's own subscribers for NATS may close the channel while a message is still being sent on it. Here a single
+// goroutine sends and closes.
 type subscriber struct {
 	reader, url string
 	log         *slog.Logger
@@ -28,8 +28,8 @@ type subscriber struct {
 
 var _ message.Subscriber = (*subscriber)(nil)
 
-// Subscribe reads a topic, until ctx ends or the subscriber is closed; then it finishes the message in hand, and
-// takes no other. It can be called once.
+// Subscribe reads a topic until ctx ends or the subscriber is closed, and then finishes the message in hand. Subscribe
+// can be called once.
 func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *message.Message, error) {
 	conn, err := nats.Connect(s.url, patient...)
 	if err != nil {
@@ -60,8 +60,10 @@ func (s *subscriber) Subscribe(ctx context.Context, topic string) (<-chan *messa
 	return out, nil
 }
 
-// consume begins where the reader left off. It returns how long the server waits for the answer to a message.
-func consume(ctx context.Context, conn *nats.Conn, topic, reader string) (jetstream.MessagesContext, time.Duration, error) {
+// consume begins where the reader left off, and returns how long the server waits for the answer to a message.
+func consume(
+	ctx context.Context, conn *nats.Conn, topic, reader string,
+) (jetstream.MessagesContext, time.Duration, error) {
 	js, err := jetstream.New(conn)
 	if err != nil {
 		return nil, 0, err
@@ -75,7 +77,7 @@ func consume(ctx context.Context, conn *nats.Conn, topic, reader string) (jetstr
 }
 
 // hand gives a message to the router, and the router's answer to the server. The message's own context ends when the
-// server gives it to another reader.
+// server would give the message to another reader.
 func hand(ctx context.Context, m jetstream.Msg, patience time.Duration, out chan<- *message.Message) error {
 	handling, end := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer end()
@@ -96,11 +98,11 @@ func hand(ctx context.Context, m jetstream.Msg, patience time.Duration, out chan
 	}
 }
 
-// fromNATS makes a Watermill message of one from NATS, whoever sent it and whatever headers it has.
+// fromNATS translates a NATS message, from any sender and with any headers, into a Watermill message.
 func fromNATS(m jetstream.Msg) *message.Message {
 	msg := message.NewMessage(m.Headers().Get(nats.MsgIdHdr), m.Data())
 	for name, values := range m.Headers() {
-		if !strings.HasPrefix(name, "Nats-") { // those were for the server
+		if !strings.HasPrefix(name, "Nats-") { // a header for the server
 			msg.Metadata.Set(name, strings.Join(values, ", "))
 		}
 	}

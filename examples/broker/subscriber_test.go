@@ -30,7 +30,7 @@ func patience(t *testing.T, js jetstream.JetStream, wait time.Duration) {
 	require.NoError(t, err)
 }
 
-// reader subscribes until its context ends, or it is closed.
+// reader subscribes until ctx ends or the subscriber is closed.
 func reader(ctx context.Context, t *testing.T, url string) (*subscriber, <-chan *message.Message) {
 	t.Helper()
 	from := &subscriber{reader: shopReader, url: url, log: silent}
@@ -39,7 +39,7 @@ func reader(ctx context.Context, t *testing.T, url string) (*subscriber, <-chan 
 	return from, messages
 }
 
-func TestAMessageComesAgainUntilItIsAcknowledgedAndThoseBehindItWait(t *testing.T) {
+func TestAnUnacknowledgedMessageComesAgainBeforeLaterOnes(t *testing.T) {
 	t.Parallel()
 	url := newBroker(t, time.Minute)
 	js := dial(t, url)

@@ -12,17 +12,17 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// engine is what the shop has to know about its database.
+// engine has the differences between the databases.
 type engine struct {
 	driver  string // of database/sql
 	dialect *sqlstore.Dialect
-	dsn     string // if the user names none
+	dsn     string // used if the user gives no -dsn
 
-	// insert writes an order's row unless it is there, and doesn't fail then: on PostgreSQL an error would spoil
-	// the transaction.
+	// insert writes an order's row, and does nothing if there is one: on PostgreSQL an error would end the
+	// transaction.
 	insert string
 
-	// lostRace recognises the driver's errors that a fresh transaction may cure.
+	// lostRace recognises the driver's errors after which a new transaction may succeed.
 	lostRace func(error) bool
 }
 
@@ -33,24 +33,24 @@ var engines = map[string]engine{
 			"&_pragma=busy_timeout(10000)&_pragma=synchronous(FULL)",
 		insert: `INSERT INTO shop_orders (id, customer) VALUES (?, ?) ON CONFLICT (id) DO NOTHING`,
 		lostRace: func(err error) bool {
-			var told *sqlite.Error
-			return errors.As(err, &told) && told.Code()&0xff == 5 // BUSY
+			var refused *sqlite.Error
+			return errors.As(err, &refused) && refused.Code()&0xff == 5 // BUSY
 		},
 	},
 	"postgresql": {
 		driver: "pgx", dialect: sqlstore.PostgreSQL,
 		insert: `INSERT INTO shop_orders (id, customer) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`,
 		lostRace: func(err error) bool {
-			var told *pgconn.PgError
-			return errors.As(err, &told) && slices.Contains([]string{"40001", "40P01"}, told.Code) // a race or deadlock lost
+			var refused *pgconn.PgError // serialization failure, deadlock
+			return errors.As(err, &refused) && slices.Contains([]string{"40001", "40P01"}, refused.Code)
 		},
 	},
 	"mariadb": {
 		driver: "mysql", dialect: sqlstore.MariaDB,
 		insert: `INSERT INTO shop_orders (id, customer) VALUES (?, ?) ON DUPLICATE KEY UPDATE id = id`,
 		lostRace: func(err error) bool {
-			var told *mysql.MySQLError
-			return errors.As(err, &told) && slices.Contains([]uint16{1213, 1205, 1020}, told.Number) // deadlock, lock wait, snapshot
+			var refused *mysql.MySQLError // deadlock, lock wait, snapshot
+			return errors.As(err, &refused) && slices.Contains([]uint16{1213, 1205, 1020}, refused.Number)
 		},
 	},
 }

@@ -1,17 +1,17 @@
-// Command checkout is a shop with a table of orders in the same database as its stock. It places each order in one
-// transaction of its own, which writes the order's row and promises its goods, so that there never is one without
-// the other:
+// Command checkout is a shop whose table of orders is in the same database as the stock. One transaction writes an
+// order's row and allocates the order's goods, so that neither is ever there without the other. Run it from the folder
+// examples, with a crash first:
 //
-//	go run ./checkout                  # places three orders, of which the last finds too little stock
-//	go run ./checkout -crash order-2   # dies between the two writes of that order
-//	go run ./checkout                  # finds nothing half done, and places it
+//	go run ./checkout -crash order-2   # places order-1, and dies between the two writes of order-2
+//	go run ./checkout                  # finds nothing half done, places order-2, and refuses order-3
 //
-// It keeps everything in the SQLite file checkout.db, or on a server:
+// Everything is kept in the SQLite file checkout.db, to be deleted for another try, or on a server:
 //
 //	go run ./checkout -engine postgresql -dsn postgres://user:password@host/database
 //	go run ./checkout -engine mariadb -dsn 'user:password@tcp(host)/database'
 //
-// The transaction is in place.go, and what differs between the engines in engine.go.
+// A reader learns how a Service joins a transaction of the host, and when a transaction is tried again. Look at
+// tryToPlace in place.go first, then at Place. The differences between the engines are in engine.go.
 package main
 
 import (
@@ -27,7 +27,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// The shop's stock and its customers' orders. There are too few chairs for the last one.
+// The stock of the shop and the orders of the customers. There are too few chairs for the last order.
 var (
 	stock = []allocation.Batch{
 		{Ref: "chairs-1", SKU: "RED-CHAIR", Purchased: 5},
@@ -47,13 +47,13 @@ func main() {
 	os.Exit(code)
 }
 
-// command returns the exit code: 0 also for a shortage, which is an answer.
+// command returns the exit code, 0 even after a shortage, because a shortage is an answer.
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("checkout", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	engine := flags.String("engine", "sqlite", "`name` of the database: sqlite, postgresql or mariadb")
 	dsn := flags.String("dsn", "", "data source `name`, as the engine's driver takes it; the file checkout.db if empty")
-	crash := flags.String("crash", "", "`order` between whose two writes the program dies")
+	crash := flags.String("crash", "", "`order` at which the program dies, between the two writes")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -105,7 +105,7 @@ func run(ctx context.Context, name, dsn string, crash allocation.OrderID, out io
 
 // die ends the program as a power failure would: nothing is closed, rolled back or said to the database.
 func die(out io.Writer, id allocation.OrderID) {
-	fmt.Fprintf(out, "%s: its row is written, its goods are not: the program dies\n", id)
+	fmt.Fprintf(out, "%s: the row is written, the goods are not allocated, and the program dies\n", id)
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
 		err = self.Kill()
@@ -113,16 +113,16 @@ func die(out io.Writer, id allocation.OrderID) {
 	if err != nil {
 		os.Exit(3)
 	}
-	select {} // the signal is on its way
+	select {} // until the signal arrives
 }
 
-// look prints whether everything in the database is whole.
+// look prints whether each order in the database is whole.
 func look(ctx context.Context, shop *Shop, out io.Writer, when string) error {
 	books, err := shop.books(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%s: %d orders; rows without goods: %d, goods without a row: %d\n",
+	fmt.Fprintf(out, "%s: rows of orders: %d, rows without goods: %d, goods without a row: %d\n",
 		when, books.orders, books.rowsWithoutGoods, books.goodsWithoutRow)
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
 
-// argsVariable makes the test binary the program itself, so that a test can let it die.
+// argsVariable makes the test binary run the program, so that a test can let the process die.
 const argsVariable = "CHECKOUT_TEST_ARGS"
 
 func TestMain(m *testing.M) {
@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(servers.M{M: m}) // stops the servers after the tests
 }
 
-// process runs the program in a process of its own and returns what it printed.
+// process runs the program in a process of its own and returns the output.
 func process(t *testing.T, args ...string) (out string, err error) {
 	t.Helper()
 	self, err := os.Executable()
@@ -45,15 +45,16 @@ func TestAProgramThatDiesBetweenTheTwoWritesLeavesNeither(t *testing.T) {
 			require.ErrorAs(t, err, &died)
 			require.False(t, died.Exited(), "the program ended by itself:\n%s", out)
 			require.Contains(t, out, "order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1\n")
-			require.True(t, strings.HasSuffix(out, "order-2: its row is written, its goods are not: the program dies\n"), out)
+			end := "order-2: the row is written, the goods are not allocated, and the program dies\n"
+			require.True(t, strings.HasSuffix(out, end), out)
 
 			out, err = process(t, args...)
 			require.NoError(t, err, out)
-			require.Equal(t, `At the start: 1 orders; rows without goods: 0, goods without a row: 0
+			require.Equal(t, `At the start: rows of orders: 1, rows without goods: 0, goods without a row: 0
 order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1
 order-2: placed, 2 RED-CHAIR from chairs-1
 order-3: out of stock, 2 RED-CHAIR wanted and 1 left
-At the end: 2 orders; rows without goods: 0, goods without a row: 0
+At the end: rows of orders: 2, rows without goods: 0, goods without a row: 0
 `, out)
 		})
 	}

@@ -25,7 +25,7 @@ type Item struct {
 	Quantity allocation.Quantity
 }
 
-// Shop sells what is in stock. It is safe for concurrent use, by several processes as well.
+// Shop sells the stock. A Shop is safe for concurrent use, also by several processes.
 type Shop struct {
 	db     *sql.DB
 	engine engine
@@ -36,11 +36,11 @@ type Shop struct {
 	pause   func(ctx context.Context, attempt int) error // waits before the next attempt
 }
 
-// attempts is how often a transaction is tried that loses its race each time.
+// attempts is how often an order is tried before the last lost race is the answer.
 const attempts = 20
 
-// Place writes an order and promises its goods, both or neither. To place an order again is safe after any error and
-// changes nothing if it went through. If there is too little stock the error is an
+// Place writes an order and promises its goods, both or neither. An order can be placed again after any error; if the
+// first try was committed, the second changes nothing. The error for too little stock is an
 // [*allocation.OutOfStockError], to be answered to the customer.
 func (s *Shop) Place(ctx context.Context, o Order) ([]allocation.Allocation, error) {
 	for attempt := 1; ; attempt++ {
@@ -54,11 +54,11 @@ func (s *Shop) Place(ctx context.Context, o Order) ([]allocation.Allocation, err
 	}
 }
 
-// tryToPlace is one transaction. Whatever it returns early for, a panic included, takes back what it wrote.
+// tryToPlace is one transaction. An early return rolls back the transaction, and so does a panic.
 //
 // The order's row is written first, for the sake of SQLite: a transaction that begins by writing waits for its turn,
-// while one that has read first fails if anybody else wrote since. A refusal is rolled back as well, and the
-// event that tells of it with it.
+// while a transaction that begins by reading fails if another connection writes before it does. A refusal is rolled
+// back as well, together with the event of the refusal.
 func (s *Shop) tryToPlace(ctx context.Context, o Order) ([]allocation.Allocation, error) {
 	tx, err := s.db.BeginTx(ctx, nil)
 	if err != nil {
@@ -84,14 +84,15 @@ func (s *Shop) tryToPlace(ctx context.Context, o Order) ([]allocation.Allocation
 	return given, nil
 }
 
-// worthRepeating tells whether a fresh transaction may go through. The store says so by ErrConflict. Errors of the
-// shop's own statements are the driver's.
+// worthRepeating reports whether a new transaction may succeed. The store's error then is ErrConflict; the shop's own
+// statements return errors of the driver.
 func (s *Shop) worthRepeating(err error) bool {
-	return errors.Is(err, allocation.ErrConflict) || errors.Is(err, allocation.ErrUnknownOutcome) || s.engine.lostRace(err)
+	return errors.Is(err, allocation.ErrConflict) || errors.Is(err, allocation.ErrUnknownOutcome) ||
+		s.engine.lostRace(err)
 }
 
-// unsure says what a failed COMMIT means. Its answer may have been lost, unless the engine said no or it was never
-// sent. Then the order is simply placed again, since it is there as a whole or not at all.
+// unsure translates the error of a failed COMMIT. Unless the engine refused, or COMMIT was never sent, the answer may
+// have been lost. Placing the order again is safe, because the order is there as a whole or not at all.
 func (s *Shop) unsure(err error) error {
 	if s.engine.lostRace(err) || errors.Is(err, sql.ErrTxDone) {
 		return err
@@ -99,7 +100,7 @@ func (s *Shop) unsure(err error) error {
 	return fmt.Errorf("%w: commit: %w", allocation.ErrUnknownOutcome, err)
 }
 
-// backOff waits for a random time, longer after each attempt, so that those who raced don't meet again.
+// backOff waits for a random time, longer after each attempt, so that rivals don't meet again.
 func backOff(ctx context.Context, attempt int) error {
 	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt, 6)))
 	defer timer.Stop()

@@ -16,7 +16,8 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
 
-// everyEngine is what tests run on. Without a server they are skipped, or fail if the environment demands one.
+// everyEngine names the engines of the tests. Without a server a test is skipped, or fails if the environment demands
+// servers.
 var everyEngine = []string{"sqlite", "postgresql", "mariadb"}
 
 // database names a new, empty database.
@@ -28,8 +29,10 @@ func database(t *testing.T, name string) (dsn string) {
 	case "mariadb":
 		return servers.Shared(t, servers.MariaDB).Database(t)
 	}
-	// Here nobody waits for a lock, so that a test can see who meets one.
-	settings := url.Values{"_pragma": {"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(0)", "synchronous(NORMAL)"}}
+	// With busy_timeout 0 nobody waits for a lock, so that a test sees every locked file.
+	settings := url.Values{"_pragma": {
+		"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(0)", "synchronous(NORMAL)",
+	}}
 	return "file:" + filepath.Join(t.TempDir(), "shop.db") + "?" + settings.Encode()
 }
 
@@ -56,7 +59,7 @@ func basket(id allocation.OrderID, chairs, lamps allocation.Quantity) Order {
 	return Order{ID: id, Customer: "customer-1", Items: []Item{{"chair", chairs}, {"lamp", lamps}}}
 }
 
-// want compares the books with what they should be, in both tables.
+// want checks the number of orders and of promised chairs, in the tables of shop and library.
 func (s *Shop) want(t *testing.T, orders int, chairs allocation.Quantity) {
 	t.Helper()
 	have, err := s.books(t.Context())
@@ -72,7 +75,7 @@ func (s *Shop) want(t *testing.T, orders int, chairs allocation.Quantity) {
 	assert.Equal(t, chairs, promised, "chairs promised")
 }
 
-func TestAnOrderAndItsGoodsCommitTogether(t *testing.T) {
+func TestAnOrderAndItsAllocationCommitTogether(t *testing.T) {
 	for _, name := range everyEngine {
 		t.Run(name, func(t *testing.T) {
 			shop := opened(t, name)
@@ -131,7 +134,7 @@ func TestAShortageIsAnsweredAndLeavesNoOrder(t *testing.T) {
 			assert.EqualValues(t, 10, short.Shortages[0].Available)
 			shop.want(t, 0, 0)
 
-			_, err = shop.Place(t.Context(), basket("o1", 10, 1)) // what the customer makes of the answer
+			_, err = shop.Place(t.Context(), basket("o1", 10, 1)) // the customer orders the rest
 			require.NoError(t, err)
 			shop.want(t, 1, 10)
 		})

@@ -20,8 +20,8 @@ func chairs(id string, units allocation.Quantity) Order {
 	return Order{ID: allocation.OrderID(id), Customer: "customer-2", Items: []Item{{"chair", units}}}
 }
 
-// The policy runs after the store has read the stock and before it writes. SQLite, the first, lets no rival write then.
-func TestALostRaceIsRunAgainAndTheCustomerNeverKnows(t *testing.T) {
+// The policy runs after the store has read the stock and before the store writes. SQLite lets no rival write then.
+func TestALostRaceIsTriedAgainUnseenByTheCustomer(t *testing.T) {
 	for _, name := range everyEngine[1:] {
 		t.Run(name, func(t *testing.T) {
 			shop := opened(t, name)
@@ -43,7 +43,7 @@ func TestALostRaceIsRunAgainAndTheCustomerNeverKnows(t *testing.T) {
 	}
 }
 
-func TestAFileThatAnotherWritesToIsTriedAgain(t *testing.T) {
+func TestAnOrderOnALockedFileIsTriedAgain(t *testing.T) {
 	shop := opened(t, "sqlite")
 	rival, err := shop.db.Conn(t.Context())
 	require.NoError(t, err)
@@ -64,7 +64,7 @@ func TestAFileThatAnotherWritesToIsTriedAgain(t *testing.T) {
 	shop.want(t, 1, 2)
 }
 
-func TestRacesThatAreLostForeverLeaveNoOrder(t *testing.T) {
+func TestAnOrderThatLosesEveryRaceLeavesNothing(t *testing.T) {
 	shop := opened(t, "sqlite")
 	rival, err := shop.db.Conn(t.Context())
 	require.NoError(t, err)
@@ -78,7 +78,7 @@ func TestRacesThatAreLostForeverLeaveNoOrder(t *testing.T) {
 	shop.want(t, 0, 0)
 }
 
-func TestCustomersAtOnceGetWhatThereIs(t *testing.T) {
+func TestManyCustomersAtOnceGetExactlyTheStock(t *testing.T) {
 	for _, name := range everyEngine {
 		t.Run(name, func(t *testing.T) {
 			shop := opened(t, name)
@@ -126,7 +126,7 @@ func (f *forgetful) Connect(ctx context.Context) (driver.Conn, error) {
 	return &forgetfulConn{connection: conn.(connection), connector: f}, nil
 }
 
-// connection is what a driver's connection can do that is of use to these tests.
+// connection has the methods of a driver's connection that the tests need.
 type connection interface {
 	driver.Conn
 	driver.ConnBeginTx
@@ -158,7 +158,7 @@ func (t *forgetfulTx) Commit() error {
 	return err
 }
 
-func TestALostAnswerToCommitIsFoundOutByPlacingAgain(t *testing.T) {
+func TestALostAnswerToCommitIsFoundByPlacingAgain(t *testing.T) {
 	connector, err := sqlite.NewConnector(database(t, "sqlite"))
 	require.NoError(t, err)
 	losing := &forgetful{Connector: connector}

@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// open opens a shop and creates what it needs, unless that is there.
+// open opens a shop and creates missing tables.
 func open(ctx context.Context, name, dsn string) (*Shop, error) {
 	e, known := engines[name]
 	if !known {
@@ -58,8 +58,8 @@ func newShop(ctx context.Context, db *sql.DB, e engine) (*Shop, error) {
 // Close closes the database.
 func (s *Shop) Close() error { return s.db.Close() }
 
-// announce takes batches into stock. This needs no transaction of the shop's own; a batch that was announced before
-// stays as it is.
+// announce takes batches into stock. There is nothing of the shop's own to commit with a batch, so the library's own
+// transaction is enough. A batch that was announced before is unchanged.
 func (s *Shop) announce(ctx context.Context, batches []allocation.Batch) error {
 	service, err := allocation.New(allocation.NewUnitOfWork(s.store, nil), nil)
 	if err != nil {
@@ -73,12 +73,12 @@ func (s *Shop) announce(ctx context.Context, batches []allocation.Batch) error {
 	return nil
 }
 
-// books are counts over the whole database. Whatever died at whatever moment, the last two are 0.
+// books are counts over the whole database. The last two are 0 at any moment, also after a crash.
 type books struct {
 	orders, rowsWithoutGoods, goodsWithoutRow int
 }
 
-// books compares the shop's table with that of the allocations, which anybody may read.
+// books compares the shop's table with the table of allocations, which a host may read.
 func (s *Shop) books(ctx context.Context) (b books, err error) {
 	err = s.db.QueryRowContext(ctx, `SELECT
 		(SELECT COUNT(*) FROM shop_orders),

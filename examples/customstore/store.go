@@ -1,7 +1,11 @@
-// Package customstore is a store that a host might write itself, products in a JSON file. Two methods are enough:
-// Load selects, Commit checks and writes, the rules are the library's. The conformance suite tests it:
+// Package customstore is a store such as a host might write: products in a JSON file. Two methods are enough: Load
+// selects products, Commit checks versions and writes. The library has all the rules. The conformance suite of package
+// storetest tests the store; run the suite from the folder examples:
 //
 //	go test ./customstore
+//
+// A reader learns what Load and Commit have to promise. Look at Load and Commit in store.go first, then at
+// TestStoreKeepsItsPromises, which runs the suite. Below Commit are helpers.
 package customstore
 
 import (
@@ -18,9 +22,9 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Store keeps products in a file. It is safe for concurrent use within one process. Every call reads the
-// whole file, so nothing that it returns shares memory with anything, and so it suits small shops
-// only. It keeps no events, which makes it no [allocation.Ledger].
+// Store keeps products in a file. A Store is safe for concurrent use within one process. Every call reads the whole
+// file, so that returned values share no memory, and so the store suits small shops only. The store keeps no events and
+// is therefore no [allocation.Ledger].
 type Store struct {
 	path string
 	mu   sync.RWMutex
@@ -28,10 +32,10 @@ type Store struct {
 
 var _ allocation.Store = (*Store)(nil)
 
-// New returns a store in a folder, which must exist. The file comes with the first commit.
+// New returns a store in a folder, which must exist. The first commit creates the file.
 func New(folder string) *Store { return &Store{path: filepath.Join(folder, "products.json")} }
 
-// products is what the file has: states that leave out no batch and no line.
+// products is the content of the file: states with all batches and all lines.
 type products map[allocation.SKU]*allocation.State
 type line = allocation.Allocation
 
@@ -50,7 +54,7 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	return states, nil
 }
 
-// Commit writes all changes or none: it makes them in a copy, and puts that in the file's place.
+// Commit writes all changes or none: Commit applies the changes to a copy, and the copy replaces the file.
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -65,7 +69,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	}
 	for _, c := range changes {
 		if len(c.Events) == 0 {
-			continue // it was only read
+			continue // the product was only read
 		}
 		if err := all.apply(c); err != nil {
 			return err
@@ -92,7 +96,7 @@ func (s *Store) read(ctx context.Context) (products, error) {
 	return all, err
 }
 
-// write replaces the file in one step: the next process, should this one crash, finds all of a commit or nothing.
+// write replaces the file in one step: after a crash, the next process finds all of a commit or nothing.
 func (s *Store) write(all products) error {
 	text, err := json.Marshal(all)
 	if err == nil {
@@ -104,7 +108,7 @@ func (s *Store) write(all products) error {
 	return err
 }
 
-// apply does to a product what a unit of work did.
+// apply makes the changes of a unit of work to a product.
 func (all products) apply(c allocation.Changes) error {
 	p := cmp.Or(all[c.SKU], &allocation.State{SKU: c.SKU})
 	all[c.SKU] = p
@@ -152,7 +156,7 @@ func (all products) selected(q allocation.Query) (found []*allocation.State) {
 	return found
 }
 
-// asked cuts a product down to what the query asks for.
+// asked cuts a product down to the parts that the query asks for.
 func asked(p allocation.State, q allocation.Query) allocation.State {
 	gone := lapsed(&p, q)
 	p.MoreLapsed = len(gone) > q.Limit
@@ -177,7 +181,7 @@ func asked(p allocation.State, q allocation.Query) allocation.State {
 	return p
 }
 
-// filter lists the wanted lines in an order.
+// filter lists the wanted lines, sorted.
 func filter(lines []line, by func(a, b line) int, wanted func(line) bool) []line {
 	unwanted := func(l line) bool { return !wanted(l) }
 	return slices.SortedFunc(slices.Values(slices.DeleteFunc(slices.Clone(lines), unwanted)), by)

@@ -18,7 +18,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The store declares every topic but Ledger: it keeps no events.
+// The store declares every topic but Ledger, because the store keeps no events.
 func TestStoreKeepsItsPromises(t *testing.T) {
 	folders := map[allocation.Store]string{}
 	storetest.Run(t, storetest.Config{
@@ -65,7 +65,7 @@ func TestACommitThatCannotBeWrittenLeavesTheFileAsItWas(t *testing.T) {
 	before, err := os.ReadFile(filepath.Join(folder, "products.json"))
 	require.NoError(t, err)
 
-	// A folder in the new file's place makes writing fail, whoever runs the test.
+	// A folder in the new file's place makes writing fail, for every user, root included.
 	require.NoError(t, os.Mkdir(filepath.Join(folder, "products.json.new"), 0o700))
 	require.Error(t, service.AddBatch(ctx, allocation.Batch{Ref: "b2", SKU: "lamp", Purchased: 5}))
 	after, err := os.ReadFile(filepath.Join(folder, "products.json"))

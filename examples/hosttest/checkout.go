@@ -1,8 +1,11 @@
-// Package hosttest is the checkout of a shop, and shows how a host tests such code against package memory:
-// stock is seeded, the clock is set, the store fails on request, and what was committed is looked
-// at. The checkout is the host's own code; what there is to see is in checkout_test.go:
+// Package hosttest is the checkout of a shop with its tests. Run the tests from the folder examples:
 //
 //	go test -v ./hosttest
+//
+// A reader learns how a host tests its own code against package memory: a test seeds stock, sets the clock, makes the
+// store fail, and looks at the committed lines. Look at checkout_test.go first: open makes the shop, and each test has
+// a situation of its own, such as a late payment or a lost answer. The checkout in this file shows how a shop answers
+// the errors of the library.
 package hosttest
 
 import (
@@ -14,16 +17,16 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// What a shop has to tell its customers besides "done".
+// The answers of a shop to its customers, besides "done".
 var (
-	// ErrTryAgain says that the storage failed and nothing was changed.
+	// ErrTryAgain means that the storage failed and nothing was changed.
 	ErrTryAgain = errors.New("try again later")
 
-	// ErrRefund says that a payment came after the goods had been sold to others.
+	// ErrRefund means that a payment came after the goods had been sold to others.
 	ErrRefund = errors.New("paid too late, to be refunded")
 )
 
-// TooFewError says what could be sold of the items that an order asks too much of.
+// TooFewError has the number of units that could be sold, for each item with too few.
 type TooFewError struct{ Left []Item }
 
 func (e *TooFewError) Error() string { return fmt.Sprintf("too few are left: %v", e.Left) }
@@ -34,22 +37,22 @@ type Order struct {
 	Items []Item
 }
 
-// Item is so many units of a product.
+// Item is a number of units of a product.
 type Item struct {
 	SKU      allocation.SKU
 	Quantity allocation.Quantity
 }
 
-// Checkout sells what is in stock. It is safe for concurrent use.
+// Checkout sells the stock. A Checkout is safe for concurrent use.
 type Checkout struct {
 	Stock   *allocation.Service
 	HoldFor time.Duration    // how long goods wait for a payment
-	Now     func() time.Time // the clock that the unit of work has, too
+	Now     func() time.Time // the clock of the unit of work
 }
 
-// Place holds the goods of an order, all of them or none, and returns until when; the zero time if they are
-// paid for. Placing an order again changes nothing while the goods are held. Errors: [*TooFewError],
-// [ErrTryAgain], [allocation.ErrUnknownOutcome], the context's, and those about bad orders.
+// Place holds the goods of an order, all or none, and returns the end of the hold, or the zero time for a paid order.
+// Placing an order again changes nothing while the goods are held. Errors: [*TooFewError], [ErrTryAgain],
+// [allocation.ErrUnknownOutcome], the context's error, and errors about bad orders.
 func (c *Checkout) Place(ctx context.Context, o Order) (heldUntil time.Time, err error) {
 	requests := o.requests(c.Now().Add(c.HoldFor))
 	err = certain(ctx, func() error {
@@ -62,8 +65,8 @@ func (c *Checkout) Place(ctx context.Context, o Order) (heldUntil time.Time, err
 	return heldUntil, answer(err)
 }
 
-// Pay makes the goods of an order the customer's. A payment that comes after the hold has lapsed takes them
-// anew if they are still there, else the answer is [ErrRefund]; the other errors are those of Place.
+// Pay makes the goods of an order the customer's. If the hold has lapsed, Pay allocates the goods anew, and returns
+// [ErrRefund] if too few are left. Pay's other errors are the errors of Place.
 func (c *Checkout) Pay(ctx context.Context, o Order) error {
 	confirm := func() error {
 		_, err := c.Stock.Confirm(ctx, o.ID, o.skus()...)
@@ -71,7 +74,7 @@ func (c *Checkout) Pay(ctx context.Context, o Order) error {
 	}
 	err := certain(ctx, func() error {
 		err := confirm()
-		// ErrNotFound is what became of a lapsed hold once its units were given to somebody else.
+		// ErrNotFound: the hold has lapsed and another order has taken the units.
 		if !errors.Is(err, allocation.ErrLapsed) && !errors.Is(err, allocation.ErrNotFound) {
 			return err
 		}
@@ -86,7 +89,7 @@ func (c *Checkout) Pay(ctx context.Context, o Order) error {
 	return err
 }
 
-// Abandon gives the goods of an order back. An order that has none is fine: this may be a repeat.
+// Abandon gives the goods of an order back. An order without goods is no error, because Abandon may be repeated.
 func (c *Checkout) Abandon(ctx context.Context, id allocation.OrderID) error {
 	err := certain(ctx, func() error {
 		_, err := c.Stock.Cancel(ctx, id)
@@ -98,11 +101,11 @@ func (c *Checkout) Abandon(ctx context.Context, id allocation.OrderID) error {
 	return answer(err)
 }
 
-// attempts is how often a command is sent whose answer gets lost.
+// attempts is how often a command is sent if the answer gets lost.
 const attempts = 3
 
-// certain repeats a command until its outcome is known, which is safe: a command that went through answers
-// the same again. If the context ends before, the outcome stays unknown, and the error says so.
+// certain repeats a command until the outcome is known. A repeat is safe: a command that was committed gives the same
+// answer again. If the context ends first, the error says that the outcome is unknown.
 func certain(ctx context.Context, command func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := command()
@@ -112,7 +115,7 @@ func certain(ctx context.Context, command func() error) error {
 	}
 }
 
-// answer translates the library's errors into the shop's. Those that are the caller's own stay as they are.
+// answer translates the library's errors into the shop's. Errors about the caller's own mistakes stay as they are.
 func answer(err error) error {
 	var short *allocation.OutOfStockError
 	switch {

@@ -45,7 +45,7 @@ func open(t *testing.T) shop {
 	return shop{&Checkout{Stock: stock, HoldFor: 15 * time.Minute, Now: clock.Now}, store, clock}
 }
 
-// line looks at what was committed.
+// line looks up a committed line.
 func (s shop) line(t *testing.T, sku allocation.SKU, order allocation.OrderID) (allocation.Allocation, bool) {
 	t.Helper()
 	product, known := s.store.Product(sku)
@@ -70,7 +70,7 @@ func basket(id allocation.OrderID, lamps, chairs allocation.Quantity) Order {
 	return Order{ID: id, Items: []Item{{"lamp", lamps}, {"chair", chairs}}}
 }
 
-func TestPlacingHoldsAndPayingMakesFirm(t *testing.T) {
+func TestPlacingHoldsTheGoodsAndPayingMakesThemFirm(t *testing.T) {
 	s := open(t)
 	until, err := s.Place(ctx, basket("o1", 2, 1))
 	require.NoError(t, err)
@@ -110,7 +110,7 @@ func TestAnOrderIsPlacedWholeOrNotAtAll(t *testing.T) {
 	s.requireNothing(t, "o2", "lamp", "chair")
 }
 
-func TestAHoldThatNobodyPaysForIsSoldToTheNext(t *testing.T) {
+func TestTheGoodsOfALapsedHoldAreSoldToTheNextCustomer(t *testing.T) {
 	s := open(t)
 	_, err := s.Place(ctx, basket("o1", 5, 3))
 	require.NoError(t, err)
@@ -124,7 +124,7 @@ func TestAHoldThatNobodyPaysForIsSoldToTheNext(t *testing.T) {
 	s.requireNothing(t, "o1", "lamp", "chair")
 }
 
-func TestALatePaymentTakesTheGoodsAnewIfTheyAreThere(t *testing.T) {
+func TestALatePaymentAllocatesTheGoodsAgainIfEnoughAreLeft(t *testing.T) {
 	s := open(t)
 	_, err := s.Place(ctx, basket("o1", 2, 1))
 	require.NoError(t, err)
@@ -137,7 +137,7 @@ func TestALatePaymentTakesTheGoodsAnewIfTheyAreThere(t *testing.T) {
 	}
 }
 
-func TestALineThatLostItsBatchIsTakenAnewWhenItIsPaidFor(t *testing.T) {
+func TestPayingAllocatesALineAgainThatLostItsBatch(t *testing.T) {
 	s := open(t)
 	_, err := s.Place(ctx, basket("o1", 2, 1))
 	require.NoError(t, err)
@@ -154,7 +154,7 @@ func TestALineThatLostItsBatchIsTakenAnewWhenItIsPaidFor(t *testing.T) {
 	require.True(t, line.HeldUntil.IsZero(), "the line that had not lost anything is firm, too")
 }
 
-func TestALostRaceIsRunAgainAndTheCustomerNeverKnows(t *testing.T) {
+func TestALostRaceIsTriedAgainUnseenByTheCustomer(t *testing.T) {
 	s := open(t)
 	s.store.FailCommit(allocation.ErrConflict, allocation.ErrConflict)
 	_, err := s.Place(ctx, basket("o1", 1, 1))
@@ -163,7 +163,7 @@ func TestALostRaceIsRunAgainAndTheCustomerNeverKnows(t *testing.T) {
 	require.True(t, there)
 }
 
-func TestRacesLostForeverAskTheCustomerToTryAgain(t *testing.T) {
+func TestACustomerWhoLosesEveryRaceIsAskedToTryAgain(t *testing.T) {
 	s := open(t)
 	s.store.FailCommit(allocation.ErrConflict, allocation.ErrConflict, allocation.ErrConflict)
 	_, err := s.Place(ctx, basket("o1", 1, 1))
@@ -171,7 +171,7 @@ func TestRacesLostForeverAskTheCustomerToTryAgain(t *testing.T) {
 	s.requireNothing(t, "o1", "lamp", "chair")
 }
 
-func TestAStorageThatFailsAsksTheCustomerToTryAgain(t *testing.T) {
+func TestACustomerIsAskedToTryAgainWhenTheStorageFails(t *testing.T) {
 	for name, fail := range map[string]func(*memory.Store){
 		"reading": func(store *memory.Store) { store.FailLoad(errDown) },
 		"writing": func(store *memory.Store) { store.FailCommit(errDown) },
@@ -189,7 +189,7 @@ func TestAStorageThatFailsAsksTheCustomerToTryAgain(t *testing.T) {
 	}
 }
 
-func TestALostAnswerIsFoundOutByRepeating(t *testing.T) {
+func TestALostAnswerIsFoundByRepeating(t *testing.T) {
 	for name, command := range map[string]func(shop) error{
 		"placing":    func(s shop) error { _, err := s.Place(ctx, basket("new", 1, 1)); return err },
 		"paying":     func(s shop) error { return s.Pay(ctx, basket("o1", 2, 1)) },
@@ -209,7 +209,7 @@ func TestALostAnswerIsFoundOutByRepeating(t *testing.T) {
 	}
 }
 
-func TestAnOutcomeThatStaysUnknownIsNeverCalledAFailure(t *testing.T) {
+func TestAnUnknownOutcomeIsNotReportedAsAFailure(t *testing.T) {
 	s := open(t)
 	for range attempts {
 		s.store.FailCommit(allocation.ErrUnknownOutcome)
@@ -256,9 +256,9 @@ func TestABadOrderIsTheCallersFault(t *testing.T) {
 	}
 }
 
-func TestCustomersAtOnceNeverGetMoreThanThereIs(t *testing.T) {
+func TestManyCustomersAtOnceGetExactlyTheStock(t *testing.T) {
 	s := open(t)
-	// Here races are real, so that three attempts might not do.
+	// Here races are real, and three attempts might be too few.
 	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, Attempts: 100})
 	service, err := allocation.New(units, nil)
 	require.NoError(t, err)
@@ -285,8 +285,8 @@ func TestCustomersAtOnceNeverGetMoreThanThereIs(t *testing.T) {
 	require.Equal(t, allocation.Quantity(5), product.Batches[0].Allocated)
 }
 
-// A ledger that adds up says more than a look at single lines: nothing was promised that no line has.
-func TestAfterADayOfTroubleTheAccountsAgree(t *testing.T) {
+// A ledger that adds up shows more than single lines: every promised unit belongs to a line.
+func TestTheLedgerAddsUpAfterManyFailures(t *testing.T) {
 	s := open(t)
 	s.store.FailCommit(nil, allocation.ErrConflict, errDown)
 	for _, id := range []allocation.OrderID{"o1", "o2", "o3", "o4"} {

@@ -1,4 +1,5 @@
-// Command quickstart allocates the orders of one CSV file to the batches of another, in an SQLite file:
+// Command quickstart allocates the orders of one CSV file to the batches of another, in an SQLite file. Run it from the
+// folder examples:
 //
 //	go run ./quickstart
 //	go run ./quickstart -batches mine/batches.csv -orders mine/orders.csv -db mine.db

@@ -45,16 +45,16 @@ func (p *publisher) Publish(ctx context.Context, envelopes []outbox.Envelope) (a
 	return p.next.Publish(ctx, envelopes)
 }
 
-// Settled is for [outbox.Options].Settled: a counter of failed tries. A dead event is worth an alarm, since its
-// product waits for somebody to retry or skip it.
+// Settled is for [outbox.Options].Settled: a counter of failed tries. A dead event is worth an alarm, since the later
+// events of the product wait until a person retries or skips the dead event.
 func (t *Telemetry) Settled(ctx context.Context, s outbox.Settlement) {
 	if s.Failure != nil {
 		t.failures.Add(ctx, 1, metric.WithAttributes(attribute.Bool("dead", s.Failure.Dead)))
 	}
 }
 
-// Watch measures what a store has yet to send, whenever metrics are collected: how many events, and for how many
-// seconds the oldest of them has waited. The store asks its database each time.
+// Watch measures the unsent events of a store, whenever metrics are collected: the number of events, and for how many
+// seconds the oldest has waited. Each measurement is a query of the database.
 func (t *Telemetry) Watch(store outbox.Maintainer, now func() time.Time) error {
 	unsent, err := t.meter.Int64ObservableGauge("allocation.outbox.unsent")
 	if err != nil {

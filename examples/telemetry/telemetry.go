@@ -1,9 +1,11 @@
-// Package telemetry measures and traces package allocation with OpenTelemetry, from its hooks alone: a host copies
-// these two files and changes what it likes. A test shows all that they record:
+// Package telemetry measures and traces package allocation with OpenTelemetry, from the library's hooks alone. A host
+// copies telemetry.go and relay.go and adapts the copies. The tests show every metric and span; run the tests from the
+// folder examples:
 //
 //	go test -v ./telemetry
 //
-// The wiring is one line for each hook:
+// A reader learns which hooks the library and the relay have, and which numbers are worth an alarm. Look at the wiring
+// first, one line for each hook:
 //
 //	tel, err := telemetry.New(tracer, meter)
 //	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
@@ -12,9 +14,8 @@
 //	relay := outbox.NewRelay(store, tel.Publisher(publisher), &outbox.Options{Settled: tel.Settled})
 //	err = tel.Watch(store, time.Now)
 //
-// A command's attempts are spans below the caller's span. The events carry the trace parent of the caller who caused
-// them, so that their sending, and whatever consumers do, belongs to the same trace, minutes later and in other
-// processes.
+// A command's attempts are spans below the caller's span. Each event carries the trace parent of the caller who caused
+// the event, so that sending and consuming belong to the caller's trace, minutes later and in other processes.
 package telemetry
 
 import (
@@ -30,7 +31,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Telemetry counts and traces. It is safe for concurrent use.
+// Telemetry counts and traces. A Telemetry is safe for concurrent use.
 type Telemetry struct {
 	tracer trace.Tracer
 	meter  metric.Meter
@@ -39,7 +40,7 @@ type Telemetry struct {
 	sent, failures                                 metric.Int64Counter // of relays
 }
 
-// New returns a Telemetry that has its counters from the meter.
+// New returns a Telemetry with counters of the meter.
 func New(tracer trace.Tracer, meter metric.Meter) (*Telemetry, error) {
 	t := &Telemetry{tracer: tracer, meter: meter}
 	var errs []error
@@ -60,14 +61,15 @@ func New(tracer trace.Tracer, meter metric.Meter) (*Telemetry, error) {
 }
 
 // Attempt is for [allocation.UnitOfWorkOptions].Attempt: a span for each attempt, and counters by method. Many
-// attempts for few commands, and many conflicts, say that callers fight for the same products.
+// attempts for few commands, and many conflicts, mean that callers compete for the same products.
 func (t *Telemetry) Attempt(ctx context.Context, op string, number int) (context.Context, func(error)) {
 	by := metric.WithAttributes(attribute.String("op", op))
 	if number == 1 {
 		t.commands.Add(ctx, 1, by)
 	}
 	t.attempts.Add(ctx, 1, by)
-	ctx, span := t.tracer.Start(ctx, "allocation."+op, trace.WithAttributes(attribute.Int("allocation.attempt", number)))
+	attempt := trace.WithAttributes(attribute.Int("allocation.attempt", number))
+	ctx, span := t.tracer.Start(ctx, "allocation."+op, attempt)
 	return ctx, func(err error) {
 		defer span.End()
 		switch {
@@ -80,8 +82,8 @@ func (t *Telemetry) Attempt(ctx context.Context, op string, number int) (context
 	}
 }
 
-// Committed is for [allocation.UnitOfWorkOptions].Committed: counters of commits, and of events by kind. LineRefused
-// among them is what could not be sold, LineReleased what customers have to be told.
+// Committed is for [allocation.UnitOfWorkOptions].Committed: counters of commits, and of events by kind.
+// LineRefused counts sales lost to shortages, LineReleased counts lines whose customers need a message.
 func (t *Telemetry) Committed(ctx context.Context, events []allocation.Event) {
 	t.commits.Add(ctx, 1)
 	for _, e := range events {
@@ -89,8 +91,8 @@ func (t *Telemetry) Committed(ctx context.Context, events []allocation.Event) {
 	}
 }
 
-// TraceParent is for [allocation.UnitOfWorkOptions].TraceParent. It is called under the caller's context, so that
-// events belong to the span of whoever caused them.
+// TraceParent is for [allocation.UnitOfWorkOptions].TraceParent. The library calls TraceParent under the caller's
+// context, so that events belong to the caller's span.
 func TraceParent(ctx context.Context) string {
 	headers := propagation.MapCarrier{}
 	propagation.TraceContext{}.Inject(ctx, headers)

@@ -27,7 +27,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var morning = time.Date(2030, time.March, 1, 9, 0, 0, 0, time.UTC)
 
-// shop sells lamps, of which there are 5, under the eyes of a Telemetry that keeps everything in memory.
+// shop sells 5 lamps, with a Telemetry whose spans and metrics stay in memory.
 type shop struct {
 	*allocation.Service
 	tel    *Telemetry
@@ -51,7 +51,7 @@ func open(t *testing.T) *shop {
 		Now: s.clock.Now, Backoff: time.Nanosecond,
 		Attempt: s.tel.Attempt, Committed: s.tel.Committed, TraceParent: TraceParent,
 	})
-	// An outdated copy would not count as a lost race.
+	// Without a cache, since a stale cached product does not count as a lost race.
 	s.Service, err = allocation.New(units, &allocation.ServiceOptions{CacheSize: -1})
 	require.NoError(t, err)
 	require.NoError(t, s.AddBatch(t.Context(), allocation.Batch{Ref: "lamps", SKU: "LAMP", Purchased: 5}))
@@ -59,8 +59,10 @@ func open(t *testing.T) *shop {
 	return s
 }
 
-// allocate asks for lamps below a span of the caller's own, and returns that span.
-func (s *shop) allocate(t *testing.T, order allocation.OrderID, quantity allocation.Quantity) (trace.SpanContext, error) {
+// allocate asks for lamps under a span of the caller's own, and returns the span.
+func (s *shop) allocate(
+	t *testing.T, order allocation.OrderID, quantity allocation.Quantity,
+) (trace.SpanContext, error) {
 	t.Helper()
 	ctx, span := s.tel.tracer.Start(t.Context(), "checkout")
 	defer span.End()
@@ -144,7 +146,7 @@ func TestEachAttemptIsASpanBelowTheCallers(t *testing.T) {
 	assert.Equal(t, codes.Error, attempts[1].Status.Code)
 }
 
-// broker accepts at most so many events of each Publish.
+// broker accepts a limited number of events of each Publish.
 type broker struct {
 	accepts int
 	got     []outbox.Envelope
@@ -159,7 +161,7 @@ func (b *broker) Publish(_ context.Context, envelopes []outbox.Envelope) (int, e
 	return b.accepts, errors.New("quota used up")
 }
 
-// relay sends what is unsent, in one Publish, and returns what was accepted.
+// relay sends the unsent events in one Publish, and returns the accepted events.
 func (s *shop) relay(t *testing.T, accepts int) []outbox.Envelope {
 	t.Helper()
 	b := &broker{accepts: accepts}
@@ -202,7 +204,7 @@ func TestSendingAndConsumingBelongToTheTraceOfTheCommand(t *testing.T) {
 	assert.Equal(t, caller.SpanID(), mail.Parent.SpanID())
 }
 
-func TestWithoutACallersSpanTheSendingBeginsATrace(t *testing.T) {
+func TestSendingBeginsATraceWithoutASpanOfTheCaller(t *testing.T) {
 	s := open(t)
 	assert.Empty(t, TraceParent(t.Context()))
 	_, err := s.tel.Publisher(&broker{accepts: 1}).Publish(t.Context(), []outbox.Envelope{{Type: "untraced"}})
@@ -212,7 +214,7 @@ func TestWithoutACallersSpanTheSendingBeginsATrace(t *testing.T) {
 	assert.False(t, send.Parent.IsValid())
 }
 
-func TestTheRelaysWorkAndWhatIsLeftAreMeasured(t *testing.T) {
+func TestSentFailedAndUnsentEventsAreMeasured(t *testing.T) {
 	s := open(t)
 	require.NoError(t, s.tel.Watch(s.store, s.clock.Now))
 	s.clock.Advance(time.Minute)

@@ -5,17 +5,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(servers.M{M: m})
-}
 
 func TestTheHistoryAddsUpAndIsReadAsTheModelWritesIt(t *testing.T) {
 	for _, e := range harness.Engines {

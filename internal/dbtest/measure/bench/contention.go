@@ -9,7 +9,6 @@ import (
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
@@ -18,10 +17,8 @@ import (
 
 // result is what a way of locking did in all of its slices.
 type result struct {
-	throughputs []float64 // commits per second of each slice
-	latencies   []time.Duration
-	races       int64 // lost ones
-	failed      int   // commands that lost their last attempt, too
+	slices []harness.Slice
+	races  int64 // lost ones
 }
 
 // load is what the callers want.
@@ -60,7 +57,8 @@ func (p *place) rounds(ctx context.Context, s size, dsn string, l load) (map[str
 			if results[y.name] == nil {
 				results[y.name] = &result{}
 			}
-			if err := p.slice(ctx, s, dsn, y, fmt.Sprintf("%d-%d-%d", l.skus, round, i), l.skus, results[y.name]); err != nil {
+			name := fmt.Sprintf("%d-%d-%d", l.skus, round, i)
+			if err := p.slice(ctx, s, dsn, y, name, l.skus, results[y.name]); err != nil {
 				return nil, fmt.Errorf("%s, %s: %w", l.name, y.name, err)
 			}
 		}
@@ -91,104 +89,58 @@ func (p *place) slice(ctx context.Context, s size, dsn string, y way, name strin
 			}
 		}
 	}
-	callers := make([]*caller, s.pools*s.callers)
-	for i := range callers {
-		callers[i] = &caller{service: services[i%s.pools], products: products, name: fmt.Sprintf("%s-%d", name, i)}
+	var orders atomic.Int64
+	allocate := func(i int) error {
+		_, err := services[i%s.pools].Allocate(ctx, allocation.Request{OrderLine: allocation.OrderLine{
+			OrderID: allocation.OrderID(fmt.Sprintf("order-%s-%d", name, orders.Add(1))),
+			SKU:     products[rand.IntN(len(products))], Quantity: 1,
+		}})
+		return err
 	}
-	// Every caller allocates once before: connections are opened and statements prepared.
-	if err := together(callers, func(c *caller) error { return c.warmUp(ctx) }); err != nil {
+	if err := warmUp(s.pools*s.callers, allocate); err != nil {
 		return err
 	}
 	races.Store(0)
-	began := time.Now()
-	err = together(callers, func(c *caller) error { return c.work(ctx, began.Add(s.slice)) })
-	into.add(callers, time.Since(began), races.Load())
+	got, err := harness.Work(s.pools*s.callers, s.slice, func(i int) harness.Order {
+		return func() (bool, error) {
+			err := allocate(i)
+			if errors.Is(err, allocation.ErrConflict) {
+				return false, nil
+			}
+			return true, err
+		}
+	})
+	into.slices, into.races = append(into.slices, got), into.races+races.Load()
 	return err
 }
 
-// together runs something for all callers at once.
-func together(callers []*caller, do func(*caller) error) error {
-	errs := make([]error, len(callers))
+// warmUp lets every caller allocate once, however many races are lost: connections are opened and statements prepared.
+func warmUp(callers int, allocate func(i int) error) error {
+	errs := make([]error, callers)
 	var all sync.WaitGroup
-	for i, c := range callers {
-		all.Go(func() { errs[i] = do(c) })
+	for i := range callers {
+		all.Go(func() {
+			for again := true; again; again = errors.Is(errs[i], allocation.ErrConflict) {
+				errs[i] = allocate(i)
+			}
+		})
 	}
 	all.Wait()
 	return errors.Join(errs...)
 }
 
-// caller sends one command after the other.
-type caller struct {
-	service  *allocation.Service
-	products []allocation.SKU
-	name     string
-
-	orders    int
-	latencies []time.Duration
-	failed    int
-}
-
-// warmUp allocates once, however many races that loses.
-func (c *caller) warmUp(ctx context.Context) error {
-	for {
-		if err := c.allocate(ctx); !errors.Is(err, allocation.ErrConflict) {
-			return err
-		}
-	}
-}
-
-// work allocates until a moment. What was begun by then is finished.
-func (c *caller) work(ctx context.Context, until time.Time) error {
-	for {
-		began := time.Now()
-		if !began.Before(until) {
-			return nil
-		}
-		err := c.allocate(ctx)
-		switch {
-		case err == nil:
-			c.latencies = append(c.latencies, time.Since(began))
-		case errors.Is(err, allocation.ErrConflict):
-			c.failed++
-		default:
-			return err
-		}
-	}
-}
-
-func (c *caller) allocate(ctx context.Context) error {
-	c.orders++
-	_, err := c.service.Allocate(ctx, allocation.Request{OrderLine: allocation.OrderLine{
-		OrderID: allocation.OrderID(fmt.Sprintf("order-%s-%d", c.name, c.orders)),
-		SKU:     c.products[rand.IntN(len(c.products))], Quantity: 1,
-	}})
-	return err
-}
-
-// add notes a slice.
-func (r *result) add(callers []*caller, took time.Duration, races int64) {
-	commits := 0
-	for _, c := range callers {
-		commits += len(c.latencies)
-		r.latencies = append(r.latencies, c.latencies...)
-		r.failed += c.failed
-	}
-	r.races += races
-	r.throughputs = append(r.throughputs, float64(commits)/took.Seconds())
-}
-
 func (p *place) reportContention(w io.Writer, results map[string]*result) {
-	fmt.Fprintf(w, "| locking | commits/s | p50 | p99 | lost races per commit | commands failed |\n|---|---:|---:|---:|---:|---:|\n")
+	fmt.Fprint(w, "| locking | commits/s | p50 | p99 | lost races per commit | commands failed |\n")
+	fmt.Fprint(w, "|---|---:|---:|---:|---:|---:|\n")
 	for _, y := range ways {
 		r := results[y.name]
 		if r == nil {
 			fmt.Fprintf(w, "| %s | – | – | – | – | – |\n", y.name)
 			continue
 		}
-		commits := len(r.latencies)
-		fmt.Fprintf(w, "| %s | %.0f | %s | %s | %.2f | %d of %d |\n", y.name, harness.Median(r.throughputs),
-			harness.Milliseconds(harness.Quantile(r.latencies, 0.5)), harness.Milliseconds(harness.Quantile(r.latencies, 0.99)),
-			float64(r.races)/float64(max(commits, 1)), r.failed, commits+r.failed)
+		sum := harness.Together(r.slices)
+		fmt.Fprintf(w, "| %s | %s | %.2f | %d of %d |\n", y.name, harness.Cells(r.slices),
+			float64(r.races)/float64(max(sum.Done, 1)), sum.Failed, sum.Done+sum.Failed)
 	}
 	fmt.Fprintln(w)
 }

@@ -72,7 +72,7 @@ func newService(store allocation.Store, opts *allocation.UnitOfWorkOptions) (*al
 	return allocation.New(allocation.NewUnitOfWork(store, opts), &allocation.ServiceOptions{NoGroupCommit: true})
 }
 
-// compare lets the sides take turns. Each slice begins with another of them; the first slice warms up and doesn't count.
+// compare lets the sides take turns. Each slice begins with another side; the first slice warms up and doesn't count.
 func compare(ctx context.Context, s size, sides []*side) error {
 	for slice := range s.slices + 1 {
 		for i := range sides {
@@ -135,12 +135,18 @@ func (p *place) reportFlat(w io.Writer, s size, sides []*side) {
 	history, empty, alone := sides[0], sides[1], sides[2]
 	fmt.Fprintf(w, "| product | its Allocate | the read of it |\n|---|---:|---:|\n")
 	row := func(name string, one *side) {
-		fmt.Fprintf(w, "| %s | %s | %s |\n", name, harness.Milliseconds(harness.Median(one.allocations)), harness.Milliseconds(harness.Median(one.reads)))
+		fmt.Fprintf(w, "| %s | %s | %s |\n", name,
+			harness.Milliseconds(harness.Median(one.allocations)), harness.Milliseconds(harness.Median(one.reads)))
 	}
 	row(fmt.Sprintf("%d earlier lines, %d used-up batches", s.lines, s.batches), history)
 	row("none, in the same tables", empty)
 	row("none, in tables of its own", alone)
-	fmt.Fprintf(w, "\nratio %s flat %.2f\n", p.Name, harness.Median(harness.Ratios(history.allocations, empty.allocations)))
-	fmt.Fprintf(w, "ratio %s flat-read %.2f\n", p.Name, harness.Median(harness.Ratios(history.reads, empty.reads)))
-	fmt.Fprintf(w, "ratio %s flat-alone %.2f\n\n", p.Name, harness.Median(harness.Ratios(history.allocations, alone.allocations)))
+	ratio := func(name string, above, below []time.Duration) {
+		fmt.Fprintf(w, "ratio %s %s %.2f\n", p.Name, name, harness.Median(harness.Ratios(above, below)))
+	}
+	fmt.Fprintln(w)
+	ratio("flat", history.allocations, empty.allocations)
+	ratio("flat-read", history.reads, empty.reads)
+	ratio("flat-alone", history.allocations, alone.allocations)
+	fmt.Fprintln(w)
 }

@@ -73,10 +73,10 @@ func (d dml) prepare(ctx context.Context, db *sql.DB) (*statements, error) {
 	return s, failed
 }
 
-// single is the shortest way: one statement where the engine can, else the shortest transaction.
-type single struct{ *statements }
+// singleSide is the shortest way: one statement where the engine can, else the shortest transaction.
+type singleSide struct{ *statements }
 
-func (s single) Place(ctx context.Context, lines []Line) error {
+func (s singleSide) Place(ctx context.Context, lines []Line) error {
 	if s.takeLine != nil && len(lines) == 1 {
 		result, err := s.takeLine.ExecContext(ctx, lines[0].Order, lines[0].SKU)
 		return taken(result, err)
@@ -91,7 +91,7 @@ func (s single) Place(ctx context.Context, lines []Line) error {
 	})
 }
 
-func (s single) one(ctx context.Context, tx *sql.Tx, l Line) error {
+func (s singleSide) one(ctx context.Context, tx *sql.Tx, l Line) error {
 	var ref any
 	switch {
 	case s.takeLine != nil:
@@ -127,10 +127,10 @@ func taken(result sql.Result, err error) error {
 	return nil
 }
 
-// locking locks the batch before it takes the units.
-type locking struct{ *statements }
+// lockingSide locks the batch before it takes the units.
+type lockingSide struct{ *statements }
 
-func (s locking) Place(ctx context.Context, lines []Line) error {
+func (s lockingSide) Place(ctx context.Context, lines []Line) error {
 	return within(ctx, s.db, func(tx *sql.Tx) error {
 		for _, l := range lines {
 			var ref string

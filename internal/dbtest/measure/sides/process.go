@@ -44,11 +44,11 @@ func (p *process) send(c Command) error {
 }
 
 // receive waits for the answer to a command. The end of the context kills the process.
-func (p *process) receive(ctx context.Context, c Command) (Slice, error) {
+func (p *process) receive(ctx context.Context, c Command) (harness.Slice, error) {
 	defer p.KillAtEnd(ctx)()
 	var a answer
 	if err := p.out.Decode(&a); err != nil {
-		return Slice{}, errors.Join(ctx.Err(), fmt.Errorf("%s gave no answer to %s: %w", p.Name, c.Do, err), p.Kill(), p.Failure())
+		return harness.Slice{}, errors.Join(ctx.Err(), fmt.Errorf("%s gave no answer to %s: %w", p.Name, c.Do, err), p.Kill(), p.Failure())
 	}
 	if a.Error != "" {
 		return a.Slice, errors.New(a.Error)
@@ -78,16 +78,16 @@ func Start(ctx context.Context, n int, open Command, program string) (Processes,
 }
 
 // Ask gives a command to the process that was started last.
-func (all Processes) Ask(ctx context.Context, c Command) (Slice, error) {
+func (all Processes) Ask(ctx context.Context, c Command) (harness.Slice, error) {
 	last := all[len(all)-1]
 	if err := last.send(c); err != nil {
-		return Slice{}, err
+		return harness.Slice{}, err
 	}
 	return last.receive(ctx, c)
 }
 
 // Do gives a command to all processes, which carry it out at the same time, and returns what each process did.
-func (all Processes) Do(ctx context.Context, c Command) ([]Slice, error) {
+func (all Processes) Do(ctx context.Context, c Command) ([]harness.Slice, error) {
 	orders := c.Orders
 	for i, p := range all {
 		c.Orders = fmt.Sprintf("%s-p%d", orders, i)
@@ -95,7 +95,7 @@ func (all Processes) Do(ctx context.Context, c Command) ([]Slice, error) {
 			return nil, err
 		}
 	}
-	slices, errs := make([]Slice, len(all)), make([]error, len(all))
+	slices, errs := make([]harness.Slice, len(all)), make([]error, len(all))
 	for i, p := range all {
 		slices[i], errs[i] = p.receive(ctx, c)
 	}

@@ -44,7 +44,7 @@ const (
 
 // answer is the end of a command.
 type answer struct {
-	Slice Slice
+	Slice harness.Slice
 	Error string
 }
 
@@ -83,11 +83,11 @@ func (s *server) close() {
 	}
 }
 
-func (s *server) do(ctx context.Context, c Command) (got Slice, err error) {
+func (s *server) do(ctx context.Context, c Command) (got harness.Slice, err error) {
 	if c.Do == DoOpen {
 		return got, s.open(ctx, c)
 	}
-	library, isLibrary := s.side.(Library)
+	library, isLibrary := s.side.(LibrarySide)
 	switch {
 	case s.side == nil:
 		return got, fmt.Errorf("%s comes before open", c.Do)
@@ -113,7 +113,7 @@ func (s *server) open(ctx context.Context, c Command) error {
 	if s.side, s.db, err = Open(ctx, e, c.DSN, c.Name); err != nil {
 		return err
 	}
-	if library, ok := s.side.(Library); ok && c.Migrate {
+	if library, ok := s.side.(LibrarySide); ok && c.Migrate {
 		return library.store.Migrate(ctx)
 	}
 	return nil

@@ -24,22 +24,30 @@ type Side interface {
 	Place(ctx context.Context, lines []Line) error
 }
 
-// Kinds of sides.
-const (
-	KindLibrary = "library"
-	KindSingle  = "single"
-	KindLocking = "locking"
-)
-
 // Name says which side is measured, and with how many connections.
 type Name struct {
 	Kind        string
 	Connections int
 }
 
+const (
+	library = "library"
+	single  = "single"
+	locking = "locking"
+)
+
+// Library is the library with its defaults.
+func Library(connections int) Name { return Name{library, connections} }
+
+// Single is the best single statement by hand.
+func Single(connections int) Name { return Name{single, connections} }
+
+// Locking is the transaction by hand that locks the batch first.
+func Locking(connections int) Name { return Name{locking, connections} }
+
 func (n Name) String() string {
 	return fmt.Sprintf("%s, %d connections", map[string]string{
-		KindLibrary: "library", KindSingle: "by hand, single statement", KindLocking: "by hand, FOR UPDATE",
+		library: "library", single: "by hand, single statement", locking: "by hand, FOR UPDATE",
 	}[n.Kind], n.Connections)
 }
 
@@ -57,30 +65,30 @@ func Open(ctx context.Context, e *harness.Engine, dsn string, name Name) (Side, 
 }
 
 func open(ctx context.Context, e *harness.Engine, db *sql.DB, kind string) (Side, error) {
-	if kind == KindLibrary {
+	if kind == library {
 		return newLibrary(db, e)
 	}
 	s, err := byHand[e.Name].prepare(ctx, db)
-	if kind == KindLocking {
-		return locking{s}, err
+	if kind == locking {
+		return lockingSide{s}, err
 	}
-	return single{s}, err
+	return singleSide{s}, err
 }
 
-// Library is the library with its defaults. The methods here use no more of the library than every commit has that one
+// LibrarySide is the library with its defaults. The methods here use no more of the library than every commit has that one
 // may want to compare with.
-type Library struct {
+type LibrarySide struct {
 	store   *sqlstore.Store
 	service *allocation.Service
 }
 
-func newLibrary(db *sql.DB, e *harness.Engine) (Library, error) {
+func newLibrary(db *sql.DB, e *harness.Engine) (LibrarySide, error) {
 	store, err := sqlstore.New(db, e.Dialect, nil)
 	if err != nil {
-		return Library{}, err
+		return LibrarySide{}, err
 	}
 	service, err := service(allocation.New(allocation.NewUnitOfWork(store, nil), nil))
-	return Library{store: store, service: service}, err
+	return LibrarySide{store: store, service: service}, err
 }
 
 // service takes the results of allocation.New: a Service, and an error at the commits that return one.
@@ -93,7 +101,7 @@ func service(results ...any) (*allocation.Service, error) {
 }
 
 // Place allocates through the Service.
-func (l Library) Place(ctx context.Context, lines []Line) error {
+func (l LibrarySide) Place(ctx context.Context, lines []Line) error {
 	_, err := l.service.Allocate(ctx, requests(lines)...)
 	var short *allocation.OutOfStockError
 	if errors.As(err, &short) {
@@ -112,25 +120,25 @@ func requests(lines []Line) []allocation.Request {
 	return requests
 }
 
-func (l Library) importOrders(ctx context.Context, orders [][]Line) (Slice, error) {
+func (l LibrarySide) importOrders(ctx context.Context, orders [][]Line) (harness.Slice, error) {
 	all := make([][]allocation.Request, len(orders))
 	for i, lines := range orders {
 		all[i] = requests(lines)
 	}
 	began := time.Now()
 	_, errs := l.service.AllocateEach(ctx, all)
-	return Slice{Done: len(all), Took: time.Since(began)}, errors.Join(errs...)
+	return harness.Slice{Done: len(all), Took: time.Since(began)}, errors.Join(errs...)
 }
 
 // AddBatch adds a batch of a product, which may be new.
-func (l Library) AddBatch(ctx context.Context, ref, sku string, units int64) error {
+func (l LibrarySide) AddBatch(ctx context.Context, ref, sku string, units int64) error {
 	return l.service.AddBatch(ctx, allocation.Batch{
 		Ref: allocation.BatchRef(ref), SKU: allocation.SKU(sku), Purchased: allocation.Quantity(units),
 	})
 }
 
 // Stock adds the products of a workload with a batch of units each.
-func (l Library) Stock(ctx context.Context, w Workload, units int64) error {
+func (l LibrarySide) Stock(ctx context.Context, w Workload, units int64) error {
 	return Stock(ctx, l.store, w, units)
 }
 
@@ -145,7 +153,7 @@ func Stock(ctx context.Context, store allocation.Store, w Workload, units int64)
 
 // fill adds a product with a past, and with a batch of units for its future: so many earlier lines, which together
 // have taken every unit of so many batches.
-func (l Library) fill(ctx context.Context, sku string, lines, batches int, units int64) error {
+func (l LibrarySide) fill(ctx context.Context, sku string, lines, batches int, units int64) error {
 	for i := range batches {
 		if err := l.AddBatch(ctx, fmt.Sprint("used-up-", i), sku, int64(lines/batches)); err != nil {
 			return err

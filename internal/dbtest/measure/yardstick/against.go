@@ -56,13 +56,14 @@ func (s size) contests() []contest {
 			all = append(all, contest{Workload: w, processes: 1, pool: w.Pool(), turn: run})
 		}
 	}
+	one := func(name string, callers int) sides.Workload {
+		return sides.Workload{Name: name, Callers: callers, SKUs: 1}
+	}
+	imports := sides.Command{Do: sides.DoImport, Lines: s.bulkTurn}
 	return append(all,
-		contest{Workload: sides.Workload{Name: "history", Callers: 1, SKUs: 1}, processes: 1, pool: 1, fill: true, turn: run},
-		contest{Workload: sides.Workload{Name: "processes", Callers: 64, SKUs: 1}, processes: s.processes, pool: 16, turn: run},
-		contest{
-			Workload: sides.Workload{Name: "bulk", Callers: 1, SKUs: 1000}, processes: 1, pool: 4,
-			turn: sides.Command{Do: sides.DoImport, Lines: s.bulkTurn},
-		},
+		contest{Workload: one("history", 1), processes: 1, pool: 1, fill: true, turn: run},
+		contest{Workload: one("processes", 64), processes: s.processes, pool: 16, turn: run},
+		contest{Workload: sides.Workload{Name: "bulk", Callers: 1, SKUs: 1000}, processes: 1, pool: 4, turn: imports},
 	)
 }
 
@@ -138,7 +139,7 @@ func (p *place) contest(ctx context.Context, s size, c contest, all []*contestan
 func (p *place) prepare(ctx context.Context, s size, c contest, one *contestant) (err error) {
 	open := sides.Command{
 		Do: sides.DoOpen, Engine: p.Name, DSN: one.dsn, Migrate: true,
-		Name: sides.Name{Kind: sides.KindLibrary, Connections: c.pool},
+		Name: sides.Library(c.pool),
 	}
 	if one.processes, err = sides.Start(ctx, c.processes, open, one.program); err != nil {
 		return err
@@ -154,7 +155,8 @@ func (p *place) prepare(ctx context.Context, s size, c contest, one *contestant)
 		return err
 	}
 	if c.SoldOut {
-		if _, err := one.processes.Ask(ctx, sides.Command{Do: sides.DoImport, Workload: c.Workload, Lines: 1}); err != nil {
+		last := sides.Command{Do: sides.DoImport, Workload: c.Workload, Lines: 1}
+		if _, err := one.processes.Ask(ctx, last); err != nil {
 			return err
 		}
 	}
@@ -172,7 +174,7 @@ func (one *contestant) play(ctx context.Context, c contest, round int, counts bo
 	if err != nil || !counts {
 		return err
 	}
-	sum := sides.Together(parts)
+	sum := harness.Together(parts)
 	if sum.Done == 0 {
 		return errors.New("no order was placed in a whole turn")
 	}

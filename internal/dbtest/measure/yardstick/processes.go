@@ -10,69 +10,72 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/sides"
 )
 
+// oneShared is the load of each process, by itself and with others.
 var oneShared = sides.Workload{Name: "processes", Callers: 64, SKUs: 1}
+
+// shared is what a side did with one process and with several.
+type shared struct {
+	name     sides.Name
+	alone    []harness.Slice
+	together []harness.Slice
+	smallest float64 // share of a process, of several; 1 is an even one
+}
 
 // processes lets several processes with many callers each want one SKU, and one process by itself.
 func (p *place) processes(ctx context.Context, s size, dsn string, out io.Writer) error {
 	if err := p.stock(ctx, dsn, oneShared, harness.Plenty); err != nil {
 		return err
 	}
-	together, alone := map[string][]sides.Slice{}, map[string][]sides.Slice{}
-	var ratios []float64
-	worst := 1.0 // of the library's shares
+	library := &shared{name: sides.Library(oneShared.Pool()), smallest: 1}
+	byHand := &shared{name: sides.Single(oneShared.Pool()), smallest: 1}
 	for round := range min(3, s.rounds) {
-		for _, kind := range []string{sides.KindLibrary, sides.KindSingle} {
-			name := fmt.Sprintf("%s-%d", kind, round)
-			one, err := p.children(ctx, 1, dsn, kind, name+"-alone", s.shared)
-			if err != nil {
+		for _, side := range []*shared{library, byHand} {
+			if err := p.share(ctx, s, dsn, side, fmt.Sprintf("%s-%d", side.name.Kind, round)); err != nil {
 				return err
 			}
-			all, err := p.children(ctx, s.processes, dsn, kind, name, s.shared)
-			if err != nil {
-				return err
-			}
-			sum := sides.Together(all)
-			for _, part := range all {
-				if kind == sides.KindLibrary {
-					worst = min(worst, float64(part.Done)*float64(len(all))/float64(sum.Done))
-				}
-			}
-			together[kind], alone[kind] = append(together[kind], sum), append(alone[kind], one...)
-		}
-		ratios = append(ratios, together[sides.KindLibrary][round].PerSecond()/together[sides.KindSingle][round].PerSecond())
-	}
-	fmt.Fprintf(out, "| one SKU, %d callers in each process | orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n", oneShared.Callers)
-	for _, kind := range []string{sides.KindLibrary, sides.KindSingle} {
-		for i, slices := range [][]sides.Slice{alone[kind], together[kind]} {
-			var latencies []time.Duration
-			failed := 0
-			for _, one := range slices {
-				latencies, failed = append(latencies, one.Latencies...), failed+one.Failed
-			}
-			fmt.Fprintf(out, "| %s, %d processes | %.0f | %s | %s | %d |\n", kind, []int{1, s.processes}[i], harness.Median(speeds(slices)),
-				harness.Milliseconds(harness.Quantile(latencies, 0.5)), harness.Milliseconds(harness.Quantile(latencies, 0.99)), failed)
 		}
 	}
-	fmt.Fprintf(out, "\nthe smallest share of a process was %.2f of an even one\np99 of %d processes ÷ p99 of one, library: %.1f\nratio %s processes %.2f\n\n",
-		worst, s.processes, tail(together[sides.KindLibrary])/tail(alone[sides.KindLibrary]), p.Name, harness.Median(ratios))
+	fmt.Fprintf(out, "| one SKU, %d callers in each process "+columns, oneShared.Callers)
+	for _, side := range []*shared{library, byHand} {
+		row(out, side.name.Kind+", 1 processes", side.alone)
+		row(out, fmt.Sprintf("%s, %d processes", side.name.Kind, s.processes), side.together)
+	}
+	fmt.Fprintf(out, "\nthe smallest share of a process was %.2f of an even one\n", library.smallest)
+	fmt.Fprintf(out, "p99 of %d processes ÷ p99 of one, library: %.1f\n",
+		s.processes, tail(library.together)/tail(library.alone))
+	ratios := harness.Ratios(harness.Speeds(library.together), harness.Speeds(byHand.together))
+	fmt.Fprintf(out, "ratio %s processes %.2f\n\n", p.Name, harness.Median(ratios))
 	return nil
 }
 
 // tail is the p99 of all slices, in seconds.
-func tail(slices []sides.Slice) float64 {
-	var latencies []time.Duration
-	for _, one := range slices {
-		latencies = append(latencies, one.Latencies...)
-	}
-	return harness.Quantile(latencies, 0.99).Seconds()
+func tail(slices []harness.Slice) float64 {
+	return harness.Quantile(harness.Together(slices).Latencies, 0.99).Seconds()
 }
 
-// children starts processes with a side each, lets them warm up, begins all of them at once, and collects what they did.
-func (p *place) children(ctx context.Context, n int, dsn, kind, orders string, d time.Duration) ([]sides.Slice, error) {
-	open := sides.Command{
-		Do: sides.DoOpen, Engine: p.Name, DSN: dsn, Name: sides.Name{Kind: kind, Connections: oneShared.Pool()},
+// share measures one process of a side, and then several.
+func (p *place) share(ctx context.Context, s size, dsn string, side *shared, orders string) error {
+	one, err := p.children(ctx, 1, dsn, side.name, orders+"-alone", s.shared)
+	if err != nil {
+		return err
 	}
-	all, err := sides.Start(ctx, n, open, "")
+	all, err := p.children(ctx, s.processes, dsn, side.name, orders, s.shared)
+	if err != nil {
+		return err
+	}
+	sum := harness.Together(all)
+	for _, part := range all {
+		side.smallest = min(side.smallest, float64(part.Done)*float64(len(all))/float64(sum.Done))
+	}
+	side.together, side.alone = append(side.together, sum), append(side.alone, one...)
+	return nil
+}
+
+// children starts n processes with a side each, lets them warm up, begins all at once, and collects what they did.
+func (p *place) children(
+	ctx context.Context, n int, dsn string, name sides.Name, orders string, d time.Duration,
+) ([]harness.Slice, error) {
+	all, err := sides.Start(ctx, n, sides.Command{Do: sides.DoOpen, Engine: p.Name, DSN: dsn, Name: name}, "")
 	if err != nil {
 		return nil, err
 	}

@@ -52,8 +52,7 @@ func (r *result) certain() bool {
 
 // write prints a table, and a line with the ratios.
 func (r *result) write(out io.Writer, engine string) {
-	fmt.Fprintf(out, "| %s: %d callers, %d SKUs | orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n",
-		r.Name, r.Callers*r.processes, r.SKUs)
+	fmt.Fprintf(out, "| %s: %d callers, %d SKUs "+columns, r.Name, r.Callers*r.processes, r.SKUs)
 	for _, one := range r.sides {
 		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %d |\n", one.name, harness.Median(one.speeds),
 			harness.Milliseconds(harness.Median(one.p50)), harness.Milliseconds(harness.Median(one.p99)), one.failed)

@@ -24,16 +24,17 @@ func (p *place) history(ctx context.Context, s size, dsn string, out io.Writer) 
 	if err := p.LoadHistory(ctx, db, withHistory, s.lines, s.batches); err != nil {
 		return err
 	}
-	with, without := sides.Workload{Name: "with-history", Callers: 1, SKUs: 1}, sides.Workload{Name: "without", Callers: 1, SKUs: 1}
+	with := sides.Workload{Name: "with-history", Callers: 1, SKUs: 1}
+	without := sides.Workload{Name: "without", Callers: 1, SKUs: 1}
 	if err := p.stock(ctx, dsn, without, harness.Plenty); err != nil {
 		return err
 	}
-	both, err := p.sides(ctx, dsn, []sides.Name{{Kind: sides.KindLibrary, Connections: 1}, {Kind: sides.KindLibrary, Connections: 1}})
+	both, err := p.sides(ctx, dsn, []sides.Name{sides.Library(1), sides.Library(1)})
 	defer func() { err = errors.Join(err, closeAll(both)) }()
 	if err != nil {
 		return err
 	}
-	err = both[0].who.(sides.Library).AddBatch(ctx, "stock-of-with-history", string(withHistory), harness.Plenty)
+	err = both[0].who.(sides.LibrarySide).AddBatch(ctx, "stock-of-with-history", string(withHistory), harness.Plenty)
 	if err != nil {
 		return err
 	}
@@ -48,8 +49,11 @@ func (p *place) history(ctx context.Context, s size, dsn string, out io.Writer) 
 			}
 		}
 	}
-	fmt.Fprintf(out, "| one caller | orders/s |\n|---|---:|\n| beside %d lines and %d used-up batches | %.0f |\n| beside none | %.0f |\n\nratio %s history %.2f\n\n",
-		s.lines, s.batches, harness.Median(speeds(both[0].slices)), harness.Median(speeds(both[1].slices)), p.Name, ratio(both[0], both[1]))
+	fmt.Fprint(out, "| one caller | orders/s |\n|---|---:|\n")
+	for i, name := range []string{fmt.Sprintf("%d lines and %d used-up batches", s.lines, s.batches), "none"} {
+		fmt.Fprintf(out, "| beside %s | %.0f |\n", name, harness.Median(harness.Speeds(both[i].slices)))
+	}
+	fmt.Fprintf(out, "\nratio %s history %.2f\n\n", p.Name, ratio(both[0], both[1]))
 	return nil
 }
 
@@ -59,19 +63,17 @@ func (p *place) bulk(ctx context.Context, s size, dsn string, out io.Writer) (er
 	if err := p.stock(ctx, dsn, w, harness.Plenty); err != nil {
 		return err
 	}
-	all, err := p.sides(ctx, dsn, []sides.Name{
-		{Kind: sides.KindLibrary, Connections: 4}, {Kind: sides.KindSingle, Connections: 1}, {Kind: sides.KindSingle, Connections: 16},
-	})
+	all, err := p.sides(ctx, dsn, []sides.Name{sides.Library(4), sides.Single(1), sides.Single(16)})
 	defer func() { err = errors.Join(err, closeAll(all)) }()
 	if err != nil {
 		return err
 	}
 	for round := range s.rounds + 1 {
-		imported, err := all[0].who.(sides.Library).Import(ctx, w, s.bulk/s.rounds)
+		imported, err := all[0].who.(sides.LibrarySide).Import(ctx, w, s.bulk/s.rounds)
 		if err != nil {
 			return err
 		}
-		got := []sides.Slice{imported, {}, {}}
+		got := []harness.Slice{imported, {}, {}}
 		for i, callers := range []int{1, 16} {
 			w.Callers = callers
 			if got[i+1], err = sides.Run(ctx, all[i+1].who, w, fmt.Sprint("bulk-", i), s.slice); err != nil {
@@ -86,8 +88,9 @@ func (p *place) bulk(ctx context.Context, s size, dsn string, out io.Writer) (er
 	}
 	fmt.Fprintf(out, "| bulk: %d lines, %d SKUs | lines/s |\n|---|---:|\n", s.bulk, w.SKUs)
 	for i, name := range []string{"library, AllocateEach", "by hand, 1 caller", "by hand, 16 callers"} {
-		fmt.Fprintf(out, "| %s | %.0f |\n", name, harness.Median(speeds(all[i].slices)))
+		fmt.Fprintf(out, "| %s | %.0f |\n", name, harness.Median(harness.Speeds(all[i].slices)))
 	}
-	fmt.Fprintf(out, "\nratio %s bulk %.2f\nratio to 16 callers: %.2f\n\n", p.Name, ratio(all[0], all[1]), ratio(all[0], all[2]))
+	fmt.Fprintf(out, "\nratio %s bulk %.2f\n", p.Name, ratio(all[0], all[1]))
+	fmt.Fprintf(out, "ratio to 16 callers: %.2f\n\n", ratio(all[0], all[2]))
 	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/sides"
@@ -18,7 +17,7 @@ type measured struct {
 	name   sides.Name
 	who    sides.Side
 	db     *sql.DB
-	slices []sides.Slice
+	slices []harness.Slice
 }
 
 // stock gives each product of a workload a batch, in the tables of both sides. What the workload before has left for
@@ -50,9 +49,9 @@ func (p *place) compare(ctx context.Context, s size, dsn string, w sides.Workloa
 	if err := p.stock(ctx, dsn, w, units); err != nil {
 		return err
 	}
-	names := []sides.Name{{Kind: sides.KindLibrary, Connections: w.Pool()}, {Kind: sides.KindSingle, Connections: w.Pool()}}
+	names := []sides.Name{sides.Library(w.Pool()), sides.Single(w.Pool())}
 	if sides.Locks(p.Name) {
-		names = append(names, sides.Name{Kind: sides.KindLocking, Connections: w.Pool()})
+		names = append(names, sides.Locking(w.Pool()))
 	}
 	all, err := p.sides(ctx, dsn, names)
 	defer func() { err = errors.Join(err, closeAll(all)) }()
@@ -61,7 +60,8 @@ func (p *place) compare(ctx context.Context, s size, dsn string, w sides.Workloa
 	}
 	if w.SoldOut {
 		for _, m := range all[:2] {
-			if err := m.who.Place(ctx, []sides.Line{{Order: "order-last-unit-" + m.name.Kind, SKU: w.SKU(0)}}); err != nil {
+			last := sides.Line{Order: "order-last-unit-" + m.name.Kind, SKU: w.SKU(0)}
+			if err := m.who.Place(ctx, []sides.Line{last}); err != nil {
 				return err
 			}
 		}
@@ -108,7 +108,7 @@ func (p *place) best(ctx context.Context, s size, dsn string, w sides.Workload, 
 		}
 		m := same
 		if n != w.Pool() {
-			name := sides.Name{Kind: sides.KindSingle, Connections: n}
+			name := sides.Single(n)
 			who, db, err := sides.Open(ctx, p.Engine, dsn, name)
 			if err != nil {
 				return nil, err
@@ -143,7 +143,8 @@ func rounds(ctx context.Context, s size, w sides.Workload, all []*measured) erro
 	for round := range s.rounds + 1 {
 		for i := range all {
 			m := all[(round+i)%len(all)]
-			got, err := sides.Run(ctx, m.who, w, fmt.Sprintf("%s-%d-%d", m.name.Kind, m.name.Connections, round), s.slice)
+			name := fmt.Sprintf("%s-%d-%d", m.name.Kind, m.name.Connections, round)
+			got, err := sides.Run(ctx, m.who, w, name, s.slice)
 			if err != nil {
 				return fmt.Errorf("%s: %w", m.name, err)
 			}
@@ -155,17 +156,19 @@ func rounds(ctx context.Context, s size, w sides.Workload, all []*measured) erro
 	return nil
 }
 
+// columns are the names of a table's columns but the first.
+const columns = "| orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n"
+
+// row prints what a side did.
+func row(out io.Writer, name string, slices []harness.Slice) {
+	fmt.Fprintf(out, "| %s | %s | %d |\n", name, harness.Cells(slices), harness.Together(slices).Failed)
+}
+
 // report prints a table, and the medians of the ratios of slices that were measured side by side.
 func (p *place) report(out io.Writer, w sides.Workload, all []*measured) {
-	fmt.Fprintf(out, "| %s: %d callers, %d SKUs | orders/s | p50 | p99 | failed |\n|---|---:|---:|---:|---:|\n", w.Name, w.Callers, w.SKUs)
+	fmt.Fprintf(out, "| %s: %d callers, %d SKUs "+columns, w.Name, w.Callers, w.SKUs)
 	for _, m := range all {
-		var latencies []time.Duration
-		failed := 0
-		for _, s := range m.slices {
-			latencies, failed = append(latencies, s.Latencies...), failed+s.Failed
-		}
-		fmt.Fprintf(out, "| %s | %.0f | %s | %s | %d |\n", m.name, harness.Median(speeds(m.slices)),
-			harness.Milliseconds(harness.Quantile(latencies, 0.5)), harness.Milliseconds(harness.Quantile(latencies, 0.99)), failed)
+		row(out, m.name.String(), m.slices)
 	}
 	fmt.Fprintf(out, "\nratio %s %s %.2f\n", p.Name, w.Name, ratio(all[0], all[1]))
 	for _, m := range all[2:] {
@@ -174,14 +177,6 @@ func (p *place) report(out io.Writer, w sides.Workload, all []*measured) {
 	fmt.Fprintln(out)
 }
 
-func speeds(slices []sides.Slice) []float64 {
-	speeds := make([]float64, len(slices))
-	for i, s := range slices {
-		speeds[i] = s.PerSecond()
-	}
-	return speeds
-}
-
 func ratio(above, below *measured) float64 {
-	return harness.Median(harness.Ratios(speeds(above.slices), speeds(below.slices)))
+	return harness.Median(harness.Ratios(harness.Speeds(above.slices), harness.Speeds(below.slices)))
 }

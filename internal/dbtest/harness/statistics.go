@@ -32,3 +32,10 @@ func Ratios[N ~int64 | ~float64](above, below []N) []float64 {
 func Milliseconds(d time.Duration) string {
 	return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
 }
+
+// Cells are the cells of a table's row for some slices: the median throughput, p50 and p99 over all latencies.
+func Cells(slices []Slice) string {
+	all := Together(slices).Latencies
+	return fmt.Sprintf("%.0f | %s | %s", Median(Speeds(slices)),
+		Milliseconds(Quantile(all, 0.5)), Milliseconds(Quantile(all, 0.99)))
+}

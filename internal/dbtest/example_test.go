@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// A store on SQLite, from nothing to the first order. A host would name a file in place of :memory:, which
+// Example opens a store on SQLite and places the first order. A host would name a file in place of :memory:, which
 // needs a pool of one connection.
 func Example() {
 	db, err := sql.Open("sqlite", "file::memory:"+
@@ -54,7 +54,7 @@ func Example() {
 	// Output: 2 units from batch-1
 }
 
-// A host that applies the schema with its own migration tool gets it as text.
+// Example_migrations lists the schema as text, for a host with a migration tool of its own.
 func Example_migrations() {
 	migrations, err := sqlstore.Migrations(sqlstore.SQLite, &sqlstore.Options{TablePrefix: "shop_"})
 	if err != nil {

@@ -24,8 +24,7 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// hostTool is a host's own migration tool, which applies what it has not applied yet and returns how many
-// migrations that were.
+// hostTool is a host's own migration tool. Method up applies the missing migrations and returns their number.
 type hostTool struct {
 	name string
 	up   func(t *testing.T, p place, migrations []sqlstore.Migration) (applied int, err error)
@@ -44,7 +43,9 @@ func gooseUp(t *testing.T, p place, migrations []sqlstore.Migration) (applied in
 		folder[m.Name+".sql"] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + m.SQL)}
 	}
 	dialect := map[*sqlstore.Dialect]goose.Dialect{
-		sqlstore.SQLite: goose.DialectSQLite3, sqlstore.PostgreSQL: goose.DialectPostgres, sqlstore.MariaDB: goose.DialectMySQL,
+		sqlstore.SQLite:     goose.DialectSQLite3,
+		sqlstore.PostgreSQL: goose.DialectPostgres,
+		sqlstore.MariaDB:    goose.DialectMySQL,
 	}[p.dialect]
 	provider, err := goose.NewProvider(dialect, p.open(t), folder)
 	require.NoError(t, err)
@@ -79,8 +80,8 @@ func migrateUp(t *testing.T, p place, migrations []sqlstore.Migration) (applied 
 	return int(after - before), err
 }
 
-// migrateTarget is golang-migrate's own driver of the engine. That of MariaDB sends a migration as a whole, which
-// the connection has to allow.
+// migrateTarget is golang-migrate's own driver of the engine. The driver for MariaDB sends a migration as a whole, so
+// the connection has to allow several statements at once.
 func migrateTarget(t *testing.T, p place) (database.Driver, error) {
 	t.Helper()
 	switch p.dialect {
@@ -97,11 +98,11 @@ func migrateTarget(t *testing.T, p place) (database.Driver, error) {
 	return migratemysql.WithInstance(opened(t, connector), &migratemysql.Config{})
 }
 
-// schemaFor is a new and empty place for tables beside the one where a connection looks first.
+// schemaFor makes a new, empty schema beside the connection's default schema.
 func (p place) schemaFor(t *testing.T, db *sql.DB) string {
 	t.Helper()
 	name := "stock_" + strings.ToLower(rand.Text())
-	if p.dialect == sqlstore.MariaDB { // where it outlives the database of the test
+	if p.dialect == sqlstore.MariaDB { // a schema of MariaDB is a database, and outlives the test's database
 		exec(t, db, `CREATE DATABASE `+name)
 		t.Cleanup(func() { exec(t, p.open(t), `DROP DATABASE `+name) })
 		return name
@@ -120,7 +121,7 @@ func TestAHostsToolAppliesTheMigrations(t *testing.T) {
 				{name: "schema and prefix", schema: "own", prefix: "_2_"},
 			} {
 				if c.schema != "" && e == onSQLite {
-					continue // has none
+					continue // SQLite has no schemas
 				}
 				t.Run(tool.name+"/"+c.name, func(t *testing.T) {
 					p := e.new(t)
@@ -136,7 +137,7 @@ func TestAHostsToolAppliesTheMigrations(t *testing.T) {
 	})
 }
 
-// requireApplied demands that a tool makes tables that a service can work with.
+// requireApplied checks that a service can work with the tables of a tool.
 func requireApplied(t *testing.T, p place, tool hostTool, opts *sqlstore.Options) {
 	t.Helper()
 	ctx := context.Background()
@@ -167,7 +168,7 @@ func requireApplied(t *testing.T, p place, tool hostTool, opts *sqlstore.Options
 	require.NoError(t, err)
 }
 
-// The host's tables are where its connection looks first, and the store's are elsewhere.
+// One store is in the connection's default schema, the other in a schema of its own.
 func TestTwoSchemasOfOneDatabaseAreTwoStores(t *testing.T) {
 	each(t, remote, func(t *testing.T, e *engine) {
 		ctx := context.Background()
@@ -189,7 +190,7 @@ func TestTwoSchemasOfOneDatabaseAreTwoStores(t *testing.T) {
 	})
 }
 
-func TestASchemaThatIsNotThereIsNotMigrated(t *testing.T) {
+func TestMigrateFailsOnAMissingSchema(t *testing.T) {
 	each(t, remote, func(t *testing.T, e *engine) {
 		ctx := context.Background()
 		store := e.store(t, e.new(t).open(t), &sqlstore.Options{Schema: "nowhere"})

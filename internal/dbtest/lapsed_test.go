@@ -9,14 +9,15 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// The order's line is found twice: by its name, and as a lapsed hold.
-func TestALapsedHoldOfTheOrderThatAsksAgainIsFreeOnce(t *testing.T) {
+// The order's line is found twice, by order and SKU and as a lapsed hold, and must be counted once.
+func TestTheUnitsOfAnOwnLapsedHoldAreCountedOnce(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		_, store := e.fresh(t)
 		service, clock := serviceOn(t, store)
 		var lines []allocation.Request
 		for _, sku := range []allocation.SKU{"chair", "desk", "lamp"} {
-			require.NoError(t, service.AddBatch(t.Context(), allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))
+			batch := allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}
+			require.NoError(t, service.AddBatch(t.Context(), batch))
 			line := firm("o", sku, 6)
 			line.HoldUntil = start.Add(time.Minute)
 			lines = append(lines, line)

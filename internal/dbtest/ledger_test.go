@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-func TestMendPutsRightWhatWasDoneByHand(t *testing.T) {
+func TestMendCorrectsChangesMadeByHand(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		for name, drift := range map[string]struct {
 			statement string
@@ -19,19 +19,31 @@ func TestMendPutsRightWhatWasDoneByHand(t *testing.T) {
 		}{
 			"allocated counter": {
 				`UPDATE allocation_batches SET allocated = 6`,
-				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 6, Promised: 4, RecordedPurchased: 10, RecordedAllocated: 4},
+				allocation.Tally{
+					Batch: "b", Purchased: 10, Allocated: 6, Promised: 4,
+					RecordedPurchased: 10, RecordedAllocated: 4,
+				},
 			},
 			"purchased counter": {
 				`UPDATE allocation_batches SET purchased = 12`,
-				allocation.Tally{Batch: "b", Purchased: 12, Allocated: 4, Promised: 4, RecordedPurchased: 10, RecordedAllocated: 4},
+				allocation.Tally{
+					Batch: "b", Purchased: 12, Allocated: 4, Promised: 4,
+					RecordedPurchased: 10, RecordedAllocated: 4,
+				},
 			},
 			"lost line": {
 				`DELETE FROM allocation_lines`,
-				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 4, RecordedPurchased: 10, RecordedAllocated: 4},
+				allocation.Tally{
+					Batch: "b", Purchased: 10, Allocated: 4,
+					RecordedPurchased: 10, RecordedAllocated: 4,
+				},
 			},
 			"lost event": {
 				`DELETE FROM allocation_events WHERE kind = 'LineAllocated'`,
-				allocation.Tally{Batch: "b", Purchased: 10, Allocated: 4, Promised: 4, RecordedPurchased: 10},
+				allocation.Tally{
+					Batch: "b", Purchased: 10, Allocated: 4, Promised: 4,
+					RecordedPurchased: 10,
+				},
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -56,7 +68,7 @@ func TestMendPutsRightWhatWasDoneByHand(t *testing.T) {
 	})
 }
 
-func TestABatchThatOnlyEventsKnowIsAudited(t *testing.T) {
+func TestABatchKnownOnlyToEventsIsAudited(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		ctx := context.Background()
 		db := e.new(t).open(t)
@@ -89,7 +101,8 @@ func TestAHostCanSumTheLedgerWithSQL(t *testing.T) {
 		assert.EqualValues(t, 1, allocated, "4 promised, 3 shipped")
 
 		var at int64
-		require.NoError(t, db.QueryRowContext(ctx, `SELECT at FROM allocation_events WHERE kind = 'LineShipped'`).Scan(&at))
-		assert.Equal(t, start.Add(time.Hour), time.UnixMicro(at).UTC(), "when it was shipped")
+		require.NoError(t, db.QueryRowContext(ctx,
+			`SELECT at FROM allocation_events WHERE kind = 'LineShipped'`).Scan(&at))
+		assert.Equal(t, start.Add(time.Hour), time.UnixMicro(at).UTC(), "time of the shipment")
 	})
 }

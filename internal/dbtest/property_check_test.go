@@ -22,7 +22,7 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// checkBatches compares the counters with the lines and with the naive model.
+// checkBatches compares the counters with the lines, and the batches with the naive model.
 func (m *machine) checkBatches(t *rapid.T, state allocation.State) {
 	promised := map[allocation.BatchRef]allocation.Quantity{}
 	for _, a := range state.Lines {
@@ -33,10 +33,10 @@ func (m *machine) checkBatches(t *rapid.T, state allocation.State) {
 		}
 	}
 	for _, b := range state.Batches {
-		require.Equal(t, promised[b.Ref], b.Allocated, "what the lines have of batch %q, and its counter", b.Ref)
+		require.Equal(t, promised[b.Ref], b.Allocated, "units promised from batch %q, by lines and by counter", b.Ref)
 		require.GreaterOrEqual(t, b.Available(), allocation.Quantity(0), "Available() of batch %q", b.Ref)
 		want := m.naive.batches[b.Ref]
-		want.Allocated = b.Allocated // held against the lines above
+		want.Allocated = b.Allocated // compared with the lines above
 		require.Equal(t, want, b, "batch %q", b.Ref)
 	}
 }
@@ -60,8 +60,8 @@ func (m *machine) checkLines(t *rapid.T, state allocation.State) {
 	require.Equal(t, want, live, "live lines of %q", state.SKU)
 }
 
-// checkLedger holds that the events add up, that the version counts them, and that the last crossing of the
-// low-stock threshold says what is.
+// checkLedger checks that the events add up, that the version counts the events, and that the last event about the
+// low-stock threshold is true.
 func (m *machine) checkLedger(t *rapid.T, sku allocation.SKU, state allocation.State) {
 	drift, err := m.service.Reconcile(t.Context(), sku)
 	require.NoError(t, err)
@@ -69,11 +69,11 @@ func (m *machine) checkLedger(t *rapid.T, sku allocation.SKU, state allocation.S
 	events, err := m.store.Events(t.Context(), sku, 0, math.MaxInt32)
 	require.NoError(t, err)
 	require.Len(t, events, int(state.Version), "events of %q, and its version", sku)
-	told := false
+	low := false
 	for _, e := range events {
 		if crossed, is := e.(allocation.LowStockCrossed); is {
-			require.NotEqual(t, told, crossed.Low, "a crossing of %q tells what was told before", sku)
-			told = crossed.Low
+			require.NotEqual(t, low, crossed.Low, "a second crossing of %q in the same direction", sku)
+			low = crossed.Low
 		}
 	}
 	var units allocation.Quantity
@@ -81,10 +81,11 @@ func (m *machine) checkLedger(t *rapid.T, sku allocation.SKU, state allocation.S
 		units += b.Available()
 	}
 	require.Equal(t, m.naive.low[sku], state.LowStock, "low-stock threshold of %q", sku)
-	require.Equal(t, units < state.LowStock, told, "%q has %d units, threshold %d: told to be low", sku, units, state.LowStock)
+	require.Equal(t, units < state.LowStock, low, "low stock of %q by events: %d units, threshold %d",
+		sku, units, state.LowStock)
 }
 
-// checkAvailable asks the product what is available.
+// checkAvailable compares the product's own answers with the naive model.
 func (m *machine) checkAvailable(t *rapid.T, sku allocation.SKU) {
 	now := m.now()
 	require.NoError(t, m.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
@@ -142,8 +143,8 @@ func (m *machine) count(t *rapid.T) {
 
 type counting = func(*allocation.Service, context.Context, allocation.Count) ([]allocation.OrderLine, error)
 
-// cut counts a batch and holds R6 against the lines before and after. Where the rule leaves a choice, which of the
-// batches with room a line moves to, the naive model takes over what happened.
+// cut recounts a batch and checks rule R6 (a cut moves the newest lines) on the lines before and after. The rule leaves
+// open which of the batches with room a line moves to; there the naive model copies the result.
 func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call counting) {
 	before, _ := m.store.Product(b.SKU)
 	b.Purchased, b.CountedAt = c.Quantity, c.At
@@ -170,8 +171,10 @@ func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call c
 	m.checkCut(t, c, before.Lines, lost)
 }
 
-// checkCut walks the live lines from the newest: as many as it takes leave, the others are as they were.
-func (m *machine) checkCut(t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity) {
+// checkCut walks the live lines from the newest: as many as needed leave the batch, and the others are unchanged.
+func (m *machine) checkCut(
+	t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity,
+) {
 	before = slices.DeleteFunc(before, func(a allocation.Allocation) bool { return a.Lapsed(m.now()) })
 	slices.SortFunc(before, func(a, b allocation.Allocation) int { return int(b.Sequence - a.Sequence) })
 	tooMany := -c.Quantity
@@ -184,7 +187,7 @@ func (m *machine) checkCut(t *rapid.T, c allocation.Count, before []allocation.A
 		require.Equal(t, old.Quantity, a.Quantity+lost[old.OrderID], "units of order %q, kept and lost", old.OrderID)
 		require.Equal(t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
 		if tooMany <= 0 || units == 0 {
-			require.Equal(t, old, a, "a line that had no need to move")
+			require.Equal(t, old, a, "a line without need to move")
 			continue
 		}
 		tooMany -= units
@@ -195,7 +198,7 @@ func (m *machine) checkCut(t *rapid.T, c allocation.Count, before []allocation.A
 	}
 }
 
-// checkLost holds that units are only lost if no other batch has room for them.
+// checkLost checks that a line loses units only if no other batch has room.
 func (m *machine) checkLost(t *rapid.T, old allocation.Allocation, units, lost allocation.Quantity) {
 	if lost == 0 {
 		return
@@ -207,8 +210,10 @@ func (m *machine) checkLost(t *rapid.T, old allocation.Allocation, units, lost a
 	}
 }
 
-// checkWhole holds that a whole line's open units are still together.
-func (m *machine) checkWhole(t *rapid.T, old, a allocation.Allocation, cut allocation.BatchRef, lost allocation.Quantity) {
+// checkWhole checks that the open units of a line without Split are still in one batch.
+func (m *machine) checkWhole(
+	t *rapid.T, old, a allocation.Allocation, cut allocation.BatchRef, lost allocation.Quantity,
+) {
 	units := openOn(old, cut)
 	together := lost == units
 	for _, part := range a.Parts {

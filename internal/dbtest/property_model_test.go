@@ -10,11 +10,11 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// naive is the model that the property tests believe in: plain maps, written from the rules R1 to R8. It keeps no
-// counter; what is promised or free is added up from the lines whenever somebody asks.
+// naive is the model of the property tests: plain maps, written from the rules R1 to R8. The model has no counters;
+// promised and free units are added up from the lines at each question.
 type naive struct {
 	batches map[allocation.BatchRef]allocation.Batch     // Allocated stays 0
-	lines   map[allocation.LineKey]allocation.Allocation // lapsed holds stay and count for nothing
+	lines   map[allocation.LineKey]allocation.Allocation // lapsed holds included, which bind no stock
 	low     map[allocation.SKU]allocation.Quantity
 }
 
@@ -27,7 +27,8 @@ func newNaive() *naive {
 }
 
 func (n *naive) clone() *naive {
-	c := &naive{batches: maps.Clone(n.batches), lines: map[allocation.LineKey]allocation.Allocation{}, low: maps.Clone(n.low)}
+	c := newNaive()
+	c.batches, c.low = maps.Clone(n.batches), maps.Clone(n.low)
 	for key, l := range n.lines {
 		l.Parts = slices.Clone(l.Parts)
 		c.lines[key] = l
@@ -50,7 +51,7 @@ func (n *naive) live(key allocation.LineKey, now time.Time) (allocation.Allocati
 	return l, there && !l.Lapsed(now)
 }
 
-// free is what a batch could give at now.
+// free counts the units that a batch could give at now.
 func (n *naive) free(ref allocation.BatchRef, now time.Time) allocation.Quantity {
 	free := n.batches[ref].Purchased
 	for _, l := range n.lines {
@@ -63,7 +64,7 @@ func (n *naive) free(ref allocation.BatchRef, now time.Time) allocation.Quantity
 	return free
 }
 
-// available adds up what the batches that arrive by a time could give.
+// available counts the free units of the batches that arrive by a time.
 func (n *naive) available(sku allocation.SKU, by, now time.Time) (sum allocation.Quantity) {
 	for ref, b := range n.batches {
 		if b.SKU == sku && !b.ETA.After(by) {
@@ -87,8 +88,10 @@ func (n *naive) ranked(sku allocation.SKU) []allocation.BatchRef {
 	return refs
 }
 
-// pick finds batches for so many units (R2), or says the most that there is.
-func (n *naive) pick(sku allocation.SKU, units allocation.Quantity, split bool, now time.Time) (parts []allocation.Part, most allocation.Quantity) {
+// pick finds batches for a number of units (R2), and the most units that could be given.
+func (n *naive) pick(
+	sku allocation.SKU, units allocation.Quantity, split bool, now time.Time,
+) (parts []allocation.Part, most allocation.Quantity) {
 	left := units
 	for _, ref := range n.ranked(sku) {
 		free := n.free(ref, now)
@@ -109,7 +112,7 @@ func (n *naive) pick(sku allocation.SKU, units allocation.Quantity, split bool, 
 	return parts, most
 }
 
-// outcome is what the naive model expects: the reasons for an error, any of which will do, or shortages, or neither.
+// outcome is the answer that the naive model expects: an error for any of the reasons, or shortages, or success.
 type outcome struct {
 	reasons []error
 	short   []allocation.Shortage
@@ -118,9 +121,9 @@ type outcome struct {
 func (o *outcome) because(reason error) { o.reasons = append(o.reasons, reason) }
 func (o *outcome) ok() bool             { return o.reasons == nil && o.short == nil }
 
-var errGone = errors.Join(allocation.ErrNotFound, allocation.ErrLapsed) // the one or the other
+var errGone = errors.Join(allocation.ErrNotFound, allocation.ErrLapsed) // either of the two
 
-// allocate judges all lines, one after the other (R4), and takes all or none (R5).
+// allocate judges all lines, one after the other (R4), and allocates all or none (R5).
 func (n *naive) allocate(requests []allocation.Request, now time.Time) (want outcome) {
 	merged, consistent := merge(requests)
 	if !consistent {
@@ -132,7 +135,7 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 		old, there := after.live(key, now)
 		switch {
 		case !n.known(r.SKU):
-			return outcome{reasons: []error{allocation.ErrNotFound}} // it is found before any line is judged
+			return outcome{reasons: []error{allocation.ErrNotFound}} // products are looked up before any line is judged
 		case there && old.Quantity == r.Quantity:
 			continue
 		case there:
@@ -147,7 +150,9 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 			want.short = append(want.short, allocation.Shortage{OrderLine: r.OrderLine, Available: most})
 			continue
 		}
-		after.lines[key] = allocation.Allocation{OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil, Parts: parts}
+		after.lines[key] = allocation.Allocation{
+			OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil, Parts: parts,
+		}
 	}
 	if want.ok() {
 		*n = *after
@@ -158,7 +163,7 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 // merge adds up the lines of one order and SKU and sorts them by SKU.
 func merge(requests []allocation.Request) (merged []allocation.Request, consistent bool) {
 	for _, r := range requests {
-		i := slices.IndexFunc(merged, func(m allocation.Request) bool { return m.OrderID == r.OrderID && m.SKU == r.SKU })
+		i := slices.IndexFunc(merged, func(m allocation.Request) bool { return m.Key() == r.Key() })
 		switch {
 		case i < 0:
 			merged = append(merged, r)
@@ -172,8 +177,11 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 	return merged, true
 }
 
-// each runs a verb on an order's lines of some products: on all of them, or on none.
-func (n *naive) each(order allocation.OrderID, skus []allocation.SKU, now time.Time, verb func(l allocation.Allocation, want *outcome) allocation.Allocation) (want outcome) {
+// change is a command's effect on one line. It adds to the outcome the reasons against the command.
+type change = func(l allocation.Allocation, want *outcome) allocation.Allocation
+
+// each runs a command on an order's lines of some products: on all lines, or on none.
+func (n *naive) each(order allocation.OrderID, skus []allocation.SKU, now time.Time, as change) (want outcome) {
 	after := n.clone()
 	for _, sku := range skus {
 		l, there := after.live(allocation.LineKey{OrderID: order, SKU: sku}, now)
@@ -181,7 +189,7 @@ func (n *naive) each(order allocation.OrderID, skus []allocation.SKU, now time.T
 			want.because(errGone)
 			continue
 		}
-		after.put(verb(l, &want))
+		after.put(as(l, &want))
 	}
 	if want.ok() {
 		*n = *after
@@ -189,7 +197,7 @@ func (n *naive) each(order allocation.OrderID, skus []allocation.SKU, now time.T
 	return want
 }
 
-// put keeps a line; parts without units, and a line without parts, are gone.
+// put stores a line without empty parts, and deletes a line without units.
 func (n *naive) put(l allocation.Allocation) {
 	l.Parts = slices.DeleteFunc(l.Parts, func(p allocation.Part) bool { return p.Quantity == 0 })
 	l.Quantity = 0
@@ -207,7 +215,7 @@ func cancelled(l allocation.Allocation, _ *outcome) allocation.Allocation {
 	return shrunk(l, l.Shipped())
 }
 
-// shrunk takes units off the last parts until so many are left.
+// shrunk takes unshipped units off the last parts until the line has the given quantity.
 func shrunk(l allocation.Allocation, to allocation.Quantity) allocation.Allocation {
 	for i := len(l.Parts) - 1; i >= 0; i-- {
 		part := &l.Parts[i]
@@ -223,7 +231,7 @@ func confirmed(l allocation.Allocation, _ *outcome) allocation.Allocation {
 	return l
 }
 
-func extended(until, now time.Time) func(allocation.Allocation, *outcome) allocation.Allocation {
+func extended(until, now time.Time) change {
 	return func(l allocation.Allocation, want *outcome) allocation.Allocation {
 		if l.HeldUntil.IsZero() {
 			want.because(allocation.ErrNotAllowed)
@@ -238,8 +246,8 @@ func extended(until, now time.Time) func(allocation.Allocation, *outcome) alloca
 	}
 }
 
-// shipped lets units leave until so many in total have left, 0 for all (R8).
-func (n *naive) shipped(total allocation.Quantity) func(allocation.Allocation, *outcome) allocation.Allocation {
+// shipped ships units up to a total, 0 for the whole line (R8).
+func (n *naive) shipped(total allocation.Quantity) change {
 	return func(l allocation.Allocation, want *outcome) allocation.Allocation {
 		if total == 0 {
 			total = l.Quantity
@@ -264,7 +272,7 @@ func (n *naive) shipped(total allocation.Quantity) func(allocation.Allocation, *
 	}
 }
 
-// settle takes what was shipped since before out of the batches.
+// settle takes the units shipped since before out of the batches.
 func (n *naive) settle(before *naive, now time.Time) {
 	for key, l := range n.lines {
 		old := map[allocation.BatchRef]allocation.Quantity{}
@@ -282,8 +290,8 @@ func (n *naive) settle(before *naive, now time.Time) {
 	}
 }
 
-// change gives a line another quantity (R2, R5).
-func (n *naive) change(wanted allocation.OrderLine, now time.Time) (want outcome) {
+// changeLine gives a line another quantity (R2, R5).
+func (n *naive) changeLine(wanted allocation.OrderLine, now time.Time) (want outcome) {
 	l, there := n.clone().live(wanted.Key(), now)
 	switch {
 	case !there:
@@ -313,7 +321,8 @@ func (n *naive) change(wanted allocation.OrderLine, now time.Time) (want outcome
 		return want
 	}
 	for _, part := range parts {
-		if i := slices.IndexFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == part.Batch && p.Quantity > 0 }); i >= 0 {
+		same := func(p allocation.Part) bool { return p.Batch == part.Batch && p.Quantity > 0 }
+		if i := slices.IndexFunc(l.Parts, same); i >= 0 {
 			l.Parts[i].Quantity += part.Quantity
 			continue
 		}

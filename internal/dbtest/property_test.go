@@ -16,8 +16,8 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// machine drives a Service over the store in memory with random commands, and the naive model beside it. Every
-// command is tried before on small pages, without being written: a page must not change an answer.
+// machine gives random commands to a Service over the store in memory, and to the naive model. Every command is first
+// tried with small pages, without being stored: the size of a page must not change an answer.
 type machine struct {
 	store   *memory.Store
 	clock   *memory.Clock
@@ -30,43 +30,53 @@ type machine struct {
 	batches int
 }
 
-// dry is a store that forgets what is committed.
+// dry is a store that commits nothing.
 type dry struct{ allocation.Store }
 
 func (dry) Commit(context.Context, []allocation.Changes) error { return nil }
 
-// ways are everything switched on, and each thing off: none may change an answer.
-var ways = map[string]*allocation.ServiceOptions{
-	"grouped and kept": nil,
-	"alone":            {NoGroupCommit: true},
-	"not kept":         {CacheSize: -1},
-	"neither":          {NoGroupCommit: true, CacheSize: -1},
+// modes have group commit and cache switched on and off. No mode may change an answer.
+var modes = map[string]*allocation.ServiceOptions{
+	"group commit and cache": nil,
+	"no group commit":        {NoGroupCommit: true},
+	"no cache":               {CacheSize: -1},
+	"neither":                {NoGroupCommit: true, CacheSize: -1},
 }
 
 func newMachine(t *rapid.T, skus []allocation.SKU, orders []allocation.OrderID) *machine {
 	m := &machine{store: memory.New(), clock: memory.NewClock(time.Date(2031, 3, 3, 9, 0, 0, 0, time.UTC))}
 	m.skus, m.orders, m.naive = skus, orders, newNaive()
 	m.units = allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now})
-	m.service = newService(t, m.units, ways[rapid.SampledFrom(slices.Sorted(maps.Keys(ways))).Draw(t, "way")])
+	mode := rapid.SampledFrom(slices.Sorted(maps.Keys(modes))).Draw(t, "mode")
+	m.service = newService(t, m.units, modes[mode])
 	for page := 1; page <= 2; page++ {
 		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
-		m.trials = append(m.trials, newService(t, units, &allocation.ServiceOptions{CacheSize: -1})) // what isn't there can't be kept
+		noCache := &allocation.ServiceOptions{CacheSize: -1} // a cached product would keep the unstored changes
+		m.trials = append(m.trials, newService(t, units, noCache))
 	}
 	return m
 }
 
-// TestPropertiesOfManyProducts has orders over several SKUs, which are all or nothing.
+// ids are the orders o1, o2 and so on.
+func ids(n int) (orders []allocation.OrderID) {
+	for i := range n {
+		orders = append(orders, allocation.OrderID(fmt.Sprintf("o%d", i+1)))
+	}
+	return orders
+}
+
+// TestPropertiesOfManyProducts has orders over several SKUs, all or nothing.
 func TestPropertiesOfManyProducts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMachine(t, []allocation.SKU{"lamp", "sofa", "vase"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
+		m := newMachine(t, []allocation.SKU{"lamp", "sofa", "vase"}, ids(6))
 		t.Repeat(m.actions())
 	})
 }
 
-// TestPropertiesOfOneProduct has one crowded SKU, whose lines get in each other's way.
+// TestPropertiesOfOneProduct has one crowded SKU, whose lines compete for the same batches.
 func TestPropertiesOfOneProduct(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := newMachine(t, []allocation.SKU{"lamp"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6", "o7", "o8"})
+		m := newMachine(t, []allocation.SKU{"lamp"}, ids(8))
 		t.Repeat(m.actions())
 	})
 }
@@ -88,8 +98,12 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"ship part":     m.shipPart,
 		"release":       m.release,
 		"low stock":     m.lowStock,
-		"time passes":   func(t *rapid.T) { m.clock.Advance(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour) },
+		"time passes":   m.wait,
 	}
+}
+
+func (m *machine) wait(t *rapid.T) {
+	m.clock.Advance(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour)
 }
 
 func (m *machine) now() time.Time { return m.clock.Now() }
@@ -104,7 +118,7 @@ func (m *machine) some(t *rapid.T, least, most int) allocation.Quantity {
 	return allocation.Quantity(rapid.IntRange(least, most).Draw(t, "quantity"))
 }
 
-// ref is a batch that exists; without one the command is drawn again.
+// ref draws a batch that exists. If there is none, another command is drawn.
 func (m *machine) ref(t *rapid.T) allocation.BatchRef {
 	if m.batches == 0 {
 		t.Skip("no batch yet")
@@ -112,7 +126,7 @@ func (m *machine) ref(t *rapid.T) allocation.BatchRef {
 	return allocation.BatchRef(fmt.Sprintf("b%d", rapid.IntRange(1, m.batches).Draw(t, "batch")))
 }
 
-// states is what the store has of every product.
+// states returns every stored product.
 func (m *machine) states() map[allocation.SKU]allocation.State {
 	states := map[allocation.SKU]allocation.State{}
 	for _, sku := range m.skus {
@@ -123,7 +137,7 @@ func (m *machine) states() map[allocation.SKU]allocation.State {
 	return states
 }
 
-// answer brings an outcome into a form that can be compared.
+// answer turns the result of a command into a text to compare.
 func answer(value any, err error) string {
 	var short *allocation.OutOfStockError
 	switch {
@@ -132,7 +146,10 @@ func answer(value any, err error) string {
 	case errors.As(err, &short):
 		return fmt.Sprint("short of ", short.Shortages)
 	}
-	for _, reason := range []error{allocation.ErrInvalid, allocation.ErrMismatch, allocation.ErrNotAllowed, allocation.ErrLapsed, allocation.ErrNotFound} {
+	for _, reason := range []error{
+		allocation.ErrInvalid, allocation.ErrMismatch, allocation.ErrNotAllowed,
+		allocation.ErrLapsed, allocation.ErrNotFound,
+	} {
 		if errors.Is(err, reason) {
 			return reason.Error()
 		}
@@ -140,8 +157,8 @@ func answer(value any, err error) string {
 	return err.Error()
 }
 
-// run gives a command to the trials and then to the service, and compares the answers with each other, with the
-// outcome that the naive model wants, and, after an error, with what the store had before.
+// run gives a command to the trials and then to the service. It compares the answers with each other and with the
+// outcome of the naive model, and, after an error, the stored products with the products before.
 func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service) (any, error)) {
 	before := m.states()
 	trials := make([]string, len(m.trials))
@@ -153,38 +170,39 @@ func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service)
 		require.Equal(t, answer(value, err), trial, "answer with pages of 100, and of %d", i+1)
 	}
 	var short *allocation.OutOfStockError
-	var told []allocation.Shortage
+	var shortages []allocation.Shortage
 	if errors.As(err, &short) {
-		told = short.Shortages
+		shortages = short.Shortages
 	}
 	switch {
 	case want.reasons != nil:
 		require.Error(t, err, "want one of %v", want.reasons)
+		gone := errors.Is(err, allocation.ErrNotFound) || errors.Is(err, allocation.ErrLapsed)
 		require.True(t, slices.ContainsFunc(want.reasons, func(reason error) bool {
-			return errors.Is(err, reason) || errors.Is(reason, errGone) && (errors.Is(err, allocation.ErrNotFound) || errors.Is(err, allocation.ErrLapsed))
+			return errors.Is(err, reason) || gone && errors.Is(reason, errGone)
 		}), "got %v, want one of %v", err, want.reasons)
 	case want.short != nil:
-		require.Equal(t, want.short, told, "shortages of %v", err)
+		require.Equal(t, want.short, shortages, "shortages of %v", err)
 	default:
 		require.NoError(t, err)
 		return
 	}
-	m.unchanged(t, before, told)
+	m.unchanged(t, before, shortages)
 }
 
-// unchanged holds that an error changed no batch and no line, and that a refusal was told once (R10).
+// unchanged checks that an error changed no batch and no line, and that a refusal was recorded once (R10).
 func (m *machine) unchanged(t *rapid.T, before map[allocation.SKU]allocation.State, short []allocation.Shortage) {
 	for sku, now := range m.states() {
 		old := before[sku]
-		told := old.Version
+		version := old.Version
 		if old.Refused != old.Version {
 			for _, s := range short {
 				if s.SKU == sku {
-					told++
+					version++
 				}
 			}
 		}
-		require.Equal(t, told, now.Version, "version of %q after an error", sku)
+		require.Equal(t, version, now.Version, "version of %q after an error", sku)
 		require.ElementsMatch(t, old.Batches, now.Batches, "batches of %q after an error", sku)
 		require.ElementsMatch(t, old.Lines, now.Lines, "lines of %q after an error", sku)
 	}
@@ -198,7 +216,8 @@ func (m *machine) addBatch(t *rapid.T) {
 	var want outcome
 	if m.batches > 0 && rapid.IntRange(0, 3).Draw(t, "again") == 0 {
 		known := m.naive.batches[m.ref(t)]
-		b = allocation.Batch{Ref: known.Ref, SKU: known.SKU, Purchased: known.AnnouncedQuantity, ETA: known.AnnouncedETA}
+		b = allocation.Batch{Ref: known.Ref, SKU: known.SKU}
+		b.Purchased, b.ETA = known.AnnouncedQuantity, known.AnnouncedETA
 		if rapid.Bool().Draw(t, "differently") {
 			b.Purchased++
 			want.because(allocation.ErrMismatch)
@@ -257,7 +276,7 @@ func (m *machine) allocate(t *rapid.T) {
 	})
 }
 
-// quantities leaves out the batches: on which page of lapsed holds they are may decide between them.
+// quantities leaves out the batches: the choice between batches may depend on the pages of lapsed holds.
 func quantities(given []allocation.Allocation) (lines []allocation.OrderLine) {
 	for _, a := range given {
 		lines = append(lines, a.OrderLine)
@@ -269,7 +288,7 @@ func (m *machine) changeLine(t *rapid.T) {
 	wanted := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Quantity: m.some(t, 1, 15)}
 	var want outcome
 	if m.naive.known(wanted.SKU) {
-		want = m.naive.change(wanted, m.now())
+		want = m.naive.changeLine(wanted, m.now())
 	} else {
 		want.because(allocation.ErrNotFound)
 	}
@@ -279,15 +298,17 @@ func (m *machine) changeLine(t *rapid.T) {
 	})
 }
 
-// some products of an order, each named once.
+// skusOf draws some products of an order, each once.
 func (m *machine) skusOf(t *rapid.T) []allocation.SKU {
 	return rapid.SliceOfNDistinct(rapid.SampledFrom(m.skus), 1, min(2, len(m.skus)), rapid.ID).Draw(t, "skus")
 }
 
-type verb = func(s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU) ([]allocation.Allocation, error)
+type verb = func(
+	s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU,
+) ([]allocation.Allocation, error)
 
-// each runs a verb on some lines of an order.
-func (m *machine) each(t *rapid.T, v verb, as func(allocation.Allocation, *outcome) allocation.Allocation) {
+// each runs a command on some lines of an order.
+func (m *machine) each(t *rapid.T, v verb, as change) {
 	order, skus, before := m.order(t), m.skusOf(t), m.naive.clone()
 	want := m.naive.each(order, skus, m.now(), as)
 	m.naive.settle(before, m.now())
@@ -297,7 +318,7 @@ func (m *machine) each(t *rapid.T, v verb, as func(allocation.Allocation, *outco
 	})
 }
 
-// cancel may find a lapsed hold or not: once it is swept the order has no line. Such orders are left alone.
+// cancel is not drawn while there are lapsed holds: the answer depends on whether a hold has been released already.
 func (m *machine) cancel(t *rapid.T) {
 	for _, l := range m.naive.lines {
 		if l.Lapsed(m.now()) {
@@ -317,7 +338,9 @@ func (m *machine) ship(t *rapid.T) {
 
 func (m *machine) extend(t *rapid.T) {
 	until := m.now().Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "hours")) * time.Hour)
-	m.each(t, func(s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU) ([]allocation.Allocation, error) {
+	m.each(t, func(
+		s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU,
+	) ([]allocation.Allocation, error) {
 		return s.Extend(ctx, order, until, skus...)
 	}, extended(until, m.now()))
 }
@@ -325,12 +348,13 @@ func (m *machine) extend(t *rapid.T) {
 func (m *machine) shipPart(t *rapid.T) {
 	line := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Quantity: m.some(t, 1, 10)}
 	before := m.naive.clone()
-	want := m.naive.each(line.OrderID, []allocation.SKU{line.SKU}, m.now(), func(l allocation.Allocation, want *outcome) allocation.Allocation {
+	ship := func(l allocation.Allocation, want *outcome) allocation.Allocation {
 		if line.Quantity <= l.Shipped() {
 			return l // a repeat, however late
 		}
 		return m.naive.shipped(line.Quantity)(l, want)
-	})
+	}
+	want := m.naive.each(line.OrderID, []allocation.SKU{line.SKU}, m.now(), ship)
 	m.naive.settle(before, m.now())
 	m.run(t, want, func(s *allocation.Service) (any, error) {
 		a, err := s.ShipPart(t.Context(), line)
@@ -338,7 +362,7 @@ func (m *machine) shipPart(t *rapid.T) {
 	})
 }
 
-// release clears lapsed holds away, with pages of any size.
+// release releases lapsed holds, in pages of random size.
 func (m *machine) release(t *rapid.T) {
 	page := rapid.IntRange(1, 3).Draw(t, "page")
 	units := allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})

@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Two pools on one file stand for two processes.
+// TestManyBuyersNeverOversell has two pools on one database, in the place of two processes.
 func TestManyBuyersNeverOversell(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		const (
@@ -27,7 +27,8 @@ func TestManyBuyersNeverOversell(t *testing.T) {
 		store := e.migrated(t, p.open(t))
 		service, _ := serviceOn(t, store)
 		for _, sku := range []allocation.SKU{"chair", "table"} {
-			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "of " + allocation.BatchRef(sku), SKU: sku, Purchased: stock}))
+			batch := allocation.Batch{Ref: "of " + allocation.BatchRef(sku), SKU: sku, Purchased: stock}
+			require.NoError(t, service.AddBatch(ctx, batch))
 		}
 
 		var sold, refused atomic.Int64

@@ -16,8 +16,8 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// viewer gives every command to a database as well, which has to answer as the store in memory does, and compares the
-// views of the database with what the model says of the products in memory.
+// viewer gives every command to a database as well. The database has to give the same answers as the store in memory,
+// and its views have to agree with the products in memory.
 type viewer struct {
 	*machine
 	reader  views.Reader
@@ -44,7 +44,7 @@ func TestPropertiesOfViews(t *testing.T) {
 }
 
 func newViewer(t *rapid.T, store *sqlstore.Store) *viewer {
-	m := newMachine(t, []allocation.SKU{"lamp", "sofa"}, []allocation.OrderID{"o1", "o2", "o3", "o4", "o5", "o6"})
+	m := newMachine(t, []allocation.SKU{"lamp", "sofa"}, ids(6))
 	service := newService(t, allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: m.clock.Now}), nil)
 	m.trials = []*allocation.Service{service}
 	return &viewer{machine: m, reader: store, service: service}
@@ -55,10 +55,10 @@ func (v *viewer) releaseBoth(t *rapid.T) {
 	require.NoError(t, err)
 	released, err := v.service.ReleaseLapsed(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, want, released, "lines that were released")
+	require.Equal(t, want, released, "released lines")
 }
 
-// look asks for everything, as of now or of some hours later.
+// look compares every view, as of now or of some hours later.
 func (v *viewer) look(t *rapid.T) {
 	now := v.now().Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours ahead")) * time.Hour)
 	v.lookAtStock(t, now)
@@ -82,13 +82,14 @@ func (v *viewer) lookAtStock(t *rapid.T, now time.Time) {
 	}
 }
 
-// compareStock asks the product what is available, at every time that makes a difference.
+// compareStock asks the product for the available units at every time that makes a difference.
 func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock) {
 	times := []time.Time{now, now.AddDate(0, 0, 2), now.AddDate(9, 0, 0)}
 	for i, a := range stock.Arriving {
 		times = append(times, a.ETA, a.ETA.Add(-time.Microsecond))
-		require.Positive(t, a.Quantity, "units of %q that arrive at %v", stock.SKU, a.ETA)
-		require.True(t, i == 0 || a.ETA.After(stock.Arriving[i-1].ETA), "arrivals of %q by ETA, each once: %v", stock.SKU, stock.Arriving)
+		require.Positive(t, a.Quantity, "units of %q arriving at %v", stock.SKU, a.ETA)
+		require.True(t, i == 0 || a.ETA.After(stock.Arriving[i-1].ETA),
+			"arrivals of %q by ETA, each once: %v", stock.SKU, stock.Arriving)
 	}
 	units := allocation.NewUnitOfWork(v.store, &allocation.UnitOfWorkOptions{Now: func() time.Time { return now }})
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
@@ -123,12 +124,13 @@ func (v *viewer) lookAtOrders(t *rapid.T) {
 	}
 }
 
-// viewed is a line with what is asked about its batches.
+// viewed adds to a line the batches' columns of the view.
 func viewed(a allocation.Allocation, batches []allocation.Batch) views.Line {
 	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
 	for _, part := range a.Parts {
 		b := batches[slices.IndexFunc(batches, func(b allocation.Batch) bool { return b.Ref == part.Batch })]
-		line.Parts = append(line.Parts, views.Part{Part: part, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore})
+		line.Parts = append(line.Parts,
+			views.Part{Part: part, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore})
 	}
 	return line
 }
@@ -153,7 +155,8 @@ func (v *viewer) lookAtLines(t *rapid.T, state allocation.State, ref allocation.
 		for _, part := range a.Parts {
 			if part.Batch == ref && part.Shipped < part.Quantity {
 				want = append(want, views.BatchLine{
-					OrderID: a.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+					OrderID: a.OrderID, Quantity: part.Quantity, Shipped: part.Shipped,
+					HeldUntil: a.HeldUntil, Sequence: a.Sequence,
 				})
 			}
 		}
@@ -166,7 +169,7 @@ func (v *viewer) lookAtLines(t *rapid.T, state allocation.State, ref allocation.
 	require.Equal(t, want, lines, "lines of batch %q", ref)
 }
 
-// paged reads page after page, each from the last row of the one before, until one isn't full.
+// paged reads page after page, each after the last row of the page before, until a page isn't full.
 func paged[T any](t *rapid.T, limit int, next func(last T) ([]T, error)) (all []T) {
 	var last T
 	for {
@@ -174,7 +177,7 @@ func paged[T any](t *rapid.T, limit int, next func(last T) ([]T, error)) (all []
 		require.NoError(t, err)
 		all = append(all, page...)
 		require.LessOrEqual(t, len(page), limit, "rows of a page")
-		require.Less(t, len(all), 1000, "rows of all pages, if each page goes on where the one before ended")
+		require.Less(t, len(all), 1000, "rows of all pages: does each page begin after the page before?")
 		if len(page) < limit {
 			return all
 		}

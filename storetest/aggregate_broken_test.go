@@ -18,7 +18,7 @@ func faultOf(stores []broken, fault string) func() allocation.Store {
 }
 
 var brokenAggregates = []broken{
-	{fault: "neither versions nor keys of lines are checked", row: "R3: many who repeat one order at once get one allocation",
+	{fault: "neither versions nor keys of lines are checked", row: "R3: concurrent repeats of one order get one allocation",
 		new: slowly(func(s *memory.Store, c *allocation.Changes) {
 			onto(s, c)
 			old := whole(s, c.SKU)
@@ -29,28 +29,28 @@ var brokenAggregates = []broken{
 				}
 			}
 		})},
-	{fault: "lost update: versions aren't checked", row: "R4: many who buy at once never get more than there is", new: slowly(onto)},
-	{fault: "the oldest lines of a batch come first", row: "R6: cutting a batch moves its newest lines, on however many pages they are",
+	{fault: "lost update: versions aren't checked", row: "R4: concurrent orders never get more units than there are", new: slowly(onto)},
+	{fault: "the oldest lines of a batch come first", row: "R6: cutting a batch moves the newest lines, however many pages of lines there are",
 		new: faultOf(brokenBatchLines, "the oldest lines of a batch come first")},
-	{fault: "LinesFrom is never set", row: "R6: cutting a batch moves its newest lines, on however many pages they are",
+	{fault: "LinesFrom is never set", row: "R6: cutting a batch moves the newest lines, however many pages of lines there are",
 		new: faultOf(brokenBatchLines, "LinesFrom is never set")},
-	{fault: "a hold lapses after its HeldUntil", row: "R7: a hold that lapsed is sold again, and can't be confirmed",
+	{fault: "a hold lapses after its HeldUntil", row: "R7: the units of a lapsed hold are sold again, and the hold can't be confirmed",
 		new: faultOf(brokenLapsed, "a hold lapses after its HeldUntil")},
-	{fault: "MoreLapsed is never set", row: "R7: a shortage looks at all lapsed holds, on however many pages they are",
+	{fault: "MoreLapsed is never set", row: "R7: a shortage considers all lapsed holds, however many pages of holds there are",
 		new: faultOf(brokenLapsed, "MoreLapsed is never set")},
-	{fault: "removed lines stay", row: "R7: clearing away lapsed holds ends when none is left",
+	{fault: "removed lines stay", row: "R7: releasing lapsed holds ends when no lapsed hold is left",
 		new: faultOf(brokenWrites, "removed lines stay")},
-	{fault: "refusals are forgotten", row: "R10: a refusal is recorded once, until something else happens",
+	{fault: "refusals are forgotten", row: "R10: a refusal is recorded once, until the product has another event",
 		new: faultOf(brokenWrites, "refusals are forgotten")},
-	{fault: "parts that a line no longer has stay", row: "commands of all kinds leave counters that are the sums of the lines",
+	{fault: "parts that a line no longer has stay", row: "after commands of all kinds each counter is the sum of the lines",
 		new: faultOf(brokenWrites, "parts that a line no longer has stay")},
-	{fault: "counters are set instead of added", row: "R8: what was shipped stays shipped, and what was taken back is free",
+	{fault: "counters are set instead of added", row: "R8: shipped units stay shipped, and cancelled units are free",
 		new: faultOf(brokenWrites, "counters are set instead of added")},
 	{fault: "shipped lines are left out", row: "R3, R8: a repeated command changes nothing",
 		new: faultOf(brokenLoads, "shipped lines are left out")},
 	{fault: "the moment of a count is forgotten", row: "R3, R8: a repeated command changes nothing",
 		new: faultOf(brokenValues, "the moment of a count is forgotten")},
-	{fault: "an order has one product", row: "R5: an order is met whole, or not at all",
+	{fault: "an order has one product", row: "R5: an order is allocated as a whole, or not at all",
 		new: faultOf(brokenLoads, "an order has one product")},
 	{fault: "no product is found by batch", row: "R8: a batch can't be announced again under another SKU",
 		new: with(func(s *faulty) {

@@ -8,15 +8,15 @@ import (
 
 var orderRows = []row{
 	{"R3, R8: a repeated command changes nothing",
-		"after a lost answer the host repeats the command, and must not do it twice", ordersRepeat},
-	{"R5: an order is met whole, or not at all",
-		"half an order is worse than none; the error names every shortage", ordersWhole},
-	{"R8: what was shipped stays shipped, and what was taken back is free",
-		"a line is shipped in parts and cancelled in between", ordersShip},
+		"after a lost answer the host repeats the command", ordersRepeat},
+	{"R5: an order is allocated as a whole, or not at all",
+		"half an order is worse than no order; the error names every shortage", ordersWhole},
+	{"R8: shipped units stay shipped, and cancelled units are free",
+		"a line is shipped in parts, with a cancellation in between", ordersShip},
 	{"R8: a batch can't be announced again under another SKU",
-		"its stock would be counted twice", ordersAnnounce},
+		"the stock of the batch would count twice", ordersAnnounce},
 	{"R2: a line grows, shrinks and moves with all of its parts",
-		"a part that is left behind promises units that nobody gets", ordersChange},
+		"a part that stays behind promises units to nobody", ordersChange},
 }
 
 func ordersRepeat(b *bench) {

@@ -21,32 +21,32 @@ func onto(s *memory.Store, c *allocation.Changes) {
 }
 
 var brokenVersions = []broken{
-	{fault: "lost update: versions aren't checked", row: "a version that was outdated meanwhile is a conflict", new: writing(onto)},
-	{fault: "a version that doesn't exist is taken", row: "a version that doesn't exist yet is a conflict",
+	{fault: "lost update: versions aren't checked", row: "a commit on an outdated version is a conflict", new: writing(onto)},
+	{fault: "a version that doesn't exist is taken", row: "a commit on a version that doesn't exist yet is a conflict",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if c.Read > whole(s, c.SKU).Version {
 				onto(s, c)
 			}
 		})},
-	{fault: "a product that is new again is merged", row: "a product is new only once",
+	{fault: "a product that is new again is merged", row: "a product can be created only once",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if c.Read == 0 {
 				onto(s, c)
 			}
 		})},
-	{fault: "a product that isn't there is made", row: "a product that isn't there can't be changed",
+	{fault: "a product that isn't there is made", row: "changing a product that doesn't exist is a conflict",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if _, known := s.Product(c.SKU); !known {
 				onto(s, c)
 			}
 		})},
-	{fault: "products that were only read aren't checked", row: "a product that was only read is checked as well",
+	{fault: "products that were only read aren't checked", row: "the version of a product that was only read is checked",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if len(c.Events) == 0 {
 				onto(s, c)
 			}
 		})},
-	{fault: "a check moves the version", row: "a check changes nothing",
+	{fault: "a check moves the version", row: "a check of a version changes nothing",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			if len(c.Events) == 0 && c.Read > 0 {
 				c.Version++
@@ -64,7 +64,7 @@ var brokenVersions = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "a commit of nothing fails", row: "a commit of nothing succeeds",
+	{fault: "a commit of nothing fails", row: "a commit without changes succeeds",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if len(changes) == 0 {
@@ -91,17 +91,17 @@ func hasOwner(s *memory.Store, ref allocation.BatchRef) bool {
 }
 
 var brokenKeys = []broken{
-	{fault: "the unique key on batches is forgotten", row: "a batch exists only once, under whatever SKU",
+	{fault: "the unique key on batches is forgotten", row: "a batch reference exists only once, under any SKU",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			c.NewBatches = slices.DeleteFunc(c.NewBatches, func(b allocation.Batch) bool { return hasOwner(s, b.Ref) })
 		})},
-	{fault: "the unique key on batches is one per SKU", row: "a batch exists only once, under whatever SKU",
+	{fault: "the unique key on batches is one per SKU", row: "a batch reference exists only once, under any SKU",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			c.NewBatches = slices.DeleteFunc(c.NewBatches, func(b allocation.Batch) bool {
 				return hasOwner(s, b.Ref) && !hasBatch(whole(s, c.SKU), b.Ref)
 			})
 		})},
-	{fault: "new batches of one commit aren't compared with each other", row: "a batch can't be new in two products of one commit",
+	{fault: "new batches of one commit aren't compared with each other", row: "two products of one commit can't have the same new batch",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				changes = copyOf(changes)
@@ -127,7 +127,7 @@ var brokenKeys = []broken{
 				return false
 			})
 		})},
-	{fault: "a line that was removed keeps its key", row: "a line that was removed may be new again",
+	{fault: "a line that was removed keeps its key", row: "a removed line may be created again",
 		new: with(func(s *faulty) {
 			var mu sync.Mutex
 			removed := map[allocation.LineKey]bool{}
@@ -147,7 +147,7 @@ var brokenKeys = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "the key of a line is its order alone", row: "the same order may have lines of several products",
+	{fault: "the key of a line is its order alone", row: "an order may have lines of several products",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -163,13 +163,13 @@ var brokenKeys = []broken{
 }
 
 var brokenWrites = []broken{
-	{fault: "events are not counted into the version", row: "what was committed is there, under its new version",
+	{fault: "events are not counted into the version", row: "a load after the commit brings the committed state and version",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			if len(c.Events) > 0 {
 				c.Version = c.Read + 1
 			}
 		})},
-	{fault: "a load shows the state before the last commit", row: "what was committed is there, under its new version",
+	{fault: "a load shows the state before the last commit", row: "a load after the commit brings the committed state and version",
 		new: with(func(s *faulty) {
 			before := memory.New()
 			var last []allocation.Changes
@@ -194,7 +194,7 @@ var brokenWrites = []broken{
 				}
 			}
 		})},
-	{fault: "an ETA is never taken away", row: "ETA and CountedAt of a batch are set",
+	{fault: "an ETA is never taken away", row: "ETA and CountedAt of a batch are replaced",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i := range c.Batches {
 				for _, b := range whole(s, c.SKU).Batches {
@@ -204,7 +204,7 @@ var brokenWrites = []broken{
 				}
 			}
 		})},
-	{fault: "lines lost on restore: only the first part comes back", row: "a line is replaced whole, with fewer parts or other ones",
+	{fault: "lines lost on restore: only the first part comes back", row: "a line is replaced as a whole, with fewer or other parts",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
 				l := &state.Lines[i]
@@ -212,7 +212,7 @@ var brokenWrites = []broken{
 				l.Quantity = l.Parts[0].Quantity
 			}
 		})},
-	{fault: "parts that a line no longer has stay", row: "a line is replaced whole, with fewer parts or other ones",
+	{fault: "parts that a line no longer has stay", row: "a line is replaced as a whole, with fewer or other parts",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i := range c.Lines {
 				l := &c.Lines[i]
@@ -223,9 +223,9 @@ var brokenWrites = []broken{
 				}
 			}
 		})},
-	{fault: "removed lines stay", row: "a line that was removed is gone, and the others stay",
+	{fault: "removed lines stay", row: "a removed line is gone, and other lines stay",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Removed = nil })},
-	{fault: "an order that is removed from one product is removed from all", row: "a line that was removed is gone, and the others stay",
+	{fault: "an order that is removed from one product is removed from all", row: "a removed line is gone, and other lines stay",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -237,7 +237,7 @@ var brokenWrites = []broken{
 				return err
 			}
 		})},
-	{fault: "leak before commit: each product is written by itself", row: "of several products all are written, or none",
+	{fault: "leak before commit: each product is written by itself", row: "changes of several products are written all or none",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -248,7 +248,7 @@ var brokenWrites = []broken{
 				return nil
 			}
 		})},
-	{fault: "commit after error: a conflict is written and reported", row: "of several products all are written, or none",
+	{fault: "commit after error: a conflict is written and reported", row: "changes of several products are written all or none",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -270,16 +270,16 @@ var brokenWrites = []broken{
 				c.LowStock = whole(s, c.SKU).LowStock
 			}
 		})},
-	{fault: "a product without batches isn't found", row: "a product may be without batches",
+	{fault: "a product without batches isn't found", row: "a product may have no batches",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
 				return slices.DeleteFunc(states, func(state allocation.State) bool { return len(state.Batches) == 0 }), err
 			}
 		})},
-	{fault: "a hundred lines at most", row: "many lines and products fit into one commit",
+	{fault: "a hundred lines at most", row: "one commit may have many lines and products",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.NewLines = c.NewLines[:min(len(c.NewLines), 100)] })},
-	{fault: "a hundred products at most", row: "many lines and products fit into one commit",
+	{fault: "a hundred products at most", row: "one commit may have many lines and products",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				return s.Store.Commit(ctx, changes[:min(len(changes), 100)])

@@ -8,16 +8,17 @@ import (
 )
 
 var keyRows = []row{
-	{"a batch exists only once, under whatever SKU",
-		"a repeated delivery note would bring its stock into the books twice (R8)", keyBatch},
-	{"a batch can't be new in two products of one commit",
-		"its Ref has to lead to one product", keyBatchWithin},
+	{"a batch reference exists only once, under any SKU",
+		"a repeated delivery note would count the stock twice (R8)", keyBatch},
+	{"two products of one commit can't have the same new batch",
+		"a batch reference must lead to one product", keyBatchWithin},
 	{"a line exists only once",
-		"an order that wasn't loaded might be there; the model relies on the store to refuse it (R3)", keyLine},
-	{"a line that was removed may be new again",
-		"a customer who cancelled may order again under the same number", keyAgain},
-	{"the same order may have lines of several products",
-		"OrderID and SKU together name a line", keyOrder},
+		"the order may exist although it wasn't loaded; the model relies on the store to refuse the second " +
+			"line (R3)", keyLine},
+	{"a removed line may be created again",
+		"a customer who has cancelled an order may order again under the same order ID", keyAgain},
+	{"an order may have lines of several products",
+		"OrderID and SKU together identify a line", keyOrder},
 }
 
 func keyBatch(b *bench) {

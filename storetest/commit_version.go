@@ -7,21 +7,22 @@ import (
 )
 
 var versionRows = []row{
-	{"a version that was outdated meanwhile is a conflict",
-		"the second of two units of work would overwrite the first, which is how stock is sold twice", commitStale},
-	{"a version that doesn't exist yet is a conflict",
-		"only the very version that was read may be replaced", commitFuture},
-	{"a product is new only once",
-		"Read 0 says that there was none; two beginnings would be merged or lost", commitNewTwice},
-	{"a product that isn't there can't be changed",
-		"the change would be lost, or start a product without its batches", commitMissing},
-	{"a product that was only read is checked as well",
-		"a decision about one product may rest on another one that changed meanwhile", commitReadOnly},
-	{"a check changes nothing",
-		"a version that moves without an event makes others lose races for nothing, and breaks the ledger (R9)", commitCheckOnly},
+	{"a commit on an outdated version is a conflict",
+		"the second of two units of work would overwrite the first, and stock would be sold twice", commitStale},
+	{"a commit on a version that doesn't exist yet is a conflict",
+		"a commit may replace only the version that was read", commitFuture},
+	{"a product can be created only once",
+		"Read 0 means that there was no product; a second creation would be merged or lost", commitNewTwice},
+	{"changing a product that doesn't exist is a conflict",
+		"the change would be lost, or would create a product without its batches", commitMissing},
+	{"the version of a product that was only read is checked",
+		"a decision about one product may depend on another product, which has changed since", commitReadOnly},
+	{"a check of a version changes nothing",
+		"a new version without an event makes other commits lose races for nothing, and breaks the ledger " +
+			"(R9)", commitCheckOnly},
 	{"a conflict is found before a duplicate",
-		"after a lost race a duplicate may only say that the host's own earlier call went through", commitConflictFirst},
-	{"a commit of nothing succeeds",
+		"after a lost race a duplicate may only mean that the host's own earlier call succeeded", commitConflictFirst},
+	{"a commit without changes succeeds",
 		"a unit of work that found no product has nothing to check", commitNothing},
 }
 

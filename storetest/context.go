@@ -9,14 +9,14 @@ import (
 )
 
 var contextRows = []row{
-	{"a Load whose context has ended answers with the context's error",
-		"the caller is gone; an empty answer would be taken for a missing product", contextLoad},
-	{"a Commit whose context has ended writes nothing and answers with the context's error",
-		"the caller was told that nothing happened", contextCommit},
+	{"a Load with an ended context returns the context's error",
+		"an empty result would be taken for a missing product", contextLoad},
+	{"a Commit with an ended context writes nothing and returns the context's error",
+		"after the error the caller assumes that nothing was written", contextCommit},
 	{"a nil context is refused as invalid",
-		"it is a mistake in the host's code, and must not end as a panic inside a driver", contextNil},
-	{"the store goes on after a call whose context had ended",
-		"one caller who gives up must not spoil a connection or a lock for the others", contextAfter},
+		"a mistake in the host's code must not become a panic inside a driver", contextNil},
+	{"the store works after a call with an ended context",
+		"a caller that gives up must not spoil a connection or a lock for other callers", contextAfter},
 }
 
 // ended lists contexts that have ended, and the error that each must be answered with.

@@ -8,7 +8,7 @@ import (
 )
 
 var brokenContexts = []broken{
-	{fault: "Load goes on when its context has ended", row: "a Load whose context has ended answers with the context's error",
+	{fault: "Load goes on when its context has ended", row: "a Load with an ended context returns the context's error",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				if ctx == nil {
@@ -17,7 +17,7 @@ var brokenContexts = []broken{
 				return s.Store.Load(context.WithoutCancel(ctx), q)
 			}
 		})},
-	{fault: "Commit goes on when its context has ended", row: "a Commit whose context has ended writes nothing and answers with the context's error",
+	{fault: "Commit goes on when its context has ended", row: "a Commit with an ended context writes nothing and returns the context's error",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx == nil {
@@ -26,7 +26,7 @@ var brokenContexts = []broken{
 				return s.Store.Commit(context.WithoutCancel(ctx), changes)
 			}
 		})},
-	{fault: "Commit writes, and then looks at its context", row: "a Commit whose context has ended writes nothing and answers with the context's error",
+	{fault: "Commit writes, and then looks at its context", row: "a Commit with an ended context writes nothing and returns the context's error",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx == nil {
@@ -38,7 +38,7 @@ var brokenContexts = []broken{
 				return ctx.Err()
 			}
 		})},
-	{fault: "a context that has ended is a conflict", row: "a Commit whose context has ended writes nothing and answers with the context's error",
+	{fault: "a context that has ended is a conflict", row: "a Commit with an ended context writes nothing and returns the context's error",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx != nil && ctx.Err() != nil {
@@ -62,7 +62,7 @@ var brokenContexts = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "ten calls that were given up use up the connections", row: "the store goes on after a call whose context had ended",
+	{fault: "ten calls that were given up use up the connections", row: "the store works after a call with an ended context",
 		new: with(func(s *faulty) {
 			var lost atomic.Int64
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {

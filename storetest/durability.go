@@ -3,12 +3,13 @@ package storetest
 import "github.com/cosmic-go/allocation"
 
 var durabilityRows = []row{
-	{"everything is there when the data are opened again",
-		"a promise to a customer outlives the process that gave it", durableAll},
-	{"what was taken back, and what was never committed, is gone when the data are opened again",
-		"it must not come back with the next start", durableGone},
-	{"versions and keys are checked when the data are opened again",
-		"a unit of work may have begun before, and a delivery note may arrive after", durableChecked},
+	{"all committed data are there after the data are opened again",
+		"a promise to a customer outlives the process that made the promise", durableAll},
+	{"removed lines and failed commits are not there after the data are opened again",
+		"a cancelled line must not come back with the next start", durableGone},
+	{"versions and keys are checked after the data are opened again",
+		"a unit of work may have begun before the restart, and a delivery note may be repeated after the " +
+			"restart", durableChecked},
 }
 
 func durableAll(b *bench) {

@@ -45,27 +45,27 @@ func replayed(spoil func(c *allocation.Changes)) func(allocation.Store) allocati
 }
 
 var brokenDurability = []broken{
-	{fault: "the last commit is lost", row: "everything is there when the data are opened again", new: newJournal,
+	{fault: "the last commit is lost", row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: func(store allocation.Store) allocation.Store {
 			j := store.(*journal)
 			j.commits = j.commits[:len(j.commits)-1]
 			return replayed(func(*allocation.Changes) {})(j)
 		}},
-	{fault: "holds come back as firm lines", row: "everything is there when the data are opened again", new: newJournal,
+	{fault: "holds come back as firm lines", row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: replayed(func(c *allocation.Changes) {
 			for i := range c.NewLines {
 				c.NewLines[i].HeldUntil = noon.AddDate(1, 0, 0)
 			}
 		})},
-	{fault: "events are not kept", row: "everything is there when the data are opened again", new: newJournal,
+	{fault: "events are not kept", row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: replayed(func(c *allocation.Changes) {
 			for i := range c.Events {
 				c.Events[i] = allocation.LowStockSet{SKU: c.SKU, At: noon}
 			}
 		})},
-	{fault: "lines that were removed come back", row: "what was taken back, and what was never committed, is gone when the data are opened again",
+	{fault: "lines that were removed come back", row: "removed lines and failed commits are not there after the data are opened again",
 		new: newJournal, reopen: replayed(func(c *allocation.Changes) { c.Removed = nil })},
-	{fault: "commits that failed are repeated", row: "what was taken back, and what was never committed, is gone when the data are opened again",
+	{fault: "commits that failed are repeated", row: "removed lines and failed commits are not there after the data are opened again",
 		new: newJournal, reopen: func(store allocation.Store) allocation.Store {
 			j := store.(*journal)
 			for _, changes := range j.failed {
@@ -75,7 +75,7 @@ var brokenDurability = []broken{
 			}
 			return j
 		}},
-	{fault: "versions are not checked after opening", row: "versions and keys are checked when the data are opened again", new: newJournal,
+	{fault: "versions are not checked after opening", row: "versions and keys are checked after the data are opened again", new: newJournal,
 		reopen: func(store allocation.Store) allocation.Store {
 			j := store.(*journal)
 			s := &faulty{Store: j.Store, load: j.Load, events: j.Events, audit: j.Audit}

@@ -13,10 +13,10 @@ import (
 )
 
 var brokenCopies = []broken{
-	{fault: "shared pointer out: loads hand out what the store keeps", row: "a state that was loaded shares nothing with the store", new: sharedOut},
-	{fault: "shared pointer out: two loads of a version are the same memory", row: "two loads share nothing", new: sharedOut},
-	{fault: "shared pointer in: the slices of a commit are kept", row: "what was committed shares nothing with the store", new: sharedIn},
-	{fault: "Commit sorts its arguments", row: "Commit leaves its arguments alone",
+	{fault: "shared pointer out: loads hand out what the store keeps", row: "a loaded state shares no memory with the store", new: sharedOut},
+	{fault: "shared pointer out: two loads of a version are the same memory", row: "two loads share no memory", new: sharedOut},
+	{fault: "shared pointer in: the slices of a commit are kept", row: "committed changes share no memory with the store", new: sharedIn},
+	{fault: "Commit sorts its arguments", row: "Commit doesn't change its arguments",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -90,17 +90,17 @@ func pause(s *faulty) {
 }
 
 var brokenRaces = []broken{
-	{fault: "products that were only read aren't checked", row: "of two decisions that rest on each other's product one is refused",
+	{fault: "products that were only read aren't checked", row: "of two decisions that depend on each other's product one is refused",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if len(c.Events) == 0 {
 				onto(s, c)
 			}
 		})},
-	{fault: "the version is checked before the write", row: "of those who race for one version exactly one wins",
+	{fault: "the version is checked before the write", row: "of concurrent commits on one version exactly one succeeds",
 		new: checkedBefore(func(c allocation.Changes) bool { return c.Read > 0 })},
-	{fault: "whether a product is new is checked before the write", row: "of those who race to make a product new exactly one wins",
+	{fault: "whether a product is new is checked before the write", row: "of concurrent creations of a product exactly one succeeds",
 		new: checkedBefore(func(c allocation.Changes) bool { return c.Read == 0 })},
-	{fault: "whether a batch is new is checked before the write", row: "of those who race for one batch reference exactly one wins",
+	{fault: "whether a batch is new is checked before the write", row: "of concurrent announcements of a batch reference exactly one succeeds",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -120,7 +120,7 @@ var brokenRaces = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "torn reads: each product is read by itself", row: "nobody sees half of a commit",
+	{fault: "torn reads: each product is read by itself", row: "no Load sees half of a commit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) (states []allocation.State, err error) {
 				if len(q.SKUs) < 2 {
@@ -139,7 +139,7 @@ var brokenRaces = []broken{
 				return states, nil
 			}
 		})},
-	{fault: "torn reads: lines are read after their product", row: "nobody sees half of a commit",
+	{fault: "torn reads: lines are read after their product", row: "no Load sees half of a commit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -157,7 +157,7 @@ var brokenRaces = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a lock that is taken is no conflict", row: "commits that name the same products in any order of arrival all end",
+	{fault: "a lock that is taken is no conflict", row: "concurrent commits of the same products end, whatever the order of the requests",
 		new: with(func(s *faulty) {
 			var mu sync.Mutex
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {

@@ -8,14 +8,14 @@ import (
 )
 
 var copyRows = []row{
-	{"a state that was loaded shares nothing with the store",
-		"a unit of work that fails has changed its copy, and must leave no trace", copiesLoaded},
-	{"two loads share nothing",
-		"two units of work at the same time would see each other's half-done work", copiesApart},
-	{"what was committed shares nothing with the store",
-		"the caller may go on using its slices", copiesCommitted},
-	{"Commit leaves its arguments alone",
-		"the caller may look at them afterwards, as tests and event handlers do", copiesArguments},
+	{"a loaded state shares no memory with the store",
+		"a failed unit of work has changed its copy, and must leave no trace in the store", copiesLoaded},
+	{"two loads share no memory",
+		"concurrent units of work would see each other's unfinished changes", copiesApart},
+	{"committed changes share no memory with the store",
+		"the caller may go on using the slices", copiesCommitted},
+	{"Commit doesn't change its arguments",
+		"the caller may read the arguments after the commit, as tests and event handlers do", copiesArguments},
 }
 
 // history leaves something of everything in a product, and returns the orders that have lines.

@@ -10,18 +10,18 @@ import (
 )
 
 var raceRows = []row{
-	{"of two decisions that rest on each other's product one is refused",
-		"each was right by itself and both together are wrong, which is known as write skew", racesSkew},
-	{"of those who race for one version exactly one wins",
-		"two winners sell one unit twice, no winner stops the shop", racesVersion},
-	{"of those who race to make a product new exactly one wins",
-		"there is no row yet whose version could be checked", racesNew},
-	{"of those who race for one batch reference exactly one wins",
-		"a delivery note that arrives twice at once would be booked twice", racesBatch},
-	{"nobody sees half of a commit",
-		"a decision on half of a commit rests on what never was", racesTorn},
-	{"commits that name the same products in any order of arrival all end",
-		"locks that are taken in different orders wait for each other", racesDeadlock},
+	{"of two decisions that depend on each other's product one is refused",
+		"each decision is right alone, and both together are wrong: write skew", racesSkew},
+	{"of concurrent commits on one version exactly one succeeds",
+		"two successes sell a unit twice, and no success stops the shop", racesVersion},
+	{"of concurrent creations of a product exactly one succeeds",
+		"a new product has no row with a version to check", racesNew},
+	{"of concurrent announcements of a batch reference exactly one succeeds",
+		"a delivery note that arrives twice at the same time would count twice", racesBatch},
+	{"no Load sees half of a commit",
+		"a decision on half of a commit depends on a state that never existed", racesTorn},
+	{"concurrent commits of the same products end, whatever the order of the requests",
+		"locks taken in different orders are a deadlock", racesDeadlock},
 }
 
 const (

@@ -8,13 +8,13 @@ import (
 
 var auditRows = []row{
 	{"counters, lines and events of a busy product agree",
-		"three accounts of the same units are worth something only if each is right (R9)", auditBusy},
-	{"Audit tells of drift between counters, lines and events",
-		"it is what finds a row that was changed by hand; adding up only one of the three finds nothing", auditDrift},
-	{"Audit knows batches that are used up, and those that only an event knows",
-		"what has been lost altogether is the worst drift", auditEveryBatch},
-	{"an unknown SKU is an *allocation.Error that wraps ErrNotFound",
-		"no tallies would say that all is well", auditUnknown},
+		"each of the three accounts must be right to check the other two (R9)", auditBusy},
+	{"Audit reports drift between counters, lines and events",
+		"Audit must find rows changed by hand, so each of the three sums needs a source of its own", auditDrift},
+	{"Audit includes used-up batches, and batches known only by an event",
+		"a batch that is lost altogether is the worst drift", auditEveryBatch},
+	{"Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
+		"a result without tallies would mean that the product has no drift", auditUnknown},
 }
 
 func auditBusy(b *bench) {

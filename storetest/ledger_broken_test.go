@@ -23,9 +23,9 @@ func telling(spoil func(events []allocation.Event) []allocation.Event) func() al
 }
 
 var brokenEvents = []broken{
-	{fault: "events come newest first", row: "events are kept in the order of their numbers, each once",
+	{fault: "events come newest first", row: "events are kept in order, each once",
 		new: telling(func(events []allocation.Event) []allocation.Event { slices.Reverse(events); return events })},
-	{fault: "numbers of events are sorted as text", row: "events are kept in the order of their numbers, each once",
+	{fault: "numbers of events are sorted as text", row: "events are kept in order, each once",
 		new: telling(func(events []allocation.Event) []allocation.Event {
 			numbers := make([]string, len(events))
 			for i := range events {
@@ -39,13 +39,13 @@ var brokenEvents = []broken{
 			}
 			return sorted
 		})},
-	{fault: "events are lost: the same one is kept once", row: "events are kept in the order of their numbers, each once",
+	{fault: "events are lost: the same one is kept once", row: "events are kept in order, each once",
 		new: telling(func(events []allocation.Event) []allocation.Event {
 			return slices.CompactFunc(events, func(x, y allocation.Event) bool { return x.Kind() == y.Kind() })
 		})},
-	{fault: "events are duplicated", row: "events are kept in the order of their numbers, each once",
+	{fault: "events are duplicated", row: "events are kept in order, each once",
 		new: telling(func(events []allocation.Event) []allocation.Event { return append(events, events...) })},
-	{fault: "events come back as pointers", row: "an event of every kind comes back as it was",
+	{fault: "events come back as pointers", row: "an event of every kind comes back unchanged",
 		new: telling(func(events []allocation.Event) []allocation.Event {
 			for i, e := range events {
 				if e, is := e.(allocation.HoldConfirmed); is {
@@ -54,7 +54,7 @@ var brokenEvents = []broken{
 			}
 			return events
 		})},
-	{fault: "an event forgets until when a line is held", row: "an event of every kind comes back as it was",
+	{fault: "an event forgets until when a line is held", row: "an event of every kind comes back unchanged",
 		new: telling(func(events []allocation.Event) []allocation.Event {
 			for i, e := range events {
 				if e, is := e.(allocation.LineAllocated); is {
@@ -76,7 +76,7 @@ var brokenEvents = []broken{
 				return s.Store.Events(ctx, sku, max(after-1, 0), limit)
 			}
 		})},
-	{fault: "numbers count over all products", row: "every product has its own events, and an unknown one has none",
+	{fault: "numbers count over all products", row: "every product has its own events, and an unknown product has none",
 		new: with(func(s *faulty) {
 			s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
 				if sku == "pear" {
@@ -85,7 +85,7 @@ var brokenEvents = []broken{
 				return s.Store.Events(ctx, sku, after, limit)
 			}
 		})},
-	{fault: "events are written before the versions are checked", row: "a commit that failed tells nothing", new: eagerEvents},
+	{fault: "events are written before the versions are checked", row: "a failed commit records no events", new: eagerEvents},
 }
 
 // eagerEvents keeps the events of commits that failed as well.
@@ -146,11 +146,11 @@ var brokenAudits = []broken{
 				return version - 1, tallies, err
 			}
 		})},
-	{fault: "an audit takes the counters for the lines", row: "Audit tells of drift between counters, lines and events",
+	{fault: "an audit takes the counters for the lines", row: "Audit reports drift between counters, lines and events",
 		new: auditing(func(t *allocation.Tally) { t.Promised = t.Allocated })},
-	{fault: "an audit takes the counters for the events", row: "Audit tells of drift between counters, lines and events",
+	{fault: "an audit takes the counters for the events", row: "Audit reports drift between counters, lines and events",
 		new: auditing(func(t *allocation.Tally) { t.RecordedPurchased, t.RecordedAllocated = t.Purchased, t.Allocated })},
-	{fault: "an audit looks at batches with counters only", row: "Audit knows batches that are used up, and those that only an event knows",
+	{fault: "an audit looks at batches with counters only", row: "Audit includes used-up batches, and batches known only by an event",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
@@ -158,7 +158,7 @@ var brokenAudits = []broken{
 				return version, slices.DeleteFunc(tallies, func(t allocation.Tally) bool { return !hasBatch(state, t.Batch) }), err
 			}
 		})},
-	{fault: "an unknown SKU is all well", row: "an unknown SKU is an *allocation.Error that wraps ErrNotFound",
+	{fault: "an unknown SKU is all well", row: "Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				if _, known := s.Product(sku); !known {

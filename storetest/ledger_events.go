@@ -9,16 +9,16 @@ import (
 )
 
 var eventRows = []row{
-	{"events are kept in the order of their numbers, each once",
-		"who adds them up, or acts on them, relies on all of them in this order (R9)", eventsOrder},
-	{"an event of every kind comes back as it was",
-		"type, identifiers, quantities and times are what a handler acts on", eventsKinds},
+	{"events are kept in order, each once",
+		"a reader that adds up events, or acts on events, relies on all of them in order (R9)", eventsOrder},
+	{"an event of every kind comes back unchanged",
+		"an event handler acts on kind, identifiers, quantities and times", eventsKinds},
 	{"events come in pages, by number",
-		"a product's history has no limit", eventsPages},
-	{"every product has its own events, and an unknown one has none",
-		"numbers count per product", eventsPerProduct},
-	{"a commit that failed tells nothing",
-		"an event for what didn't happen sends goods that nobody ordered", eventsFailed},
+		"the history of a product has no limit", eventsPages},
+	{"every product has its own events, and an unknown product has none",
+		"events are numbered for each product", eventsPerProduct},
+	{"a failed commit records no events",
+		"an event without the change would send goods that nobody ordered", eventsFailed},
 }
 
 // told describes all events of a product; nothing if the store is no ledger.

@@ -7,18 +7,19 @@ import (
 )
 
 var batchLineRows = []row{
-	{"by batch the newest lines come, by Sequence",
-		"the newest promise is the first to move when a batch is cut (R6)", batchLinesNewest},
-	{"LinesFrom is the lowest Sequence of the page, and 0 if all lines are there",
-		"the model moves the wrong lines, or asks for a next page for ever, if it can't tell where its page ends", batchLinesFrom},
-	{"by batch the lines with unshipped units of that batch come, and only those",
-		"cutting a batch by one unit must not load everything that was ever sold from it", batchLinesOpen},
+	{"a load by batch brings the newest lines, sorted by Sequence",
+		"the newest promise moves first when a batch is cut (R6)", batchLinesNewest},
+	{"LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
+		"without the end of its page the model moves the wrong lines, or asks for the next page for " +
+			"ever", batchLinesFrom},
+	{"a load by batch brings exactly the lines with unshipped units of the batch",
+		"cutting a batch by one unit must not load all lines ever sold from the batch", batchLinesOpen},
 	{"a line of a batch comes with its other parts and their batches",
-		"the whole line has to be known to move a part of it", batchLinesWhole},
-	{"a line that was asked for besides doesn't stretch the page",
-		"the lines between the page and that one would be taken for loaded, and would not move", batchLinesAsked},
-	{"a line keeps its Sequence when it changes",
-		"otherwise a line that was changed would lose its place to newer ones (R6)", batchLinesSequence},
+		"moving one part of a line needs the whole line", batchLinesWhole},
+	{"a further order's line doesn't extend the page of the batch's lines",
+		"the model would take the lines in between for loaded, and would not move them", batchLinesAsked},
+	{"a changed line keeps its Sequence",
+		"otherwise a changed line would lose its place to newer lines (R6)", batchLinesSequence},
 }
 
 // fiveLines are on batch a1, in another order than that of their names. Announcing the batches took the

@@ -11,7 +11,7 @@ import (
 )
 
 var brokenLoads = []broken{
-	{fault: "all products are loaded always", row: "by SKUs it is the named products and no others",
+	{fault: "all products are loaded always", row: "a query by SKUs brings exactly the named products",
 		new: asking(func(s *memory.Store, q *allocation.Query) {
 			for _, sku := range []allocation.SKU{"apple", "pear", "plum"} {
 				if len(q.SKUs) > 0 && !slices.Contains(q.SKUs, sku) {
@@ -19,7 +19,7 @@ var brokenLoads = []broken{
 				}
 			}
 		})},
-	{fault: "a missing SKU is an empty state", row: "what is missing is left out",
+	{fault: "a missing SKU is an empty state", row: "a missing product is left out",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -31,7 +31,7 @@ var brokenLoads = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a missing order is an error", row: "what is missing is left out",
+	{fault: "a missing order is an error", row: "a missing product is left out",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -41,7 +41,7 @@ var brokenLoads = []broken{
 				return states, err
 			}
 		})},
-	{fault: "an order has one product", row: "by order it is the products that the order has lines of",
+	{fault: "an order has one product", row: "a query by order brings all products with lines of the order",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -52,27 +52,27 @@ var brokenLoads = []broken{
 			}
 		})},
 	{fault: "the batch that was asked for is left out when used up",
-		row: "by batch it is the product that owns the batch, which comes along even if it is used up",
+		row: "a query by batch brings the owner and the batch, even if the batch is used up",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			if q.Batch != "" && len(state.Lines) == 0 {
 				state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Available() == 0 })
 			}
 		})},
-	{fault: "used-up batches are loaded always", row: "batches that are used up stay where they are",
+	{fault: "used-up batches are loaded always", row: "other used-up batches are not loaded",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.Batches = whole(s, state.SKU).Batches
 		})},
-	{fault: "lines of other orders are loaded", row: "lines of other orders stay where they are",
+	{fault: "lines of other orders are loaded", row: "lines of other orders are not loaded",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			for _, l := range whole(s, state.SKU).Lines {
 				addLine(s, state, l)
 			}
 		})},
-	{fault: "only open batches are loaded", row: "a line comes with all of its parts, and their batches even if they are used up",
+	{fault: "only open batches are loaded", row: "a line comes with all of its parts and their batches, used-up batches included",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Available() == 0 })
 		})},
-	{fault: "parts that are shipped are left out", row: "a line comes with all of its parts, and their batches even if they are used up",
+	{fault: "parts that are shipped are left out", row: "a line comes with all of its parts and their batches, used-up batches included",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
 				l := &state.Lines[i]
@@ -85,17 +85,17 @@ var brokenLoads = []broken{
 				})
 			}
 		})},
-	{fault: "shipped lines are left out", row: "a line that is shipped comes when it is asked for",
+	{fault: "shipped lines are left out", row: "a shipped line comes if its order is asked for",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			dropLines(state, func(l allocation.Allocation) bool { return l.Shipped() == l.Quantity })
 		})},
-	{fault: "a batch comes once for each line", row: "what several reasons select comes once",
+	{fault: "a batch comes once for each line", row: "a line or batch that is selected for several reasons comes once",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			if len(state.Lines) > 1 {
 				state.Batches = append(state.Batches, state.Batches...)
 			}
 		})},
-	{fault: "a line comes once for each time that it is asked for", row: "what several reasons select comes once",
+	{fault: "a line comes once for each time that it is asked for", row: "a line or batch that is selected for several reasons comes once",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for _, l := range slices.Clone(state.Lines) {
 				if slices.Index(q.Orders, l.OrderID) >= 0 && l.Lapsed(q.Now) {
@@ -103,28 +103,28 @@ var brokenLoads = []broken{
 				}
 			}
 		})},
-	{fault: "further orders come by SKU only", row: "lines of further orders come with every selector, and select no products themselves",
+	{fault: "further orders come by SKU only", row: "every query brings the lines of further orders, and further orders select no products",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
 			if q.SKUs == nil {
 				q.Orders = nil
 			}
 		})},
-	{fault: "a hundred arguments at most", row: "many products come with one Load",
+	{fault: "a hundred arguments at most", row: "one Load brings many products",
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.SKUs = q.SKUs[:min(len(q.SKUs), 100)] })},
 }
 
 var brokenLapsed = []broken{
-	{fault: "a hold lapses after its HeldUntil", row: "a hold lapses at its very HeldUntil",
+	{fault: "a hold lapses after its HeldUntil", row: "a hold lapses exactly at HeldUntil",
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.Now = q.Now.Add(-time.Microsecond) })},
-	{fault: "a hold lapses before its HeldUntil", row: "a hold lapses at its very HeldUntil",
+	{fault: "a hold lapses before its HeldUntil", row: "a hold lapses exactly at HeldUntil",
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.Now = q.Now.Add(time.Microsecond) })},
-	{fault: "lapsed holds come by SKU only", row: "lapsed holds come with every selector, and with their batches",
+	{fault: "lapsed holds come by SKU only", row: "every query brings lapsed holds and their batches",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			if q.SKUs == nil {
 				dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asked(q, l.OrderID) })
 			}
 		})},
-	{fault: "a lapsed hold that was asked for comes twice from the second product on", row: "a lapsed hold of an order that is asked for as well is there once",
+	{fault: "a lapsed hold that was asked for comes twice from the second product on", row: "a lapsed hold whose order is asked for as well comes once",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for i, l := range state.Lines {
 				if len(q.SKUs) > 1 && state.SKU != q.SKUs[0] && asked(q, l.OrderID) && l.Lapsed(q.Now) {
@@ -132,21 +132,21 @@ var brokenLapsed = []broken{
 				}
 			}
 		})},
-	{fault: "lapsed holds in the order of their names", row: "of the lapsed holds the first come, by HeldUntil and then by OrderID",
+	{fault: "lapsed holds in the order of their names", row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int { return cmp.Compare(x.OrderID, y.OrderID) })},
-	{fault: "lapsed holds without an order among those of one moment", row: "of the lapsed holds the first come, by HeldUntil and then by OrderID",
+	{fault: "lapsed holds without an order among those of one moment", row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int {
 			return cmp.Or(x.HeldUntil.Compare(y.HeldUntil), cmp.Compare(y.OrderID, x.OrderID))
 		})},
-	{fault: "the batches of all lapsed holds are loaded", row: "a used-up batch of a hold beyond the page stays where it is",
+	{fault: "the batches of all lapsed holds are loaded", row: "the used-up batch of a hold beyond the page isn't loaded",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			if state.MoreLapsed {
 				state.Batches = whole(s, state.SKU).Batches
 			}
 		})},
-	{fault: "MoreLapsed is never set", row: "MoreLapsed says that there are more than Limit, and not that there are as many",
+	{fault: "MoreLapsed is never set", row: "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.MoreLapsed = false })},
-	{fault: "MoreLapsed is set when the page is full", row: "MoreLapsed says that there are more than Limit, and not that there are as many",
+	{fault: "MoreLapsed is set when the page is full", row: "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			lapsed := 0
 			for _, l := range state.Lines {
@@ -156,7 +156,7 @@ var brokenLapsed = []broken{
 			}
 			state.MoreLapsed = lapsed >= q.Limit
 		})},
-	{fault: "the limit counts over all products", row: "the limit counts lapsed holds per product",
+	{fault: "the limit counts over all products", row: "Limit counts the lapsed holds of each product",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -173,13 +173,13 @@ var brokenLapsed = []broken{
 				return states, err
 			}
 		})},
-	{fault: "Lapsed ignores the limit", row: "by Lapsed it is the products whose holds lapsed first, at most Limit of them",
+	{fault: "Lapsed ignores the limit", row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
 			if q.Lapsed {
 				q.Limit = plenty
 			}
 		})},
-	{fault: "Lapsed takes products by SKU", row: "by Lapsed it is the products whose holds lapsed first, at most Limit of them",
+	{fault: "Lapsed takes products by SKU", row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				if !q.Lapsed {
@@ -193,14 +193,14 @@ var brokenLapsed = []broken{
 			}
 		})},
 	{fault: "Lapsed takes live holds for lapsed ones",
-		row: "firm lines, live holds, and holds that were confirmed or taken back select nothing by Lapsed",
+		row: "a query by Lapsed brings no product with only firm lines, live, confirmed or cancelled holds",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
 			if q.Lapsed {
 				q.Now = q.Now.Add(time.Hour)
 			}
 		})},
 	{fault: "a hold that was confirmed keeps its time",
-		row: "firm lines, live holds, and holds that were confirmed or taken back select nothing by Lapsed",
+		row: "a query by Lapsed brings no product with only firm lines, live, confirmed or cancelled holds",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i, l := range c.Lines {
 				for _, old := range whole(s, c.SKU).Lines {
@@ -210,11 +210,11 @@ var brokenLapsed = []broken{
 				}
 			}
 		})},
-	{fault: "NextExpiry looks at the loaded lines only", row: "NextExpiry is the earliest end of a live hold, loaded or not",
+	{fault: "NextExpiry looks at the loaded lines only", row: "NextExpiry is the earliest end of all live holds, loaded or not",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			state.NextExpiry = earliest(state.Lines, q.Now)
 		})},
-	{fault: "NextExpiry is that of any hold", row: "NextExpiry is the earliest end of a live hold, loaded or not",
+	{fault: "NextExpiry is that of any hold", row: "NextExpiry is the earliest end of all live holds, loaded or not",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.NextExpiry = earliest(whole(s, state.SKU).Lines, time.Time{})
 		})},
@@ -247,13 +247,13 @@ func reorderedLapsed(compare func(x, y allocation.Allocation) int) func() alloca
 }
 
 var brokenBatchLines = []broken{
-	{fault: "the oldest lines of a batch come first", row: "by batch the newest lines come, by Sequence",
+	{fault: "the oldest lines of a batch come first", row: "a load by batch brings the newest lines, sorted by Sequence",
 		new: pagedLines(func(x, y allocation.Allocation) int { return cmp.Compare(x.Sequence, y.Sequence) })},
-	{fault: "the lines of a batch come in the order of their names", row: "by batch the newest lines come, by Sequence",
+	{fault: "the lines of a batch come in the order of their names", row: "a load by batch brings the newest lines, sorted by Sequence",
 		new: pagedLines(func(x, y allocation.Allocation) int { return cmp.Compare(y.OrderID, x.OrderID) })},
-	{fault: "LinesFrom is never set", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are there",
+	{fault: "LinesFrom is never set", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.LinesFrom = 0 })},
-	{fault: "LinesFrom is set when all lines are there", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are there",
+	{fault: "LinesFrom is set when all lines are there", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for _, l := range state.Lines {
 				if state.LinesFrom == 0 || l.Sequence < state.LinesFrom {
@@ -261,7 +261,7 @@ var brokenBatchLines = []broken{
 				}
 			}
 		})},
-	{fault: "shipped lines of a batch come too", row: "by batch the lines with unshipped units of that batch come, and only those",
+	{fault: "shipped lines of a batch come too", row: "a load by batch brings exactly the lines with unshipped units of the batch",
 		new: answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
 			for _, l := range whole(s, state.SKU).Lines {
 				if slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == q.Batch }) {
@@ -283,13 +283,13 @@ var brokenBatchLines = []broken{
 				}
 			}
 		})},
-	{fault: "LinesFrom is the lowest of all lines that come", row: "a line that was asked for besides doesn't stretch the page",
+	{fault: "LinesFrom is the lowest of all lines that come", row: "a further order's line doesn't extend the page of the batch's lines",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for _, l := range state.Lines {
 				state.LinesFrom = min(state.LinesFrom, l.Sequence)
 			}
 		})},
-	{fault: "a line that changes becomes the newest", row: "a line keeps its Sequence when it changes",
+	{fault: "a line that changes becomes the newest", row: "a changed line keeps its Sequence",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.Lines {
 				c.Lines[i].Sequence = c.Version

@@ -11,22 +11,24 @@ import (
 )
 
 var outboxEventRows = []row{
-	{"every event of a commit is handed out after it, and none before",
-		"whoever waits for an event that doesn't come never acts, and one that comes too early is of nothing", outboxAll},
-	{"a commit that failed hands out nothing",
-		"an event of what didn't happen sends goods that nobody ordered", outboxCommitFailed},
-	{"events of every kind come as they were committed, with their numbers and trace parents",
-		"type and fields are what a receiver acts on, the number tells it a repeat, the trace parent who caused it", outboxRecords},
-	{"a refusal is handed out too",
-		"that a customer was sent away is what the buyer wants to know (R10)", outboxRefusal},
-	{"events of a product come in the order of their numbers, without gaps",
-		"a line would be cancelled before it was allocated", outboxOrder},
-	{"at most so many events of a product come, and More says whether there are others",
-		"a backlog of a million events doesn't fit into memory, and a relay must know that it isn't done", outboxEvents},
-	{"products come in the order of their SKUs as bytes, at most so many, after the given one",
-		"a relay that works in pages would miss some, or serve the first ones only", outboxProducts},
-	{"a bad argument of a claim is refused as invalid",
-		"a relay that asks for nothing at a time would wait for ever, and say nothing", outboxInvalid},
+	{"the events of a commit are unsent after the commit, and not before",
+		"a receiver waits for a missing event for ever, and must not get an event of a change that isn't " +
+			"committed", outboxAll},
+	{"a failed commit has no unsent events",
+		"an event without the change would send goods that nobody ordered", outboxCommitFailed},
+	{"events of every kind come unchanged, with their numbers and trace parents",
+		"a receiver acts on kind and fields, recognises repeats by the number, and traces the cause", outboxRecords},
+	{"the event of a refusal is unsent as well",
+		"the shop's buyer wants to know that a customer was refused (R10)", outboxRefusal},
+	{"the events of a product come in order, without gaps",
+		"a receiver would cancel a line before the line's allocation", outboxOrder},
+	{"a claim brings at most Events events of a product, and More says whether there are others",
+		"a backlog of a million events doesn't fit into memory, and a relay must know that there is " +
+			"more", outboxEvents},
+	{"a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
+		"a relay that claims in pages would miss products, or serve only the first", outboxProducts},
+	{"a claim for no products or no events is refused as invalid",
+		"the relay would wait for ever without an error", outboxInvalid},
 }
 
 // lookalikes are SKUs that a careless comparison takes for one another.

@@ -7,16 +7,16 @@ import (
 )
 
 var failureRows = []row{
-	{"a product that failed waits until RetryAt with all its events, while others go on",
-		"an event would overtake the one that failed, or one bad event stops the shop", failureWaits},
-	{"Tries is how often the first unsent event failed, whoever asks",
-		"an event that can't be sent would be tried for ever, or given up for the failures of another", failureTries},
-	{"a product that is given back untried keeps its tries",
-		"a relay that restarts often would never give up", failureUntried},
-	{"what is dead doesn't come back by itself",
-		"an event that stops every relay would stop them all again, and again", failureDead},
-	{"a failure ends with its event, whoever sent it",
-		"a product would be dead for an event that was sent after all", failureOver},
+	{"after a failure the product waits until RetryAt, and other products go on",
+		"a later event would overtake the failed event, or one bad event would stop the shop", failureWaits},
+	{"Tries counts the failures of the first unsent event, for any owner",
+		"an event would be tried for ever, or be dead because of another event's failures", failureTries},
+	{"a settlement without a failure or progress keeps the tries",
+		"a relay that is restarted often would never give up an event", failureUntried},
+	{"a dead event is not claimed again",
+		"an event that crashes relays would crash them again and again", failureDead},
+	{"a failure ends when its event is sent, by any owner",
+		"a product would be dead because of an event that was sent after all", failureOver},
 }
 
 func failureWaits(b *bench) {

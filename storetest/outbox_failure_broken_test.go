@@ -33,19 +33,19 @@ func trying(spoil func(s *leaky, last *outbox.Failure, d *outbox.Delivery)) func
 }
 
 var brokenFailures = []broken{
-	{fault: "what failed is tried again at once", row: "a product that failed waits until RetryAt with all its events, while others go on",
+	{fault: "what failed is tried again at once", row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure != nil && !t.Failure.Dead {
 				t.Failure.RetryAt = noon
 			}
 		})},
-	{fault: "what failed waits until the end of its lease", row: "a product that failed waits until RetryAt with all its events, while others go on",
+	{fault: "what failed waits until the end of its lease", row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if t.Failure != nil && !t.Failure.Dead {
 				t.Failure.RetryAt = s.held[t.SKU].Until
 			}
 		})},
-	{fault: "one failure makes all products wait", row: "a product that failed waits until RetryAt with all its events, while others go on",
+	{fault: "one failure makes all products wait", row: "after a failure the product waits until RetryAt, and other products go on",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				failures, err := s.Store.Failures(ctx, "", plenty)
@@ -58,23 +58,23 @@ var brokenFailures = []broken{
 				return s.Store.Claim(ctx, c)
 			}
 		})},
-	{fault: "later events overtake one that failed", row: "a product that failed waits until RetryAt with all its events, while others go on",
+	{fault: "later events overtake one that failed", row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure != nil {
 				t.Sent, t.Failure = max(t.Sent, t.Failure.Sequence), nil
 			}
 		})},
-	{fault: "tries are not counted", row: "Tries is how often the first unsent event failed, whoever asks",
+	{fault: "tries are not counted", row: "Tries counts the failures of the first unsent event, for any owner",
 		new: trying(func(_ *leaky, _ *outbox.Failure, d *outbox.Delivery) { d.Tries = 0 })},
-	{fault: "tries are those of the product", row: "Tries is how often the first unsent event failed, whoever asks",
+	{fault: "tries are those of the product", row: "Tries counts the failures of the first unsent event, for any owner",
 		new: trying(func(_ *leaky, last *outbox.Failure, d *outbox.Delivery) { d.Tries = last.Tries })},
-	{fault: "tries are lost when a lease runs out", row: "Tries is how often the first unsent event failed, whoever asks",
+	{fault: "tries are lost when a lease runs out", row: "Tries counts the failures of the first unsent event, for any owner",
 		new: trying(func(s *leaky, _ *outbox.Failure, d *outbox.Delivery) {
 			if _, is := s.held[d.SKU]; is {
 				d.Tries = 0
 			}
 		})},
-	{fault: "a settlement without failure ends the failure", row: "a product that is given back untried keeps its tries",
+	{fault: "a settlement without failure ends the failure", row: "a settlement without a failure or progress keeps the tries",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				err := s.Store.Settle(ctx, t)
@@ -84,13 +84,13 @@ var brokenFailures = []broken{
 				return err
 			}
 		})},
-	{fault: "what is dead comes back after a day", row: "what is dead doesn't come back by itself",
+	{fault: "what is dead comes back after a day", row: "a dead event is not claimed again",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure != nil && t.Failure.Dead {
 				t.Failure.Dead, t.Failure.RetryAt = false, noon.Add(24*time.Hour)
 			}
 		})},
-	{fault: "the next commit wakes what is dead", row: "what is dead doesn't come back by itself",
+	{fault: "the next commit wakes what is dead", row: "a dead event is not claimed again",
 		new: leaking(func(s *leaky) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -100,7 +100,7 @@ var brokenFailures = []broken{
 				return err
 			}
 		})},
-	{fault: "the product stays dead, whatever is sent", row: "a failure ends with its event, whoever sent it",
+	{fault: "the product stays dead, whatever is sent", row: "a failure ends when its event is sent, by any owner",
 		new: leaking(func(s *leaky) {
 			dead := map[allocation.SKU]bool{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {

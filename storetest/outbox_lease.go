@@ -13,22 +13,22 @@ import (
 )
 
 var leaseRows = []row{
-	{"a product that was claimed isn't handed out again until its lease ends, and then it is",
-		"two relays at a time mix up its events; a relay that died must not keep them for ever", leaseUntil},
-	{"a lease ends at its very Until",
-		"relays that disagree about the end both hold the product, or nobody does", leaseBoundary},
-	{"only the products that were handed out are leased",
-		"the others would wait for a lease to end that nobody uses", leaseOnly},
-	{"a lease keeps nobody from changing the product, and moves no version",
+	{"a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
+		"two relays at a time break the order of events; a dead relay must not keep products for ever", leaseUntil},
+	{"a lease ends exactly at Until",
+		"if relays disagree about the end, two relays hold the product, or none", leaseBoundary},
+	{"only the claimed products are leased",
+		"other products would wait for the end of a lease that nobody uses", leaseOnly},
+	{"a lease doesn't block changes of the product, and changes no version",
 		"a sale would wait for the broker, or lose its race to a relay", leaseCommits},
-	{"events that are committed while a product is leased come after the settlement",
-		"they would be lost, or wait until something else happens to the product", leaseMeanwhile},
-	{"of those who race for a product one gets it",
-		"two relays at a time mix up its events", leaseRace},
-	{"relays beside each other, and beside commits, get every event once and in order",
-		"an event is lost for ever if its commit began early, ended late, and was taken for seen", leaseBusy},
-	{"what comes out of a claim and goes into a settlement shares nothing with the store",
-		"a caller goes on using its memory", leaseCopies},
+	{"events committed during a lease come after the settlement",
+		"the events would be lost, or wait for the product's next event", leaseMeanwhile},
+	{"of concurrent claims of a product one succeeds",
+		"two relays at a time break the order of events", leaseRace},
+	{"concurrent relays get every event once and in order, while commits go on",
+		"an event is lost for ever if its commit began early, ended late, and was passed over", leaseBusy},
+	{"claims and settlements share no memory with the store",
+		"the caller may go on using the memory", leaseCopies},
 }
 
 func leaseUntil(b *bench) {

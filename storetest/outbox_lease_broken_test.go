@@ -12,11 +12,11 @@ import (
 )
 
 var brokenLeases = []broken{
-	{fault: "there are no leases", row: "a product that was claimed isn't handed out again until its lease ends, and then it is",
+	{fault: "there are no leases", row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Now })},
-	{fault: "a lease never ends", row: "a product that was claimed isn't handed out again until its lease ends, and then it is",
+	{fault: "a lease never ends", row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.AddDate(100, 0, 0) })},
-	{fault: "an owner gets what it holds again", row: "a product that was claimed isn't handed out again until its lease ends, and then it is",
+	{fault: "an owner gets what it holds again", row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
 		new: claiming(func(s *leaky, c *outbox.Claim) {
 			for sku, holder := range s.held {
 				if holder.Owner == c.Owner {
@@ -24,16 +24,16 @@ var brokenLeases = []broken{
 				}
 			}
 		})},
-	{fault: "a lease ends just after its end", row: "a lease ends at its very Until",
+	{fault: "a lease ends just after its end", row: "a lease ends exactly at Until",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.Add(time.Nanosecond) })},
-	{fault: "ends of leases are cut to seconds", row: "a lease ends at its very Until",
+	{fault: "ends of leases are cut to seconds", row: "a lease ends exactly at Until",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.Truncate(time.Second) })},
-	{fault: "local times are taken for UTC", row: "a lease ends at its very Until",
+	{fault: "local times are taken for UTC", row: "a lease ends exactly at Until",
 		new: claiming(func(_ *leaky, c *outbox.Claim) {
 			_, seconds := c.Until.Zone()
 			c.Until = c.Until.Add(time.Duration(seconds) * time.Second)
 		})},
-	{fault: "every product that is free is leased, and some are handed out", row: "only the products that were handed out are leased",
+	{fault: "every product that is free is leased, and some are handed out", row: "only the claimed products are leased",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				most := max(c.Products, 0)
@@ -42,7 +42,7 @@ var brokenLeases = []broken{
 				return deliveries[:min(most, len(deliveries))], err
 			}
 		})},
-	{fault: "one lease is for all products", row: "only the products that were handed out are leased",
+	{fault: "one lease is for all products", row: "only the claimed products are leased",
 		new: leaking(func(s *leaky) {
 			var until time.Time
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -56,7 +56,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a product that is leased can't be written", row: "a lease keeps nobody from changing the product, and moves no version",
+	{fault: "a product that is leased can't be written", row: "a lease doesn't block changes of the product, and changes no version",
 		new: leaking(func(s *leaky) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -67,7 +67,7 @@ var brokenLeases = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "a settlement moves the version", row: "a lease keeps nobody from changing the product, and moves no version",
+	{fault: "a settlement moves the version", row: "a lease doesn't block changes of the product, and changes no version",
 		new: leaking(func(s *leaky) {
 			settled := map[allocation.SKU]int64{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -82,13 +82,13 @@ var brokenLeases = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a settlement takes everything for sent that is there", row: "events that are committed while a product is leased come after the settlement",
+	{fault: "a settlement takes everything for sent that is there", row: "events committed during a lease come after the settlement",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if heads := s.heads[t.SKU]; t.Sent > 0 {
 				t.Sent = heads[len(heads)-1]
 			}
 		})},
-	{fault: "events of a product that is leased are noted nowhere", row: "events that are committed while a product is leased come after the settlement",
+	{fault: "events of a product that is leased are noted nowhere", row: "events committed during a lease come after the settlement",
 		new: leaking(func(s *leaky) {
 			missed := map[allocation.SKU]int64{}
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -107,7 +107,7 @@ var brokenLeases = []broken{
 				}), err
 			}
 		})},
-	{fault: "whether a product is free is looked up before it is leased", row: "of those who race for a product one gets it",
+	{fault: "whether a product is free is looked up before it is leased", row: "of concurrent claims of a product one succeeds",
 		new: leaking(func(s *leaky) {
 			s.racy = true
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -121,9 +121,9 @@ var brokenLeases = []broken{
 				return free, err
 			}
 		})},
-	{fault: "what was sent is a position among all commits", row: "relays beside each other, and beside commits, get every event once and in order",
+	{fault: "what was sent is a position among all commits", row: "concurrent relays get every event once and in order, while commits go on",
 		new: leaking(positioned)},
-	{fault: "trace parents are kept as they were given", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+	{fault: "trace parents are kept as they were given", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			kept := map[allocation.SKU][]string{}
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -142,7 +142,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a claim hands out what the store keeps", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+	{fault: "a claim hands out what the store keeps", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			kept := map[int64][]outbox.Record{}
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -157,7 +157,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a failure is kept as it was given", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+	{fault: "a failure is kept as it was given", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			kept := map[allocation.SKU]*outbox.Failure{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -174,7 +174,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "Settle cuts the error that it was given", row: "what comes out of a claim and goes into a settlement shares nothing with the store",
+	{fault: "Settle cuts the error that it was given", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if t.Failure != nil {

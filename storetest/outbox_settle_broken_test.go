@@ -17,11 +17,11 @@ func asHolder(s *leaky, t *outbox.Settlement) {
 }
 
 var brokenSettlements = []broken{
-	{fault: "what is claimed is sent", row: "what was settled as sent never comes again, and what wasn't does",
+	{fault: "what is claimed is sent", row: "a settled event is never claimed again, and other events are",
 		new: delivering(func(s *leaky, d *outbox.Delivery) {
 			_ = s.Store.Settle(context.Background(), sent("nobody", d.SKU, d.Events[len(d.Events)-1].Sequence))
 		})},
-	{fault: "what was sent comes again with the next commit", row: "what was settled as sent never comes again, and what wasn't does",
+	{fault: "what was sent comes again with the next commit", row: "a settled event is never claimed again, and other events are",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
@@ -31,13 +31,13 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a commit is sent when its first event is", row: "any part of what was claimed may be settled, in the middle of a commit too",
+	{fault: "a commit is sent when its first event is", row: "a settlement may cover any part of the claimed events, even a part of a commit",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if at, _ := slices.BinarySearch(s.heads[t.SKU], t.Sent); t.Sent > 0 && at < len(s.heads[t.SKU]) {
 				t.Sent = s.heads[t.SKU][at]
 			}
 		})},
-	{fault: "a commit is sent when its last event is", row: "any part of what was claimed may be settled, in the middle of a commit too",
+	{fault: "a commit is sent when its last event is", row: "a settlement may cover any part of the claimed events, even a part of a commit",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			sent := int64(0)
 			for _, head := range s.heads[t.SKU] {
@@ -53,7 +53,7 @@ var brokenSettlements = []broken{
 				t.Owner = "nobody"
 			}
 		})},
-	{fault: "a second settlement is an error", row: "a settlement may be repeated, and an earlier one takes nothing back",
+	{fault: "a second settlement is an error", row: "a settlement may be repeated, and an earlier settlement undoes nothing",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if _, is := s.held[t.SKU]; !is {
@@ -62,7 +62,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "an earlier settlement takes back what was sent", row: "a settlement may be repeated, and an earlier one takes nothing back",
+	{fault: "an earlier settlement takes back what was sent", row: "a settlement may be repeated, and an earlier settlement undoes nothing",
 		new: leaking(func(s *leaky) {
 			sent := map[allocation.SKU]int64{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -77,7 +77,7 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "every settlement of a failure counts a try", row: "a settlement may be repeated, and an earlier one takes nothing back",
+	{fault: "every settlement of a failure counts a try", row: "a settlement may be repeated, and an earlier settlement undoes nothing",
 		new: leaking(func(s *leaky) {
 			tries := map[allocation.SKU]int{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -94,27 +94,27 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "who has lost the lease ends that of another", row: "who has lost the lease still marks what was sent, and leaves the new lease alone",
+	{fault: "who has lost the lease ends that of another", row: "an owner without the lease marks events as sent, and doesn't touch the new lease",
 		new: settling(asHolder)},
-	{fault: "what was sent by who has lost the lease is forgotten", row: "who has lost the lease still marks what was sent, and leaves the new lease alone",
+	{fault: "what was sent by who has lost the lease is forgotten", row: "an owner without the lease marks events as sent, and doesn't touch the new lease",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if s.held[t.SKU].Owner != t.Owner {
 				t.Sent = 0
 			}
 		})},
-	{fault: "owners are compared without regard to case", row: "owners are told apart by every byte",
+	{fault: "owners are compared without regard to case", row: "owners are compared byte by byte",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if strings.EqualFold(s.held[t.SKU].Owner, t.Owner) {
 				asHolder(s, t)
 			}
 		})},
-	{fault: "owners are compared without spaces at their ends", row: "owners are told apart by every byte",
+	{fault: "owners are compared without spaces at their ends", row: "owners are compared byte by byte",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if strings.TrimSpace(s.held[t.SKU].Owner) == strings.TrimSpace(t.Owner) {
 				asHolder(s, t)
 			}
 		})},
-	{fault: "a settlement ends all leases of its owner", row: "a settlement is about its own product",
+	{fault: "a settlement ends all leases of its owner", row: "a settlement concerns its own product only",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				for sku := range s.held {
@@ -125,7 +125,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "products are settled without regard to case", row: "a settlement is about its own product",
+	{fault: "products are settled without regard to case", row: "a settlement concerns its own product only",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				err := s.Store.Settle(ctx, t)
@@ -138,7 +138,7 @@ var brokenSettlements = []broken{
 				return err
 			}
 		})},
-	{fault: "a settlement of an unknown product is an error", row: "a settlement of what nobody holds is no error",
+	{fault: "a settlement of an unknown product is an error", row: "a settlement without a lease is no error",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if s.heads[t.SKU] == nil {
@@ -147,7 +147,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "who holds nothing makes a product wait", row: "a settlement of what nobody holds is no error",
+	{fault: "who holds nothing makes a product wait", row: "a settlement without a lease is no error",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if _, is := s.held[t.SKU]; !is && t.Failure != nil {
@@ -156,7 +156,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "Claim goes on when its context has ended", row: "who ends a claim or a settlement too early changes nothing",
+	{fault: "Claim goes on when its context has ended", row: "a claim or settlement with an ended context changes nothing",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				if ctx == nil {
@@ -169,7 +169,7 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "Settle goes on when its context has ended", row: "who ends a claim or a settlement too early changes nothing",
+	{fault: "Settle goes on when its context has ended", row: "a claim or settlement with an ended context changes nothing",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if ctx == nil {
@@ -181,7 +181,7 @@ var brokenSettlements = []broken{
 				return ctx.Err()
 			}
 		})},
-	{fault: "a nil context is taken for none", row: "who ends a claim or a settlement too early changes nothing",
+	{fault: "a nil context is taken for none", row: "a claim or settlement with an ended context changes nothing",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if ctx == nil {
@@ -190,7 +190,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "everything is unsent when the data are opened again", row: "what is sent, leased or has failed stays so when the data are opened again",
+	{fault: "everything is unsent when the data are opened again", row: "sent marks, leases and failures stay after the data are opened again",
 		new: newJournal, reopen: replayed(func(*allocation.Changes) {})},
 }
 

@@ -50,7 +50,7 @@ func end(ctx context.Context) error {
 }
 
 var brokenUpkeep = []broken{
-	{fault: "what is dead doesn't count", row: "Backlog counts what is unsent, and since when",
+	{fault: "what is dead doesn't count", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
 				backlog, err := s.Store.Backlog(ctx)
@@ -63,7 +63,7 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "what is leased doesn't count", row: "Backlog counts what is unsent, and since when",
+	{fault: "what is leased doesn't count", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
 				backlog, err := s.Store.Backlog(ctx)
@@ -71,7 +71,7 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "products are counted for events", row: "Backlog counts what is unsent, and since when",
+	{fault: "products are counted for events", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
 				backlog, err := s.Store.Backlog(ctx)
@@ -79,7 +79,7 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "the oldest event is the first one that there ever was", row: "Backlog counts what is unsent, and since when",
+	{fault: "the oldest event is the first one that there ever was", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			var oldest time.Time
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
@@ -91,11 +91,11 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "only what is dead is listed", row: "Failures lists what failed, dead or not, and nothing else",
+	{fault: "only what is dead is listed", row: "Failures lists exactly the failed events, dead or not",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			return slices.DeleteFunc(failures, func(f outbox.Failure) bool { return !f.Dead })
 		})},
-	{fault: "leases are listed as failures", row: "Failures lists what failed, dead or not, and nothing else",
+	{fault: "leases are listed as failures", row: "Failures lists exactly the failed events, dead or not",
 		new: listing(func(s *leaky, failures []outbox.Failure) []outbox.Failure {
 			for sku, c := range s.held {
 				failures = append(failures, outbox.Failure{SKU: sku, RetryAt: c.Until})
@@ -103,48 +103,48 @@ var brokenUpkeep = []broken{
 			slices.SortFunc(failures, func(x, y outbox.Failure) int { return cmp.Compare(x.SKU, y.SKU) })
 			return failures
 		})},
-	{fault: "failures stay when their event was sent", row: "Failures lists what failed, dead or not, and nothing else",
+	{fault: "failures stay when their event was sent", row: "Failures lists exactly the failed events, dead or not",
 		new: staleFailures},
-	{fault: "times of retries are cut to seconds", row: "Failures lists what failed, dead or not, and nothing else",
+	{fault: "times of retries are cut to seconds", row: "Failures lists exactly the failed events, dead or not",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			for i, f := range failures {
 				failures[i].RetryAt = f.RetryAt.Truncate(time.Second)
 			}
 			return failures
 		})},
-	{fault: "failures come by the time of their retry", row: "Failures come by SKU as bytes, at most so many, after the given one",
+	{fault: "failures come by the time of their retry", row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			slices.SortStableFunc(failures, func(x, y outbox.Failure) int { return x.RetryAt.Compare(y.RetryAt) })
 			return failures
 		})},
-	{fault: "failures come without regard to case", row: "Failures come by SKU as bytes, at most so many, after the given one",
+	{fault: "failures come without regard to case", row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			slices.SortStableFunc(failures, func(x, y outbox.Failure) int {
 				return cmp.Compare(strings.ToLower(string(x.SKU)), strings.ToLower(string(y.SKU)))
 			})
 			return failures
 		})},
-	{fault: "a page of failures begins with the last of the page before", row: "Failures come by SKU as bytes, at most so many, after the given one",
+	{fault: "a page of failures begins with the last of the page before", row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
 		new: leaking(func(s *leaky) {
 			s.failures = func(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 				return s.Store.Failures(ctx, justBefore(after), limit)
 			}
 		})},
-	{fault: "an error is cut to 255 bytes", row: "an error of 1,000 bytes is kept as it was",
+	{fault: "an error is cut to 255 bytes", row: "an error text of 1,000 bytes is kept unchanged",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			for i, f := range failures {
 				failures[i].Error = f.Error[:min(255, len(f.Error))]
 			}
 			return failures
 		})},
-	{fault: "letters beyond the basic plane are lost", row: "an error of 1,000 bytes is kept as it was",
+	{fault: "letters beyond the basic plane are lost", row: "an error text of 1,000 bytes is kept unchanged",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			for i, f := range failures {
 				failures[i].Error = strings.Map(func(r rune) rune { return min(r, 0xffff) }, f.Error)
 			}
 			return failures
 		})},
-	{fault: "Retry waits until RetryAt", row: "Retry lets a failed event be tried at once, with its tries at 0",
+	{fault: "Retry waits until RetryAt", row: "Retry makes a failed event due at once, with 0 tries",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				failures, err := s.Store.Failures(ctx, justBefore(sku), 1)
@@ -154,7 +154,7 @@ var brokenUpkeep = []broken{
 				return cmp.Or(err, s.Store.Retry(ctx, sku))
 			}
 		})},
-	{fault: "Retry keeps the tries", row: "Retry lets a failed event be tried at once, with its tries at 0",
+	{fault: "Retry keeps the tries", row: "Retry makes a failed event due at once, with 0 tries",
 		new: leaking(func(s *leaky) {
 			kept := map[allocation.SKU]int{}
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
@@ -172,7 +172,7 @@ var brokenUpkeep = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "Retry wakes all products", row: "Retry lets a failed event be tried at once, with its tries at 0",
+	{fault: "Retry wakes all products", row: "Retry makes a failed event due at once, with 0 tries",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				failures, _ := s.Store.Failures(ctx, "", plenty)
@@ -184,7 +184,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Retry(ctx, sku)
 			}
 		})},
-	{fault: "Skip skips the next event too", row: "Skip gives up the failed event and no other",
+	{fault: "Skip skips the next event too", row: "Skip gives up the failed event and no other event",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				err := s.Store.Skip(ctx, sku, sequence)
@@ -194,7 +194,7 @@ var brokenUpkeep = []broken{
 				return err
 			}
 		})},
-	{fault: "Skip skips whatever comes first", row: "Skip gives up the failed event and no other",
+	{fault: "Skip skips whatever comes first", row: "Skip gives up the failed event and no other event",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				failures, _ := s.Store.Failures(ctx, justBefore(sku), 1)
@@ -204,7 +204,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Skip(ctx, sku, sequence)
 			}
 		})},
-	{fault: "Skip doesn't look at what failed", row: "Skip gives up the failed event and no other",
+	{fault: "Skip doesn't look at what failed", row: "Skip gives up the failed event and no other event",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				if err := s.Store.Skip(ctx, sku, sequence); err != nil && ctx != nil && ctx.Err() == nil {
@@ -213,7 +213,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Skip(ctx, sku, sequence)
 			}
 		})},
-	{fault: "Retry ends the lease", row: "Retry and Skip leave the lease of a relay alone",
+	{fault: "Retry ends the lease", row: "Retry and Skip don't touch a relay's lease",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				err := s.Store.Retry(ctx, sku)
@@ -223,7 +223,7 @@ var brokenUpkeep = []broken{
 				return err
 			}
 		})},
-	{fault: "Skip ends the lease", row: "Retry and Skip leave the lease of a relay alone",
+	{fault: "Skip ends the lease", row: "Retry and Skip don't touch a relay's lease",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				err := s.Store.Skip(ctx, sku, sequence)
@@ -233,7 +233,7 @@ var brokenUpkeep = []broken{
 				return err
 			}
 		})},
-	{fault: "Retry of a sound product succeeds", row: "Retry and Skip of what hasn't failed are not found",
+	{fault: "Retry of a sound product succeeds", row: "Retry and Skip without a failed event return ErrNotFound",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				if err := s.Store.Retry(ctx, sku); err != nil && (ctx == nil || ctx.Err() != nil) {
@@ -242,7 +242,7 @@ var brokenUpkeep = []broken{
 				return nil
 			}
 		})},
-	{fault: "Skip of what isn't there says nothing of itself", row: "Retry and Skip of what hasn't failed are not found",
+	{fault: "Skip of what isn't there says nothing of itself", row: "Retry and Skip without a failed event return ErrNotFound",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				if s.heads[sku] == nil {
@@ -251,7 +251,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Skip(ctx, sku, sequence)
 			}
 		})},
-	{fault: "a limit of 0 is none", row: "a bad limit is refused as invalid",
+	{fault: "a limit of 0 is none", row: "a limit below 1 is refused as invalid",
 		new: leaking(func(s *leaky) {
 			s.failures = func(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 				if limit < 1 {
@@ -260,14 +260,14 @@ var brokenUpkeep = []broken{
 				return s.Store.Failures(ctx, after, limit)
 			}
 		})},
-	{fault: "upkeep goes on when its context has ended", row: "upkeep under a context that has ended, or is nil, changes nothing",
+	{fault: "upkeep goes on when its context has ended", row: "a call with an ended or nil context changes nothing",
 		new: answered(func(ctx context.Context) context.Context {
 			if ctx == nil {
 				return nil
 			}
 			return context.WithoutCancel(ctx)
 		})},
-	{fault: "a nil context is taken for none", row: "upkeep under a context that has ended, or is nil, changes nothing",
+	{fault: "a nil context is taken for none", row: "a call with an ended or nil context changes nothing",
 		new: answered(func(ctx context.Context) context.Context {
 			if ctx == nil {
 				return context.Background()

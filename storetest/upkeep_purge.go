@@ -10,20 +10,20 @@ import (
 )
 
 var purgeRows = []row{
-	{"Purge deletes the events that are sent and happened before the given time, and counts them",
-		"the ledger grows for ever, or loses what somebody still wanted to look at", purgeOld},
-	{"Purge keeps what is unsent, however old it is",
-		"an event would be lost before anybody got it", purgeUnsent},
-	{"an event that is kept keeps all later ones of its product",
-		"a ledger with a gap can't be added up, and nobody would know what is missing", purgePrefix},
-	{"after a purge events have the numbers that they had, and further ones the next",
-		"a receiver would take a new event for a repeat, and a repeat for a new one", purgeNumbers},
-	{"Audit agrees after a purge as it did before",
-		"every product that was purged would look as if stock had been stolen (R9)", purgeAudit},
+	{"Purge deletes and counts the sent events that happened before the given time",
+		"the ledger would grow for ever, or lose events that are still wanted", purgeOld},
+	{"Purge keeps unsent events, however old",
+		"an event would be lost before a receiver got it", purgeUnsent},
+	{"an event that stays keeps all later events of its product",
+		"a ledger with a gap has wrong sums, and nobody would know which events are missing", purgePrefix},
+	{"after a purge the remaining events keep their numbers, and numbers of new events go on",
+		"a receiver would take a new event for a repeat, and a repeat for a new event", purgeNumbers},
+	{"Audit agrees after a purge as before",
+		"every purged product would look as if stock had been stolen (R9)", purgeAudit},
 	{"a purge changes no product",
-		"a sale would lose its race to the upkeep, or miss a batch", purgeStates},
+		"a sale would lose its race to the purge, or miss a batch", purgeStates},
 	{"a purge reaches every product, and every event of a long history",
-		"the ledger would go on growing where nobody looks", purgeAll},
+		"the ledger would go on growing in the products that are left out", purgeAll},
 }
 
 // purge deletes what is old, and demands that it was so much.

@@ -40,21 +40,21 @@ func afterPurge(spoil func(s *leaky)) func() allocation.Store {
 }
 
 var brokenPurges = []broken{
-	{fault: "what happened at the very time is purged", row: "Purge deletes the events that are sent and happened before the given time, and counts them",
+	{fault: "what happened at the very time is purged", row: "Purge deletes and counts the sent events that happened before the given time",
 		new: purging(func(_ *leaky, before *time.Time) { *before = before.Add(time.Microsecond) })},
-	{fault: "local times are taken for UTC", row: "Purge deletes the events that are sent and happened before the given time, and counts them",
+	{fault: "local times are taken for UTC", row: "Purge deletes and counts the sent events that happened before the given time",
 		new: purging(func(_ *leaky, before *time.Time) {
 			_, seconds := before.Zone()
 			*before = before.Add(time.Duration(seconds) * time.Second)
 		})},
-	{fault: "a purge doesn't count", row: "Purge deletes the events that are sent and happened before the given time, and counts them",
+	{fault: "a purge doesn't count", row: "Purge deletes and counts the sent events that happened before the given time",
 		new: leaking(func(s *leaky) {
 			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
 				_, err := s.Store.Purge(ctx, before)
 				return 0, err
 			}
 		})},
-	{fault: "what is unsent is purged", row: "Purge keeps what is unsent, however old it is",
+	{fault: "what is unsent is purged", row: "Purge keeps unsent events, however old",
 		new: purging(func(s *leaky, before *time.Time) {
 			for sku, heads := range s.heads {
 				if before.After(minute(10)) {
@@ -62,7 +62,7 @@ var brokenPurges = []broken{
 				}
 			}
 		})},
-	{fault: "what is dead is purged", row: "Purge keeps what is unsent, however old it is",
+	{fault: "what is dead is purged", row: "Purge keeps unsent events, however old",
 		new: purging(func(s *leaky, _ *time.Time) {
 			failures, _ := s.Store.Failures(context.Background(), "", plenty)
 			for _, f := range failures {
@@ -71,22 +71,22 @@ var brokenPurges = []broken{
 				}
 			}
 		})},
-	{fault: "each event is purged by itself", row: "an event that is kept keeps all later ones of its product", new: gappyPurge},
-	{fault: "what is left is numbered from 1", row: "after a purge events have the numbers that they had, and further ones the next",
+	{fault: "each event is purged by itself", row: "an event that stays keeps all later events of its product", new: gappyPurge},
+	{fault: "what is left is numbered from 1", row: "after a purge the remaining events keep their numbers, and numbers of new events go on",
 		new: leaking(func(s *leaky) {
 			s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
 				_, purged := s.left(sku)
 				return s.Store.Events(ctx, sku, after+purged, limit)
 			}
 		})},
-	{fault: "the outbox numbers what is left from 1", row: "after a purge events have the numbers that they had, and further ones the next",
+	{fault: "the outbox numbers what is left from 1", row: "after a purge the remaining events keep their numbers, and numbers of new events go on",
 		new: delivering(func(s *leaky, d *outbox.Delivery) {
 			_, purged := s.left(d.SKU)
 			for i := range d.Events {
 				d.Events[i].Sequence -= purged
 			}
 		})},
-	{fault: "what was purged isn't added up", row: "Audit agrees after a purge as it did before",
+	{fault: "what was purged isn't added up", row: "Audit agrees after a purge as before",
 		new: leaking(func(s *leaky) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
@@ -104,7 +104,7 @@ var brokenPurges = []broken{
 				return version, tallies, err
 			}
 		})},
-	{fault: "a batch that only purged events know is forgotten", row: "Audit agrees after a purge as it did before",
+	{fault: "a batch that only purged events know is forgotten", row: "Audit agrees after a purge as before",
 		new: leaking(func(s *leaky) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)

@@ -10,20 +10,20 @@ import (
 )
 
 var batchViewRows = []row{
-	{"Batches: they come by Ref as bytes, used-up ones too",
-		"somebody looks for the batch that was sold out, and finds each where its name says", batchViewSorted},
-	{"Batches: a page has at most limit of those greater than after, whether or not that is a batch",
-		"who turns the pages must see each batch once, and come to an end", batchViewPages},
+	{"Batches: batches come sorted by Ref as bytes, used-up batches included",
+		"a person who looks for a sold-out batch must find the batch in its place", batchViewSorted},
+	{"Batches: a page has at most limit batches with a Ref greater than after, known or not",
+		"a person who turns the pages must see each batch once, and must reach the end", batchViewPages},
 	{"Batches: a limit below 1 is refused as invalid",
-		"an empty page would be taken for the last one", batchViewLimit},
+		"an empty page would be taken for the last page", batchViewLimit},
 	{"Batches: a batch comes with all of its fields",
-		"it is what a stocktaking is compared with", batchViewFields},
-	{"Batches: the units of lapsed holds are free, and a batch that has none has 0",
-		"allocated units that nobody has a claim to any more can be promised (R7)", batchViewFree},
-	{"Batches: only those of the product, and none of an unknown one",
-		"a stocktaking of one shelf must not count another (R12)", batchViewOthers},
-	{"Batches: in a busy shop they are those of a load, and add up to what the model would promise",
-		"the page must not contradict what the Service does", batchViewBusy},
+		"the page is compared with the stock on the shelf", batchViewFields},
+	{"Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
+		"units of lapsed holds count as allocated and can still be promised (R7)", batchViewFree},
+	{"Batches: the page has only batches of the product, and none for an unknown product",
+		"counting one shelf must not count another (R12)", batchViewOthers},
+	{"Batches: in a busy shop the result agrees with loads and with the model",
+		"the page must not contradict the Service", batchViewBusy},
 }
 
 // assorted are batches in an order that is no order of names, and sorted is what their order as bytes is.

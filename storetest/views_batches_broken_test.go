@@ -28,24 +28,24 @@ func paging(
 }
 
 var brokenBatchViews = []broken{
-	{fault: "used-up batches are left out", row: "Batches: they come by Ref as bytes, used-up ones too",
+	{fault: "used-up batches are left out", row: "Batches: batches come sorted by Ref as bytes, used-up batches included",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			return slices.DeleteFunc(batches, func(b views.Batch) bool { return b.Free == 0 })
 		})},
-	{fault: "batches are sorted without regard to case", row: "Batches: they come by Ref as bytes, used-up ones too",
+	{fault: "batches are sorted without regard to case", row: "Batches: batches come sorted by Ref as bytes, used-up batches included",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			slices.SortFunc(batches, func(x, y views.Batch) int {
 				return cmp.Or(strings.Compare(strings.ToLower(string(x.Ref)), strings.ToLower(string(y.Ref))), cmp.Compare(x.Ref, y.Ref))
 			})
 			return batches
 		})},
-	{fault: "a page begins with the last batch of the page before", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+	{fault: "a page begins with the last batch of the page before", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
 		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			batches, err := page("", plenty)
 			batches = slices.DeleteFunc(batches, func(b views.Batch) bool { return b.Ref < after })
 			return batches[:max(0, min(len(batches), limit))], err
 		})},
-	{fault: "a page leaves its first batch to the page before", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+	{fault: "a page leaves its first batch to the page before", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
 		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			if after == "" {
 				return page(after, limit)
@@ -53,7 +53,7 @@ var brokenBatchViews = []broken{
 			batches, err := page(after, limit+1)
 			return batches[min(1, len(batches)):], err
 		})},
-	{fault: "a page begins at the first when there is no such batch", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+	{fault: "a page begins at the first when there is no such batch", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
 		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			all, _ := page("", plenty)
 			if !slices.Contains(refsOfView(all), after) && after.Validate() == nil {
@@ -61,7 +61,7 @@ var brokenBatchViews = []broken{
 			}
 			return page(after, limit)
 		})},
-	{fault: "the limit of a page of batches is ignored", row: "Batches: a page has at most limit of those greater than after, whether or not that is a batch",
+	{fault: "the limit of a page of batches is ignored", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
 		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			return page(after, max(limit, min(limit*plenty, plenty)))
 		})},
@@ -86,14 +86,14 @@ var brokenBatchViews = []broken{
 			}
 			return batches
 		})},
-	{fault: "only unpromised units are free", row: "Batches: the units of lapsed holds are free, and a batch that has none has 0",
+	{fault: "only unpromised units are free", row: "Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			for i := range batches {
 				batches[i].Free = batches[i].Available()
 			}
 			return batches
 		})},
-	{fault: "all held units are free", row: "Batches: in a busy shop they are those of a load, and add up to what the model would promise",
+	{fault: "all held units are free", row: "Batches: in a busy shop the result agrees with loads and with the model",
 		new: showingBatches(func(s *memory.Store, batches []views.Batch) []views.Batch {
 			for i, b := range batches {
 				holds := slices.DeleteFunc(whole(s, b.SKU).Lines, func(l allocation.Allocation) bool { return l.HeldUntil.IsZero() })
@@ -101,7 +101,7 @@ var brokenBatchViews = []broken{
 			}
 			return batches
 		})},
-	{fault: "a product brings the batches of one that is like it", row: "Batches: only those of the product, and none of an unknown one",
+	{fault: "a product brings the batches of one that is like it", row: "Batches: the page has only batches of the product, and none for an unknown product",
 		new: reading(func(s *misread) {
 			s.batches = func(
 				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
@@ -114,7 +114,7 @@ var brokenBatchViews = []broken{
 				return batches, err
 			}
 		})},
-	{fault: "lapsed holds on shipments stay taken", row: "Batches: the units of lapsed holds are free, and a batch that has none has 0",
+	{fault: "lapsed holds on shipments stay taken", row: "Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			for i, b := range batches {
 				if !b.ETA.IsZero() {

@@ -104,7 +104,7 @@ func showingLines(spoil func(s *memory.Store, ref allocation.BatchRef, lines []v
 }
 
 var brokenViews = []broken{
-	{fault: "questions go to a copy that is one commit behind", row: "what was committed is seen by every later question",
+	{fault: "questions go to a copy that is one commit behind", row: "every later query sees a commit",
 		new: reading(func(s *misread) {
 			behind := memory.New()
 			var last []allocation.Changes
@@ -118,7 +118,7 @@ var brokenViews = []broken{
 				return err
 			}
 		})},
-	{fault: "each product is written for the questions by itself", row: "a commit that failed is never seen",
+	{fault: "each product is written for the questions by itself", row: "no query sees a failed commit",
 		new: reading(func(s *misread) {
 			shown := memory.New()
 			s.answerLike(shown)
@@ -129,7 +129,7 @@ var brokenViews = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "answers are kept, and handed out again", row: "answers share nothing with the store, or with each other",
+	{fault: "answers are kept, and handed out again", row: "results share no memory with the store or with each other",
 		new: reading(func(s *misread) {
 			kept := map[int64][]views.Stock{}
 			var mu sync.Mutex
@@ -146,7 +146,7 @@ var brokenViews = []broken{
 				return kept[stock[0].Version], err
 			}
 		})},
-	{fault: "a product that is named twice has one list of arrivals", row: "answers share nothing with the store, or with each other",
+	{fault: "a product that is named twice has one list of arrivals", row: "results share no memory with the store or with each other",
 		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
 			for i := range stock[1:] {
 				if stock[i+1].SKU == stock[i].SKU {
@@ -155,7 +155,7 @@ var brokenViews = []broken{
 			}
 			return stock
 		})},
-	{fault: "the parts of a line are those of its last answer", row: "answers share nothing with the store, or with each other",
+	{fault: "the parts of a line are those of its last answer", row: "results share no memory with the store or with each other",
 		new: reading(func(s *misread) {
 			kept := map[int64][]views.Part{}
 			var mu sync.Mutex
@@ -174,7 +174,7 @@ var brokenViews = []broken{
 			}
 		})},
 	{fault: "questions go on when their context has ended",
-		row: "a nil context is refused, and one that has ended is answered with its error",
+		row: "a nil context is refused, and an ended context returns its error",
 		new: reading(func(s *misread) {
 			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
 				if ctx != nil {
@@ -184,7 +184,7 @@ var brokenViews = []broken{
 			}
 		})},
 	{fault: "a nil context is taken for none",
-		row: "a nil context is refused, and one that has ended is answered with its error",
+		row: "a nil context is refused, and an ended context returns its error",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				if ctx == nil {

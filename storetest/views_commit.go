@@ -9,18 +9,18 @@ import (
 )
 
 var anyViewRows = []row{
-	{"what was committed is seen by every later question",
-		"who has just ordered looks at once, and would order again", viewsSeen},
-	{"a commit that failed is never seen",
-		"the page would show what nobody was promised", viewsFailed},
-	{"an answer is of one moment, whoever commits meanwhile",
-		"half of a commit shows units that are nowhere, or twice", viewsMoment},
-	{"answers share nothing with the store, or with each other",
-		"a page may sort, cut and change what it got", viewsApart},
-	{"a nil context is refused, and one that has ended is answered with its error",
-		"an empty answer would be taken for an empty shelf", viewsContexts},
+	{"every later query sees a commit",
+		"a customer who doesn't see a new order would order again", viewsSeen},
+	{"no query sees a failed commit",
+		"the page would show units that nobody was promised", viewsFailed},
+	{"a result belongs to one moment, even during commits",
+		"half of a commit shows units twice, or not at all", viewsMoment},
+	{"results share no memory with the store or with each other",
+		"a page may sort, cut and change its result", viewsApart},
+	{"a nil context is refused, and an ended context returns its error",
+		"an empty result would be taken for an empty shelf", viewsContexts},
 	{"invalid identifiers are refused as invalid",
-		"they come from the address of a page, and an empty answer would hide the mistake (R12)", viewsInvalid},
+		"identifiers come from a page's address, and an empty result would hide the mistake (R12)", viewsInvalid},
 }
 
 // watchedShop runs commands of all kinds, always the same ones, and looks after every few. Some of its batches

@@ -12,20 +12,21 @@ import (
 )
 
 var lineViewRows = []row{
-	{"BatchLines: the lines that have unshipped units of a batch come, oldest first",
-		"when a delivery is late, those who have waited longest are called first; those who have their goods are not", lineViewOldest},
-	{"BatchLines: a page has at most limit of those whose Sequence is greater than after",
-		"who turns the pages must call everybody once, and come to an end", lineViewPages},
+	{"BatchLines: the lines with unshipped units of the batch come, oldest first",
+		"after a late delivery the shop calls the oldest customers first, and nobody who has the " +
+			"goods", lineViewOldest},
+	{"BatchLines: a page has at most limit lines with a Sequence greater than after",
+		"a person who turns the pages must call each customer once, and must reach the end", lineViewPages},
 	{"BatchLines: a limit below 1 is refused as invalid",
-		"an empty page would be taken for the last one", lineViewLimit},
-	{"BatchLines: a line shows its share of this batch, and is left out once that is shipped",
-		"its units of other batches don't wait for this one", lineViewShare},
-	{"BatchLines: a hold says until when, and is there until somebody clears it away",
-		"who is called about a hold, and who about an order, is told apart (R7)", lineViewHolds},
-	{"BatchLines: only those of this batch, and none of an unknown one",
-		"customers would be called about somebody else's delivery (R12)", lineViewOthers},
-	{"BatchLines: in a busy shop they are those of a load",
-		"the page must not contradict what the Service does", lineViewBusy},
+		"an empty page would be taken for the last page", lineViewLimit},
+	{"BatchLines: a line has its share of this batch, and is left out after the share is shipped",
+		"the line's units of other batches don't wait for this batch", lineViewShare},
+	{"BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
+		"the shop treats a hold differently from an order (R7)", lineViewHolds},
+	{"BatchLines: the page has only lines of this batch, and none for an unknown batch",
+		"the shop would call customers about another delivery (R12)", lineViewOthers},
+	{"BatchLines: in a busy shop the result agrees with a load",
+		"the page must not contradict the Service", lineViewBusy},
 }
 
 func (b *bench) wantLinesOf(ref allocation.BatchRef, want ...views.BatchLine) {

@@ -12,24 +12,24 @@ import (
 )
 
 var brokenLineViews = []broken{
-	{fault: "lines come by order", row: "BatchLines: the lines that have unshipped units of a batch come, oldest first",
+	{fault: "lines come by order", row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			slices.SortFunc(lines, func(x, y views.BatchLine) int { return cmp.Compare(x.OrderID, y.OrderID) })
 			return lines
 		})},
-	{fault: "shipped lines are among those that wait", row: "BatchLines: the lines that have unshipped units of a batch come, oldest first",
+	{fault: "shipped lines are among those that wait", row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, _ []views.BatchLine) []views.BatchLine {
 			return shares(ownerOf(s, ref).Lines, func(part allocation.Part) bool { return part.Batch == ref })
 		})},
-	{fault: "lines that were shipped in part are left out", row: "BatchLines: the lines that have unshipped units of a batch come, oldest first",
+	{fault: "lines that were shipped in part are left out", row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			return slices.DeleteFunc(lines, func(l views.BatchLine) bool { return l.Shipped > 0 })
 		})},
-	{fault: "a page begins with the last line of the page before", row: "BatchLines: a page has at most limit of those whose Sequence is greater than after",
+	{fault: "a page begins with the last line of the page before", row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
 		new: turning(func(after int64, limit int) (int64, int) { return after - 1, limit })},
-	{fault: "a page leaves a line to the page before", row: "BatchLines: a page has at most limit of those whose Sequence is greater than after",
+	{fault: "a page leaves a line to the page before", row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
 		new: turning(func(after int64, limit int) (int64, int) { return after + min(after, 1), limit })},
-	{fault: "after counts lines", row: "BatchLines: a page has at most limit of those whose Sequence is greater than after",
+	{fault: "after counts lines", row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
 		new: reading(func(s *misread) {
 			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
 				if limit < 1 {
@@ -49,7 +49,7 @@ var brokenLineViews = []broken{
 				return s.Store.BatchLines(ctx, ref, after, limit)
 			}
 		})},
-	{fault: "a line shows all that it was given", row: "BatchLines: a line shows its share of this batch, and is left out once that is shipped",
+	{fault: "a line shows all that it was given", row: "BatchLines: a line has its share of this batch, and is left out after the share is shipped",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			all := ownerOf(s, ref).Lines
 			for i, l := range lines {
@@ -58,22 +58,22 @@ var brokenLineViews = []broken{
 			}
 			return lines
 		})},
-	{fault: "holds are not among those that wait", row: "BatchLines: a hold says until when, and is there until somebody clears it away",
+	{fault: "holds are not among those that wait", row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			return slices.DeleteFunc(lines, func(l views.BatchLine) bool { return !l.HeldUntil.IsZero() })
 		})},
-	{fault: "holds look firm to those who wait", row: "BatchLines: a hold says until when, and is there until somebody clears it away",
+	{fault: "holds look firm to those who wait", row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			for i := range lines {
 				lines[i].HeldUntil = time.Time{}
 			}
 			return lines
 		})},
-	{fault: "lines of other batches are among those that wait", row: "BatchLines: only those of this batch, and none of an unknown one",
+	{fault: "lines of other batches are among those that wait", row: "BatchLines: the page has only lines of this batch, and none for an unknown batch",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, _ []views.BatchLine) []views.BatchLine {
 			return shares(ownerOf(s, ref).Lines, func(part allocation.Part) bool { return part.Quantity > part.Shipped })
 		})},
-	{fault: "a line has the number of the product's last event", row: "BatchLines: in a busy shop they are those of a load",
+	{fault: "a line has the number of the product's last event", row: "BatchLines: in a busy shop the result agrees with a load",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			for i := range lines {
 				lines[i].Sequence = ownerOf(s, ref).Version

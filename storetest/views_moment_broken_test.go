@@ -9,7 +9,7 @@ import (
 )
 
 var tornViews = []broken{
-	{fault: "torn answers: each product of an order is read by itself", row: "an answer is of one moment, whoever commits meanwhile",
+	{fault: "torn answers: each product of an order is read by itself", row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
 				lines, err := s.Store.Order(ctx, order)
@@ -21,7 +21,7 @@ var tornViews = []broken{
 				return append(lines[:1], later[1:]...), err
 			}
 		})},
-	{fault: "torn answers: the stock of each product is read by itself", row: "an answer is of one moment, whoever commits meanwhile",
+	{fault: "torn answers: the stock of each product is read by itself", row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				stock, err := s.Store.Stock(ctx, now, skus...)
@@ -33,7 +33,7 @@ var tornViews = []broken{
 				return append(stock[:1], later[1:]...), err
 			}
 		})},
-	{fault: "torn answers: lapsed holds are read after the counters of stock", row: "an answer is of one moment, whoever commits meanwhile",
+	{fault: "torn answers: lapsed holds are read after the counters of stock", row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				if len(skus) < 2 {
@@ -49,7 +49,7 @@ var tornViews = []broken{
 				return stock, err
 			}
 		})},
-	{fault: "torn answers: batches are read one by one", row: "an answer is of one moment, whoever commits meanwhile",
+	{fault: "torn answers: batches are read one by one", row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.batches = func(
 				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
@@ -63,7 +63,7 @@ var tornViews = []broken{
 				return append(batches[:1], later[1:]...), err
 			}
 		})},
-	{fault: "torn answers: lines are read one by one", row: "an answer is of one moment, whoever commits meanwhile",
+	{fault: "torn answers: lines are read one by one", row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
 				lines, err := s.Store.BatchLines(ctx, ref, after, limit)

@@ -11,22 +11,23 @@ import (
 )
 
 var orderViewRows = []row{
-	{"Order: lines come by SKU, each with all of its parts in their order",
-		"the page of an order must look the same each time, and name every batch that it waits for", orderViewSorted},
-	{"Order: a part says what is known of its batch now: ETA, location, best before",
-		"it is what the customer asks about; a delivery that is late or has arrived must show", orderViewBatch},
-	{"Order: the quantity of a line is what it was given, and its parts say what is shipped of it",
-		"a line that was delivered is a line of the order still", orderViewShipped},
-	{"Order: a hold says until when, and is there until somebody clears it away",
-		"the order's owner has to be told that a hold has lapsed, and not that there was none (R7)", orderViewHolds},
-	{"Order: a line that was cancelled is gone, one that moved or changed is as it is now",
+	{"Order: lines come sorted by SKU, with all parts in order",
+		"an order's page must look the same each time, and name every batch that the customer waits " +
+			"for", orderViewSorted},
+	{"Order: a part has the present ETA, location and best-before date of its batch",
+		"the customer asks for these; a late or arrived delivery must show", orderViewBatch},
+	{"Order: Quantity includes shipped units, and the parts say how many are shipped",
+		"a delivered line is still a line of the order", orderViewShipped},
+	{"Order: a hold has its HeldUntil, and stays until a command releases the hold",
+		"the customer must learn that the hold has lapsed, not that there was no hold (R7)", orderViewHolds},
+	{"Order: a cancelled line is gone, and a moved or changed line has its new state",
 		"the customer would wait for goods that nobody sends", orderViewChanges},
-	{"Order: no other order's lines are there, and an unknown order has none",
-		"a customer must not see what another one bought, however alike their numbers are (R12)", orderViewOthers},
-	{"Order: however many lines there are, all come",
-		"the answer has no pages, so nobody would ask for the rest", orderViewMany},
-	{"Order: in a busy shop it tells what a load does",
-		"the page must not contradict what the Service does", orderViewBusy},
+	{"Order: no other order's lines come, and an unknown order has none",
+		"a customer must not see another customer's order, however similar the order IDs (R12)", orderViewOthers},
+	{"Order: all lines of a large order come",
+		"the result has no pages, so nobody would ask for the rest", orderViewMany},
+	{"Order: in a busy shop the result agrees with a load",
+		"the page must not contradict the Service", orderViewBusy},
 }
 
 // lineOn is a firm line as its order shows it, from batches in the warehouse.

@@ -10,22 +10,22 @@ import (
 )
 
 var stockViewRows = []row{
-	{"Stock: it is what the model would promise, whatever happened and at any time",
-		"a page that says 3 left, and a sale that is refused, are two truths about one shelf", stockViewModel},
-	{"Stock: products come in the order in which they were asked for, twice if named twice, and not if unknown",
-		"the page puts each number beside the product that it asked for", stockViewAsked},
-	{"Stock: a product that is sold out, or never had a batch, is there with nothing",
-		"left out it would be taken for unknown", stockViewNothing},
-	{"Stock: what arrives is counted by ETA, each ETA once and the passed ones too, apart from the warehouse",
-		"what has not arrived can't be shipped, even if it is late", stockViewArriving},
-	{"Stock: the units of a hold are free from its very HeldUntil on, and not before",
-		"the page would offer what nobody gets, or hide what anybody could have (R7)", stockViewHolds},
-	{"Stock: identifiers that are alike, or odd, are told apart",
-		"a product must not show the stock of another one (R12)", stockViewAlike},
-	{"Stock: however many products, batches and lapsed holds there are, all are counted",
-		"the answer has no pages, so nobody would ask for the rest", stockViewMany},
-	{"Stock: a sum beyond the largest number stays at it",
-		"one absurd delivery note must not put the page out of order, or make the stock negative", stockViewSum},
+	{"Stock: the result agrees with the model after every command and at any time",
+		"a page that says \"3 left\" and a refused sale contradict each other", stockViewModel},
+	{"Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
+		"the page puts each number beside the product of the request", stockViewAsked},
+	{"Stock: a product that is sold out, or never had a batch, comes with 0 units",
+		"a product that is left out would be taken for unknown", stockViewNothing},
+	{"Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
+		"units that have not arrived can't be shipped, even if the delivery is late", stockViewArriving},
+	{"Stock: the units of a hold are free from exactly HeldUntil on",
+		"the page would offer units that nobody gets, or hide free units (R7)", stockViewHolds},
+	{"Stock: similar and unusual identifiers are told apart",
+		"a product must not show the stock of another product (R12)", stockViewAlike},
+	{"Stock: all units count, however many products, batches and lapsed holds there are",
+		"the result has no pages, so nobody would ask for the rest", stockViewMany},
+	{"Stock: a sum beyond the largest number is the largest number",
+		"a delivery note with an absurd quantity must not break the page, or show negative stock", stockViewSum},
 }
 
 func (b *bench) wantStock(now time.Time, skus []allocation.SKU, want ...views.Stock) {

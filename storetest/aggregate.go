@@ -35,36 +35,36 @@ var aggregateRows = []row{
 }
 
 func aggregateRepeatAtOnce(b *bench) {
-	s := b.apart()
+	s := b.openSeparate()
 	s.add("apple", stock("a1", 5))
 	s.add("apple", stock("a2", 5))
 	var got [racers]string
-	answers := race(func(i int) error {
+	results := race(func(i int) error {
 		allocations, err := s.service.Allocate(b.Context(), line("apple", firm("o1", 3)))
 		if err == nil {
 			got[i] = partsOf(allocations[0])
 		}
 		return err
 	})
-	b.must(errors.Join(answers...), "the same order from many at once")
+	b.must(errors.Join(results...), "concurrent Allocate of one order")
 	for i, parts := range got {
 		if want := `[3 from "a1", 0 shipped]`; parts != want {
-			b.errorf("racer %d got %s, want %s", i, parts, want)
+			b.errorf("parts for racer %d = %s, want %s", i, parts, want)
 		}
 	}
 	if got := b.batchOf(b.state(of("apple")), "a1").Allocated; got != 3 {
-		b.errorf("allocated of batch %q = %d, want 3", "a1", got)
+		b.errorf("allocated units of batch %q = %d, want 3", "a1", got)
 	}
 }
 
 func aggregateOverselling(b *bench) {
 	const units, each = 10, 3
-	s := b.apart()
+	s := b.openSeparate()
 	s.add("apple", stock("a1", units/2))
 	s.add("apple", stock("a2", units/2))
-	done := trade{skus: []allocation.SKU{"apple"}, refs: []allocation.BatchRef{"a1", "a2"}, orders: named[allocation.OrderID]("o", racers*each)}
+	done := shopData{skus: []allocation.SKU{"apple"}, refs: []allocation.BatchRef{"a1", "a2"}, orders: named[allocation.OrderID]("o", racers*each)}
 	var sold atomic.Int64
-	answers := race(func(i int) error {
+	results := race(func(i int) error {
 		for _, order := range done.orders[i*each : (i+1)*each] {
 			_, err := s.service.Allocate(b.Context(), line("apple", firm(order, 1)))
 			var short *allocation.OutOfStockError
@@ -77,10 +77,10 @@ func aggregateOverselling(b *bench) {
 		}
 		return nil
 	})
-	b.must(errors.Join(answers...), "buying at the same time")
-	b.tally(done, "apple")
+	b.must(errors.Join(results...), "concurrent Allocate")
+	b.checkCounters(done, "apple")
 	if lines := len(b.state(of("apple", done.orders...)).Lines); sold.Load() != units || lines != units {
-		b.errorf("%d customers were told that they got a unit and %d lines are there, want %d of each", sold.Load(), lines, units)
+		b.errorf("%d calls succeeded and %d lines are stored, want %d and %d", sold.Load(), lines, units, units)
 	}
 }
 
@@ -90,7 +90,7 @@ func aggregateCut(b *bench) {
 	s.sell("apple", firm("o1", 2), firm("o2", 2), firm("o3", 2), firm("o4", 2), firm("o5", 2))
 	s.add("apple", stock("a2", 4))
 	s.now = minute(2)
-	// One line is within the first page, three are not.
+	// The first step moves a line of the first page; the second step needs the lines of further pages.
 	for i, step := range []struct {
 		units    allocation.Quantity
 		released []allocation.OrderLine
@@ -102,7 +102,7 @@ func aggregateCut(b *bench) {
 		released, err := s.service.ChangeBatchQuantity(b.Context(), count)
 		b.must(err, "ChangeBatchQuantity(%+v)", count)
 		if !slices.Equal(released, step.released) {
-			b.errorf("released by a cut to %d units = %+v, want %+v", step.units, released, step.released)
+			b.errorf("released lines after a cut to %d units = %+v, want %+v", step.units, released, step.released)
 		}
 	}
 	for order, want := range map[allocation.OrderID]string{
@@ -119,7 +119,7 @@ func aggregateLapsed(b *bench) {
 	s.sell("apple", held("o1", 3, minute(1)), held("o2", 2, minute(3)))
 	s.now = minute(1).Add(-time.Microsecond)
 	if short := s.refuses("apple", firm("o3", 3)); short[0].Available != 0 {
-		b.errorf("available just before a hold lapses = %d, want 0", short[0].Available)
+		b.errorf("available units just before a hold lapses = %d, want 0", short[0].Available)
 	}
 	s.now = minute(1)
 	_, err := s.service.Confirm(b.Context(), "o1")
@@ -142,7 +142,7 @@ func aggregateLapsedPages(b *bench) {
 	s.sell("apple", firm("o5", 3))
 	s.wantParts("apple", "o5", `[3 from "a1", 0 shipped]`)
 	if short := s.refuses("apple", firm("o6", 1)); short[0].Available != 0 {
-		b.errorf("available beside a live hold = %d, want 0", short[0].Available)
+		b.errorf("available units beside a live hold = %d, want 0", short[0].Available)
 	}
 }
 
@@ -163,7 +163,7 @@ func aggregateRelease(b *bench) {
 	}
 	for i, sku := range skus {
 		if got := b.batchOf(b.state(of(sku)), allocation.BatchRef(fmt.Sprint("b", i))).Allocated; got != 2 {
-			b.errorf("allocated of %q = %d after clearing away, want 2", sku, got)
+			b.errorf("allocated units of %q after ReleaseLapsed = %d, want 2", sku, got)
 		}
 	}
 }
@@ -176,12 +176,12 @@ func aggregateRefusal(b *bench) {
 		s.refuses("apple", firm("o1", 6))
 	}
 	if got := b.state(of("apple")); got.Version != before+1 || got.Refused != before+1 {
-		b.errorf("version and refused after 3 refusals = %d and %d, want %d", got.Version, got.Refused, before+1)
+		b.errorf("version and refused after 3 refusals = %d and %d, want both %d", got.Version, got.Refused, before+1)
 	}
 	s.sell("apple", firm("o2", 1))
 	s.refuses("apple", firm("o1", 6))
 	if got := b.state(of("apple")); got.Version != before+3 || got.Refused != before+3 {
-		b.errorf("version and refused after a sale and another refusal = %d and %d, want %d", got.Version, got.Refused, before+3)
+		b.errorf("version and refused after a sale and a refusal = %d and %d, want both %d", got.Version, got.Refused, before+3)
 	}
 }
 
@@ -209,12 +209,12 @@ func aggregateForgotten(b *bench) {
 		})
 		ended.Wait()
 		if d := difference(describe(b.load(q)...), before); d != "" {
-			b.errorf("a unit of work that ended with %s left traces:%s", name, d)
+			b.errorf("a unit of work that ended by %s changed the store:%s", name, d)
 		}
 	}
 }
 
-// everything changes a product in several ways.
+// everything changes a product by several commands.
 func (s *shop) everything(ctx context.Context, products allocation.Repository) error {
 	p, err := products.Get(ctx, "apple", "o1", "o2")
 	if err != nil {
@@ -232,6 +232,6 @@ func (s *shop) everything(ctx context.Context, products allocation.Repository) e
 func aggregateBusy(b *bench) {
 	done := b.busyShop(2, 150)
 	for _, sku := range done.skus {
-		b.tally(done, sku)
+		b.checkCounters(done, sku)
 	}
 }

@@ -50,7 +50,7 @@ func ordersRepeat(b *bench) {
 	for _, step := range steps {
 		b.must(step.run(), "%s", step.name)
 		before := s.version("apple")
-		b.must(step.run(), "%s again", step.name)
+		b.must(step.run(), "repeated %s", step.name)
 		if got := s.version("apple"); got != before {
 			b.errorf("version after %s and a repeat = %d, want %d", step.name, got, before)
 		}
@@ -73,7 +73,7 @@ func ordersWhole(b *bench) {
 	_, err := s.service.Allocate(b.Context(), want...)
 	var short *allocation.OutOfStockError
 	if !errors.As(err, &short) || len(short.Shortages) != 2 || short.Shortages[0].Available != 2 || short.Shortages[1].Available != 3 {
-		b.fatalf("Allocate = %v, want 2 units of pear and 3 of plum to be short", err)
+		b.fatalf("Allocate = %v, want shortages with 2 available units of pear and 3 of plum", err)
 	}
 	q := ofOrder("o1")
 	b.wantSKUs(b.load(q), q)
@@ -96,7 +96,7 @@ func ordersShip(b *bench) {
 	stays, err := s.service.Cancel(b.Context(), "o1")
 	b.must(err, "Cancel")
 	if len(stays) != 1 || stays[0].Quantity != 6 {
-		b.errorf("Cancel = %+v, want the 6 units that were shipped", stays)
+		b.errorf("Cancel = %+v, want the 6 shipped units", stays)
 	}
 	s.wantParts("apple", "o1", `[5 from "a1", 5 shipped] [1 from "a2", 1 shipped]`)
 	s.sell("apple", firm("o2", 4))
@@ -105,7 +105,7 @@ func ordersShip(b *bench) {
 	s.refuses("apple", firm("o3", 1))
 	for _, ref := range []allocation.BatchRef{"a1", "a2"} {
 		if got := b.batchOf(b.state(ofBatch(ref)), ref); got.Purchased != 0 || got.Allocated != 0 {
-			b.errorf("batch after all of it was shipped = %s", describeBatch(got))
+			b.errorf("batch after all units were shipped = %s, want purchased 0, allocated 0", describeBatch(got))
 		}
 	}
 }
@@ -116,14 +116,14 @@ func ordersAnnounce(b *bench) {
 	s.add("pear", stock("p1", 5))
 	for _, sku := range []allocation.SKU{"pear", "plum"} {
 		err := s.service.AddBatch(b.Context(), announced(sku, stock("a1", 5)))
-		b.wantError(err, allocation.ErrMismatch, "AddBatch(%q) as %q, which is of %q", "a1", sku, "apple")
+		b.wantError(err, allocation.ErrMismatch, "AddBatch(%q) with SKU %q for a batch of %q", "a1", sku, "apple")
 	}
 	q := ofSKUs("apple", "pear", "plum")
 	states := b.load(q)
 	b.wantSKUs(states, q, "apple", "pear")
 	for _, state := range states {
 		if state.Version != 1 {
-			b.errorf("version of %q = %d after an announcement that was refused, want 1", state.SKU, state.Version)
+			b.errorf("version of %q after a refused announcement = %d, want 1", state.SKU, state.Version)
 		}
 	}
 }
@@ -148,5 +148,5 @@ func ordersChange(b *bench) {
 		b.must(err, "ChangeLine(%q, %d)", step.order, step.units)
 		s.wantParts("apple", step.order, step.want)
 	}
-	b.tally(trade{refs: []allocation.BatchRef{"a1", "a2", "a3"}, orders: []allocation.OrderID{"o1", "o2"}}, "apple")
+	b.checkCounters(shopData{refs: []allocation.BatchRef{"a1", "a2", "a3"}, orders: []allocation.OrderID{"o1", "o2"}}, "apple")
 }

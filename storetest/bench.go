@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// bench is what the check of one row works on: a test, and a store of its own.
+// bench is the environment of a row's check: the row's test, and an empty store for this row alone.
 type bench struct {
 	testing.TB
 	why    string
@@ -18,20 +18,20 @@ type bench struct {
 	config Config
 }
 
-// errorf says what was seen, and why it is wrong.
+// errorf fails the test with a message and the reason of the row.
 func (b *bench) errorf(format string, args ...any) {
 	b.Helper()
 	b.Errorf("%s\nwhy it matters: %s", fmt.Sprintf(format, args...), b.why)
 }
 
-// fatalf is errorf for what makes the rest of the row pointless.
+// fatalf is errorf, and ends the row because further checks would be pointless.
 func (b *bench) fatalf(format string, args ...any) {
 	b.Helper()
 	b.errorf(format, args...)
 	b.FailNow()
 }
 
-// must ends the row if something failed that had to work.
+// must ends the row if err is an error of a call that has to succeed.
 func (b *bench) must(err error, format string, args ...any) {
 	b.Helper()
 	if err != nil {
@@ -39,7 +39,7 @@ func (b *bench) must(err error, format string, args ...any) {
 	}
 }
 
-// wantError demands an error that wraps target.
+// wantError checks that err wraps target.
 func (b *bench) wantError(err, target error, format string, args ...any) {
 	b.Helper()
 	if !errors.Is(err, target) {
@@ -47,23 +47,23 @@ func (b *bench) wantError(err, target error, format string, args ...any) {
 	}
 }
 
-// ledger is the store's other ability.
+// ledger returns the store as an allocation.Ledger.
 func (b *bench) ledger() allocation.Ledger {
 	b.Helper()
 	ledger, able := b.store.(allocation.Ledger)
 	if !able {
-		b.fatalf("the store declares topic %q and is no allocation.Ledger", Ledger)
+		b.fatalf("the store declares topic %q and doesn't implement allocation.Ledger", Ledger)
 	}
 	return ledger
 }
 
-// reopen closes the store and opens it again.
+// reopen closes the store and opens the data again.
 func (b *bench) reopen() {
 	b.Helper()
 	b.store = b.config.Reopen(b.TB, b.store)
 }
 
-// load reads states, and has the model look at each for contradictions.
+// load returns the states of a query, each checked by the model for contradictions.
 func (b *bench) load(q allocation.Query) []allocation.State {
 	b.Helper()
 	states, err := b.store.Load(b.Context(), q)
@@ -75,7 +75,7 @@ func (b *bench) load(q allocation.Query) []allocation.State {
 	return states
 }
 
-// state reads the one product that a query selects.
+// state returns the only state of a query, and fails if the query selects several products or none.
 func (b *bench) state(q allocation.Query) allocation.State {
 	b.Helper()
 	states := b.load(q)
@@ -85,39 +85,39 @@ func (b *bench) state(q allocation.Query) allocation.State {
 	return states[0]
 }
 
-// decide lets the model change the one product that a query selects, and commits nothing.
+// decide changes the only product of a query by the model and returns the changes uncommitted.
 func (b *bench) decide(q allocation.Query, fn func(p *allocation.Product) error) allocation.Changes {
 	b.Helper()
 	p, err := b.state(q).Product(q)
-	b.must(err, "product of Load(%s)", shown(q))
+	b.must(err, "Product of Load(%s)", shown(q))
 	b.must(fn(p), "a command on the product of Load(%s)", shown(q))
 	return p.Changes()
 }
 
-// commit writes changes that nothing speaks against.
+// commit commits changes, which must succeed.
 func (b *bench) commit(changes ...allocation.Changes) {
 	b.Helper()
 	b.must(b.try(changes...), "Commit of %d products", len(changes))
 }
 
-// try writes changes and returns the answer.
+// try commits changes and returns the error.
 func (b *bench) try(changes ...allocation.Changes) error {
 	return b.store.Commit(b.Context(), changes)
 }
 
-// change is decide and commit.
+// change calls decide and commits the changes.
 func (b *bench) change(q allocation.Query, fn func(p *allocation.Product) error) {
 	b.Helper()
 	b.commit(b.decide(q, fn))
 }
 
-// announce makes a product with batches.
+// announce commits a new product with batches.
 func (b *bench) announce(sku allocation.SKU, batches ...allocation.Batch) {
 	b.Helper()
 	b.commit(b.product(sku, batches...).Changes())
 }
 
-// product is what announce commits.
+// product returns a new product with batches, uncommitted.
 func (b *bench) product(sku allocation.SKU, batches ...allocation.Batch) *allocation.Product {
 	b.Helper()
 	p, err := allocation.NewProduct(sku)
@@ -129,13 +129,13 @@ func (b *bench) product(sku allocation.SKU, batches ...allocation.Batch) *alloca
 	return p
 }
 
-// allocate gives lines to orders, one commit for all.
+// allocate allocates lines in a single commit.
 func (b *bench) allocate(sku allocation.SKU, requests ...allocation.Request) {
 	b.Helper()
 	b.commit(b.allocation(sku, requests...))
 }
 
-// allocation is what allocate commits.
+// allocation returns the changes of allocate, uncommitted.
 func (b *bench) allocation(sku allocation.SKU, requests ...allocation.Request) allocation.Changes {
 	b.Helper()
 	q := of(sku)
@@ -149,7 +149,7 @@ func (b *bench) allocation(sku allocation.SKU, requests ...allocation.Request) a
 	})
 }
 
-// ship lets units of a line leave, so many in all.
+// ship ships units of a line; total includes units shipped earlier.
 func (b *bench) ship(sku allocation.SKU, order allocation.OrderID, total allocation.Quantity) {
 	b.Helper()
 	b.change(of(sku, order), func(p *allocation.Product) error {
@@ -158,7 +158,7 @@ func (b *bench) ship(sku allocation.SKU, order allocation.OrderID, total allocat
 	})
 }
 
-// cancellation is what taking a line back commits.
+// cancellation returns the changes of cancelling a line, uncommitted.
 func (b *bench) cancellation(sku allocation.SKU, order allocation.OrderID) allocation.Changes {
 	b.Helper()
 	return b.decide(of(sku, order), func(p *allocation.Product) error {
@@ -167,7 +167,7 @@ func (b *bench) cancellation(sku allocation.SKU, order allocation.OrderID) alloc
 	})
 }
 
-// resize is what giving a line another quantity commits.
+// resize returns the changes of another quantity of a line, uncommitted.
 func (b *bench) resize(sku allocation.SKU, order allocation.OrderID, units allocation.Quantity) allocation.Changes {
 	b.Helper()
 	return b.decide(of(sku, order), func(p *allocation.Product) error {
@@ -176,7 +176,7 @@ func (b *bench) resize(sku allocation.SKU, order allocation.OrderID, units alloc
 	})
 }
 
-// count sets what a batch has.
+// count commits a count of a batch.
 func (b *bench) count(ref allocation.BatchRef, units allocation.Quantity, at time.Time) {
 	b.Helper()
 	b.change(ofBatch(ref), func(p *allocation.Product) error {

@@ -47,7 +47,7 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 						noticed[name] = true
 					}
 					if failed[s.row] == nil {
-						t.Errorf("row %q passed; those that failed are %q", s.row, slices.Collect(keys(failed)))
+						t.Errorf("row %q passed; failed rows: %q", s.row, slices.Collect(keys(failed)))
 					}
 				})
 			}
@@ -70,7 +70,7 @@ func keys(failed map[string][]string) func(yield func(string) bool) {
 	}
 }
 
-func TestSoundStoreIsNotRejected(t *testing.T) {
+func TestAConformingStoreIsAccepted(t *testing.T) {
 	sound := broken{new: func() allocation.Store { return memory.New() }}
 	for _, g := range groups {
 		for name, seen := range failures(t, sound.config(), g.topic) {
@@ -217,7 +217,7 @@ func dropLines(state *allocation.State, drop func(l allocation.Allocation) bool)
 	state.Lines = slices.DeleteFunc(state.Lines, drop)
 }
 
-func asked(q allocation.Query, order allocation.OrderID) bool {
+func asksFor(q allocation.Query, order allocation.OrderID) bool {
 	return q.Order == order || slices.Contains(q.Orders, order)
 }
 

@@ -7,16 +7,16 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// noon is the time at which rows happen unless they say otherwise.
+// noon is the time of all commands and queries without a time of their own.
 var noon = time.Date(2031, time.May, 6, 12, 0, 0, 0, time.UTC)
 
-// minute is a moment of the hour after noon.
+// minute returns the time n minutes after noon.
 func minute(n int) time.Time { return noon.Add(time.Duration(n) * time.Minute) }
 
-// plenty is a limit that no row reaches unless it means to.
+// plenty is a limit beyond the data of nearly all rows.
 const plenty = 1000
 
-// of asks for a product, with the lines of some orders.
+// of is a query by a SKU, with further orders.
 func of(sku allocation.SKU, orders ...allocation.OrderID) allocation.Query {
 	return allocation.Query{SKUs: []allocation.SKU{sku}, Orders: orders, Now: noon, Limit: plenty}
 }
@@ -37,48 +37,48 @@ func ofLapsed(now time.Time) allocation.Query {
 	return allocation.Query{Lapsed: true, Now: now, Limit: plenty}
 }
 
-// at is the same query at another time.
+// at returns the query at another time.
 func at(now time.Time, q allocation.Query) allocation.Query {
 	q.Now = now
 	return q
 }
 
-// first is the same query with another limit.
+// first returns the query with another limit.
 func first(limit int, q allocation.Query) allocation.Query {
 	q.Limit = limit
 	return q
 }
 
-// stock is a batch in the warehouse.
+// stock returns a batch in the warehouse.
 func stock(ref allocation.BatchRef, units allocation.Quantity) allocation.Batch {
 	return allocation.Batch{Ref: ref, Purchased: units}
 }
 
-// shipment is a batch that arrives.
+// shipment returns a batch with an ETA.
 func shipment(ref allocation.BatchRef, units allocation.Quantity, eta time.Time) allocation.Batch {
 	return allocation.Batch{Ref: ref, Purchased: units, ETA: eta}
 }
 
-// firm asks for a line from one batch.
+// firm requests a firm line from a single batch.
 func firm(order allocation.OrderID, units allocation.Quantity) allocation.Request {
 	return allocation.Request{OrderLine: allocation.OrderLine{OrderID: order, Quantity: units}}
 }
 
-// held asks for a hold.
+// held requests a hold.
 func held(order allocation.OrderID, units allocation.Quantity, until time.Time) allocation.Request {
 	r := firm(order, units)
 	r.HoldUntil = until
 	return r
 }
 
-// split asks for a line from as many batches as it takes.
+// split requests a line that may be split over batches.
 func split(order allocation.OrderID, units allocation.Quantity) allocation.Request {
 	r := firm(order, units)
 	r.Split = true
 	return r
 }
 
-// named returns n identifiers: x1, x2 and so on.
+// named returns n identifiers: prefix1, prefix2 and so on.
 func named[ID ~string](prefix string, n int) []ID {
 	ids := make([]ID, n)
 	for i := range ids {
@@ -87,7 +87,7 @@ func named[ID ~string](prefix string, n int) []ID {
 	return ids
 }
 
-// created is the state of a new product from which nothing is left out.
+// created returns the whole state of a new product after the commit of c.
 func created(c allocation.Changes) allocation.State {
 	return allocation.State{
 		SKU: c.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock,
@@ -95,14 +95,14 @@ func created(c allocation.Changes) allocation.State {
 	}
 }
 
-// checkOnly demands that a product still has the version that was read.
+// checkOnly returns changes that only check the version of a product.
 func checkOnly(s allocation.State) allocation.Changes {
 	return allocation.Changes{
 		SKU: s.SKU, Read: s.Version, Version: s.Version, Refused: s.Refused, LowStock: s.LowStock,
 	}
 }
 
-// line is a request for a product.
+// line returns the request with a SKU.
 func line(sku allocation.SKU, r allocation.Request) allocation.Request {
 	r.SKU = sku
 	return r

@@ -62,7 +62,7 @@ func keyAgain(b *bench) {
 	q := of("apple", "o1")
 	b.wantLines(b.state(q), q, "o1")
 	if got := b.lineOf(b.state(q), "o1"); got.Quantity != 5 {
-		b.errorf("line after cancelling 4 units and ordering 5 = %s, want 5 units", describeLine(got))
+		b.errorf("line after cancelling 4 units and allocating 5 = %s, want 5 units", describeLine(got))
 	}
 }
 
@@ -78,24 +78,24 @@ func keyOrder(b *bench) {
 	b.wantLines(s, q, "o1")
 }
 
-// refused demands that a commit fails with target and leaves everything as it was.
+// refused checks that a commit fails with an error that wraps target, and changes nothing.
 func (b *bench) refused(target error, changes ...allocation.Changes) error {
 	b.Helper()
-	before := b.picture(changes...)
+	before := b.snapshot(changes...)
 	err := b.try(changes...)
 	b.wantError(err, target, "Commit of %d products", len(changes))
 	if err == nil {
 		return nil
 	}
-	if d := difference(b.picture(changes...), before); d != "" {
-		b.errorf("a commit that failed (%v) left traces:%s", err, d)
+	if d := difference(b.snapshot(changes...), before); d != "" {
+		b.errorf("a failed Commit (%v) changed the store:%s", err, d)
 	}
 	return err
 }
 
-// picture describes everything that changes could have touched. It looks at each product in several ways,
-// since what one way in has forgotten another one may still lead to.
-func (b *bench) picture(changes ...allocation.Changes) []string {
+// snapshot describes all data that the changes could touch. snapshot reads each product by all kinds of queries, since
+// the store may have an index for each kind.
+func (b *bench) snapshot(changes ...allocation.Changes) []string {
 	b.Helper()
 	var text []string
 	for _, c := range changes {
@@ -113,7 +113,7 @@ func (b *bench) picture(changes ...allocation.Changes) []string {
 		for _, ref := range refsOf(c) {
 			text = append(text, describe(b.load(ofBatch(ref))...)...)
 		}
-		text = append(text, b.told(c.SKU)...)
+		text = append(text, b.recorded(c.SKU)...)
 	}
 	return text
 }
@@ -129,13 +129,13 @@ func refsOf(c allocation.Changes) []allocation.BatchRef {
 	return refs
 }
 
-// announcedAs is a new batch as Changes have it.
+// announcedAs returns a new batch in the form of Changes.NewBatches.
 func announcedAs(sku allocation.SKU, batch allocation.Batch) allocation.Batch {
 	batch.SKU, batch.AnnouncedQuantity, batch.AnnouncedETA = sku, batch.Purchased, batch.ETA
 	return batch
 }
 
-// bySKU puts changes into the order in which Commit gets them.
+// bySKU sorts changes for Commit.
 func bySKU(changes ...allocation.Changes) []allocation.Changes {
 	slices.SortFunc(changes, func(x, y allocation.Changes) int { return cmp.Compare(x.SKU, y.SKU) })
 	return changes

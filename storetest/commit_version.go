@@ -92,7 +92,7 @@ func commitConflictFirst(b *bench) {
 		conflict.Read, conflict.Version = conflict.Read-1, conflict.Version-1
 		err := b.refused(allocation.ErrConflict, bySKU(duplicate, conflict)...)
 		if errors.Is(err, allocation.ErrDuplicate) {
-			b.errorf("Commit = %v, which is an ErrDuplicate too", err)
+			b.errorf("Commit = %v, want an error that doesn't wrap ErrDuplicate", err)
 		}
 	}
 	twice := b.allocation("apple", firm("o1", 1))

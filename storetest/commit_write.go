@@ -74,7 +74,7 @@ func writeBatchTimes(b *bench) {
 	})
 	got = b.batchOf(b.state(of("apple")), "a1")
 	if got.ETA != (time.Time{}) || got.CountedAt != minute(2) {
-		b.errorf("batch after it arrived = %s, want no ETA and counted at %s", describeBatch(got), moment(minute(2)))
+		b.errorf("batch after ReceiveBatch = %s, want no ETA and counted at %s", describeBatch(got), moment(minute(2)))
 	}
 }
 
@@ -95,7 +95,7 @@ func writeReplaced(b *bench) {
 		}
 	}
 	if got, want := partsOf(b.lineOf(b.state(of("apple", "o2")), "o2")), `[5 from "a4", 0 shipped]`; got != want {
-		b.errorf("parts of order %q, which wasn't touched, = %s, want %s", "o2", got, want)
+		b.errorf("parts of order %q, which no command changed, = %s, want %s", "o2", got, want)
 	}
 	q := ofBatch("a3")
 	b.wantLines(b.state(q), q, "o1")
@@ -111,7 +111,7 @@ func writeRemoved(b *bench) {
 	s := b.state(q)
 	b.wantLines(s, q, "o2")
 	if got := b.batchOf(s, "a1").Allocated; got != 2 {
-		b.errorf("allocated of batch %q = %d, want 2: the other line's", "a1", got)
+		b.errorf("allocated units of batch %q = %d, want 2, the units of order o2", "a1", got)
 	}
 	q = ofOrder("o1")
 	b.wantSKUs(b.load(q), q, "pear")
@@ -182,13 +182,13 @@ func writeProduct(b *bench) {
 	b.commit(c)
 	for range 2 {
 		if s := b.state(of("apple")); s.Refused != c.Refused || s.LowStock != 4 {
-			b.errorf("refused and low stock = %d and %d, want %d and 4", s.Refused, s.LowStock, c.Refused)
+			b.errorf("Refused and LowStock = %d and %d, want %d and 4", s.Refused, s.LowStock, c.Refused)
 		}
 		b.allocate("apple", firm("o2", 1))
 	}
 	b.change(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(0, noon) })
 	if s := b.state(of("apple")); s.LowStock != 0 {
-		b.errorf("low stock = %d after it was removed, want 0", s.LowStock)
+		b.errorf("low stock after SetLowStock(0) = %d, want 0", s.LowStock)
 	}
 }
 

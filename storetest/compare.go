@@ -9,8 +9,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// describe writes states down in full, one line of text for each thing in them, in an order that doesn't
-// depend on the store's. Two states that differ are never described alike.
+// describe returns a sorted text of all data of the states: a string for each product, batch and line. Different
+// states have different texts, and the order of the store's results doesn't matter.
 func describe(states ...allocation.State) []string {
 	var text []string
 	for _, s := range states {
@@ -38,7 +38,7 @@ func describeLine(l allocation.Allocation) string {
 		l.OrderID, l.SKU, l.Quantity, l.Split, moment(l.HeldUntil), l.Sequence, partsOf(l))
 }
 
-// partsOf writes the parts of a line down, in their order.
+// partsOf returns a text of the parts of a line, in order.
 func partsOf(l allocation.Allocation) string {
 	parts := make([]string, len(l.Parts))
 	for i, p := range l.Parts {
@@ -47,7 +47,7 @@ func partsOf(l allocation.Allocation) string {
 	return strings.Join(parts, " ")
 }
 
-// moment shows a time so exactly that it tells two that == tells apart.
+// moment returns a text of a time. Two times that differ by == have different texts.
 func moment(t time.Time) string {
 	switch {
 	case t == time.Time{}:
@@ -58,7 +58,7 @@ func moment(t time.Time) string {
 	return t.Format(time.RFC3339Nano)
 }
 
-// shown writes a query down as far as it was filled in.
+// shown returns a text of a query for failure messages.
 func shown(q allocation.Query) string {
 	var by string
 	switch {
@@ -83,7 +83,7 @@ func brief(id string) string {
 	return fmt.Sprintf("%q", id)
 }
 
-// difference lists what is missing from got and what it has too much; "" if they are the same.
+// difference lists the strings of want that are missing in got, and the other way round; "" if there are none.
 func difference(got, want []string) string {
 	var text strings.Builder
 	rest := slices.Clone(got)
@@ -100,7 +100,7 @@ func difference(got, want []string) string {
 	return text.String()
 }
 
-// wantStates compares all that was loaded, in any order.
+// wantStates compares states completely, in any order.
 func (b *bench) wantStates(got, want []allocation.State, format string, args ...any) {
 	b.Helper()
 	if d := difference(describe(got...), describe(want...)); d != "" {
@@ -108,7 +108,7 @@ func (b *bench) wantStates(got, want []allocation.State, format string, args ...
 	}
 }
 
-// wantSKUs demands that these products were loaded, each once and in any order.
+// wantSKUs checks that got has exactly the wanted products, each once and in any order.
 func (b *bench) wantSKUs(got []allocation.State, q allocation.Query, want ...allocation.SKU) {
 	b.Helper()
 	skus := make([]allocation.SKU, len(got))
@@ -118,7 +118,7 @@ func (b *bench) wantSKUs(got []allocation.State, q allocation.Query, want ...all
 	wantSet(b, skus, want, "products of Load(%s)", shown(q))
 }
 
-// wantBatches demands that a state has these batches, each once.
+// wantBatches checks that a state has exactly the wanted batches, each once.
 func (b *bench) wantBatches(s allocation.State, q allocation.Query, want ...allocation.BatchRef) {
 	b.Helper()
 	refs := make([]allocation.BatchRef, len(s.Batches))
@@ -128,7 +128,7 @@ func (b *bench) wantBatches(s allocation.State, q allocation.Query, want ...allo
 	wantSet(b, refs, want, "batches of %q after Load(%s)", s.SKU, shown(q))
 }
 
-// wantLines demands that a state has the lines of these orders, each once.
+// wantLines checks that a state has exactly the lines of the wanted orders, each once.
 func (b *bench) wantLines(s allocation.State, q allocation.Query, want ...allocation.OrderID) {
 	b.Helper()
 	orders := make([]allocation.OrderID, len(s.Lines))
@@ -146,22 +146,22 @@ func wantSet[ID ~string](b *bench, got, want []ID, format string, args ...any) {
 	}
 }
 
-// batchOf finds a batch in a state.
+// batchOf returns a batch of a state, which must have the batch.
 func (b *bench) batchOf(s allocation.State, ref allocation.BatchRef) allocation.Batch {
 	b.Helper()
 	i := slices.IndexFunc(s.Batches, func(batch allocation.Batch) bool { return batch.Ref == ref })
 	if i < 0 {
-		b.fatalf("product %q was loaded without batch %q", s.SKU, ref)
+		b.fatalf("loaded product %q has no batch %q", s.SKU, ref)
 	}
 	return s.Batches[i]
 }
 
-// lineOf finds the line of an order in a state.
+// lineOf returns an order's line of a state, which must have the line.
 func (b *bench) lineOf(s allocation.State, order allocation.OrderID) allocation.Allocation {
 	b.Helper()
 	i := slices.IndexFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == order })
 	if i < 0 {
-		b.fatalf("product %q was loaded without the line of order %q", s.SKU, order)
+		b.fatalf("loaded product %q has no line of order %q", s.SKU, order)
 	}
 	return s.Lines[i]
 }

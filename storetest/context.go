@@ -19,8 +19,8 @@ var contextRows = []row{
 		"a caller that gives up must not spoil a connection or a lock for other callers", contextAfter},
 }
 
-// ended lists contexts that have ended, and the error that each must be answered with.
-func (b *bench) ended() map[error]context.Context {
+// endedContexts returns contexts that have ended, by the error of the context.
+func (b *bench) endedContexts() map[error]context.Context {
 	cancelled, cancel := context.WithCancel(b.Context())
 	cancel()
 	late, cancel := context.WithDeadline(b.Context(), time.Unix(0, 0))
@@ -30,10 +30,10 @@ func (b *bench) ended() map[error]context.Context {
 
 func contextLoad(b *bench) {
 	b.announce("apple", stock("a1", 10))
-	for want, ctx := range b.ended() {
+	for want, ctx := range b.endedContexts() {
 		for _, q := range []allocation.Query{of("apple"), ofOrder("o1"), ofBatch("a1"), ofLapsed(noon)} {
 			_, err := b.store.Load(ctx, q)
-			b.wantError(err, want, "Load(%s) under a context that has ended", shown(q))
+			b.wantError(err, want, "Load(%s) with an ended context", shown(q))
 		}
 	}
 }
@@ -41,15 +41,15 @@ func contextLoad(b *bench) {
 func contextCommit(b *bench) {
 	b.announce("apple", stock("a1", 10))
 	c := b.allocation("apple", firm("o1", 1))
-	for want, ctx := range b.ended() {
-		before := b.picture(c)
+	for want, ctx := range b.endedContexts() {
+		before := b.snapshot(c)
 		err := b.store.Commit(ctx, []allocation.Changes{c})
-		b.wantError(err, want, "Commit under a context that has ended")
+		b.wantError(err, want, "Commit with an ended context")
 		if errors.Is(err, allocation.ErrConflict) {
-			b.errorf("Commit under a context that has ended = %v, which would be tried again", err)
+			b.errorf("Commit with an ended context = %v, want an error that doesn't wrap ErrConflict, which would be tried again", err)
 		}
-		if d := difference(b.picture(c), before); d != "" {
-			b.errorf("Commit under a context that has ended (%v) left traces:%s", err, d)
+		if d := difference(b.snapshot(c), before); d != "" {
+			b.errorf("Commit with an ended context (%v) changed the store:%s", err, d)
 		}
 	}
 }
@@ -57,29 +57,29 @@ func contextCommit(b *bench) {
 func contextNil(b *bench) {
 	b.announce("apple", stock("a1", 10))
 	c := b.allocation("apple", firm("o1", 1))
-	before := b.picture(c)
+	before := b.snapshot(c)
 	var none context.Context
 	_, loading := b.store.Load(none, of("apple"))
 	committing := b.store.Commit(none, []allocation.Changes{c})
 	for call, err := range map[string]error{"Load": loading, "Commit": committing} {
-		b.wantError(err, allocation.ErrInvalid, "%s under a nil context", call)
+		b.wantError(err, allocation.ErrInvalid, "%s with a nil context", call)
 		if typed := (*allocation.Error)(nil); !errors.As(err, &typed) {
-			b.errorf("%s under a nil context = %v (%T), want an *allocation.Error", call, err, err)
+			b.errorf("%s with a nil context = %v (%T), want an *allocation.Error", call, err, err)
 		}
 	}
-	if d := difference(b.picture(c), before); d != "" {
-		b.errorf("Commit under a nil context left traces:%s", d)
+	if d := difference(b.snapshot(c), before); d != "" {
+		b.errorf("Commit with a nil context changed the store:%s", d)
 	}
 }
 
 func contextAfter(b *bench) {
 	b.announce("apple", stock("a1", 10))
-	for _, ctx := range b.ended() {
+	for _, ctx := range b.endedContexts() {
 		for range 20 {
 			c := b.allocation("apple", firm("o1", 1))
 			_, loading := b.store.Load(ctx, of("apple"))
 			if committing := b.store.Commit(ctx, []allocation.Changes{c}); loading == nil || committing == nil {
-				b.fatalf("Load and Commit under a context that has ended = %v and %v, want errors", loading, committing)
+				b.fatalf("Load and Commit with an ended context = %v and %v, want errors", loading, committing)
 			}
 		}
 	}

@@ -15,21 +15,21 @@ var durabilityRows = []row{
 func durableAll(b *bench) {
 	done := b.busyShop(3, 120)
 	orders := append(history(b, "quince"), done.orders...)
-	look := func() (text []string) {
+	observer := func() (text []string) {
 		for _, sku := range append(done.skus, "quince") {
 			text = append(text, describe(b.load(of(sku, orders...))...)...)
-			text = append(text, b.told(sku)...)
+			text = append(text, b.recorded(sku)...)
 		}
 		for _, ref := range done.refs {
 			text = append(text, describe(b.load(ofBatch(ref))...)...)
 		}
 		return append(text, describe(b.load(ofLapsed(minute(500)))...)...)
 	}
-	before := look()
+	before := observer()
 	for range 2 {
 		b.reopen()
-		if d := difference(look(), before); d != "" {
-			b.errorf("after opening the data again:%s", d)
+		if d := difference(observer(), before); d != "" {
+			b.errorf("the data opened again differ:%s", d)
 		}
 	}
 }

@@ -149,7 +149,7 @@ var brokenRaces = []broken{
 				pause(s)
 				for i := range states {
 					for _, l := range whole(s.Store, states[i].SKU).Lines {
-						if asked(q, l.OrderID) {
+						if asksFor(q, l.OrderID) {
 							addLine(s.Store, &states[i], l)
 						}
 					}

@@ -18,7 +18,7 @@ var copyRows = []row{
 		"the caller may read the arguments after the commit, as tests and event handlers do", copiesArguments},
 }
 
-// history leaves something of everything in a product, and returns the orders that have lines.
+// history commits commands of many kinds to a product, and returns the orders with lines.
 func history(b *bench, sku allocation.SKU) []allocation.OrderID {
 	b.Helper()
 	b.announce(sku, stock("a1", 3), stock("a2", 30), shipment("a3", 40, minute(60)))
@@ -35,9 +35,9 @@ func copiesLoaded(b *bench) {
 	q := of("apple", orders...)
 	before := b.load(q)
 	for _, q := range []allocation.Query{q, ofOrder("o1", orders...), ofBatch("a1", orders...), at(minute(8), ofLapsed(noon))} {
-		scribble(b.load(q))
+		overwrite(b.load(q))
 	}
-	b.wantStates(b.load(q), before, "product after the caller wrote into what it had loaded")
+	b.wantStates(b.load(q), before, "product after the caller overwrote loaded states")
 }
 
 func copiesApart(b *bench) {
@@ -45,9 +45,9 @@ func copiesApart(b *bench) {
 	q := of("apple", orders...)
 	one, two := b.load(q), b.load(q)
 	before := describe(two...)
-	scribble(one)
+	overwrite(one)
 	if d := difference(describe(two...), before); d != "" {
-		b.errorf("a state changed when another load's was written into:%s", d)
+		b.errorf("a loaded state changed when the caller overwrote the state of another load:%s", d)
 	}
 }
 
@@ -66,19 +66,19 @@ func copiesCommitted(b *bench) {
 		return err
 	})
 	b.commit(c)
-	before := append(describe(b.load(q)...), b.told("apple")...)
+	before := append(describe(b.load(q)...), b.recorded("apple")...)
 	for i := range c.NewBatches {
 		c.NewBatches[i] = allocation.Batch{Ref: "scribble"}
 	}
 	for i := range c.Batches {
 		c.Batches[i] = allocation.BatchChange{Ref: "scribble"}
 	}
-	scribbleLines(c.NewLines)
-	scribbleLines(c.Lines)
+	overwriteLines(c.NewLines)
+	overwriteLines(c.Lines)
 	clear(c.Events)
-	after := append(describe(b.load(q)...), b.told("apple")...)
+	after := append(describe(b.load(q)...), b.recorded("apple")...)
 	if d := difference(after, before); d != "" {
-		b.errorf("the store changed when the caller wrote into what it had committed:%s", d)
+		b.errorf("the store changed when the caller overwrote the committed changes:%s", d)
 	}
 }
 
@@ -100,22 +100,22 @@ func copiesArguments(b *bench) {
 	before := fmt.Sprintf("%+v", changes)
 	b.commit(changes...)
 	if after := fmt.Sprintf("%+v", changes); after != before {
-		b.errorf("Commit wrote into its arguments:\n  before: %s\n  after:  %s", before, after)
+		b.errorf("Commit changed its arguments:\n  before: %s\n  after:  %s", before, after)
 	}
 }
 
-// scribble writes into whatever the states' slices lead to, beyond their length as well.
-func scribble(states []allocation.State) {
+// overwrite overwrites all memory of the states' slices, up to the capacity.
+func overwrite(states []allocation.State) {
 	for i := range states {
 		batches := states[i].Batches[:cap(states[i].Batches)]
 		for j := range batches {
 			batches[j] = allocation.Batch{Ref: "scribble", Purchased: 1}
 		}
-		scribbleLines(states[i].Lines)
+		overwriteLines(states[i].Lines)
 	}
 }
 
-func scribbleLines(lines []allocation.Allocation) {
+func overwriteLines(lines []allocation.Allocation) {
 	for i := range lines {
 		parts := lines[i].Parts[:cap(lines[i].Parts)]
 		for j := range parts {

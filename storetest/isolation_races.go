@@ -25,31 +25,31 @@ var raceRows = []row{
 }
 
 const (
-	racers     = 8 // how many try at the same time
-	raceRounds = 5 // since racers don't always meet
+	racers     = 8 // number of goroutines of a race
+	raceRounds = 5 // several rounds, since racers don't always meet
 )
 
-// race runs fn in several goroutines at once, and returns what each answered when all have ended.
+// race calls fn on several goroutines at the same time, and returns the errors after all calls have returned.
 func race(fn func(i int) error) []error {
-	answers := make([]error, racers)
+	results := make([]error, racers)
 	var ready, done sync.WaitGroup
 	ready.Add(racers)
 	for i := range racers {
 		done.Go(func() {
 			ready.Done()
 			ready.Wait()
-			answers[i] = fn(i)
+			results[i] = fn(i)
 		})
 	}
 	done.Wait()
-	return answers
+	return results
 }
 
-// oneWinner demands one success, and errors that wrap one of the losses from all others.
-func (b *bench) oneWinner(answers []error, losses ...error) {
+// oneWinner checks for exactly one nil error; all other errors must wrap an error of losses.
+func (b *bench) oneWinner(results []error, losses ...error) {
 	b.Helper()
 	winners := 0
-	for i, err := range answers {
+	for i, err := range results {
 		switch lost := false; {
 		case err == nil:
 			winners++
@@ -58,12 +58,12 @@ func (b *bench) oneWinner(answers []error, losses ...error) {
 				lost = lost || errors.Is(err, loss)
 			}
 			if !lost {
-				b.errorf("answer to racer %d = %v, want nil or one of %q", i, err, losses)
+				b.errorf("error of racer %d = %v, want nil or one of %q", i, err, losses)
 			}
 		}
 	}
 	if winners != 1 {
-		b.errorf("%d of %d racers won, want 1", winners, len(answers))
+		b.errorf("%d of %d racers succeeded, want 1", winners, len(results))
 	}
 }
 
@@ -86,7 +86,7 @@ func racesVersion(b *bench) {
 		b.oneWinner(race(func(i int) error { return b.try(changes[i]) }), allocation.ErrConflict)
 		s := b.state(of("apple"))
 		if got, want := b.batchOf(s, "a1").Allocated, allocation.Quantity(round+1); got != want || s.Version != int64(want)+1 {
-			b.errorf("after round %d version %d has allocated %d, want %d and %d", round, s.Version, got, int64(want)+1, want)
+			b.errorf("version and allocated units after round %d = %d and %d, want %d and %d", round, s.Version, got, int64(want)+1, want)
 		}
 	}
 }
@@ -100,7 +100,7 @@ func racesNew(b *bench) {
 		}
 		b.oneWinner(race(func(i int) error { return b.try(changes[i]) }), allocation.ErrConflict)
 		if s := b.state(of(sku)); len(s.Batches) != 1 || s.Version != 1 {
-			b.errorf("the winner's product has version %d and %d batches, want 1 and 1", s.Version, len(s.Batches))
+			b.errorf("the new product has version %d and %d batches, want 1 and 1", s.Version, len(s.Batches))
 		}
 	}
 }
@@ -112,10 +112,10 @@ func racesBatch(b *bench) {
 		for i := range changes {
 			changes[i] = b.product(skus[i], stock(allocation.BatchRef(fmt.Sprint("same", round)), 1)).Changes()
 		}
-		answers := race(func(i int) error { return b.try(changes[i]) })
-		b.oneWinner(answers, allocation.ErrDuplicate, allocation.ErrConflict)
+		results := race(func(i int) error { return b.try(changes[i]) })
+		b.oneWinner(results, allocation.ErrDuplicate, allocation.ErrConflict)
 		if got := b.load(ofSKUs(skus...)); len(got) != 1 {
-			b.errorf("%d products were written, want the winner's", len(got))
+			b.errorf("%d products were committed, want 1", len(got))
 		}
 	}
 }
@@ -143,31 +143,32 @@ func racesTorn(b *bench) {
 				default:
 				}
 				reading[i] = patiently(b.agree)
-				runtime.Gosched() // with one processor the writer would have to wait for its turn
+				runtime.Gosched() // on a single processor the writer needs a turn
 			}
 		})
 	}
 	done.Wait()
-	b.must(writing, "writing while others read")
+	b.must(writing, "commits during loads")
 	if err := errors.Join(reading[:]...); err != nil {
 		b.errorf("%v", err)
 	}
 }
 
-// patiently begins again after a conflict, which is how a store tells that it was too busy to answer.
-func patiently(ask func() error) (err error) {
+// patiently repeats a call after a conflict, since a busy store may return ErrConflict.
+func patiently(query func() error) (err error) {
 	for range 20 {
-		if err = ask(); !errors.Is(err, allocation.ErrConflict) {
+		if err = query(); !errors.Is(err, allocation.ErrConflict) {
 			return err
 		}
 	}
 	return err
 }
 
-// errTorn is what agree complains of.
-var errTorn = errors.New("one load saw two moments")
+// errTorn is wrapped by the errors of agree.
+var errTorn = errors.New("a load mixed two moments")
 
-// both allocates one unit of each of two products, and fails no test since it runs beside it.
+// both allocates a unit of apple and a unit of pear in one commit. both returns an error instead of failing the test,
+// because FailNow is allowed only on the goroutine of the test.
 func (b *bench) both(order allocation.OrderID) error {
 	q := ofSKUs("apple", "pear")
 	q.Orders = []allocation.OrderID{order}
@@ -189,8 +190,8 @@ func (b *bench) both(order allocation.OrderID) error {
 	return b.try(bySKU(changes...)...)
 }
 
-// agree compares what has to be the same at any moment: each commit tells one event of each product,
-// and takes one unit for one line.
+// agree checks that a load is of a single moment: after each commit both products have the version, units and lines of
+// the same number of commits, since a commit records an event and allocates a unit of each product.
 func (b *bench) agree() error {
 	q := ofSKUs("apple", "pear")
 	q.Orders = []allocation.OrderID{"o0", "o7", "o19", "o30"}
@@ -224,11 +225,11 @@ func racesDeadlock(b *bench) {
 	for i, sku := range skus {
 		b.announce(sku, stock(allocation.BatchRef(fmt.Sprint("b", i)), 1000))
 	}
-	shop := b.apart()
-	answers := race(func(i int) error {
+	shop := b.openSeparate()
+	results := race(func(i int) error {
 		for round := range 3 {
 			order := allocation.OrderID(fmt.Sprint("o", i, " ", round))
-			// Everybody names two of the three, and in another order.
+			// Each order names two of the three products; the order of the names differs.
 			one, two := skus[(i+round)%3], skus[(i+round+1+i%2)%3]
 			if _, err := shop.service.Allocate(b.Context(), line(one, firm(order, 1)), line(two, firm(order, 1))); err != nil {
 				return err
@@ -236,12 +237,12 @@ func racesDeadlock(b *bench) {
 		}
 		return nil
 	})
-	b.must(errors.Join(answers...), "allocating orders of two products at the same time")
+	b.must(errors.Join(results...), "concurrent Allocate of two products")
 	var given allocation.Quantity
 	for i, sku := range skus {
 		given += b.batchOf(b.state(of(sku)), allocation.BatchRef(fmt.Sprint("b", i))).Allocated
 	}
 	if want := allocation.Quantity(racers * 3 * 2); given != want {
-		b.errorf("%d units are allocated after %d orders of 2 units each, want %d", given, racers*3, want)
+		b.errorf("allocated units after %d orders of 2 units = %d, want %d", racers*3, given, want)
 	}
 }

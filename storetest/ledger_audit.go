@@ -22,7 +22,7 @@ func auditBusy(b *bench) {
 	shop := b.busyShop(1, 150)
 	for _, sku := range shop.skus {
 		version, tallies := b.audit(sku)
-		seen := b.tally(shop, sku)
+		seen := b.checkCounters(shop, sku)
 		if version != seen.version {
 			b.errorf("version of Audit(%q) = %d, want %d", sku, version, seen.version)
 		}
@@ -31,7 +31,7 @@ func auditBusy(b *bench) {
 		}
 		for _, t := range tallies {
 			if want := seen.batches[t.Batch]; t.Drifted() || t.Purchased != want.Purchased || t.Allocated != want.Allocated {
-				b.errorf("tally = %+v, want one that agrees with %+v", t, want)
+				b.errorf("tally = %+v, want no drift, and the counters of %+v", t, want)
 			}
 		}
 	}
@@ -44,7 +44,7 @@ func (b *bench) audit(sku allocation.SKU) (int64, []allocation.Tally) {
 	return version, tallies
 }
 
-// wantTallies compares tallies in any order.
+// wantTallies checks that Audit returns exactly the wanted tallies, in any order.
 func (b *bench) wantTallies(sku allocation.SKU, want ...allocation.Tally) {
 	b.Helper()
 	_, got := b.audit(sku)
@@ -79,9 +79,9 @@ func auditDrift(b *bench) {
 		allocation.Tally{Batch: "a2", Purchased: 10, RecordedPurchased: 10},
 		allocation.Tally{Batch: "a3", Purchased: 10, Allocated: 4, RecordedPurchased: 10, RecordedAllocated: 4},
 	)
-	untold := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
-	untold.Batches = []allocation.BatchChange{{Ref: "a2", Purchased: 5, Allocated: 1}}
-	b.commit(untold)
+	unrecorded := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
+	unrecorded.Batches = []allocation.BatchChange{{Ref: "a2", Purchased: 5, Allocated: 1}}
+	b.commit(unrecorded)
 	b.wantTallies("apple",
 		allocation.Tally{Batch: "a1", Purchased: 10, Promised: 3, RecordedPurchased: 10, RecordedAllocated: 3},
 		allocation.Tally{Batch: "a2", Purchased: 15, Allocated: 1, RecordedPurchased: 10},
@@ -89,7 +89,7 @@ func auditDrift(b *bench) {
 	)
 }
 
-// latest is a policy that prefers the higher Ref.
+// latest is the reverse of the default policy.
 func latest(x, y allocation.Batch) int { return -allocation.EarliestFirst(x, y) }
 
 func auditEveryBatch(b *bench) {
@@ -116,6 +116,6 @@ func auditUnknown(b *bench) {
 		b.errorf("Audit of an unknown SKU = %v (%T), want an *allocation.Error", err, err)
 	}
 	if len(tallies) > 0 {
-		b.errorf("Audit of an unknown SKU = %+v", tallies)
+		b.errorf("tallies of an unknown SKU = %+v, want none", tallies)
 	}
 }

@@ -91,19 +91,19 @@ var brokenEvents = []broken{
 // eagerEvents keeps the events of commits that failed as well.
 var eagerEvents = with(func(s *faulty) {
 	var mu sync.Mutex
-	told := map[allocation.SKU][]allocation.Event{}
+	recorded := map[allocation.SKU][]allocation.Event{}
 	s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 		mu.Lock()
 		defer mu.Unlock()
 		for _, c := range changes {
-			told[c.SKU] = append(told[c.SKU], c.Events...)
+			recorded[c.SKU] = append(recorded[c.SKU], c.Events...)
 		}
 		return s.Store.Commit(ctx, changes)
 	}
 	s.events = func(_ context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
 		mu.Lock()
 		defer mu.Unlock()
-		all := told[sku]
+		all := recorded[sku]
 		from := min(int(after), len(all))
 		return slices.Clone(all[from:min(from+limit, len(all))]), nil
 	}

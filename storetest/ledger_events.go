@@ -21,8 +21,8 @@ var eventRows = []row{
 		"an event without the change would send goods that nobody ordered", eventsFailed},
 }
 
-// told describes all events of a product; nothing if the store is no ledger.
-func (b *bench) told(sku allocation.SKU) []string {
+// recordedEvents describes all events of a product; nil if the store is no ledger.
+func (b *bench) recorded(sku allocation.SKU) []string {
 	b.Helper()
 	if !isLedger(b.store) {
 		return nil
@@ -40,12 +40,12 @@ func (b *bench) events(sku allocation.SKU, after int64, limit int) []allocation.
 func describeEvents(events []allocation.Event) []string {
 	text := make([]string, len(events))
 	for i, e := range events {
-		text[i] = fmt.Sprintf("event %d of those that were asked for: %T%+v", i+1, e, e)
+		text[i] = fmt.Sprintf("event %d of the page: %T%+v", i+1, e, e)
 	}
 	return text
 }
 
-// wantEvents compares events and their order.
+// wantEvents checks for exactly the wanted events, in order.
 func (b *bench) wantEvents(got, want []allocation.Event, format string, args ...any) {
 	b.Helper()
 	same := len(got) == len(want)
@@ -60,25 +60,25 @@ func (b *bench) wantEvents(got, want []allocation.Event, format string, args ...
 func eventsOrder(b *bench) {
 	b.ledger()
 	var want []allocation.Event
-	tell := func(c allocation.Changes) {
+	recordN := func(c allocation.Changes) {
 		b.commit(c)
 		want = append(want, c.Events...)
 	}
-	tell(b.product("apple", stock("a1", 3), stock("a2", 30)).Changes())
-	tell(b.allocation("apple", split("o1", 5), firm("o2", 2), held("o3", 1, minute(1))))
-	tell(b.resize("apple", "o1", 2))
-	tell(b.cancellation("apple", "o2"))
+	recordN(b.product("apple", stock("a1", 3), stock("a2", 30)).Changes())
+	recordN(b.allocation("apple", split("o1", 5), firm("o2", 2), held("o3", 1, minute(1))))
+	recordN(b.resize("apple", "o1", 2))
+	recordN(b.cancellation("apple", "o2"))
 	b.commit(checkOnly(b.state(of("apple"))))
 	for i := range 12 {
-		tell(b.allocation("apple", firm(allocation.OrderID(fmt.Sprint("more", i)), 1)))
+		recordN(b.allocation("apple", firm(allocation.OrderID(fmt.Sprint("more", i)), 1)))
 	}
 	b.wantEvents(b.events("apple", 0, plenty), want, "events of product %q", "apple")
 	if got := b.state(of("apple")).Version; got != int64(len(want)) {
-		b.errorf("version = %d, want %d, the number of the last event", got, len(want))
+		b.errorf("version = %d, want %d, the sequence of the last event", got, len(want))
 	}
 }
 
-// everyKind has an event of each kind, with all fields set, and without those that may be zero.
+// everyKind returns an event of each kind, and a second LineAllocated without a HeldUntil.
 func everyKind() []allocation.Event {
 	const sku, order, ref = allocation.SKU("äpple \"1\""), allocation.OrderID("o'1"), allocation.BatchRef("a\\1")
 	moment := noon.Add(123_457 * time.Microsecond)
@@ -103,13 +103,13 @@ func everyKind() []allocation.Event {
 }
 
 func eventsKinds(b *bench) {
-	told := everyKind()
-	added := told[0].(allocation.BatchAdded)
+	recorded := everyKind()
+	added := recorded[0].(allocation.BatchAdded)
 	b.commit(allocation.Changes{
-		SKU: added.SKU, Version: int64(len(told)), Events: told,
+		SKU: added.SKU, Version: int64(len(recorded)), Events: recorded,
 		NewBatches: []allocation.Batch{announcedAs(added.SKU, stock(added.Batch, 20))},
 	})
-	b.wantEvents(b.events(added.SKU, 0, plenty), told, "events of every kind")
+	b.wantEvents(b.events(added.SKU, 0, plenty), recorded, "events of every kind")
 }
 
 func eventsPages(b *bench) {
@@ -151,7 +151,7 @@ func eventsFailed(b *bench) {
 	b.refused(allocation.ErrDuplicate, b.allocation("apple", firm("o1", 1)), duplicate)
 	for _, sku := range []allocation.SKU{"apple", "pear"} {
 		if got := b.events(sku, 0, plenty); len(got) != 1 {
-			b.errorf("product %q has %d events after commits that failed, want 1:%s", sku, len(got), describeEvents(got))
+			b.errorf("product %q has %d events after failed commits, want 1:%s", sku, len(got), describeEvents(got))
 		}
 	}
 }

@@ -22,8 +22,8 @@ var batchLineRows = []row{
 		"otherwise a changed line would lose its place to newer lines (R6)", batchLinesSequence},
 }
 
-// fiveLines are on batch a1, in another order than that of their names. Announcing the batches took the
-// sequences 1 and 2, so that theirs are 3 to 7.
+// fiveLines allocates five lines of batch a1, not in the order of the order IDs. The lines have the sequences 3 to 7,
+// after the events of two new batches.
 func fiveLines(b *bench) {
 	b.Helper()
 	b.announce("apple", stock("a1", 100), stock("a2", 200))
@@ -49,12 +49,12 @@ func batchLinesFrom(b *bench) {
 	for limit, want := range map[int]int64{1: 7, 2: 6, 4: 4, 5: 0, 6: 0} {
 		q := first(limit, ofBatch("a1"))
 		if got := b.state(q).LinesFrom; got != want {
-			b.errorf("LinesFrom after Load(%s) = %d, want %d: there are 5 lines", shown(q), got, want)
+			b.errorf("LinesFrom after Load(%s) = %d, want %d for a batch with 5 lines", shown(q), got, want)
 		}
 	}
 	q := first(1, ofBatch("a2"))
 	if got := b.state(q).LinesFrom; got != 0 {
-		b.errorf("LinesFrom after Load(%s) = %d, want 0: there is no line", shown(q), got)
+		b.errorf("LinesFrom after Load(%s) = %d, want 0 for a batch without lines", shown(q), got)
 	}
 }
 
@@ -71,7 +71,7 @@ func batchLinesOpen(b *bench) {
 	b.wantLines(b.state(q), q, "elsewhere", "shipped from here")
 	q = first(1, ofBatch("a1"))
 	if got := b.state(q).LinesFrom; got != 0 {
-		b.errorf("LinesFrom after Load(%s) = %d, want 0: 1 line has unshipped units", shown(q), got)
+		b.errorf("LinesFrom after Load(%s) = %d, want 0 for a batch with 1 open line", shown(q), got)
 	}
 }
 
@@ -92,7 +92,7 @@ func batchLinesAsked(b *bench) {
 	s := b.state(q)
 	b.wantLines(s, q, "o3", "o2", "o4")
 	if want := b.lineOf(s, "o2").Sequence; s.LinesFrom != want {
-		b.errorf("LinesFrom after Load(%s) = %d, want %d, the second newest line's", shown(q), s.LinesFrom, want)
+		b.errorf("LinesFrom after Load(%s) = %d, want %d, the Sequence of the second newest line", shown(q), s.LinesFrom, want)
 	}
 }
 
@@ -102,10 +102,10 @@ func batchLinesSequence(b *bench) {
 	b.commit(b.resize("apple", "o3", 4))
 	b.ship("apple", "o3", 2)
 	if got := b.lineOf(b.state(of("apple", "o3")), "o3").Sequence; got != sequence {
-		b.errorf("Sequence of order %q = %d after it grew and shipped, want %d as before", "o3", got, sequence)
+		b.errorf("Sequence of order %q after ChangeLine and ShipPart = %d, want %d as before", "o3", got, sequence)
 	}
 	q := first(4, ofBatch("a1"))
 	if s := b.state(q); slices.ContainsFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == "o3" }) {
-		b.errorf("the 4 newest lines of 5 include order %q, which is the oldest", "o3")
+		b.errorf("the page of the 4 newest of 5 lines has the oldest line, order %q", "o3")
 	}
 }

@@ -121,13 +121,13 @@ var brokenLapsed = []broken{
 	{fault: "lapsed holds come by SKU only", row: "every query brings lapsed holds and their batches",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			if q.SKUs == nil {
-				dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asked(q, l.OrderID) })
+				dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asksFor(q, l.OrderID) })
 			}
 		})},
 	{fault: "a lapsed hold that was asked for comes twice from the second product on", row: "a lapsed hold whose order is asked for as well comes once",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for i, l := range state.Lines {
-				if len(q.SKUs) > 1 && state.SKU != q.SKUs[0] && asked(q, l.OrderID) && l.Lapsed(q.Now) {
+				if len(q.SKUs) > 1 && state.SKU != q.SKUs[0] && asksFor(q, l.OrderID) && l.Lapsed(q.Now) {
 					state.Lines[i].Parts = append(l.Parts, l.Parts...)
 				}
 			}
@@ -239,7 +239,7 @@ func reorderedLapsed(compare func(x, y allocation.Allocation) int) func() alloca
 			}
 		}
 		slices.SortFunc(lapsed, compare)
-		dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asked(q, l.OrderID) })
+		dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asksFor(q, l.OrderID) })
 		for _, l := range lapsed[:min(len(lapsed), q.Limit)] {
 			addLine(s, state, l)
 		}
@@ -310,7 +310,7 @@ func pagedLines(compare func(x, y allocation.Allocation) int) func() allocation.
 			}
 		}
 		slices.SortFunc(open, compare)
-		dropLines(state, func(l allocation.Allocation) bool { return !l.Lapsed(q.Now) && !asked(q, l.OrderID) })
+		dropLines(state, func(l allocation.Allocation) bool { return !l.Lapsed(q.Now) && !asksFor(q, l.OrderID) })
 		state.LinesFrom = 0
 		for i, l := range open[:min(len(open), q.Limit)] {
 			addLine(s, state, l)

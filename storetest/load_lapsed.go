@@ -106,12 +106,12 @@ func lapsedMore(b *bench) {
 		for limit, want := range map[int]bool{1: true, 2: true, 3: false, 4: false} {
 			q := first(limit, at(minute(5), of))
 			if got := b.state(q).MoreLapsed; got != want {
-				b.errorf("MoreLapsed after Load(%s) = %t, want %t: 3 holds have lapsed", shown(q), got, want)
+				b.errorf("MoreLapsed after Load(%s) = %t, want %t for 3 lapsed holds", shown(q), got, want)
 			}
 		}
 		q := first(2, at(minute(2), of))
 		if b.state(q).MoreLapsed {
-			b.errorf("MoreLapsed after Load(%s) = true, want false: of 3 holds 2 have lapsed", shown(q))
+			b.errorf("MoreLapsed after Load(%s) = true, want false for 2 lapsed holds", shown(q))
 		}
 	}
 }
@@ -125,7 +125,7 @@ func lapsedPerProduct(b *bench) {
 	for _, s := range b.load(q) {
 		b.wantLines(s, q, "o1", "o2")
 		if s.MoreLapsed {
-			b.errorf("MoreLapsed of %q after Load(%s) = true, want false: it has 2", s.SKU, shown(q))
+			b.errorf("MoreLapsed of %q after Load(%s) = true, want false for 2 lapsed holds", s.SKU, shown(q))
 		}
 	}
 }
@@ -176,6 +176,6 @@ func lapsedNext(b *bench) {
 	}
 	q := at(minute(4), of("apple"))
 	if got := b.state(q).NextExpiry; !got.IsZero() {
-		b.errorf("NextExpiry after Load(%s) = %s, want none: all holds have lapsed", shown(q), moment(got))
+		b.errorf("NextExpiry after Load(%s) = %s, want none after all holds have lapsed", shown(q), moment(got))
 	}
 }

@@ -10,22 +10,22 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// outbox is the store's ability to hand out events.
+// outbox returns the store as an outbox.Store.
 func (b *bench) outbox() outbox.Store {
 	b.Helper()
 	store, able := b.store.(outbox.Store)
 	if !able {
-		b.fatalf("the store declares topic %q or %q and is no outbox.Store", Outbox, Upkeep)
+		b.fatalf("the store declares topic %q or %q and doesn't implement outbox.Store", Outbox, Upkeep)
 	}
 	return store
 }
 
-// maintainer is what the people who run a shop need of it.
+// maintainer returns the store as an outbox.Maintainer.
 func (b *bench) maintainer() outbox.Maintainer {
 	b.Helper()
 	store, able := b.store.(outbox.Maintainer)
 	if !able {
-		b.fatalf("the store declares topic %q and is no outbox.Maintainer", Upkeep)
+		b.fatalf("the store declares topic %q and doesn't implement outbox.Maintainer", Upkeep)
 	}
 	return store
 }
@@ -40,20 +40,20 @@ func isMaintainer(store allocation.Store) bool {
 	return able
 }
 
-// post is the outbox of the store, and what was put into it.
-type post struct {
+// outboxBench is a bench that keeps the recorded events, to compare with the results of claims.
+type outboxBench struct {
 	*bench
-	told map[allocation.SKU][]outbox.Record
+	recorded map[allocation.SKU][]outbox.Record
 }
 
-func (b *bench) post() *post {
+func (b *bench) outboxBench() *outboxBench {
 	b.Helper()
 	b.outbox()
-	return &post{bench: b, told: map[allocation.SKU][]outbox.Record{}}
+	return &outboxBench{bench: b, recorded: map[allocation.SKU][]outbox.Record{}}
 }
 
-// put commits, and notes the events.
-func (p *post) put(changes ...allocation.Changes) {
+// record commits changes and keeps the events.
+func (p *outboxBench) record(changes ...allocation.Changes) {
 	p.Helper()
 	p.commit(bySKU(changes...)...)
 	for _, c := range changes {
@@ -62,29 +62,29 @@ func (p *post) put(changes ...allocation.Changes) {
 			if c.TraceParents != nil {
 				r.TraceParent = c.TraceParents[i]
 			}
-			p.told[c.SKU] = append(p.told[c.SKU], r)
+			p.recorded[c.SKU] = append(p.recorded[c.SKU], r)
 		}
 	}
 }
 
-// tell puts n events of each product, all in one commit.
-func (p *post) tell(n int, skus ...allocation.SKU) {
+// recordN records n events of each product, in a single commit.
+func (p *outboxBench) recordN(n int, skus ...allocation.SKU) {
 	p.Helper()
-	p.tellAt(noon, n, skus...)
+	p.recordAt(noon, n, skus...)
 }
 
-func (p *post) tellAt(at time.Time, n int, skus ...allocation.SKU) {
+func (p *outboxBench) recordAt(at time.Time, n int, skus ...allocation.SKU) {
 	p.Helper()
 	changes := make([]allocation.Changes, len(skus))
 	for i, sku := range skus {
-		changes[i] = p.letters(sku, slices.Repeat([]time.Time{at}, n)...)
+		changes[i] = p.changesAt(sku, slices.Repeat([]time.Time{at}, n)...)
 	}
-	p.put(changes...)
+	p.record(changes...)
 }
 
-// letters are changes that tell an event at each of some times. No two of a product are the same.
-func (p *post) letters(sku allocation.SKU, times ...time.Time) allocation.Changes {
-	read := len(p.told[sku])
+// changesAt returns changes with an event for each time. No two events of a product are equal.
+func (p *outboxBench) changesAt(sku allocation.SKU, times ...time.Time) allocation.Changes {
+	read := len(p.recorded[sku])
 	c := allocation.Changes{SKU: sku, Read: int64(read), Version: int64(read + len(times))}
 	for i, at := range times {
 		c.LowStock = allocation.Quantity(read + i + 1)
@@ -93,32 +93,32 @@ func (p *post) letters(sku allocation.SKU, times ...time.Time) allocation.Change
 	return c
 }
 
-// by is a claim of everything, for ten minutes from so many after noon.
-func by(owner string, minutes int) outbox.Claim {
+// claimBy returns a claim without limits, from the given minute after noon for ten minutes.
+func claimBy(owner string, minutes int) outbox.Claim {
 	return outbox.Claim{Owner: owner, Products: plenty, Events: plenty, Now: minute(minutes), Until: minute(minutes + 10)}
 }
 
-// rest is the delivery of all events of a product after a number.
-func (p *post) rest(sku allocation.SKU, after int) outbox.Delivery {
-	return outbox.Delivery{SKU: sku, Events: p.told[sku][after:]}
+// rest returns the delivery of all events of a product after a sequence.
+func (p *outboxBench) rest(sku allocation.SKU, after int) outbox.Delivery {
+	return outbox.Delivery{SKU: sku, Events: p.recorded[sku][after:]}
 }
 
-// some is the delivery of n events of a product after a number.
-func (p *post) some(sku allocation.SKU, after, n int) outbox.Delivery {
+// some returns the delivery of n events of a product after a sequence.
+func (p *outboxBench) some(sku allocation.SKU, after, n int) outbox.Delivery {
 	d := p.rest(sku, after)
 	d.More = n < len(d.Events)
 	d.Events = d.Events[:min(n, len(d.Events))]
 	return d
 }
 
-// tried is a delivery whose first event has failed so often.
+// tried returns a delivery with a number of failed tries of the first event.
 func tried(times int, d outbox.Delivery) outbox.Delivery {
 	d.Tries = times
 	return d
 }
 
-// all are the deliveries of all events of some products, which must come in this order.
-func (p *post) all(skus ...allocation.SKU) []outbox.Delivery {
+// all returns the deliveries of all events of the products, in the given order.
+func (p *outboxBench) all(skus ...allocation.SKU) []outbox.Delivery {
 	deliveries := make([]outbox.Delivery, len(skus))
 	for i, sku := range skus {
 		deliveries[i] = p.rest(sku, 0)
@@ -126,20 +126,20 @@ func (p *post) all(skus ...allocation.SKU) []outbox.Delivery {
 	return deliveries
 }
 
-// claim leases products and reads their events.
-func (p *post) claim(c outbox.Claim) []outbox.Delivery {
+// claim leases products and returns the deliveries.
+func (p *outboxBench) claim(c outbox.Claim) []outbox.Delivery {
 	p.Helper()
 	deliveries, err := p.outbox().Claim(p.Context(), c)
 	p.must(err, "%s", shownClaim(c))
 	return deliveries
 }
 
-// wantClaim demands that a claim gets these deliveries, in this order.
-func (p *post) wantClaim(c outbox.Claim, want ...outbox.Delivery) {
+// wantClaim checks that a claim returns exactly the wanted deliveries, in order.
+func (p *outboxBench) wantClaim(c outbox.Claim, want ...outbox.Delivery) {
 	p.Helper()
 	got := p.claim(c)
 	if !slices.EqualFunc(got, want, sameDelivery) {
-		p.errorf("%s gets\n%s\nwant\n%s", shownClaim(c), describeDeliveries(got), describeDeliveries(want))
+		p.errorf("%s =\n%s\nwant\n%s", shownClaim(c), describeDeliveries(got), describeDeliveries(want))
 	}
 }
 
@@ -147,7 +147,7 @@ func sameDelivery(x, y outbox.Delivery) bool {
 	return x.SKU == y.SKU && x.Tries == y.Tries && x.More == y.More && slices.EqualFunc(x.Events, y.Events, sameRecord)
 }
 
-// sameRecord demands that there is no error, since what was committed can be read.
+// sameRecord is false for a record with an Err, since all events of the rows can be decoded.
 func sameRecord(x, y outbox.Record) bool {
 	return x.Sequence == y.Sequence && x.Event == y.Event && x.TraceParent == y.TraceParent && x.Err == nil && y.Err == nil
 }
@@ -158,7 +158,7 @@ func shownClaim(c outbox.Claim) string {
 }
 
 func describeDeliveries(deliveries []outbox.Delivery) string {
-	const most = 20 // events of each
+	const most = 20 // longest list of events
 	if len(deliveries) == 0 {
 		return "  nothing"
 	}
@@ -180,33 +180,33 @@ func describeDeliveries(deliveries []outbox.Delivery) string {
 	return strings.TrimSuffix(text.String(), "\n")
 }
 
-// settle ends a lease.
-func (p *post) settle(s outbox.Settlement) {
+// settle reports a settlement, which must succeed.
+func (p *outboxBench) settle(s outbox.Settlement) {
 	p.Helper()
 	p.must(p.outbox().Settle(p.Context(), s), "Settle(owner %q, product %s, sent %d, failure %+v)",
 		s.Owner, brief(string(s.SKU)), s.Sent, s.Failure)
 }
 
-// sent is a settlement without failure.
+// sent returns a settlement without a failure.
 func sent(owner string, sku allocation.SKU, sequence int64) outbox.Settlement {
 	return outbox.Settlement{Owner: owner, SKU: sku, Sent: sequence}
 }
 
-// failed is a settlement of an event that wasn't accepted, after all before it were.
+// failed returns a settlement with a failure of an event. The events before the failed event are sent.
 func failed(owner string, sku allocation.SKU, sequence int64, tries, retryAt int) outbox.Settlement {
 	return outbox.Settlement{Owner: owner, SKU: sku, Sent: sequence - 1, Failure: &outbox.Failure{
 		SKU: sku, Sequence: sequence, Tries: tries, RetryAt: minute(retryAt), Error: "no route to the broker",
 	}}
 }
 
-// died is a settlement of an event that is given up.
-func died(owner string, sku allocation.SKU, sequence int64, tries int) outbox.Settlement {
+// dead returns a settlement with a dead event. The events before the dead event are sent.
+func dead(owner string, sku allocation.SKU, sequence int64, tries int) outbox.Settlement {
 	s := failed(owner, sku, sequence, tries, 0)
 	s.Failure.Dead, s.Failure.RetryAt = true, time.Time{}
 	return s
 }
 
-// reopenIfAble closes the store and opens it again, if that makes sense for it.
+// reopenIfAble opens the data again, if the configuration has Reopen.
 func (b *bench) reopenIfAble() {
 	b.Helper()
 	if b.config.Reopen != nil {

@@ -31,28 +31,28 @@ var outboxEventRows = []row{
 		"the relay would wait for ever without an error", outboxInvalid},
 }
 
-// lookalikes are SKUs that a careless comparison takes for one another.
+// lookalikes are sorted SKUs that a careless comparison treats as equal.
 var lookalikes = slices.Sorted(slices.Values([]allocation.SKU{
 	"apple", "Apple", "APPLE", "Apricot", "apple'", `apple"`, "apple%", "apple\x01", "apple\u200b", "äpple", "a\u0308pple",
 	allocation.SKU(strings.Repeat("x", 254) + "1"), allocation.SKU(strings.Repeat("x", 254) + "2"), allocation.SKU(strings.Repeat("x", 254)),
 }))
 
 func outboxAll(b *bench) {
-	p := b.post()
-	p.wantClaim(by("relay", 0))
-	p.put(p.product("apple", stock("a1", 3), stock("a2", 30)).Changes())
-	p.wantClaim(by("relay", 20), p.all("apple")...)
-	p.put(p.allocation("apple", split("o1", 5), firm("o2", 2)))
+	p := b.outboxBench()
+	p.wantClaim(claimBy("relay", 0))
+	p.record(p.product("apple", stock("a1", 3), stock("a2", 30)).Changes())
+	p.wantClaim(claimBy("relay", 20), p.all("apple")...)
+	p.record(p.allocation("apple", split("o1", 5), firm("o2", 2)))
 	p.commit(checkOnly(p.state(of("apple"))))
-	p.wantClaim(by("relay", 40), p.all("apple")...)
+	p.wantClaim(claimBy("relay", 40), p.all("apple")...)
 	apple := p.cancellation("apple", "o1")
-	p.put(apple, p.product("Apple", stock("A1", 1)).Changes(), p.product("pear", stock("p1", 1), stock("p2", 1)).Changes())
-	p.wantClaim(by("relay", 60), p.all("Apple", "apple", "pear")...)
+	p.record(apple, p.product("Apple", stock("A1", 1)).Changes(), p.product("pear", stock("p1", 1), stock("p2", 1)).Changes())
+	p.wantClaim(claimBy("relay", 60), p.all("Apple", "apple", "pear")...)
 }
 
 func outboxCommitFailed(b *bench) {
-	p := b.post()
-	p.put(p.product("apple", stock("a1", 10)).Changes(), p.product("pear", stock("p1", 10)).Changes())
+	p := b.outboxBench()
+	p.record(p.product("apple", stock("a1", 10)).Changes(), p.product("pear", stock("p1", 10)).Changes())
 	stale, duplicate := p.allocation("pear", firm("o1", 1)), p.allocation("pear", firm("o1", 1))
 	stale.Read, stale.Version = stale.Read-1, stale.Version-1
 	duplicate.NewBatches = []allocation.Batch{announcedAs("pear", stock("a1", 1))}
@@ -63,47 +63,47 @@ func outboxCommitFailed(b *bench) {
 		p.refused(fails.with, p.allocation("apple", firm("o1", 1)), fails.pear)
 		p.refused(fails.with, p.product("a new one", stock("new", 1)).Changes(), fails.pear)
 	}
-	p.wantClaim(by("relay", 0), p.all("apple", "pear")...)
+	p.wantClaim(claimBy("relay", 0), p.all("apple", "pear")...)
 	p.settle(sent("relay", "apple", 1))
 	p.settle(sent("relay", "pear", 1))
 	p.refused(allocation.ErrConflict, p.allocation("apple", firm("o1", 1)), stale)
-	p.wantClaim(by("relay", 20))
+	p.wantClaim(claimBy("relay", 20))
 }
 
 func outboxRecords(b *bench) {
-	p := b.post()
-	told := everyKind()
-	added := told[0].(allocation.BatchAdded)
-	traces := make([]string, len(told))
+	p := b.outboxBench()
+	recorded := everyKind()
+	added := recorded[0].(allocation.BatchAdded)
+	traces := make([]string, len(recorded))
 	for i := range traces {
 		if i%3 > 0 {
 			traces[i] = fmt.Sprintf("00-0af7651916cd43dd8448eb211c80%04x-b7ad6b71692033%02x-0%d", i, i, i%3-1)
 		}
 	}
-	p.put(allocation.Changes{
-		SKU: added.SKU, Version: int64(len(told)), Events: told, TraceParents: traces,
+	p.record(allocation.Changes{
+		SKU: added.SKU, Version: int64(len(recorded)), Events: recorded, TraceParents: traces,
 		NewBatches: []allocation.Batch{announcedAs(added.SKU, stock(added.Batch, 20))},
 	})
-	p.wantClaim(by("relay", 0), p.all(added.SKU)...)
-	p.put(p.letters(added.SKU, minute(1), minute(2)))
-	last := p.letters(added.SKU, minute(3))
+	p.wantClaim(claimBy("relay", 0), p.all(added.SKU)...)
+	p.record(p.changesAt(added.SKU, minute(1), minute(2)))
+	last := p.changesAt(added.SKU, minute(3))
 	last.TraceParents = []string{strings.Replace(traces[1], "00-0a", "00-ff", 1)}
-	p.put(last)
-	p.wantClaim(by("relay", 20), p.all(added.SKU)...)
+	p.record(last)
+	p.wantClaim(claimBy("relay", 20), p.all(added.SKU)...)
 	p.reopenIfAble()
-	p.wantClaim(by("relay", 40), p.all(added.SKU)...)
+	p.wantClaim(claimBy("relay", 40), p.all(added.SKU)...)
 }
 
 func outboxRefusal(b *bench) {
-	p := b.post()
+	p := b.outboxBench()
 	s := b.open(plenty)
 	s.add("apple", stock("a1", 5))
 	s.refuses("apple", firm("o1", 6))
 	s.sell("apple", firm("o2", 1))
 	s.refuses("apple", firm("o1", 6))
-	d := p.claim(by("relay", 0))
+	d := p.claim(claimBy("relay", 0))
 	if len(d) != 1 || len(d[0].Events) != 4 {
-		p.fatalf("a claim after 2 refusals gets\n%s\nwant 4 events of 1 product", describeDeliveries(d))
+		p.fatalf("claim after 2 refusals =\n%s\nwant 4 events of 1 product", describeDeliveries(d))
 	}
 	for i, available := range map[int]allocation.Quantity{1: 5, 3: 4} {
 		want := allocation.LineRefused{SKU: "apple", At: noon, OrderID: "o1", Quantity: 6, Available: available}
@@ -114,31 +114,31 @@ func outboxRefusal(b *bench) {
 }
 
 func outboxOrder(b *bench) {
-	p := b.post()
-	// Numbers of several digits, several to a commit, of products whose commits take turns.
+	p := b.outboxBench()
+	// Sequences get two digits, commits have several events, and the products' commits alternate.
 	for n := range 13 {
-		p.tell(1, "pear")
-		p.tell(1+n%3, "apple")
-		p.tell(1, "apple", "pear")
+		p.recordN(1, "pear")
+		p.recordN(1+n%3, "apple")
+		p.recordN(1, "apple", "pear")
 	}
-	p.wantClaim(by("relay", 0), p.all("apple", "pear")...)
-	for n := 0; n < len(p.told["apple"]); n += 7 {
-		c := by("relay", 20+n)
+	p.wantClaim(claimBy("relay", 0), p.all("apple", "pear")...)
+	for n := 0; n < len(p.recorded["apple"]); n += 7 {
+		c := claimBy("relay", 20+n)
 		c.Events, c.Products = 7, 1
 		p.wantClaim(c, p.some("apple", n, 7))
-		p.settle(sent("relay", "apple", int64(min(n+7, len(p.told["apple"])))))
+		p.settle(sent("relay", "apple", int64(min(n+7, len(p.recorded["apple"])))))
 	}
 }
 
 func outboxEvents(b *bench) {
-	p := b.post()
-	p.tell(3, "apple", "pear")
-	p.tell(1, "apple", "plum")
-	p.tell(3, "apple")
-	p.tell(5, "äpple")
+	p := b.outboxBench()
+	p.recordN(3, "apple", "pear")
+	p.recordN(1, "apple", "plum")
+	p.recordN(3, "apple")
+	p.recordN(5, "äpple")
 	minutes := 0
 	for _, limit := range []int{1, 2, 3, 4, 6, 7, 8, plenty} {
-		c := by("relay", minutes)
+		c := claimBy("relay", minutes)
 		c.Events = limit
 		p.wantClaim(c, p.some("apple", 0, limit), p.some("pear", 0, limit), p.some("plum", 0, limit), p.some("äpple", 0, limit))
 		minutes += 20
@@ -146,7 +146,7 @@ func outboxEvents(b *bench) {
 }
 
 func outboxProducts(b *bench) {
-	p := b.post()
+	p := b.outboxBench()
 	var skus []allocation.SKU
 	for _, id := range append(append([]string{}, alike...), odd...) {
 		skus = append(skus, allocation.SKU(id))
@@ -154,16 +154,16 @@ func outboxProducts(b *bench) {
 	skus = append(skus, lookalikes...)
 	slices.Sort(skus)
 	skus = slices.Compact(skus)
-	p.tell(2, skus...)
+	p.recordN(2, skus...)
 	last := len(skus) - 1
-	c := by("relay", 0)
+	c := claimBy("relay", 0)
 	c.After = skus[last]
 	p.wantClaim(c)
-	c.After, c.Products = "b", 1 // which is no product's
+	c.After, c.Products = "b", 1 // no product has the SKU b
 	after, _ := slices.BinarySearch(skus, c.After)
 	p.wantClaim(c, p.rest(skus[after], 0))
 	p.settle(sent("relay", skus[after], 0))
-	c = by("relay", 0)
+	c = claimBy("relay", 0)
 	for n := 0; n <= last; n += 7 {
 		c.Products = 7
 		p.wantClaim(c, p.all(skus[n:min(n+7, last+1)]...)...)
@@ -173,34 +173,34 @@ func outboxProducts(b *bench) {
 }
 
 func outboxInvalid(b *bench) {
-	p := b.post()
-	p.tell(2, "apple")
+	p := b.outboxBench()
+	p.recordN(2, "apple")
 	for _, n := range []int{0, -1} {
 		for _, change := range []func(c *outbox.Claim){
 			func(c *outbox.Claim) { c.Products = n },
 			func(c *outbox.Claim) { c.Events = n },
 			func(c *outbox.Claim) { c.Products, c.Events = n, n },
 		} {
-			c := by("relay", 0)
+			c := claimBy("relay", 0)
 			change(&c)
 			got, err := p.outbox().Claim(p.Context(), c)
 			p.wantInvalid(err, "%s", shownClaim(c))
 			if len(got) > 0 {
-				p.errorf("%s gets\n%s", shownClaim(c), describeDeliveries(got))
+				p.errorf("%s =\n%s\nwant nothing", shownClaim(c), describeDeliveries(got))
 			}
 		}
 	}
-	p.wantClaim(by("relay", 0), p.all("apple")...)
+	p.wantClaim(claimBy("relay", 0), p.all("apple")...)
 }
 
-// wantInvalid demands a typed error that wraps ErrInvalid.
+// wantInvalid checks for an *allocation.Error that wraps ErrInvalid.
 func (b *bench) wantInvalid(err error, format string, args ...any) {
 	b.Helper()
 	b.wantError(err, allocation.ErrInvalid, format, args...)
 	b.wantTyped(err, format, args...)
 }
 
-// wantTyped demands an error that says what it is about.
+// wantTyped checks that err is nil or an *allocation.Error.
 func (b *bench) wantTyped(err error, format string, args ...any) {
 	b.Helper()
 	if typed := (*allocation.Error)(nil); err != nil && !errors.As(err, &typed) {

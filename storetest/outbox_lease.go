@@ -32,23 +32,23 @@ var leaseRows = []row{
 }
 
 func leaseUntil(b *bench) {
-	p := b.post()
-	p.tell(2, lookalikes...)
-	p.wantClaim(by("relay", 0), p.all(lookalikes...)...)
+	p := b.outboxBench()
+	p.recordN(2, lookalikes...)
+	p.wantClaim(claimBy("relay", 0), p.all(lookalikes...)...)
 	for _, owner := range []string{"another", "relay"} {
 		for _, minutes := range []int{0, 1, 9} {
-			p.wantClaim(by(owner, minutes))
+			p.wantClaim(claimBy(owner, minutes))
 		}
 	}
-	p.wantClaim(by("another", 11), p.all(lookalikes...)...)
-	p.wantClaim(by("relay", 12))
-	p.wantClaim(by("relay", 20)) // when its own lease would have ended, had it been renewed
-	p.wantClaim(by("another", 22), p.all(lookalikes...)...)
+	p.wantClaim(claimBy("another", 11), p.all(lookalikes...)...)
+	p.wantClaim(claimBy("relay", 12))
+	p.wantClaim(claimBy("relay", 20)) // a refused claim must not have renewed the lease
+	p.wantClaim(claimBy("another", 22), p.all(lookalikes...)...)
 }
 
 func leaseBoundary(b *bench) {
-	p := b.post()
-	p.tell(2, "apple")
+	p := b.outboxBench()
+	p.recordN(2, "apple")
 	east, now := time.FixedZone("east", 9*60*60), noon
 	for i, length := range []time.Duration{time.Microsecond, 123_457 * time.Microsecond, time.Minute, 36 * time.Hour} {
 		c := outbox.Claim{Owner: "relay", Products: 1, Events: 9, Now: now, Until: now.Add(length)}
@@ -64,86 +64,86 @@ func leaseBoundary(b *bench) {
 }
 
 func leaseOnly(b *bench) {
-	p := b.post()
-	p.tell(2, "apple", "cherry", "pear", "plum", "quince")
-	c := by("relay", 0)
+	p := b.outboxBench()
+	p.recordN(2, "apple", "cherry", "pear", "plum", "quince")
+	c := claimBy("relay", 0)
 	c.After, c.Products, c.Events = "apple", 2, 1
 	p.wantClaim(c, p.some("cherry", 0, 1), p.some("pear", 0, 1))
-	p.wantClaim(by("another", 0), p.all("apple", "plum", "quince")...)
-	p.tell(1, "date")
-	p.wantClaim(by("relay", 5), p.all("date")...)
-	p.wantClaim(by("relay", 14), p.all("apple", "cherry", "pear", "plum", "quince")...)
+	p.wantClaim(claimBy("another", 0), p.all("apple", "plum", "quince")...)
+	p.recordN(1, "date")
+	p.wantClaim(claimBy("relay", 5), p.all("date")...)
+	p.wantClaim(claimBy("relay", 14), p.all("apple", "cherry", "pear", "plum", "quince")...)
 }
 
 func leaseCommits(b *bench) {
-	p := b.post()
-	p.put(p.product("apple", stock("a1", 10)).Changes())
+	p := b.outboxBench()
+	p.record(p.product("apple", stock("a1", 10)).Changes())
 	before := p.load(of("apple"))
 	read := p.allocation("apple", firm("o1", 1))
-	p.wantClaim(by("relay", 0), p.all("apple")...)
+	p.wantClaim(claimBy("relay", 0), p.all("apple")...)
 	p.wantStates(p.load(of("apple")), before, "product after a claim")
-	p.put(read)
+	p.record(read)
 	before = p.load(of("apple"))
 	read = p.allocation("apple", firm("o2", 1))
 	p.settle(failed("relay", "apple", 1, 1, 5))
-	p.wantClaim(by("relay", 5), tried(1, p.rest("apple", 0)))
+	p.wantClaim(claimBy("relay", 5), tried(1, p.rest("apple", 0)))
 	p.settle(sent("relay", "apple", 2))
 	p.wantStates(p.load(of("apple")), before, "product after claims and settlements")
-	p.put(read)
-	p.wantClaim(by("relay", 20), p.rest("apple", 2))
+	p.record(read)
+	p.wantClaim(claimBy("relay", 20), p.rest("apple", 2))
 }
 
 func leaseMeanwhile(b *bench) {
-	p := b.post()
-	p.tell(3, "apple", "pear")
-	c := by("relay", 0)
+	p := b.outboxBench()
+	p.recordN(3, "apple", "pear")
+	c := claimBy("relay", 0)
 	c.Events = 2
 	p.wantClaim(c, p.some("apple", 0, 2), p.some("pear", 0, 2))
-	p.tell(2, "apple", "pear")
-	p.wantClaim(by("another", 1))
+	p.recordN(2, "apple", "pear")
+	p.wantClaim(claimBy("another", 1))
 	p.settle(sent("relay", "apple", 2))
-	p.wantClaim(by("another", 2), p.rest("apple", 2))
-	p.tell(1, "apple")
+	p.wantClaim(claimBy("another", 2), p.rest("apple", 2))
+	p.recordN(1, "apple")
 	p.settle(sent("another", "apple", 5))
-	p.wantClaim(by("another", 3), p.rest("apple", 5))
+	p.wantClaim(claimBy("another", 3), p.rest("apple", 5))
 	p.settle(sent("relay", "pear", 2))
-	p.wantClaim(by("another", 4), p.rest("pear", 2))
+	p.wantClaim(claimBy("another", 4), p.rest("pear", 2))
 }
 
 func leaseRace(b *bench) {
-	p, store := b.post(), b.outbox()
+	p, store := b.outboxBench(), b.outbox()
 	skus := named[allocation.SKU]("sku", racers+4)
 	slices.Sort(skus)
-	p.tell(2, skus...)
+	p.recordN(2, skus...)
 	for round := range raceRounds {
 		got := make([][]outbox.Delivery, racers)
-		c := by("", 10*round) // the leases of the last round end now
+		c := claimBy("", 10*round) // the leases of the round before end now
 		c.Products = []int{plenty, 3}[round%2]
-		answers := race(func(i int) error {
+		results := race(func(i int) error {
 			mine := c
 			mine.Owner = fmt.Sprint("relay ", i)
 			deliveries, err := store.Claim(p.Context(), mine)
 			got[i] = deliveries
 			return unlessConflict(err)
 		})
-		p.must(errors.Join(answers...), "Claim by %d racers", racers)
-		got = append(got, p.claim(by("a late one", 10*round))) // takes what they left to each other
+		p.must(errors.Join(results...), "Claim by %d racers", racers)
+		got = append(got, p.claim(claimBy("a late one", 10*round))) // gets products that all racers left out
 		holders := map[allocation.SKU]int{}
 		for _, d := range slices.Concat(got...) {
 			holders[d.SKU]++
 			if !sameDelivery(d, p.rest(d.SKU, 0)) {
-				p.errorf("a racer gets\n%s\nwant\n%s", describeDeliveries([]outbox.Delivery{d}), describeDeliveries(p.all(d.SKU)))
+				p.errorf("delivery to a racer =\n%s\nwant\n%s", describeDeliveries([]outbox.Delivery{d}), describeDeliveries(p.all(d.SKU)))
 			}
 		}
 		for _, sku := range skus {
 			if holders[sku] != 1 {
-				p.errorf("product %q is held by %d of %d racers in round %d, want 1", sku, holders[sku], len(got), round)
+				p.errorf("product %q was leased to %d of %d racers in round %d, want 1", sku, holders[sku], len(got), round)
 			}
 		}
 	}
 }
 
-// unlessConflict lets racers pass whom the store asked to try again.
+// unlessConflict drops ErrConflict, by which a store ends a race between claims.
 func unlessConflict(err error) error {
 	if errors.Is(err, allocation.ErrConflict) {
 		return nil
@@ -153,15 +153,15 @@ func unlessConflict(err error) error {
 
 func leaseBusy(b *bench) {
 	const rounds = 6
-	p := b.post()
+	p := b.outboxBench()
 	skus := []allocation.SKU{"apple", "pear", "plum"}
 	for i, sku := range skus {
 		p.announce(sku, stock(allocation.BatchRef(fmt.Sprint("b", i)), 1000))
 	}
-	shop, seen := b.open(plenty), newMailbox(b.outbox())
+	shop, seen := b.open(plenty), newReceiver(b.outbox())
 	var writing atomic.Int64
 	writing.Add(racers / 2)
-	answers := race(func(i int) error {
+	results := race(func(i int) error {
 		if i%2 > 0 {
 			return seen.collect(p.bench, fmt.Sprint("relay ", i), &writing)
 		}
@@ -174,34 +174,34 @@ func leaseBusy(b *bench) {
 		}
 		return nil
 	})
-	p.must(errors.Join(answers...), "selling, claiming and settling at the same time")
-	p.must(seen.collect(p.bench, "a late one", &writing), "claiming and settling what was left")
+	p.must(errors.Join(results...), "concurrent Allocate, Claim and Settle")
+	p.must(seen.collect(p.bench, "a late one", &writing), "Claim and Settle of the remaining events")
 	for _, sku := range skus {
 		want := make([]int64, b.state(of(sku)).Version)
 		for i := range want {
 			want[i] = int64(i) + 1
 		}
 		if got := seen.numbers[sku]; !slices.Equal(got, want) {
-			p.errorf("numbers of the events of product %q, as relays got them: %d, want 1 to %d", sku, got, len(want))
+			p.errorf("sequences of product %q in the order of the deliveries = %d, want 1 to %d", sku, got, len(want))
 		}
 	}
 }
 
-// mailbox is what relays got together.
-type mailbox struct {
+// receiver collects the sequences of all events that several relays got.
+type receiver struct {
 	store   outbox.Store
 	mu      sync.Mutex
 	numbers map[allocation.SKU][]int64
 }
 
-func newMailbox(store outbox.Store) *mailbox {
-	return &mailbox{store: store, numbers: map[allocation.SKU][]int64{}}
+func newReceiver(store outbox.Store) *receiver {
+	return &receiver{store: store, numbers: map[allocation.SKU][]int64{}}
 }
 
-// collect claims and settles until nobody writes any more and nothing is left.
-func (m *mailbox) collect(b *bench, owner string, writing *atomic.Int64) error {
-	const most = 5000 // claims of a store that never ends
-	c := by(owner, 0)
+// collect claims and settles until writing is 0 and no events are left.
+func (m *receiver) collect(b *bench, owner string, writing *atomic.Int64) error {
+	const most = 5000 // limit for a store with endless deliveries
+	c := claimBy(owner, 0)
 	c.Products, c.Events = 2, 2
 	for range most {
 		last := writing.Load() == 0
@@ -219,16 +219,16 @@ func (m *mailbox) collect(b *bench, owner string, writing *atomic.Int64) error {
 		case last:
 			return nil
 		default:
-			<-time.After(100 * time.Microsecond) // for the writers' next commit
+			<-time.After(100 * time.Microsecond) // until the writers' next commit
 		}
 	}
 	return nil
 }
 
-// take notes what was delivered, while nobody else may hold the product, and settles.
-func (m *mailbox) take(b *bench, owner string, d outbox.Delivery) error {
+// take records the events of a delivery while the lease lasts, and then settles the delivery.
+func (m *receiver) take(b *bench, owner string, d outbox.Delivery) error {
 	if len(d.Events) == 0 {
-		return fmt.Errorf("product %q was delivered without events", d.SKU)
+		return fmt.Errorf("delivery of product %q has no events", d.SKU)
 	}
 	m.mu.Lock()
 	for _, r := range d.Events {
@@ -245,22 +245,22 @@ func (m *mailbox) take(b *bench, owner string, d outbox.Delivery) error {
 }
 
 func leaseCopies(b *bench) {
-	p := b.post()
-	c := p.letters("apple", minute(1), minute(2))
+	p := b.outboxBench()
+	c := p.changesAt("apple", minute(1), minute(2))
 	c.TraceParents = []string{"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""}
 	traces := slices.Clone(c.TraceParents)
-	p.put(c)
-	p.tell(1, "pear")
+	p.record(c)
+	p.recordN(1, "pear")
 	if !slices.Equal(c.TraceParents, traces) {
-		p.errorf("Commit wrote into its trace parents: %q", c.TraceParents)
+		p.errorf("Commit changed its trace parents: %q", c.TraceParents)
 	}
 	clear(c.TraceParents)
 	clear(c.Events)
 	for minutes := range 3 {
 		want := p.all("apple", "pear")
-		got := p.claim(by("relay", 20*minutes))
+		got := p.claim(claimBy("relay", 20*minutes))
 		if !slices.EqualFunc(got, want, sameDelivery) {
-			p.errorf("claim %d gets\n%s\nwant\n%s", minutes+1, describeDeliveries(got), describeDeliveries(want))
+			p.errorf("claim %d =\n%s\nwant\n%s", minutes+1, describeDeliveries(got), describeDeliveries(want))
 		}
 		for _, d := range got {
 			clear(d.Events[:cap(d.Events)])
@@ -270,9 +270,9 @@ func leaseCopies(b *bench) {
 	s := failed("relay", "apple", 1, 3, 60)
 	p.settle(s)
 	if want := failed("relay", "apple", 1, 3, 60); *s.Failure != *want.Failure {
-		p.errorf("Settle wrote into its failure: %+v, want %+v", *s.Failure, *want.Failure)
+		p.errorf("Settle changed its failure: %+v, want %+v", *s.Failure, *want.Failure)
 	}
 	*s.Failure = outbox.Failure{SKU: "pear", Sequence: 9, Tries: 9}
-	p.wantClaim(by("relay", 59), p.rest("pear", 0))
-	p.wantClaim(by("relay", 60), tried(3, p.rest("apple", 0)))
+	p.wantClaim(claimBy("relay", 59), p.rest("pear", 0))
+	p.wantClaim(claimBy("relay", 60), tried(3, p.rest("apple", 0)))
 }

@@ -111,9 +111,9 @@ var brokenLeases = []broken{
 		new: leaking(func(s *leaky) {
 			s.racy = true
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
-				look := c
-				look.Until = c.Now
-				free, err := s.Store.Claim(ctx, look)
+				observer := c
+				observer.Until = c.Now
+				free, err := s.Store.Claim(ctx, observer)
 				pause(s.faulty)
 				if err == nil {
 					_, err = s.Store.Claim(ctx, c)

@@ -32,165 +32,165 @@ var settleRows = []row{
 }
 
 func settleSent(b *bench) {
-	p := b.post()
-	p.tell(3, "apple", "pear")
-	p.tell(2, "apple")
-	p.wantClaim(by("relay", 0), p.all("apple", "pear")...)
-	p.wantClaim(by("relay", 20), p.all("apple", "pear")...)
+	p := b.outboxBench()
+	p.recordN(3, "apple", "pear")
+	p.recordN(2, "apple")
+	p.wantClaim(claimBy("relay", 0), p.all("apple", "pear")...)
+	p.wantClaim(claimBy("relay", 20), p.all("apple", "pear")...)
 	p.settle(sent("relay", "apple", 5))
-	p.wantClaim(by("relay", 40), p.all("pear")...)
-	p.tell(1, "apple")
+	p.wantClaim(claimBy("relay", 40), p.all("pear")...)
+	p.recordN(1, "apple")
 	p.settle(sent("relay", "pear", 3))
-	p.wantClaim(by("relay", 60), p.rest("apple", 5))
+	p.wantClaim(claimBy("relay", 60), p.rest("apple", 5))
 	p.settle(sent("relay", "apple", 6))
 	for _, minutes := range []int{60, 80, 1_000_000} {
-		p.wantClaim(by("relay", minutes))
+		p.wantClaim(claimBy("relay", minutes))
 	}
 	p.reopenIfAble()
-	p.wantClaim(by("relay", 2_000_000))
-	p.tell(2, "apple")
-	p.wantClaim(by("relay", 3_000_000), p.rest("apple", 6))
+	p.wantClaim(claimBy("relay", 2_000_000))
+	p.recordN(2, "apple")
+	p.wantClaim(claimBy("relay", 3_000_000), p.rest("apple", 6))
 }
 
 func settlePartly(b *bench) {
 	for _, step := range []int{1, 2, 5} {
-		p := b.post()
+		p := b.outboxBench()
 		sku := allocation.SKU(fmt.Sprint("apple ", step))
-		p.tell(3, sku)
-		p.tell(4, sku)
-		p.tell(1, sku)
-		p.tell(3, sku)
+		p.recordN(3, sku)
+		p.recordN(4, sku)
+		p.recordN(1, sku)
+		p.recordN(3, sku)
 		for n := 0; n < 11; n += step {
-			p.wantClaim(by("relay", 20*n), p.rest(sku, n))
+			p.wantClaim(claimBy("relay", 20*n), p.rest(sku, n))
 			p.settle(sent("relay", sku, int64(min(n+step, 11))))
 		}
-		p.wantClaim(by("relay", 400))
+		p.wantClaim(claimBy("relay", 400))
 	}
 }
 
 func settleEnds(b *bench) {
-	p := b.post()
-	p.tell(3, "apple", "pear")
-	p.wantClaim(by("relay", 0), p.all("apple", "pear")...)
+	p := b.outboxBench()
+	p.recordN(3, "apple", "pear")
+	p.wantClaim(claimBy("relay", 0), p.all("apple", "pear")...)
 	p.settle(sent("relay", "apple", 1))
 	p.settle(sent("relay", "pear", 0))
-	p.wantClaim(by("another", 0), p.rest("apple", 1), p.rest("pear", 0))
+	p.wantClaim(claimBy("another", 0), p.rest("apple", 1), p.rest("pear", 0))
 }
 
 func settleRepeated(b *bench) {
-	p := b.post()
-	p.tell(6, "apple", "pear")
-	p.wantClaim(by("relay", 0), p.all("apple", "pear")...)
+	p := b.outboxBench()
+	p.recordN(6, "apple", "pear")
+	p.wantClaim(claimBy("relay", 0), p.all("apple", "pear")...)
 	for _, sequence := range []int64{4, 4, 2, 0} {
 		p.settle(sent("relay", "apple", sequence))
 	}
 	for range 3 {
 		p.settle(failed("relay", "pear", 3, 2, 30))
 	}
-	p.wantClaim(by("relay", 20), p.rest("apple", 4))
+	p.wantClaim(claimBy("relay", 20), p.rest("apple", 4))
 	p.settle(sent("relay", "apple", 6))
 	p.settle(sent("relay", "apple", 4))
-	p.wantClaim(by("relay", 30), tried(2, p.rest("pear", 2)))
+	p.wantClaim(claimBy("relay", 30), tried(2, p.rest("pear", 2)))
 }
 
 func settleLate(b *bench) {
-	p := b.post()
-	p.tell(6, "apple", "pear", "plum")
-	p.wantClaim(by("slow", 0), p.all("apple", "pear", "plum")...)
-	p.wantClaim(by("quick", 12), p.all("apple", "pear", "plum")...)
+	p := b.outboxBench()
+	p.recordN(6, "apple", "pear", "plum")
+	p.wantClaim(claimBy("slow", 0), p.all("apple", "pear", "plum")...)
+	p.wantClaim(claimBy("quick", 12), p.all("apple", "pear", "plum")...)
 	p.settle(sent("slow", "apple", 2))
 	p.settle(failed("slow", "pear", 3, 1, 500))
-	p.settle(died("slow", "plum", 1, 9))
-	p.wantClaim(by("third", 13))
+	p.settle(dead("slow", "plum", 1, 9))
+	p.wantClaim(claimBy("third", 13))
 	p.settle(sent("quick", "apple", 1))
-	p.wantClaim(by("third", 13), p.rest("apple", 2))
-	p.wantClaim(by("third", 22), p.rest("pear", 2), p.rest("plum", 0))
+	p.wantClaim(claimBy("third", 13), p.rest("apple", 2))
+	p.wantClaim(claimBy("third", 22), p.rest("pear", 2), p.rest("plum", 0))
 	p.settle(sent("slow", "plum", 6))
-	p.wantClaim(by("slow", 24), p.rest("apple", 2))
-	p.wantClaim(by("slow", 33), p.rest("pear", 2))
+	p.wantClaim(claimBy("slow", 24), p.rest("apple", 2))
+	p.wantClaim(claimBy("slow", 33), p.rest("pear", 2))
 }
 
 func settleOwners(b *bench) {
-	p := b.post()
+	p := b.outboxBench()
 	owners := []string{"relay", "Relay", "relay ", " relay", "rel\u00e4y", "relay'", "relay%", strings.Repeat("r", 100) + "1", strings.Repeat("r", 100) + "2"}
 	for i, owner := range owners {
-		p.tell(2, "apple")
-		p.wantClaim(by(owner, 20*i), p.all("apple")...)
+		p.recordN(2, "apple")
+		p.wantClaim(claimBy(owner, 20*i), p.all("apple")...)
 		for _, other := range owners {
 			if other != owner {
 				p.settle(failed(other, "apple", 1, 1, 5000))
 				p.settle(sent(other, "apple", 0))
 			}
 		}
-		p.wantClaim(by("third", 20*i+9))
+		p.wantClaim(claimBy("third", 20*i+9))
 		p.settle(sent(owner, "apple", 0))
-		p.wantClaim(by("third", 20*i+9), p.all("apple")...)
+		p.wantClaim(claimBy("third", 20*i+9), p.all("apple")...)
 	}
 }
 
 func settleProducts(b *bench) {
-	p := b.post()
-	p.tell(3, lookalikes...)
-	p.wantClaim(by("relay", 0), p.all(lookalikes...)...)
+	p := b.outboxBench()
+	p.recordN(3, lookalikes...)
+	p.wantClaim(claimBy("relay", 0), p.all(lookalikes...)...)
 	for i, sku := range lookalikes {
 		minutes := 20 * (i + 1)
 		p.settle(sent("relay", sku, 2))
-		p.wantClaim(by("another", minutes-11), p.rest(sku, 2))
+		p.wantClaim(claimBy("another", minutes-11), p.rest(sku, 2))
 		p.settle(sent("another", sku, 3))
-		p.wantClaim(by("relay", minutes), p.all(lookalikes[i+1:]...)...)
+		p.wantClaim(claimBy("relay", minutes), p.all(lookalikes[i+1:]...)...)
 	}
 }
 
 func settleNobody(b *bench) {
-	p := b.post()
+	p := b.outboxBench()
 	p.settle(sent("relay", "unknown", 3))
 	p.settle(failed("relay", "unknown", 1, 1, 60))
-	p.tell(3, "apple", "pear")
+	p.recordN(3, "apple", "pear")
 	p.settle(sent("relay", "apple", 0))
 	p.settle(sent("relay", "apple", 1))
 	p.settle(failed("relay", "pear", 1, 1, 60))
-	p.wantClaim(by("another", 0), p.rest("apple", 1), p.rest("pear", 0))
-	p.tell(1, "unknown")
-	p.wantClaim(by("another", 1), p.all("unknown")...)
+	p.wantClaim(claimBy("another", 0), p.rest("apple", 1), p.rest("pear", 0))
+	p.recordN(1, "unknown")
+	p.wantClaim(claimBy("another", 1), p.all("unknown")...)
 }
 
 func settleContexts(b *bench) {
-	p, store := b.post(), b.outbox()
-	p.tell(3, "apple", "pear")
-	c := by("relay", 0)
+	p, store := b.outboxBench(), b.outbox()
+	p.recordN(3, "apple", "pear")
+	c := claimBy("relay", 0)
 	c.Products = 1
-	for want, ctx := range b.ended() {
+	for want, ctx := range b.endedContexts() {
 		for range 20 {
-			_, err := store.Claim(ctx, by("gone", 0))
-			p.wantError(err, want, "Claim under a context that has ended")
+			_, err := store.Claim(ctx, claimBy("gone", 0))
+			p.wantError(err, want, "Claim with an ended context")
 		}
 	}
 	p.wantClaim(c, p.rest("apple", 0))
-	for want, ctx := range b.ended() {
+	for want, ctx := range b.endedContexts() {
 		for range 20 {
-			p.wantError(store.Settle(ctx, sent("relay", "apple", 3)), want, "Settle under a context that has ended")
-			p.wantError(store.Settle(ctx, died("relay", "apple", 1, 1)), want, "Settle under a context that has ended")
+			p.wantError(store.Settle(ctx, sent("relay", "apple", 3)), want, "Settle with an ended context")
+			p.wantError(store.Settle(ctx, dead("relay", "apple", 1, 1)), want, "Settle with an ended context")
 		}
 	}
 	var none context.Context
-	_, err := store.Claim(none, by("gone", 0))
-	p.wantInvalid(err, "Claim under a nil context")
-	p.wantInvalid(store.Settle(none, sent("relay", "apple", 3)), "Settle under a nil context")
-	p.wantClaim(by("another", 9), p.rest("pear", 0))
-	p.wantClaim(by("another", 20), p.all("apple", "pear")...)
+	_, err := store.Claim(none, claimBy("gone", 0))
+	p.wantInvalid(err, "Claim with a nil context")
+	p.wantInvalid(store.Settle(none, sent("relay", "apple", 3)), "Settle with a nil context")
+	p.wantClaim(claimBy("another", 9), p.rest("pear", 0))
+	p.wantClaim(claimBy("another", 20), p.all("apple", "pear")...)
 }
 
 func settleReopened(b *bench) {
-	p := b.post()
-	p.tell(3, "apple", "cherry", "pear", "plum")
-	p.wantClaim(by("relay", 0), p.all("apple", "cherry", "pear", "plum")...)
+	p := b.outboxBench()
+	p.recordN(3, "apple", "cherry", "pear", "plum")
+	p.wantClaim(claimBy("relay", 0), p.all("apple", "cherry", "pear", "plum")...)
 	p.settle(sent("relay", "apple", 1))
 	p.settle(failed("relay", "pear", 3, 7, 100))
-	p.settle(died("relay", "plum", 2, 9))
+	p.settle(dead("relay", "plum", 2, 9))
 	p.reopenIfAble()
-	p.wantClaim(by("another", 9), p.rest("apple", 1))
-	p.wantClaim(by("another", 20), p.rest("apple", 1), p.rest("cherry", 0))
-	p.tell(1, "pear", "plum")
+	p.wantClaim(claimBy("another", 9), p.rest("apple", 1))
+	p.wantClaim(claimBy("another", 20), p.rest("apple", 1), p.rest("cherry", 0))
+	p.recordN(1, "pear", "plum")
 	p.reopenIfAble()
-	p.wantClaim(by("another", 100), p.rest("apple", 1), p.rest("cherry", 0), tried(7, p.rest("pear", 2)))
+	p.wantClaim(claimBy("another", 100), p.rest("apple", 1), p.rest("cherry", 0), tried(7, p.rest("pear", 2)))
 }

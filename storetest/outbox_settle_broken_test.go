@@ -151,7 +151,7 @@ var brokenSettlements = []broken{
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if _, is := s.held[t.SKU]; !is && t.Failure != nil {
-					s.claimOne(ctx, by(t.Owner, 0), t.SKU)
+					s.claimOne(ctx, claimBy(t.Owner, 0), t.SKU)
 				}
 				return s.Store.Settle(ctx, t)
 			}

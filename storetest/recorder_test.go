@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// recorder stands in for the test of a row that is expected to fail.
+// recorder is a testing.TB that records the failures of a row instead of failing the test.
 type recorder struct {
 	testing.TB
 	mu      sync.Mutex
@@ -29,7 +29,7 @@ func (r *recorder) Skipf(format string, args ...any) {
 
 type rowEnded struct{}
 
-// failures runs the rows of a topic, and returns what each that failed has seen.
+// failures runs the rows of a topic, and returns the messages of the failed rows by name.
 func failures(t testing.TB, config Config, topic Topic) map[string][]string {
 	failed := map[string][]string{}
 	for _, g := range groups {

@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// shop is a Service over the store, with a clock that stands.
+// shop is a Service over the store, with a clock set by the row.
 type shop struct {
 	*bench
 	now     time.Time
@@ -19,7 +19,7 @@ type shop struct {
 	service *allocation.Service
 }
 
-// open starts a shop that loads so many lapsed holds or lines at a time.
+// open returns a shop with a page size for lapsed holds and lines.
 func (b *bench) open(page int) *shop {
 	s := &shop{bench: b, now: noon}
 	s.units = allocation.NewUnitOfWork(&bounded{Store: b.store}, &allocation.UnitOfWorkOptions{
@@ -33,23 +33,22 @@ func (b *bench) open(page int) *shop {
 	return s
 }
 
-// apart starts a shop whose commands meet in the store only, as those of several processes do.
-func (b *bench) apart() *shop {
+// openSeparate returns a shop without group commit: concurrent commands race in the store, like several processes.
+func (b *bench) openSeparate() *shop {
 	s := b.open(plenty)
 	s.serve(&allocation.ServiceOptions{NoGroupCommit: true})
 	return s
 }
 
+// serve starts the Service of the shop.
 func (s *shop) serve(opts *allocation.ServiceOptions) {
 	s.Helper()
 	service, err := allocation.New(s.units, opts)
-	if err != nil {
-		s.fatalf("New(): %v", err)
-	}
+	s.must(err, "New")
 	s.service = service
 }
 
-// bounded ends what would go on for ever, such as clearing away a hold that comes back each time.
+// bounded fails after too many loads, to end a command that a broken store would keep busy for ever.
 type bounded struct {
 	allocation.Store
 	loads atomic.Int64
@@ -58,7 +57,7 @@ type bounded struct {
 func (s *bounded) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 	const most = 20_000
 	if s.loads.Add(1) > most {
-		return nil, fmt.Errorf("gave up after %d loads, the last of which was Load(%s)", most, shown(q))
+		return nil, fmt.Errorf("gave up after %d loads; the last was Load(%s)", most, shown(q))
 	}
 	return s.Store.Load(ctx, q)
 }
@@ -70,7 +69,7 @@ func (s *shop) add(sku allocation.SKU, batch allocation.Batch) {
 	s.must(s.service.AddBatch(s.Context(), batch), "AddBatch(%q)", batch.Ref)
 }
 
-// sell allocates lines that can be met.
+// sell allocates lines, which must succeed.
 func (s *shop) sell(sku allocation.SKU, requests ...allocation.Request) {
 	s.Helper()
 	for _, r := range requests {
@@ -79,13 +78,13 @@ func (s *shop) sell(sku allocation.SKU, requests ...allocation.Request) {
 	}
 }
 
-// version is the product's in the store.
+// version returns the product's version in the store.
 func (s *shop) version(sku allocation.SKU) int64 {
 	s.Helper()
 	return s.state(of(sku)).Version
 }
 
-// wantParts demands that an order's line is made up like this; "" if it must not be there.
+// wantParts checks the text of the parts of an order's line; "" means that there must be no line.
 func (s *shop) wantParts(sku allocation.SKU, order allocation.OrderID, want string) {
 	s.Helper()
 	var got string
@@ -99,7 +98,7 @@ func (s *shop) wantParts(sku allocation.SKU, order allocation.OrderID, want stri
 	}
 }
 
-// refuses demands that a command is out of stock, and returns what was short.
+// refuses checks that an allocation is out of stock, and returns the shortages.
 func (s *shop) refuses(sku allocation.SKU, r allocation.Request) []allocation.Shortage {
 	s.Helper()
 	_, err := s.service.Allocate(s.Context(), line(sku, r))
@@ -110,20 +109,19 @@ func (s *shop) refuses(sku allocation.SKU, r allocation.Request) []allocation.Sh
 	return short.Shortages
 }
 
-// trade is what has been going on in a busy shop.
-type trade struct {
+// shopData has the identifiers of a busy shop.
+type shopData struct {
 	skus   []allocation.SKU
 	refs   []allocation.BatchRef
 	orders []allocation.OrderID
 }
 
-// busyShop runs commands of all kinds, always the same ones for a seed. Those that the rules refuse are
-// part of it.
-func (b *bench) busyShop(seed uint64, steps int) trade {
+// busyShop runs random commands of all kinds, which depend on the seed only. The rules refuse some of the commands.
+func (b *bench) busyShop(seed uint64, steps int) shopData {
 	b.Helper()
 	s := b.open(3)
 	random := rand.New(rand.NewPCG(seed, 7))
-	done := trade{skus: []allocation.SKU{"apple", "pear"}, orders: named[allocation.OrderID]("o", steps/4)}
+	done := shopData{skus: []allocation.SKU{"apple", "pear"}, orders: named[allocation.OrderID]("o", steps/4)}
 	for i, ref := range named[allocation.BatchRef]("b", 8) {
 		batch := stock(ref, allocation.Quantity(5+random.IntN(20)))
 		if i >= 5 {
@@ -135,13 +133,13 @@ func (b *bench) busyShop(seed uint64, steps int) trade {
 	for range steps {
 		s.now = s.now.Add(time.Minute)
 		if err := s.step(random, done); !allowed(err) {
-			b.fatalf("a command in a busy shop: %v", err)
+			b.fatalf("a random command failed: %v", err)
 		}
 	}
 	return done
 }
 
-// allowed tells answers of the rules from those of a store that is out of order.
+// allowed reports whether err is nil or a refusal by the rules. Other errors are failures of the store.
 func allowed(err error) bool {
 	var short *allocation.OutOfStockError
 	if err == nil || errors.As(err, &short) {
@@ -157,8 +155,8 @@ func allowed(err error) bool {
 	return false
 }
 
-// step runs one command.
-func (s *shop) step(random *rand.Rand, t trade) error {
+// step runs a random command.
+func (s *shop) step(random *rand.Rand, t shopData) error {
 	ctx := s.Context()
 	sku, order, ref := pick(random, t.skus), pick(random, t.orders), pick(random, t.refs)
 	wanted := allocation.OrderLine{OrderID: order, SKU: sku, Quantity: allocation.Quantity(1 + random.IntN(6))}
@@ -193,14 +191,14 @@ func (s *shop) step(random *rand.Rand, t trade) error {
 
 func pick[T any](random *rand.Rand, from []T) T { return from[random.IntN(len(from))] }
 
-// account is a product as the lines and counters tell it.
+// account has the version and counters of a product.
 type account struct {
 	version int64
 	batches map[allocation.BatchRef]allocation.Batch
 }
 
-// tally reads all of a product, and demands that its counters are the sums of its lines.
-func (b *bench) tally(t trade, sku allocation.SKU) account {
+// checkCounters checks that each counter of a product is the sum of the lines, and returns the counters.
+func (b *bench) checkCounters(t shopData, sku allocation.SKU) account {
 	b.Helper()
 	s := b.state(of(sku, t.orders...))
 	a := account{version: s.Version, batches: map[allocation.BatchRef]allocation.Batch{}}
@@ -219,7 +217,7 @@ func (b *bench) tally(t trade, sku allocation.SKU) account {
 	}
 	for ref, batch := range a.batches {
 		if batch.Allocated != promised[ref] || batch.Allocated > batch.Purchased || batch.Allocated < 0 {
-			b.errorf("batch %q has purchased %d and allocated %d, and its lines have %d units",
+			b.errorf("batch %q has purchased %d, allocated %d, and lines with %d unshipped units; want allocated = units <= purchased",
 				ref, batch.Purchased, batch.Allocated, promised[ref])
 		}
 	}

@@ -1,5 +1,5 @@
-// Package storetest tells whether an [allocation.Store] keeps its promises. The stores of this module
-// pass it, and so should a host's own:
+// Package storetest is the conformance suite for an [allocation.Store]. All stores of this module pass the suite, and a
+// host's own store should pass, too:
 //
 //	func TestStore(t *testing.T) {
 //		storetest.Run(t, storetest.Config{
@@ -11,18 +11,24 @@
 //		})
 //	}
 //
-// Every row is a subtest, named for its [Topic] and for what it holds, and begins with an empty store. A
-// failure says what was seen and why that is wrong. Rows are independent of the wall clock and of
-// each other; run them under the race detector too, and with a -timeout, which is what ends a store
-// that hangs.
+// The suite consists of rows, and each row tests a single promise. A row is a subtest of its [Topic]. The name of the
+// row is the promise, and every row starts with an empty store. A failure shows the wrong result and the wanted result,
+// and says why the promise matters to a host.
 //
-// A store that keeps only some of the promises, such as one for a single process, declares which topics it
-// keeps in [Config].Topics. The others are reported as skipped, so that everybody can see what is
-// missing. What only some stores can do, such as to hand out their events for package outbox, is a topic of its
-// own, and skipped for a store that doesn't have the methods.
+// Rows don't depend on the wall clock or on each other. Run the suite with the race detector, and with a -timeout to end
+// a store that hangs.
 //
-// The rows compare what a store answers with what the model of package allocation asked it to keep. They never
-// look at how it is kept, nor at the text of an error, only at what errors.Is and errors.As find.
+// # Topics
+//
+// A store may keep only some of the promises, for example a store for a single process. Such a store declares its
+// topics in [Config].Topics, and Run reports all other topics as skipped, so that the missing promises are visible.
+// Optional abilities, for example the outbox, have topics of their own. Without Config.Topics, Run skips the topics of
+// abilities that the store doesn't have.
+//
+// # Method
+//
+// Rows commit changes that the model of package allocation has computed, and compare the results of the store with the
+// changes. Rows never look into the storage. Rows match errors by errors.Is and errors.As, never by text.
 package storetest
 
 import (
@@ -33,75 +39,73 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Topic groups the rows by what a store promises.
+// Topic is a group of rows.
 type Topic string
 
-// The topics, in the order in which somebody who writes a store may want to make them pass.
+// The topics, in the recommended order of work for the author of a store.
 const (
-	// Load: each query selects its products, and brings as much of each as [allocation.State] lists
-	// and nothing else, so that a product doesn't grow with its history.
+	// Load: each query brings the data that [allocation.State] describes, and no further data, so that loads don't
+	// grow with the history of a product.
 	Load Topic = "Load"
 
-	// Values: what was committed comes back as it was: identifiers byte by byte, times to the
-	// microsecond and in UTC, quantities up to 2^53−1, the parts of a line in their order.
+	// Values: committed values come back unchanged. Identifiers are compared byte by byte, times have microseconds
+	// and are in UTC, quantities go up to 2^53−1, and the parts of a line keep their order.
 	Values Topic = "Values"
 
-	// Commit: versions are checked, keys are unique, and a commit is written whole or not at all.
+	// Commit: a commit checks versions and unique keys, and writes all changes or none.
 	Commit Topic = "Commit"
 
-	// Isolation: states and changes share no memory with the store, nobody sees half of a commit,
-	// and of those who race for a version one wins.
+	// Isolation: states and changes share no memory with the store, no load sees half of a commit, and of several
+	// concurrent commits on a version exactly one succeeds.
 	Isolation Topic = "Isolation"
 
-	// Context: a nil context is refused, and one that has ended writes nothing.
+	// Context: a call with a nil context is refused, and a call with an ended context writes nothing.
 	Context Topic = "Context"
 
-	// Aggregate: the rules of the model hold through the store, for a Service that is used by many
-	// at a time.
+	// Aggregate: the rules of the model hold for a Service on the store, with concurrent callers.
 	Aggregate Topic = "Aggregate"
 
 	// Ledger: events are kept in order and add up to the counters, for an [allocation.Ledger].
 	Ledger Topic = "Ledger"
 
-	// Outbox: events are handed out until they are sent, to one relay at a time and in order, for a
-	// store of package outbox.
+	// Outbox: unsent events are claimed in order, by one relay at a time, until a relay reports the events as sent;
+	// for an outbox.Store.
 	Outbox Topic = "Outbox"
 
-	// Upkeep: backlog and failures are shown, failed events are retried or skipped, and what is old is
-	// purged, for a maintainer of package outbox.
+	// Upkeep: backlog and failures are reported, failed events are retried or skipped, and old events are purged;
+	// for an outbox.Maintainer.
 	Upkeep Topic = "Upkeep"
 
-	// Views: whoever shows products, orders and batches sees what was committed and what can be promised,
-	// for a store that is one or more of the interfaces of package views.
+	// Views: queries about products, orders and batches agree with the committed data and with the model, for a
+	// store with at least one of the interfaces of package views.
 	Views Topic = "Views"
 
-	// Durability: everything is there when the data are opened again, see [Config].Reopen.
+	// Durability: all committed data are there after the data are opened again, see [Config].Reopen.
 	Durability Topic = "Durability"
 )
 
-// Config says which store to test, and how.
+// Config describes the store to test.
 type Config struct {
-	// New returns a store that is empty and ready for use. It is called for each row, with that
-	// row's test, so that Cleanup and TempDir are the row's own, and once to see what the store
-	// is able to.
+	// New returns an empty store. Run calls New for each row, with the row's test, so that Cleanup and TempDir
+	// belong to the row. Run also calls New to find out which abilities the store has.
 	New func(t testing.TB) allocation.Store
 
-	// Topics are those that the store promises to keep. Left nil they are all of them, except for those
-	// about an ability that the store doesn't have, such as [allocation.Ledger], and for Durability
-	// if there is no Reopen.
+	// Topics are the topics that the store promises. nil means all topics, except the topics of abilities that the
+	// store doesn't have, such as [allocation.Ledger], and except Durability if Reopen is nil.
 	Topics []Topic
 
-	// Reopen closes a store that New or Reopen returned, and opens the same data again.
+	// Reopen closes a store of New or Reopen, and opens the data of the store again.
 	Reopen func(t testing.TB, store allocation.Store) allocation.Store
 }
 
-// row is one promise.
+// row is the test of a single promise.
 type row struct {
-	name  string // what must hold
-	why   string // what goes wrong for a host if it doesn't
+	name  string // the promise
+	why   string // the consequence for a host if a store breaks the promise
 	check func(b *bench)
 }
 
+// group has the rows of a topic.
 type group struct {
 	topic Topic
 	rows  []row
@@ -121,7 +125,7 @@ var groups = []group{
 	{Durability, durabilityRows},
 }
 
-// Run tests a store on every row of its topics.
+// Run runs all rows of the store's topics as subtests of t.
 func Run(t *testing.T, config Config) {
 	t.Helper()
 	if err := config.check(); err != nil {
@@ -129,7 +133,7 @@ func Run(t *testing.T, config Config) {
 	}
 	for _, g := range groups {
 		t.Run(string(g.topic), func(t *testing.T) {
-			if reason := config.skips(t, g.topic); reason != "" {
+			if reason := config.skipReason(t, g.topic); reason != "" {
 				t.Skip(reason)
 			}
 			for _, r := range g.rows {
@@ -143,39 +147,39 @@ func (r row) run(t testing.TB, config Config) {
 	r.check(&bench{TB: t, why: r.why, store: config.New(t), config: config})
 }
 
-// check refuses a configuration that would test less than it seems to.
+// check refuses a configuration with a mistake that would leave out tests.
 func (c Config) check() error {
 	if c.New == nil {
 		return fmt.Errorf("storetest: Config.New must not be nil")
 	}
 	for _, topic := range c.Topics {
 		if !slices.ContainsFunc(groups, func(g group) bool { return g.topic == topic }) {
-			return fmt.Errorf("storetest: Config.Topics has %q, which is no topic", topic)
+			return fmt.Errorf("storetest: Config.Topics has the unknown topic %q", topic)
 		}
 	}
 	if slices.Contains(c.Topics, Durability) && c.Reopen == nil {
-		return fmt.Errorf("storetest: Config.Topics has %q, which needs Config.Reopen", Durability)
+		return fmt.Errorf("storetest: topic %q needs Config.Reopen", Durability)
 	}
 	return nil
 }
 
-// skips says why a topic isn't tested; "" if it is.
-func (c Config) skips(t testing.TB, topic Topic) string {
+// skipReason returns why a topic is skipped, "" if the topic is tested.
+func (c Config) skipReason(t testing.TB, topic Topic) string {
 	switch {
 	case c.Topics != nil && !slices.Contains(c.Topics, topic):
 		return fmt.Sprintf("the store doesn't declare topic %q", topic)
 	case c.Topics != nil:
 		return ""
 	case topic == Durability && c.Reopen == nil:
-		return "there is no Config.Reopen: the store doesn't claim to keep anything"
+		return "there is no Config.Reopen, so the store promises no durability"
 	case topic == Ledger && !isLedger(c.New(t)):
-		return "the store is no allocation.Ledger"
+		return "the store doesn't implement allocation.Ledger"
 	case topic == Outbox && !isOutbox(c.New(t)):
-		return "the store is no outbox.Store"
+		return "the store doesn't implement outbox.Store"
 	case topic == Upkeep && !isMaintainer(c.New(t)):
-		return "the store is no outbox.Maintainer"
-	case topic == Views && !answersQuestions(c.New(t)):
-		return "the store is none of the interfaces of package views"
+		return "the store doesn't implement outbox.Maintainer"
+	case topic == Views && !hasViews(c.New(t)):
+		return "the store implements no interface of package views"
 	}
 	return ""
 }

@@ -10,21 +10,21 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// plain is a store without further abilities.
+// plain is a store without optional abilities.
 type plain struct{ allocation.Store }
 
 func newPlain(testing.TB) allocation.Store { return plain{memory.New()} }
 
 func reopenSame(_ testing.TB, store allocation.Store) allocation.Store { return store }
 
-func TestConfigThatTestsLessThanItSeemsIsRefused(t *testing.T) {
+func TestConfigWithAMistakeIsRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		config Config
 		names  string
 	}{
-		"no store":                  {Config{}, "Config.New"},
-		"a topic that isn't one":    {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
-		"durability without reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
+		"no New":                  {Config{}, "Config.New"},
+		"unknown topic":    {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
+		"Durability without Reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.config.check(); err == nil || !strings.Contains(err.Error(), c.names) {
@@ -33,11 +33,11 @@ func TestConfigThatTestsLessThanItSeemsIsRefused(t *testing.T) {
 		})
 	}
 	if err := (Config{New: newPlain, Topics: []Topic{Durability}, Reopen: reopenSame}).check(); err != nil {
-		t.Errorf("check() = %v of a sound configuration", err)
+		t.Errorf("check() of a valid configuration = %v, want nil", err)
 	}
 }
 
-func TestTopicsThatAreNotTestedSayWhy(t *testing.T) {
+func TestSkippedTopicsHaveAReason(t *testing.T) {
 	some := Config{New: newPlain, Topics: []Topic{Load, Ledger}}
 	every := Config{New: newPlain}
 	for _, c := range []struct {
@@ -49,49 +49,49 @@ func TestTopicsThatAreNotTestedSayWhy(t *testing.T) {
 		{some, Commit, `doesn't declare topic "Commit"`},
 		{some, Ledger, ""},
 		{every, Commit, ""},
-		{every, Ledger, "no allocation.Ledger"},
-		{every, Outbox, "no outbox.Store"},
-		{every, Upkeep, "no outbox.Maintainer"},
+		{every, Ledger, "doesn't implement allocation.Ledger"},
+		{every, Outbox, "doesn't implement outbox.Store"},
+		{every, Upkeep, "doesn't implement outbox.Maintainer"},
 		{every, Durability, "no Config.Reopen"},
 		{Config{New: newPlain, Reopen: reopenSame}, Durability, ""},
 	} {
-		got := c.config.skips(t, c.topic)
+		got := c.config.skipReason(t, c.topic)
 		if (got == "") != (c.reason == "") || !strings.Contains(got, c.reason) {
-			t.Errorf("skips(%q) of topics %q = %q, want %q", c.topic, c.config.Topics, got, c.reason)
+			t.Errorf("skipReason(%q) of topics %q = %q, want %q", c.topic, c.config.Topics, got, c.reason)
 		}
 	}
 }
 
-func TestAbilityThatIsDeclaredAndMissingFails(t *testing.T) {
+func TestDeclaredTopicOfAMissingAbilityFails(t *testing.T) {
 	for _, topic := range []Topic{Ledger, Outbox, Upkeep} {
 		failed := failures(t, Config{New: newPlain, Topics: []Topic{topic}}, topic)
 		for _, r := range rowsOf(topic) {
 			if failed[r.name] == nil {
-				t.Errorf("row %s/%s passed on a store that has no such ability", topic, r.name)
+				t.Errorf("row %s/%s passed on a store without the ability", topic, r.name)
 			}
 		}
 	}
 }
 
-// box is what a store needs besides for package outbox.
+// box has the methods of an outbox.Store.
 type box = outbox.Store
 
-// unmaintained is an outbox without upkeep.
+// unmaintained is an outbox.Store that is no outbox.Maintainer.
 type unmaintained struct {
 	plain
 	box
 }
 
-func TestOutboxNeedsNoUpkeep(t *testing.T) {
+func TestOutboxIsTestedWithoutUpkeep(t *testing.T) {
 	config := Config{New: func(testing.TB) allocation.Store {
 		store := memory.New()
 		return unmaintained{plain{store}, store}
 	}}
-	if got := config.skips(t, Outbox); got != "" {
-		t.Errorf("skips(%q) = %q, want nothing", Outbox, got)
+	if got := config.skipReason(t, Outbox); got != "" {
+		t.Errorf("skipReason(%q) = %q, want nothing", Outbox, got)
 	}
-	if got := config.skips(t, Upkeep); !strings.Contains(got, "no outbox.Maintainer") {
-		t.Errorf("skips(%q) = %q, want that it is no outbox.Maintainer", Upkeep, got)
+	if got := config.skipReason(t, Upkeep); !strings.Contains(got, "doesn't implement outbox.Maintainer") {
+		t.Errorf("skipReason(%q) = %q, want a reason that names outbox.Maintainer", Upkeep, got)
 	}
 	for name, seen := range failures(t, config, Outbox) {
 		t.Errorf("%s/%s: %s", Outbox, name, strings.Join(seen, "\n"))
@@ -107,8 +107,8 @@ func rowsOf(topic Topic) []row {
 	return nil
 }
 
-// TestFailureSaysWhy holds that a failure tells what was seen, and why it is wrong.
-func TestFailureSaysWhy(t *testing.T) {
+// A failure must name the failed call and have the reason of the row.
+func TestFailureHasTheReasonOfTheRow(t *testing.T) {
 	silent := with(func(s *faulty) {
 		s.load = func(context.Context, allocation.Query) ([]allocation.State, error) { return nil, nil }
 	})
@@ -116,18 +116,18 @@ func TestFailureSaysWhy(t *testing.T) {
 	for _, r := range rowsOf(Load) {
 		seen := strings.Join(failed[r.name], "\n")
 		if !strings.Contains(seen, "Load(") || !strings.Contains(seen, r.why) {
-			t.Errorf("row %q on a store that loads nothing says %q, want the call and %q", r.name, seen, r.why)
+			t.Errorf("failure of row %q on a store that loads nothing = %q, want the call and %q", r.name, seen, r.why)
 		}
 	}
 }
 
-// TestRowsAreNamedOnce holds that a row can be found by its topic and name.
-func TestRowsAreNamedOnce(t *testing.T) {
+// Topic and name must identify a row.
+func TestRowNamesAreUnique(t *testing.T) {
 	for _, g := range groups {
 		seen := map[string]bool{}
 		for _, r := range g.rows {
 			if seen[r.name] || r.why == "" || r.check == nil {
-				t.Errorf("row %s/%s is there twice, or without its explanation or check", g.topic, r.name)
+				t.Errorf("row %s/%s is repeated, or has no reason or check", g.topic, r.name)
 			}
 			seen[r.name] = true
 		}

@@ -26,8 +26,8 @@ var purgeRows = []row{
 		"the ledger would go on growing in the products that are left out", purgeAll},
 }
 
-// purge deletes what is old, and demands that it was so much.
-func (p *post) purge(before time.Time, want int64) {
+// purge calls Purge, and checks the number of deleted events.
+func (p *outboxBench) purge(before time.Time, want int64) {
 	p.Helper()
 	got, err := p.maintainer().Purge(p.Context(), before)
 	p.must(err, "Purge(before %s)", moment(before))
@@ -36,16 +36,16 @@ func (p *post) purge(before time.Time, want int64) {
 	}
 }
 
-// wantNumbers demands that the ledger, if the store has one, begins with the event of this number.
-func (p *post) wantNumbers(sku allocation.SKU, first int) {
+// wantNumbers checks that the ledger, if the store is a ledger, begins with the event number first.
+func (p *outboxBench) wantNumbers(sku allocation.SKU, first int) {
 	p.Helper()
 	if !isLedger(p.store) {
 		return
 	}
-	told := p.told[sku]
-	for after := range len(told) + 2 {
+	recorded := p.recorded[sku]
+	for after := range len(recorded) + 2 {
 		var want []allocation.Event
-		for _, r := range told[min(max(after, first-1), len(told)):] {
+		for _, r := range recorded[min(max(after, first-1), len(recorded)):] {
 			want = append(want, r.Event)
 		}
 		p.wantEvents(p.events(sku, int64(after), math.MaxInt32), want, "events of product %q after %d", sku, after)
@@ -54,20 +54,20 @@ func (p *post) wantNumbers(sku allocation.SKU, first int) {
 }
 
 func purgeOld(b *bench) {
-	p := b.post()
+	p := b.outboxBench()
 	p.purge(minute(60), 0)
 	for m := range 6 {
-		p.tellAt(minute(m), 1, "apple")
+		p.recordAt(minute(m), 1, "apple")
 	}
-	p.tellAt(minute(3).Add(-time.Microsecond), 2, "äpple")
-	p.tellAt(minute(3), 1, "äpple")
+	p.recordAt(minute(3).Add(-time.Microsecond), 2, "äpple")
+	p.recordAt(minute(3), 1, "äpple")
 	p.settleAll(0, sent("relay", "apple", 5), sent("relay", "äpple", 3))
 	p.purge(minute(0), 0)
 	p.purge(minute(3), 3+2)
 	p.purge(minute(3), 0)
 	p.wantNumbers("apple", 4)
 	p.wantNumbers("äpple", 3)
-	p.wantClaim(by("relay", 20), p.rest("apple", 5))
+	p.wantClaim(claimBy("relay", 20), p.rest("apple", 5))
 	p.reopenIfAble()
 	p.purge(minute(3).Add(time.Microsecond).In(time.FixedZone("east", 9*60*60)), 1+1)
 	p.wantNumbers("apple", 5)
@@ -75,31 +75,31 @@ func purgeOld(b *bench) {
 }
 
 func purgeUnsent(b *bench) {
-	p := b.post()
-	p.tell(4, "apple", "cherry", "date", "pear", "plum", "quince")
+	p := b.outboxBench()
+	p.recordN(4, "apple", "cherry", "date", "pear", "plum", "quince")
 	p.settleAll(0, sent("relay", "apple", 2), failed("relay", "cherry", 1, 1, 20), sent("relay", "date", 0),
-		died("relay", "pear", 4, 9), sent("relay", "quince", 4)) // plum stays leased
+		dead("relay", "pear", 4, 9), sent("relay", "quince", 4)) // plum stays leased
 	p.purge(minute(60), 2+3+4)
 	for sku, first := range map[allocation.SKU]int{"apple": 3, "cherry": 1, "date": 1, "pear": 4, "plum": 1, "quince": 5} {
 		p.wantNumbers(sku, first)
 	}
 	p.wantBacklog(5, 2+4+4+1+4, noon)
-	p.wantClaim(by("another", 9), p.rest("apple", 2), p.rest("date", 0))
-	p.wantClaim(by("another", 20), p.rest("apple", 2), tried(1, p.rest("cherry", 0)), p.rest("date", 0), p.rest("plum", 0))
-	p.wantFailures("cherry", plenty, died("relay", "pear", 4, 9))
+	p.wantClaim(claimBy("another", 9), p.rest("apple", 2), p.rest("date", 0))
+	p.wantClaim(claimBy("another", 20), p.rest("apple", 2), tried(1, p.rest("cherry", 0)), p.rest("date", 0), p.rest("plum", 0))
+	p.wantFailures("cherry", plenty, dead("relay", "pear", 4, 9))
 }
 
 func purgePrefix(b *bench) {
-	p := b.post()
-	p.put(p.letters("apple", minute(1), minute(2), minute(9), minute(3), minute(4)))
-	p.put(p.letters("pear", minute(9), minute(1)))
-	p.put(p.letters("plum", minute(1), minute(2)))
+	p := b.outboxBench()
+	p.record(p.changesAt("apple", minute(1), minute(2), minute(9), minute(3), minute(4)))
+	p.record(p.changesAt("pear", minute(9), minute(1)))
+	p.record(p.changesAt("plum", minute(1), minute(2)))
 	p.settleAll(0, sent("relay", "apple", 5), sent("relay", "pear", 2), sent("relay", "plum", 1))
 	p.purge(minute(5), 2+1)
 	p.wantNumbers("apple", 3)
 	p.wantNumbers("pear", 1)
 	p.wantNumbers("plum", 2)
-	p.wantClaim(by("relay", 20), p.rest("plum", 1))
+	p.wantClaim(claimBy("relay", 20), p.rest("plum", 1))
 	p.purge(minute(9), 0)
 	p.settle(sent("relay", "plum", 2))
 	p.purge(minute(10), 3+2+1)
@@ -107,30 +107,30 @@ func purgePrefix(b *bench) {
 }
 
 func purgeNumbers(b *bench) {
-	p := b.post()
-	p.tell(12, "apple")
-	p.tell(3, "pear")
+	p := b.outboxBench()
+	p.recordN(12, "apple")
+	p.recordN(3, "pear")
 	p.settleAll(0, sent("relay", "apple", 12), sent("relay", "pear", 2))
 	p.purge(minute(1), 12+2)
 	p.wantNumbers("apple", 13)
-	p.tellAt(minute(2), 2, "apple", "pear")
-	p.tellAt(minute(3), 1, "apple")
+	p.recordAt(minute(2), 2, "apple", "pear")
+	p.recordAt(minute(3), 1, "apple")
 	p.wantNumbers("apple", 13)
 	p.wantNumbers("pear", 3)
-	p.wantClaim(by("relay", 20), p.rest("apple", 12), p.rest("pear", 2))
+	p.wantClaim(claimBy("relay", 20), p.rest("apple", 12), p.rest("pear", 2))
 	p.settle(sent("relay", "apple", 13))
 	p.purge(minute(3), 1)
 	p.wantNumbers("apple", 14)
 	p.reopenIfAble()
-	p.tellAt(minute(4), 1, "apple", "pear")
+	p.recordAt(minute(4), 1, "apple", "pear")
 	p.wantNumbers("apple", 14)
-	p.wantClaim(by("relay", 40), p.rest("apple", 13), p.rest("pear", 2))
+	p.wantClaim(claimBy("relay", 40), p.rest("apple", 13), p.rest("pear", 2))
 }
 
 func purgeAudit(b *bench) {
-	p := b.post()
-	p.put(p.product("quince", stock("q1", 4), stock("q2", 5)).Changes())
-	p.put(p.allocation("quince", firm("o1", 4)))
+	p := b.outboxBench()
+	p.record(p.product("quince", stock("q1", 4), stock("q2", 5)).Changes())
+	p.record(p.allocation("quince", firm("o1", 4)))
 	p.ship("quince", "o1", 4)
 	ghost := p.decide(of("quince"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
 	ghost.Events = append(ghost.Events, allocation.BatchAdded{SKU: "quince", At: noon, Batch: "ghost", Quantity: 7})
@@ -146,7 +146,7 @@ func purgeAudit(b *bench) {
 		purged, err := p.maintainer().Purge(p.Context(), minute(10_000))
 		p.must(err, "Purge")
 		if d := difference(p.accounts(skus), before); d != "" {
-			p.errorf("the accounts change with a purge of %d events:%s", purged, d)
+			p.errorf("Audit changed after a purge of %d events:%s", purged, d)
 		}
 		total += purged
 	}
@@ -156,7 +156,7 @@ func purgeAudit(b *bench) {
 		versions += b.state(of(sku)).Version
 	}
 	if total != versions {
-		p.errorf("3 purges deleted %d events of %d, want all of them", total, versions)
+		p.errorf("3 purges deleted %d of %d events, want all", total, versions)
 	}
 	p.change(of("apple"), func(p *allocation.Product) error {
 		return p.AddBatch(allocation.Batch{Ref: "late", SKU: "apple", Purchased: 9}, noon)
@@ -165,12 +165,12 @@ func purgeAudit(b *bench) {
 		return
 	}
 	if _, tallies := p.audit("apple"); slices.ContainsFunc(tallies, allocation.Tally.Drifted) {
-		p.errorf("after a purge and a commit Audit(%q) = %+v, of which some disagree", "apple", tallies)
+		p.errorf("Audit(%q) after a purge and a commit = %+v, want no drift", "apple", tallies)
 	}
 }
 
-// accounts describes the tallies of products; nothing if the store is no ledger.
-func (p *post) accounts(skus []allocation.SKU) (text []string) {
+// accounts describes the tallies of products; nil if the store is no ledger.
+func (p *outboxBench) accounts(skus []allocation.SKU) (text []string) {
 	p.Helper()
 	if !isLedger(p.store) {
 		return nil
@@ -185,9 +185,9 @@ func (p *post) accounts(skus []allocation.SKU) (text []string) {
 }
 
 func purgeStates(b *bench) {
-	p := b.post()
+	p := b.outboxBench()
 	orders := history(b, "apple")
-	p.tell(2, "pear")
+	p.recordN(2, "pear")
 	q := of("apple", orders...)
 	before := append(p.load(q), p.load(of("pear"))...)
 	stale := p.allocation("apple", firm("o9", 1))
@@ -202,18 +202,18 @@ func purgeStates(b *bench) {
 
 func purgeAll(b *bench) {
 	const products, commits, events = 40, 12, 100
-	p := b.post()
+	p := b.outboxBench()
 	skus := append(named[allocation.SKU]("sku", products), "apple")
-	p.tell(2, skus...)
+	p.recordN(2, skus...)
 	for range commits {
-		p.tell(events, "apple")
+		p.recordN(events, "apple")
 	}
 	for _, sku := range skus {
-		p.settle(sent("relay", sku, int64(len(p.told[sku]))-1))
+		p.settle(sent("relay", sku, int64(len(p.recorded[sku]))-1))
 	}
 	p.purge(minute(1), products+1+commits*events)
 	p.wantBacklog(products+1, products+1, noon)
-	c := by("relay", 0)
+	c := claimBy("relay", 0)
 	c.Products = 1
 	p.wantClaim(c, p.rest("apple", commits*events+1))
 }

@@ -110,8 +110,8 @@ var brokenPurges = []broken{
 				version, tallies, err := s.Store.Audit(ctx, sku)
 				events, _ := s.left(sku)
 				return version, slices.DeleteFunc(tallies, func(t allocation.Tally) bool {
-					told := func(e allocation.Event) bool { ref, _, _ := e.Movement(); return ref == t.Batch }
-					return !hasBatch(whole(s.Store, sku), t.Batch) && !slices.ContainsFunc(events, told)
+					recorded := func(e allocation.Event) bool { ref, _, _ := e.Movement(); return ref == t.Batch }
+					return !hasBatch(whole(s.Store, sku), t.Batch) && !slices.ContainsFunc(events, recorded)
 				}), err
 			}
 		})},

@@ -33,7 +33,7 @@ var valueRows = []row{
 		"a line that shrinks gives up its last part first", valuesParts},
 }
 
-// roundTrip commits a new product and compares what comes back with what was committed.
+// roundTrip commits a new product, and compares the loaded state with the committed changes.
 func (b *bench) roundTrip(p *allocation.Product, orders ...allocation.OrderID) {
 	b.Helper()
 	c := p.Changes()
@@ -61,7 +61,7 @@ func valuesTimes(b *bench) {
 	b.change(ofBatch("a1"), func(p *allocation.Product) error { return p.ChangeBatchETA("a1", later, noon) })
 	want := later.UTC().Truncate(time.Microsecond)
 	if got := b.batchOf(b.state(of("apple")), "a1").ETA; got != want {
-		b.errorf("ETA of batch %q = %s after it was changed, want %s", "a1", moment(got), moment(want))
+		b.errorf("ETA of batch %q after ChangeBatchETA = %s, want %s", "a1", moment(got), moment(want))
 	}
 }
 
@@ -76,10 +76,10 @@ func valuesZeroTimes(b *bench) {
 	})
 	s := b.state(of("apple"))
 	if got := b.batchOf(s, "a2").ETA; got != (time.Time{}) {
-		b.errorf("ETA of batch %q = %s after it arrived, want none", "a2", moment(got))
+		b.errorf("ETA of batch %q after ReceiveBatch = %s, want none", "a2", moment(got))
 	}
 	if s.NextExpiry != (time.Time{}) {
-		b.errorf("NextExpiry = %s without holds, want none", moment(s.NextExpiry))
+		b.errorf("NextExpiry of a product without holds = %s, want none", moment(s.NextExpiry))
 	}
 }
 
@@ -95,7 +95,7 @@ func valuesExtremeTimes(b *bench) {
 	b.roundTrip(p, "o1")
 }
 
-// alike are identifiers that some collation or other takes for one another.
+// alike are identifiers that some collations treat as equal.
 var alike = []string{
 	"ABC", "abc", "Abc", "ABÇ", "\u00e9", "e\u0301", "e", "E", "ss", "ß", "\uff41", "a", "a b", "a  b", "a\u00a0b",
 	"1", "01", "1.0", "+1", "x", "x\u200b", "x\u0301",
@@ -127,7 +127,7 @@ func valuesBytes(b *bench) {
 	}
 }
 
-// odd are identifiers that the model lets through.
+// odd are unusual identifiers that the model accepts.
 var odd = []string{
 	"%", "_", "'", `"`, "`", `\`, `\'`, "''", ";--", "$1", "?", ":a", "{}", "NULL", "null", "0", "-1", "a,b", "a/b", "../a", "a\nb",
 	"a\tb", "日本", "🪑", "\u202e", "\ufeff", "a\x01b", strings.Repeat("x", 255), strings.Repeat("x", 254), strings.Repeat("日", 85),
@@ -185,7 +185,7 @@ func valuesAnnounced(b *bench) {
 	want.ETA, want.Purchased, want.CountedAt, want.ShippedAt = time.Time{}, 0, noon, noon
 	want.AnnouncedETA, want.AnnouncedQuantity = announced.ETA, announced.Purchased
 	if got != want {
-		b.errorf("batch after it moved, arrived and was sold is\n  got:  %s\n  want: %s", describeBatch(got), describeBatch(want))
+		b.errorf("batch after ChangeBatchETA, ReceiveBatch and Ship:\n  got:  %s\n  want: %s", describeBatch(got), describeBatch(want))
 	}
 }
 
@@ -198,7 +198,7 @@ func valuesCounted(b *bench) {
 		b.errorf("CountedAt of batch %q = %s, want %s", "a1", moment(got), moment(at))
 	}
 	if got := b.batchOf(s, "a2").CountedAt; got != (time.Time{}) {
-		b.errorf("CountedAt of batch %q = %s, want none: it wasn't counted", "a2", moment(got))
+		b.errorf("CountedAt of batch %q = %s, want none without a count", "a2", moment(got))
 	}
 }
 
@@ -219,7 +219,7 @@ func valuesTerms(b *bench) {
 	} {
 		want.Parts = []allocation.Part{{Batch: "a1", Quantity: want.Quantity}}
 		if got, want := describeLine(b.lineOf(s, order)), describeLine(want); got != want {
-			b.errorf("line is\n  got:  %s\n  want: %s", got, want)
+			b.errorf("line differs:\n  got:  %s\n  want: %s", got, want)
 		}
 	}
 }
@@ -228,7 +228,7 @@ func valuesParts(b *bench) {
 	const n = 40
 	batches := make([]allocation.Batch, n)
 	for i := range batches {
-		// The policy takes them from the last to the first, which is no order of names or of announcing.
+		// The policy takes the largest batch first, which is neither the order of the names nor of the new batches.
 		batches[i] = stock(allocation.BatchRef(fmt.Sprintf("a%d", i*7%n)), allocation.Quantity(i+1))
 	}
 	p := b.product("apple", batches...)
@@ -240,6 +240,6 @@ func valuesParts(b *bench) {
 	b.ship("apple", "o1", n)
 	got := b.lineOf(b.state(of("apple", "o1")), "o1")
 	if !slices.IsSortedFunc(got.Parts, func(x, y allocation.Part) int { return int(y.Quantity - x.Quantity) }) || len(got.Parts) != n-2 {
-		b.errorf("parts after giving up the last 2 of %d = %s", n, partsOf(got))
+		b.errorf("parts after giving up the last 2 of %d = %s, want %d parts, largest first", n, partsOf(got), n-2)
 	}
 }

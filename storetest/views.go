@@ -12,8 +12,8 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// answersQuestions reports whether the store is at least one of the small interfaces of package views.
-func answersQuestions(store allocation.Store) bool {
+// hasViews reports whether the store implements at least one of the four interfaces of package views.
+func hasViews(store allocation.Store) bool {
 	switch store.(type) {
 	case views.OrderReader, views.StockReader, views.BatchReader, views.LineReader:
 		return true
@@ -21,23 +21,23 @@ func answersQuestions(store allocation.Store) bool {
 	return false
 }
 
-// ability is the store as one of the interfaces of package views. A store that declares the topic has to have
-// them all.
+// ability returns the store as one of the interfaces of package views. A store that declares the topic must implement
+// all interfaces.
 func ability[Reader any](b *bench) (reader Reader, able bool) {
 	b.Helper()
 	reader, able = b.store.(Reader)
 	if !able && b.config.Topics != nil {
-		b.fatalf("the store declares topic %q and is no %s", Views, reflect.TypeFor[Reader]())
+		b.fatalf("the store declares topic %q and doesn't implement %s", Views, reflect.TypeFor[Reader]())
 	}
 	return reader, able
 }
 
-// reader is ability for a row that is about this one.
+// reader is ability for a row about a single interface, and skips the row if the store doesn't implement it.
 func reader[Reader any](b *bench) Reader {
 	b.Helper()
 	r, able := ability[Reader](b)
 	if !able {
-		b.Skipf("the store is no %s", reflect.TypeFor[Reader]())
+		b.Skipf("the store doesn't implement %s", reflect.TypeFor[Reader]())
 	}
 	return r
 }
@@ -70,23 +70,23 @@ func (b *bench) viewLines(ref allocation.BatchRef, after int64, limit int) []vie
 	return lines
 }
 
-// wantAnswer compares an answer, written down, with what it should be, in this order.
-func wantAnswer[A any](b *bench, got, want []A, describe func(A) string, format string, args ...any) {
+// wantResult compares the texts of a result with the texts of the wanted result, in order.
+func wantResult[A any](b *bench, got, want []A, describe func(A) string, format string, args ...any) {
 	b.Helper()
-	gotText, wantText := written(got, describe), written(want, describe)
+	gotText, wantText := describeAll(got, describe), describeAll(want, describe)
 	if slices.Equal(gotText, wantText) {
 		return
 	}
 	d := difference(gotText, wantText)
 	if d == "" {
-		d = fmt.Sprintf(" only in its order:\n  %s", strings.Join(gotText, "\n  "))
+		d = fmt.Sprintf(" in the order only:\n  %s", strings.Join(gotText, "\n  "))
 	}
 	b.errorf("%s differs:%s", fmt.Sprintf(format, args...), d)
 }
 
-func written[A any](answer []A, describe func(A) string) []string {
-	text := make([]string, len(answer))
-	for i, a := range answer {
+func describeAll[A any](result []A, describe func(A) string) []string {
+	text := make([]string, len(result))
+	for i, a := range result {
 		text[i] = describe(a)
 	}
 	return text
@@ -119,56 +119,56 @@ func describeBatchLine(l views.BatchLine) string {
 		l.OrderID, l.Quantity, l.Shipped, moment(l.HeldUntil), l.Sequence)
 }
 
-// question is one that the store answers; the answer is written down.
-type question struct {
+// viewQuery is a query of package views, with the result as text.
+type viewQuery struct {
 	name string
-	ask  func(ctx context.Context) (answer []string, err error)
+	query  func(ctx context.Context) (result []string, err error)
 }
 
-// questions are all that can be asked about some products, orders and batches, as far as the store answers them.
-func (b *bench) questions(now time.Time, about trade) []question {
+// viewQueries returns all queries about products, orders and batches that the store implements.
+func (b *bench) viewQueries(now time.Time, about shopData) []viewQuery {
 	b.Helper()
-	var all []question
+	var all []viewQuery
 	if r, able := ability[views.OrderReader](b); able {
 		for _, order := range about.orders {
-			all = append(all, asks(fmt.Sprintf("Order(%s)", brief(string(order))), describeViewLine,
+			all = append(all, newViewQuery(fmt.Sprintf("Order(%s)", brief(string(order))), describeViewLine,
 				func(ctx context.Context) ([]views.Line, error) { return r.Order(ctx, order) }))
 		}
 	}
 	if r, able := ability[views.StockReader](b); able && len(about.skus) > 0 {
-		all = append(all, asks(fmt.Sprintf("Stock of %d skus", len(about.skus)), describeStock,
+		all = append(all, newViewQuery(fmt.Sprintf("Stock of %d skus", len(about.skus)), describeStock,
 			func(ctx context.Context) ([]views.Stock, error) { return r.Stock(ctx, now, about.skus...) }))
 	}
 	if r, able := ability[views.BatchReader](b); able {
 		for _, sku := range about.skus {
-			all = append(all, asks(fmt.Sprintf("Batches(%s)", brief(string(sku))), describeViewBatch,
+			all = append(all, newViewQuery(fmt.Sprintf("Batches(%s)", brief(string(sku))), describeViewBatch,
 				func(ctx context.Context) ([]views.Batch, error) { return r.Batches(ctx, now, sku, "", plenty) }))
 		}
 	}
 	if r, able := ability[views.LineReader](b); able {
 		for _, ref := range about.refs {
-			all = append(all, asks(fmt.Sprintf("BatchLines(%s)", brief(string(ref))), describeBatchLine,
+			all = append(all, newViewQuery(fmt.Sprintf("BatchLines(%s)", brief(string(ref))), describeBatchLine,
 				func(ctx context.Context) ([]views.BatchLine, error) { return r.BatchLines(ctx, ref, 0, plenty) }))
 		}
 	}
 	return all
 }
 
-func asks[A any](name string, describe func(A) string, ask func(ctx context.Context) ([]A, error)) question {
-	return question{name, func(ctx context.Context) ([]string, error) {
-		answer, err := ask(ctx)
-		return written(answer, describe), err
+func newViewQuery[A any](name string, describe func(A) string, query func(ctx context.Context) ([]A, error)) viewQuery {
+	return viewQuery{name, func(ctx context.Context) ([]string, error) {
+		result, err := query(ctx)
+		return describeAll(result, describe), err
 	}}
 }
 
-// answers writes all of them down.
-func (b *bench) answers(now time.Time, about trade) []string {
+// results runs all queries and returns the texts of the results.
+func (b *bench) results(now time.Time, about shopData) []string {
 	b.Helper()
 	var text []string
-	for _, q := range b.questions(now, about) {
-		answer, err := q.ask(b.Context())
+	for _, q := range b.viewQueries(now, about) {
+		result, err := q.query(b.Context())
 		b.must(err, "%s", q.name)
-		for i, a := range answer {
+		for i, a := range result {
 			text = append(text, fmt.Sprintf("%s, %d: %s", q.name, i+1, a))
 		}
 	}

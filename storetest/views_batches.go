@@ -26,7 +26,7 @@ var batchViewRows = []row{
 		"the page must not contradict the Service", batchViewBusy},
 }
 
-// assorted are batches in an order that is no order of names, and sorted is what their order as bytes is.
+// assorted returns batches in no order, and the references sorted as bytes.
 func assorted() (batches []allocation.Batch, sorted []allocation.BatchRef) {
 	for i, ref := range []allocation.BatchRef{
 		"b", "a b", "A", "é", "10", "a", "Z", "9", "aa", "a\u00a0b", "日本", "B", "1", "e\u0301", "a-b", "z", "'", "%",
@@ -46,7 +46,7 @@ func refsOfView(batches []views.Batch) []allocation.BatchRef {
 	return refs
 }
 
-// wantPage demands that a page has these batches, in this order.
+// wantPage checks that a page has exactly the wanted batches, in order.
 func (b *bench) wantPage(sku allocation.SKU, after allocation.BatchRef, limit int, want []allocation.BatchRef) {
 	b.Helper()
 	if got := refsOfView(b.viewBatches(noon, sku, after, limit)); !slices.Equal(got, want) {
@@ -76,7 +76,7 @@ func batchViewSorted(b *bench) {
 func batchViewPages(b *bench) {
 	batches, sorted := assorted()
 	b.announce("apple", batches...)
-	b.allocate("apple", firm("o1", allocation.Quantity(len(batches)))) // the last one is used up
+	b.allocate("apple", firm("o1", allocation.Quantity(len(batches)))) // uses up the last batch
 	afters := append([]allocation.BatchRef{"", "\x01", "A0", "a!", "zz", "\U0010ffff"}, sorted...)
 	for _, after := range afters {
 		from, known := slices.BinarySearch(sorted, after)
@@ -111,7 +111,7 @@ func batchViewFields(b *bench) {
 	two.Purchased, two.Allocated, two.CountedAt, two.ShippedAt = 3, 1, noon, noon
 	three := announcedAs("apple", stock("a3", 7))
 	three.Allocated = 7
-	wantAnswer(b, b.viewBatches(noon, "apple", "", plenty),
+	wantResult(b, b.viewBatches(noon, "apple", "", plenty),
 		[]views.Batch{{Batch: one, Free: 5}, {Batch: two, Free: 2}, {Batch: three}}, describeViewBatch, "Batches(%q)", "apple")
 }
 
@@ -139,7 +139,7 @@ func batchViewFree(b *bench) {
 		}
 		for _, batch := range b.viewBatches(c.now, "apple", "a1", 1) {
 			if batch.Free != c.want[1] {
-				b.errorf("free units of batch %q at %s = %d on a page of its own, want %d", batch.Ref, moment(c.now), batch.Free, c.want[1])
+				b.errorf("free units of batch %q at %s on a page with limit 1 = %d, want %d", batch.Ref, moment(c.now), batch.Free, c.want[1])
 			}
 		}
 	}
@@ -160,7 +160,7 @@ func batchViewOthers(b *bench) {
 }
 
 func batchViewBusy(b *bench) {
-	b.watchedShop(func(now time.Time, t trade) {
+	b.watchedShop(func(now time.Time, t shopData) {
 		for _, sku := range t.skus {
 			b.agreeBatches(now, sku, t.refs)
 			b.agreeBatches(now.Add(time.Hour), sku, t.refs)
@@ -168,7 +168,7 @@ func batchViewBusy(b *bench) {
 	})
 }
 
-// agreeBatches demands of the batches of a product what loads have of them, and what the model would promise.
+// agreeBatches checks that Batches agrees with loads and with the model.
 func (b *bench) agreeBatches(now time.Time, sku allocation.SKU, refs []allocation.BatchRef) {
 	b.Helper()
 	lapsed := b.state(at(now, of(sku))).Lines
@@ -184,7 +184,7 @@ func (b *bench) agreeBatches(now time.Time, sku allocation.SKU, refs []allocatio
 		}
 	}
 	got := b.viewBatches(now, sku, "", plenty)
-	wantAnswer(b, got, want, describeViewBatch, "Batches(%s, %q)", moment(now), sku)
+	wantResult(b, got, want, describeViewBatch, "Batches(%s, %q)", moment(now), sku)
 	for _, batch := range got {
 		all += batch.Free
 		if batch.ETA.IsZero() {
@@ -192,12 +192,12 @@ func (b *bench) agreeBatches(now time.Time, sku allocation.SKU, refs []allocatio
 		}
 	}
 	if stock := b.promised(now, sku); here != stock.InWarehouse || all != stock.AvailableBy(minute(100_000)) {
-		b.errorf("free units in the warehouse, and of all batches, at %s = %d and %d, and the model promises those of: %s",
+		b.errorf("free units in the warehouse and in total at %s = %d and %d, want the units of the model: %s",
 			moment(now), here, all, describeStock(stock))
 	}
 }
 
-// heldOn counts what lines have of a batch.
+// heldOn returns the unshipped units of the lines in a batch.
 func heldOn(lines []allocation.Allocation, ref allocation.BatchRef) (units allocation.Quantity) {
 	for _, l := range lines {
 		for _, part := range l.Parts {

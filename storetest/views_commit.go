@@ -16,20 +16,20 @@ var anyViewRows = []row{
 	{"a result belongs to one moment, even during commits",
 		"half of a commit shows units twice, or not at all", viewsMoment},
 	{"results share no memory with the store or with each other",
-		"a page may sort, cut and change its result", viewsApart},
+		"a page may sort, cut and change its result", viewsCopies},
 	{"a nil context is refused, and an ended context returns its error",
 		"an empty result would be taken for an empty shelf", viewsContexts},
 	{"invalid identifiers are refused as invalid",
 		"identifiers come from a page's address, and an empty result would hide the mistake (R12)", viewsInvalid},
 }
 
-// watchedShop runs commands of all kinds, always the same ones, and looks after every few. Some of its batches
-// arrive at the same time, and among its holds are lapsed ones.
-func (b *bench) watchedShop(look func(now time.Time, t trade)) {
+// watchedShop runs commands of all kinds, the same commands in every run, and calls look after every 15 commands. Some
+// batches have the same ETA, and some holds have lapsed.
+func (b *bench) watchedShop(observer func(now time.Time, t shopData)) {
 	b.Helper()
 	s := b.open(3)
 	random := rand.New(rand.NewPCG(2, 7))
-	t := trade{
+	t := shopData{
 		skus: []allocation.SKU{"apple", "pear"}, orders: named[allocation.OrderID]("o", 12), refs: named[allocation.BatchRef]("b", 12),
 	}
 	for i, ref := range t.refs {
@@ -43,20 +43,20 @@ func (b *bench) watchedShop(look func(now time.Time, t trade)) {
 		s.now = s.now.Add(time.Minute)
 		if i%3 == 2 {
 			if _, err := s.service.Ship(b.Context(), pick(random, t.orders)); !allowed(err) {
-				b.fatalf("Ship in a busy shop: %v", err)
+				b.fatalf("Ship failed: %v", err)
 			}
 		}
 		if err := s.step(random, t); !allowed(err) {
-			b.fatalf("a command in a busy shop: %v", err)
+			b.fatalf("a random command failed: %v", err)
 		}
 		if i%15 == 14 {
-			look(s.now, t)
+			observer(s.now, t)
 		}
 	}
 }
 
-// agreeViews compares every answer with what loads have, and the model promises.
-func (b *bench) agreeViews(t trade) {
+// agreeViews checks that all views agree with loads and with the model.
+func (b *bench) agreeViews(t shopData) {
 	b.Helper()
 	if _, able := ability[views.OrderReader](b); able {
 		for _, order := range t.orders {
@@ -79,7 +79,7 @@ func (b *bench) agreeViews(t trade) {
 }
 
 func viewsSeen(b *bench) {
-	t := trade{skus: []allocation.SKU{"apple"}, orders: named[allocation.OrderID]("o", 4), refs: named[allocation.BatchRef]("a", 3)}
+	t := shopData{skus: []allocation.SKU{"apple"}, orders: named[allocation.OrderID]("o", 4), refs: named[allocation.BatchRef]("a", 3)}
 	b.announce("apple", stock("a1", 3), shipment("a2", 9, minute(60)))
 	b.agreeViews(t)
 	for _, decide := range []func() allocation.Changes{
@@ -106,7 +106,7 @@ func viewsSeen(b *bench) {
 }
 
 func viewsFailed(b *bench) {
-	t := trade{
+	t := shopData{
 		skus: []allocation.SKU{"apple", "pear", "plum"}, orders: []allocation.OrderID{"old", "grows", "new"},
 		refs: []allocation.BatchRef{"b0", "b1", "new0", "new1"},
 	}
@@ -114,7 +114,7 @@ func viewsFailed(b *bench) {
 		b.announce(sku, stock(t.refs[i], 10))
 		b.allocate(sku, firm("old", 1), split("grows", 1))
 	}
-	before := b.answers(minute(5), t)
+	before := b.results(minute(5), t)
 	for fails := range 2 {
 		for target, spoil := range map[error]func(c *allocation.Changes){
 			allocation.ErrConflict: func(c *allocation.Changes) { c.Read, c.Version = c.Read-1, c.Version-1 },
@@ -125,8 +125,8 @@ func viewsFailed(b *bench) {
 			changes := []allocation.Changes{b.busyChanges("apple", 0), b.busyChanges("pear", 1), b.product("plum", stock("x", 1)).Changes()}
 			spoil(&changes[fails])
 			b.wantError(b.try(changes...), target, "Commit of %d products", len(changes))
-			if d := difference(b.answers(minute(5), t), before); d != "" {
-				b.errorf("a commit that failed (%v) is seen:%s", target, d)
+			if d := difference(b.results(minute(5), t), before); d != "" {
+				b.errorf("views show a failed commit (%v):%s", target, d)
 			}
 		}
 	}

@@ -31,7 +31,7 @@ var lineViewRows = []row{
 
 func (b *bench) wantLinesOf(ref allocation.BatchRef, want ...views.BatchLine) {
 	b.Helper()
-	wantAnswer(b, b.viewLines(ref, 0, plenty), want, describeBatchLine, "BatchLines(%s)", brief(string(ref)))
+	wantResult(b, b.viewLines(ref, 0, plenty), want, describeBatchLine, "BatchLines(%s)", brief(string(ref)))
 }
 
 func lineViewOldest(b *bench) {
@@ -60,12 +60,12 @@ func lineViewPages(b *bench) {
 		b.allocate("apple", firm(order, 1))
 		all = append(all, views.BatchLine{OrderID: order, Quantity: 1, Sequence: int64(i + 2)})
 	}
-	b.ship("apple", "o9", 1) // the one with sequence 5
+	b.ship("apple", "o9", 1) // order o9 has sequence 5
 	all = slices.Delete(all, 3, 4)
 	for _, after := range []int64{0, 1, 2, 4, 5, 6, n, n + 1, n + 2, math.MaxInt64} {
 		rest := slices.DeleteFunc(slices.Clone(all), func(l views.BatchLine) bool { return l.Sequence <= after })
 		for _, limit := range []int{1, 2, len(all) - 1, len(all), math.MaxInt} {
-			wantAnswer(b, b.viewLines("a1", after, limit), rest[:min(limit, len(rest))], describeBatchLine,
+			wantResult(b, b.viewLines("a1", after, limit), rest[:min(limit, len(rest))], describeBatchLine,
 				"BatchLines after %d with limit %d", after, limit)
 		}
 	}
@@ -143,14 +143,14 @@ func lineViewOthers(b *bench) {
 }
 
 func lineViewBusy(b *bench) {
-	b.watchedShop(func(_ time.Time, t trade) {
+	b.watchedShop(func(_ time.Time, t shopData) {
 		for _, ref := range t.refs {
 			b.agreeLines(ref)
 		}
 	})
 }
 
-// agreeLines demands of the lines of a batch what a load has of them.
+// agreeLines checks that BatchLines agrees with a load.
 func (b *bench) agreeLines(ref allocation.BatchRef) {
 	b.Helper()
 	var want []views.BatchLine

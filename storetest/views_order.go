@@ -30,7 +30,7 @@ var orderViewRows = []row{
 		"the page must not contradict the Service", orderViewBusy},
 }
 
-// lineOn is a firm line as its order shows it, from batches in the warehouse.
+// lineOn returns the view of a firm line from batches in the warehouse.
 func lineOn(sku allocation.SKU, order allocation.OrderID, sequence int64, parts ...allocation.Part) views.Line {
 	l := views.Line{OrderLine: allocation.OrderLine{OrderID: order, SKU: sku}, Sequence: sequence}
 	for _, part := range parts {
@@ -42,7 +42,7 @@ func lineOn(sku allocation.SKU, order allocation.OrderID, sequence int64, parts 
 
 func (b *bench) wantOrder(order allocation.OrderID, want ...views.Line) {
 	b.Helper()
-	wantAnswer(b, b.viewOrder(order), want, describeViewLine, "Order(%s)", brief(string(order)))
+	wantResult(b, b.viewOrder(order), want, describeViewLine, "Order(%s)", brief(string(order)))
 }
 
 func orderViewSorted(b *bench) {
@@ -113,7 +113,7 @@ func orderViewHolds(b *bench) {
 	b.wantOrder("o3", three)
 	for _, l := range b.viewOrder("o1") {
 		if l.Lapsed(minute(5).Add(-time.Microsecond)) || !l.Lapsed(minute(5)) {
-			b.errorf("a line that is held until %s has lapsed before or has not lapsed then", moment(l.HeldUntil))
+			b.errorf("Lapsed of a line held until %s is wrong just before or at that time", moment(l.HeldUntil))
 		}
 	}
 	b.change(at(minute(6), of("apple")), func(p *allocation.Product) error {
@@ -177,14 +177,14 @@ func orderViewMany(b *bench) {
 }
 
 func orderViewBusy(b *bench) {
-	b.watchedShop(func(_ time.Time, t trade) {
+	b.watchedShop(func(_ time.Time, t shopData) {
 		for _, order := range t.orders {
 			b.agreeOrder(order)
 		}
 	})
 }
 
-// agreeOrder demands that an order shows what a load has of it.
+// agreeOrder checks that Order agrees with a load.
 func (b *bench) agreeOrder(order allocation.OrderID) {
 	b.Helper()
 	var want []views.Line

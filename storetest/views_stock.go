@@ -30,10 +30,10 @@ var stockViewRows = []row{
 
 func (b *bench) wantStock(now time.Time, skus []allocation.SKU, want ...views.Stock) {
 	b.Helper()
-	wantAnswer(b, b.viewStock(now, skus...), want, describeStock, "Stock(%s, %q)", moment(now), skus)
+	wantResult(b, b.viewStock(now, skus...), want, describeStock, "Stock(%s, %q)", moment(now), skus)
 }
 
-// agreeStock demands of the stock of products what the model would promise.
+// agreeStock checks that Stock agrees with the model.
 func (b *bench) agreeStock(now time.Time, skus ...allocation.SKU) {
 	b.Helper()
 	want := make([]views.Stock, len(skus))
@@ -43,12 +43,12 @@ func (b *bench) agreeStock(now time.Time, skus ...allocation.SKU) {
 	b.wantStock(now, skus, want...)
 }
 
-// promised asks the model. What arrives at an ETA is what comes on top of the stock until then.
+// promised computes the stock by the model: the units of an ETA are the difference of AvailableBy to the ETA before.
 func (b *bench) promised(now time.Time, sku allocation.SKU) views.Stock {
 	b.Helper()
 	q := at(now, of(sku))
 	p, err := b.state(q).Product(q)
-	b.must(err, "product of Load(%s)", shown(q))
+	b.must(err, "Product of Load(%s)", shown(q))
 	s := views.Stock{SKU: sku, Version: p.Version()}
 	s.InWarehouse, err = p.Available(now)
 	b.must(err, "Available(%s)", moment(now))
@@ -72,7 +72,7 @@ func (b *bench) promised(now time.Time, sku allocation.SKU) views.Stock {
 }
 
 func stockViewModel(b *bench) {
-	b.watchedShop(func(now time.Time, t trade) {
+	b.watchedShop(func(now time.Time, t shopData) {
 		for _, later := range []time.Duration{0, 5 * time.Minute, time.Hour} {
 			b.agreeStock(now.Add(later), t.skus...)
 		}
@@ -88,7 +88,7 @@ func stockViewAsked(b *bench) {
 	a, c := views.Stock{SKU: "a", Version: 1, InWarehouse: 2}, views.Stock{SKU: "c", Version: 1, InWarehouse: 3}
 	b.wantStock(noon, given, c, a, c, views.Stock{SKU: "b", Version: 1, InWarehouse: 1}, a)
 	if !slices.Equal(given, skus) {
-		b.errorf("Stock made %q of its argument %q", given, skus)
+		b.errorf("Stock changed its argument to %q, want %q", given, skus)
 	}
 	b.wantStock(noon, []allocation.SKU{"unknown"})
 	b.wantStock(noon, nil)
@@ -129,7 +129,7 @@ func stockViewArriving(b *bench) {
 		Arriving: []views.Arrival{{ETA: minute(60), Quantity: 4}, {ETA: after, Quantity: 16}}})
 }
 
-// prefer is a policy that takes one batch before all others.
+// prefer returns a policy with the given batch first.
 func prefer(ref allocation.BatchRef) allocation.Policy {
 	return func(x, y allocation.Batch) int {
 		switch {

@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// newStockReader returns a store that answers one of the questions.
+// newStockReader returns a store with one of the four views.
 func newStockReader(testing.TB) allocation.Store {
 	m := memory.New()
 	return struct {
@@ -18,43 +18,43 @@ func newStockReader(testing.TB) allocation.Store {
 	}{m, m}
 }
 
-// needs names the interface that a row is about; "" if it is about all that the store has.
+// needs returns the interface of a row, "" for a row about all interfaces of the store.
 func needs(r row) string {
-	question, _, _ := strings.Cut(r.name, ":")
+	viewQuery, _, _ := strings.Cut(r.name, ":")
 	return map[string]string{
 		"Order": "views.OrderReader", "Stock": "views.StockReader",
 		"Batches": "views.BatchReader", "BatchLines": "views.LineReader",
-	}[question]
+	}[viewQuery]
 }
 
-func TestViewsAreTestedIfTheStoreAnswersOneQuestion(t *testing.T) {
-	if got := (Config{New: newStockReader}).skips(t, Views); got != "" {
-		t.Errorf("skips(%q) of a store that answers one question = %q, want none", Views, got)
+func TestViewsAreTestedIfTheStoreHasOneView(t *testing.T) {
+	if got := (Config{New: newStockReader}).skipReason(t, Views); got != "" {
+		t.Errorf("skipReason(%q) of a store with one view = %q, want none", Views, got)
 	}
-	if got := (Config{New: newPlain}).skips(t, Views); !strings.Contains(got, "package views") {
-		t.Errorf("skips(%q) of a store that answers none = %q, want one that names package views", Views, got)
+	if got := (Config{New: newPlain}).skipReason(t, Views); !strings.Contains(got, "package views") {
+		t.Errorf("skipReason(%q) of a store without views = %q, want a reason that names package views", Views, got)
 	}
 }
 
-func TestRowOfAViewThatIsMissingIsSkipped(t *testing.T) {
+func TestRowsOfAMissingViewAreSkipped(t *testing.T) {
 	for _, r := range rowsOf(Views) {
 		record := &recorder{TB: t}
 		runRecorded(record, r, Config{New: newStockReader})
 		var want string
 		if need := needs(r); need != "" && need != "views.StockReader" {
-			want = "the store is no " + need
+			want = "the store doesn't implement " + need
 		}
 		if record.seen != nil || record.skipped != want {
-			t.Errorf("row %q of a store that only tells its stock: skipped %q, want %q; failed %q", r.name, record.skipped, want, record.seen)
+			t.Errorf("row %q of a store with StockReader only: skipped %q, want %q; failed %q", r.name, record.skipped, want, record.seen)
 		}
 	}
 }
 
-func TestViewThatIsDeclaredAndMissingFails(t *testing.T) {
+func TestRowsOfAMissingViewFailIfTheTopicIsDeclared(t *testing.T) {
 	failed := failures(t, Config{New: newStockReader, Topics: []Topic{Views}}, Views)
 	for _, r := range rowsOf(Views) {
 		if has := needs(r) == "views.StockReader"; has != (failed[r.name] == nil) {
-			t.Errorf("row %q of a store that declares the topic and only tells its stock: failed %q", r.name, failed[r.name])
+			t.Errorf("row %q of a store with StockReader only that declares the topic: failed %q", r.name, failed[r.name])
 		}
 	}
 }

@@ -62,7 +62,10 @@ func aggregateOverselling(b *bench) {
 	s := b.openSeparate()
 	s.add("apple", stock("a1", units/2))
 	s.add("apple", stock("a2", units/2))
-	done := shopData{skus: []allocation.SKU{"apple"}, refs: []allocation.BatchRef{"a1", "a2"}, orders: named[allocation.OrderID]("o", racers*each)}
+	done := shopData{
+		skus: []allocation.SKU{"apple"}, refs: []allocation.BatchRef{"a1", "a2"},
+		orders: named[allocation.OrderID]("o", racers*each),
+	}
 	var sold atomic.Int64
 	results := race(func(i int) error {
 		for _, order := range done.orders[i*each : (i+1)*each] {
@@ -96,7 +99,9 @@ func aggregateCut(b *bench) {
 		released []allocation.OrderLine
 	}{
 		{8, nil},
-		{2, []allocation.OrderLine{{OrderID: "o3", SKU: "apple", Quantity: 2}, {OrderID: "o4", SKU: "apple", Quantity: 2}}},
+		{2, []allocation.OrderLine{
+			{OrderID: "o3", SKU: "apple", Quantity: 2}, {OrderID: "o4", SKU: "apple", Quantity: 2},
+		}},
 	} {
 		count := allocation.Count{Batch: "a1", Quantity: step.units, At: minute(i + 1)}
 		released, err := s.service.ChangeBatchQuantity(b.Context(), count)
@@ -137,7 +142,8 @@ func aggregateLapsedPages(b *bench) {
 	s := b.open(1)
 	s.add("apple", stock("a1", 3))
 	s.add("apple", stock("a2", 1))
-	s.sell("apple", held("o1", 1, minute(3)), held("o2", 1, minute(1)), held("o3", 1, minute(2)), held("o4", 1, minute(9)))
+	s.sell("apple", held("o1", 1, minute(3)), held("o2", 1, minute(1)), held("o3", 1, minute(2)),
+		held("o4", 1, minute(9)))
 	s.now = minute(5)
 	s.sell("apple", firm("o5", 3))
 	s.wantParts("apple", "o5", `[3 from "a1", 0 shipped]`)
@@ -181,7 +187,8 @@ func aggregateRefusal(b *bench) {
 	s.sell("apple", firm("o2", 1))
 	s.refuses("apple", firm("o1", 6))
 	if got := b.state(of("apple")); got.Version != before+3 || got.Refused != before+3 {
-		b.errorf("version and refused after a sale and a refusal = %d and %d, want both %d", got.Version, got.Refused, before+3)
+		b.errorf("version and refused after a sale and a refusal = %d and %d, want both %d", got.Version, got.Refused,
+			before+3)
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// faultOf finds a fault that another topic has a row for as well.
+// faultOf returns the store of a fault of another topic.
 func faultOf(stores []broken, fault string) func() allocation.Store {
 	for _, s := range stores {
 		if s.fault == fault {
@@ -18,7 +18,8 @@ func faultOf(stores []broken, fault string) func() allocation.Store {
 }
 
 var brokenAggregates = []broken{
-	{fault: "neither versions nor keys of lines are checked", row: "R3: concurrent repeats of one order get one allocation",
+	{fault: "Commit checks neither versions nor keys of lines",
+		row: "R3: concurrent repeats of one order get one allocation",
 		new: slowly(func(s *memory.Store, c *allocation.Changes) {
 			onto(s, c)
 			old := whole(s, c.SKU)
@@ -29,30 +30,36 @@ var brokenAggregates = []broken{
 				}
 			}
 		})},
-	{fault: "lost update: versions aren't checked", row: "R4: concurrent orders never get more units than there are", new: slowly(onto)},
-	{fault: "the oldest lines of a batch come first", row: "R6: cutting a batch moves the newest lines, however many pages of lines there are",
+	{fault: "lost update: Commit checks no versions",
+		row: "R4: concurrent orders never get more units than there are", new: slowly(onto)},
+	{fault: "the oldest lines of a batch come first",
+		row: "R6: cutting a batch moves the newest lines, however many pages of lines there are",
 		new: faultOf(brokenBatchLines, "the oldest lines of a batch come first")},
-	{fault: "LinesFrom is never set", row: "R6: cutting a batch moves the newest lines, however many pages of lines there are",
+	{fault: "LinesFrom is never set",
+		row: "R6: cutting a batch moves the newest lines, however many pages of lines there are",
 		new: faultOf(brokenBatchLines, "LinesFrom is never set")},
-	{fault: "a hold lapses after its HeldUntil", row: "R7: the units of a lapsed hold are sold again, and the hold can't be confirmed",
+	{fault: "a hold lapses after its HeldUntil",
+		row: "R7: the units of a lapsed hold are sold again, and the hold can't be confirmed",
 		new: faultOf(brokenLapsed, "a hold lapses after its HeldUntil")},
-	{fault: "MoreLapsed is never set", row: "R7: a shortage considers all lapsed holds, however many pages of holds there are",
+	{fault: "MoreLapsed is never set",
+		row: "R7: a shortage considers all lapsed holds, however many pages of holds there are",
 		new: faultOf(brokenLapsed, "MoreLapsed is never set")},
-	{fault: "removed lines stay", row: "R7: releasing lapsed holds ends when no lapsed hold is left",
-		new: faultOf(brokenWrites, "removed lines stay")},
-	{fault: "refusals are forgotten", row: "R10: a refusal is recorded once, until the product has another event",
-		new: faultOf(brokenWrites, "refusals are forgotten")},
-	{fault: "parts that a line no longer has stay", row: "after commands of all kinds each counter is the sum of the lines",
-		new: faultOf(brokenWrites, "parts that a line no longer has stay")},
+	{fault: "removed lines stay stored", row: "R7: releasing lapsed holds ends when no lapsed hold is left",
+		new: faultOf(brokenWrites, "removed lines stay stored")},
+	{fault: "Refused is lost", row: "R10: a refusal is recorded once, until the product has another event",
+		new: faultOf(brokenWrites, "Refused is lost")},
+	{fault: "removed parts of a line stay stored",
+		row: "after commands of all kinds each counter is the sum of the lines",
+		new: faultOf(brokenWrites, "removed parts of a line stay stored")},
 	{fault: "counters are set instead of added", row: "R8: shipped units stay shipped, and cancelled units are free",
 		new: faultOf(brokenWrites, "counters are set instead of added")},
-	{fault: "shipped lines are left out", row: "R3, R8: a repeated command changes nothing",
-		new: faultOf(brokenLoads, "shipped lines are left out")},
-	{fault: "the moment of a count is forgotten", row: "R3, R8: a repeated command changes nothing",
-		new: faultOf(brokenValues, "the moment of a count is forgotten")},
-	{fault: "an order has one product", row: "R5: an order is allocated as a whole, or not at all",
-		new: faultOf(brokenLoads, "an order has one product")},
-	{fault: "no product is found by batch", row: "R8: a batch can't be announced again under another SKU",
+	{fault: "loads leave out shipped lines", row: "R3, R8: a repeated command changes nothing",
+		new: faultOf(brokenLoads, "loads leave out shipped lines")},
+	{fault: "the time of a count is lost", row: "R3, R8: a repeated command changes nothing",
+		new: faultOf(brokenValues, "the time of a count is lost")},
+	{fault: "a load by order brings one product only", row: "R5: an order is allocated as a whole, or not at all",
+		new: faultOf(brokenLoads, "a load by order brings one product only")},
+	{fault: "a load by batch finds no product", row: "R8: a batch can't be announced again under another SKU",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -62,11 +69,11 @@ var brokenAggregates = []broken{
 				return states, err
 			}
 		})},
-	{fault: "the split flag is forgotten", row: "R2: a line grows, shrinks and moves with all of its parts",
-		new: faultOf(brokenValues, "the split flag is forgotten")},
+	{fault: "Split is lost", row: "R2: a line grows, shrinks and moves with all of its parts",
+		new: faultOf(brokenValues, "Split is lost")},
 }
 
-// slowly makes a store that commits something else than it was given, and lets others load before.
+// slowly is like writing, and pauses before the commit so that other callers can load.
 func slowly(spoil func(s *memory.Store, c *allocation.Changes)) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.commit = func(ctx context.Context, changes []allocation.Changes) error {

@@ -31,7 +31,9 @@ func ordersRepeat(b *bench) {
 		{"AddBatch", func() error { return s.service.AddBatch(ctx, announced("apple", stock("a1", 10))) }},
 		{"AddBatch of a shipment", func() error { return s.service.AddBatch(ctx, late) }},
 		{"Allocate", func() error { return second(s.service.Allocate(ctx, line("apple", firm("o1", 3)))) }},
-		{"Allocate of a hold", func() error { return second(s.service.Allocate(ctx, line("apple", held("o2", 2, minute(5))))) }},
+		{"Allocate of a hold", func() error {
+			return second(s.service.Allocate(ctx, line("apple", held("o2", 2, minute(5)))))
+		}},
 		{"Extend", func() error { return second(s.service.Extend(ctx, "o2", minute(6))) }},
 		{"Confirm", func() error { return second(s.service.Confirm(ctx, "o2")) }},
 		{"ChangeLine", func() error {
@@ -72,7 +74,8 @@ func ordersWhole(b *bench) {
 	want := []allocation.Request{line("apple", firm("o1", 4)), line("pear", firm("o1", 3)), line("plum", firm("o1", 4))}
 	_, err := s.service.Allocate(b.Context(), want...)
 	var short *allocation.OutOfStockError
-	if !errors.As(err, &short) || len(short.Shortages) != 2 || short.Shortages[0].Available != 2 || short.Shortages[1].Available != 3 {
+	if !errors.As(err, &short) || len(short.Shortages) != 2 ||
+		short.Shortages[0].Available != 2 || short.Shortages[1].Available != 3 {
 		b.fatalf("Allocate = %v, want shortages with 2 available units of pear and 3 of plum", err)
 	}
 	q := ofOrder("o1")
@@ -144,9 +147,11 @@ func ordersChange(b *bench) {
 		{"o2", 6, `[6 from "a3", 0 shipped]`},
 		{"o1", 1, `[1 from "a1", 0 shipped]`},
 	} {
-		_, err := s.service.ChangeLine(b.Context(), allocation.OrderLine{OrderID: step.order, SKU: "apple", Quantity: step.units})
+		_, err := s.service.ChangeLine(b.Context(),
+			allocation.OrderLine{OrderID: step.order, SKU: "apple", Quantity: step.units})
 		b.must(err, "ChangeLine(%q, %d)", step.order, step.units)
 		s.wantParts("apple", step.order, step.want)
 	}
-	b.checkCounters(shopData{refs: []allocation.BatchRef{"a1", "a2", "a3"}, orders: []allocation.OrderID{"o1", "o2"}}, "apple")
+	data := shopData{refs: []allocation.BatchRef{"a1", "a2", "a3"}, orders: []allocation.OrderID{"o1", "o2"}}
+	b.checkCounters(data, "apple")
 }

@@ -12,30 +12,30 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// broken is a store that breaks one promise, and the row that has to notice.
+// broken is a store with a fault, and the row that must fail.
 type broken struct {
 	fault  string
 	row    string
 	new    func() allocation.Store
-	reopen func(allocation.Store) allocation.Store // nil: the store itself
+	reopen func(allocation.Store) allocation.Store // nil keeps the store
 }
 
 var brokenStores = map[Topic][]broken{
-	Load:       slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines),
-	Values:     brokenValues,
-	Commit:     slices.Concat(brokenVersions, brokenKeys, brokenWrites),
-	Isolation:  slices.Concat(brokenCopies, brokenRaces),
-	Context:    brokenContexts,
-	Aggregate:  brokenAggregates,
-	Ledger:     slices.Concat(brokenEvents, brokenAudits),
-	Outbox:     slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
-	Upkeep:     slices.Concat(brokenUpkeep, brokenPurges),
-	Views:      slices.Concat(brokenOrderViews, brokenStockViews, brokenBatchViews, brokenLineViews, brokenViews, tornViews),
+	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines),
+	Values:    brokenValues,
+	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites),
+	Isolation: slices.Concat(brokenCopies, brokenRaces),
+	Context:   brokenContexts,
+	Aggregate: brokenAggregates,
+	Ledger:    slices.Concat(brokenEvents, brokenAudits),
+	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
+	Upkeep:    slices.Concat(brokenUpkeep, brokenPurges),
+	Views: slices.Concat(brokenOrderViews, brokenStockViews, brokenBatchViews, brokenLineViews, brokenViews,
+		tornViews),
 	Durability: brokenDurability,
 }
 
-// TestBrokenStoresAreRejected holds that the suite notices each fault, in the row that is about it, and that
-// there is no row which never fails.
+// The row of each fault must fail, and each row must fail for at least one fault.
 func TestBrokenStoresAreRejected(t *testing.T) {
 	for _, g := range groups {
 		t.Run(string(g.topic), func(t *testing.T) {
@@ -91,7 +91,7 @@ func (s broken) config() Config {
 	}
 }
 
-// faulty is a sound store in which some methods are replaced.
+// faulty is a memory store with replaceable methods.
 type faulty struct {
 	*memory.Store
 	load   func(ctx context.Context, q allocation.Query) ([]allocation.State, error)
@@ -99,7 +99,7 @@ type faulty struct {
 	events func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error)
 	audit  func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error)
 
-	commits atomic.Int64 // that have ended
+	commits atomic.Int64 // number of finished commits
 }
 
 func (s *faulty) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
@@ -119,7 +119,7 @@ func (s *faulty) Audit(ctx context.Context, sku allocation.SKU) (int64, []alloca
 	return s.audit(ctx, sku)
 }
 
-// with makes a store in which replace puts something else in the place of methods.
+// with returns a store after replace has replaced some methods.
 func with(replace func(s *faulty)) func() allocation.Store {
 	return func() allocation.Store {
 		m := memory.New()
@@ -129,7 +129,7 @@ func with(replace func(s *faulty)) func() allocation.Store {
 	}
 }
 
-// asking makes a store that understands queries otherwise.
+// asking returns a store with a fault in the query of Load.
 func asking(change func(s *memory.Store, q *allocation.Query)) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
@@ -140,7 +140,7 @@ func asking(change func(s *memory.Store, q *allocation.Query)) func() allocation
 	})
 }
 
-// answering makes a store that spoils the states that it loads.
+// answering returns a store with a fault in the states of Load.
 func answering(spoil func(s *memory.Store, q allocation.Query, state *allocation.State)) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
@@ -153,7 +153,7 @@ func answering(spoil func(s *memory.Store, q allocation.Query, state *allocation
 	})
 }
 
-// writing makes a store that commits something else than it was given.
+// writing returns a store with a fault in the changes of Commit.
 func writing(spoil func(s *memory.Store, c *allocation.Changes)) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -185,7 +185,7 @@ func copyLines(lines []allocation.Allocation) []allocation.Allocation {
 	return lines
 }
 
-// whole is everything that a store has of a product.
+// whole returns the whole state of a product.
 func whole(s *memory.Store, sku allocation.SKU) allocation.State {
 	state, _ := s.Product(sku)
 	return state
@@ -199,20 +199,21 @@ func hasLine(s allocation.State, order allocation.OrderID) bool {
 	return slices.ContainsFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == order })
 }
 
-// addLine adds a line with its batches, as a sound store would.
+// addLine adds a line and the batches of the line to a state, as a correct store does.
 func addLine(s *memory.Store, state *allocation.State, l allocation.Allocation) {
 	if hasLine(*state, l.OrderID) {
 		return
 	}
 	state.Lines = append(state.Lines, l)
 	for _, b := range whole(s, state.SKU).Batches {
-		if !hasBatch(*state, b.Ref) && slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == b.Ref }) {
+		ofBatch := func(p allocation.Part) bool { return p.Batch == b.Ref }
+		if !hasBatch(*state, b.Ref) && slices.ContainsFunc(l.Parts, ofBatch) {
 			state.Batches = append(state.Batches, b)
 		}
 	}
 }
 
-// dropLines leaves lines out.
+// dropLines removes lines from a state.
 func dropLines(state *allocation.State, drop func(l allocation.Allocation) bool) {
 	state.Lines = slices.DeleteFunc(state.Lines, drop)
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// onto moves a change to the version that the product has now, so that no check can fail.
+// onto moves a change to the product's present version, so that the check of the version always succeeds.
 func onto(s *memory.Store, c *allocation.Changes) {
 	if len(c.Events) == 0 {
 		c.SKU, c.Read, c.Version = "no such product", 0, 0
@@ -21,39 +21,42 @@ func onto(s *memory.Store, c *allocation.Changes) {
 }
 
 var brokenVersions = []broken{
-	{fault: "lost update: versions aren't checked", row: "a commit on an outdated version is a conflict", new: writing(onto)},
-	{fault: "a version that doesn't exist is taken", row: "a commit on a version that doesn't exist yet is a conflict",
+	{fault: "lost update: Commit checks no versions",
+		row: "a commit on an outdated version is a conflict", new: writing(onto)},
+	{fault: "Commit accepts a version that doesn't exist",
+		row: "a commit on a version that doesn't exist yet is a conflict",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if c.Read > whole(s, c.SKU).Version {
 				onto(s, c)
 			}
 		})},
-	{fault: "a product that is new again is merged", row: "a product can be created only once",
+	{fault: "a second creation of a product is merged with the first", row: "a product can be created only once",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if c.Read == 0 {
 				onto(s, c)
 			}
 		})},
-	{fault: "a product that isn't there is made", row: "changing a product that doesn't exist is a conflict",
+	{fault: "a change creates a missing product", row: "changing a product that doesn't exist is a conflict",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if _, known := s.Product(c.SKU); !known {
 				onto(s, c)
 			}
 		})},
-	{fault: "products that were only read aren't checked", row: "the version of a product that was only read is checked",
+	{fault: "Commit doesn't check products that were only read",
+		row: "the version of a product that was only read is checked",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if len(c.Events) == 0 {
 				onto(s, c)
 			}
 		})},
-	{fault: "a check moves the version", row: "a check of a version changes nothing",
+	{fault: "a check increases the version", row: "a check of a version changes nothing",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			if len(c.Events) == 0 && c.Read > 0 {
 				c.Version++
 				c.Events = []allocation.Event{allocation.LowStockSet{SKU: c.SKU, At: noon}}
 			}
 		})},
-	{fault: "duplicates are found before conflicts", row: "a conflict is found before a duplicate",
+	{fault: "Commit finds duplicates before conflicts", row: "a conflict is found before a duplicate",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -64,7 +67,7 @@ var brokenVersions = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "a commit of nothing fails", row: "a commit without changes succeeds",
+	{fault: "a commit without changes fails", row: "a commit without changes succeeds",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if len(changes) == 0 {
@@ -91,17 +94,18 @@ func hasOwner(s *memory.Store, ref allocation.BatchRef) bool {
 }
 
 var brokenKeys = []broken{
-	{fault: "the unique key on batches is forgotten", row: "a batch reference exists only once, under any SKU",
+	{fault: "batches have no unique key", row: "a batch reference exists only once, under any SKU",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			c.NewBatches = slices.DeleteFunc(c.NewBatches, func(b allocation.Batch) bool { return hasOwner(s, b.Ref) })
 		})},
-	{fault: "the unique key on batches is one per SKU", row: "a batch reference exists only once, under any SKU",
+	{fault: "the unique key of batches includes the SKU", row: "a batch reference exists only once, under any SKU",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			c.NewBatches = slices.DeleteFunc(c.NewBatches, func(b allocation.Batch) bool {
 				return hasOwner(s, b.Ref) && !hasBatch(whole(s, c.SKU), b.Ref)
 			})
 		})},
-	{fault: "new batches of one commit aren't compared with each other", row: "two products of one commit can't have the same new batch",
+	{fault: "new batches of one commit aren't compared with each other",
+		row: "two products of one commit can't have the same new batch",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				changes = copyOf(changes)
@@ -116,7 +120,7 @@ var brokenKeys = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "the unique key on lines is forgotten", row: "a line exists only once",
+	{fault: "lines have no unique key", row: "a line exists only once",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			old := whole(s, c.SKU)
 			c.NewLines = slices.DeleteFunc(c.NewLines, func(l allocation.Allocation) bool {
@@ -127,7 +131,7 @@ var brokenKeys = []broken{
 				return false
 			})
 		})},
-	{fault: "a line that was removed keeps its key", row: "a removed line may be created again",
+	{fault: "a removed line keeps its key", row: "a removed line may be created again",
 		new: with(func(s *faulty) {
 			var mu sync.Mutex
 			removed := map[allocation.LineKey]bool{}
@@ -147,7 +151,7 @@ var brokenKeys = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "the key of a line is its order alone", row: "an order may have lines of several products",
+	{fault: "the key of a line is the order alone", row: "an order may have lines of several products",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -163,13 +167,15 @@ var brokenKeys = []broken{
 }
 
 var brokenWrites = []broken{
-	{fault: "events are not counted into the version", row: "a load after the commit brings the committed state and version",
+	{fault: "the version ignores the number of events",
+		row: "a load after the commit brings the committed state and version",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			if len(c.Events) > 0 {
 				c.Version = c.Read + 1
 			}
 		})},
-	{fault: "a load shows the state before the last commit", row: "a load after the commit brings the committed state and version",
+	{fault: "a load returns the state before the last commit",
+		row: "a load after the commit brings the committed state and version",
 		new: with(func(s *faulty) {
 			before := memory.New()
 			var last []allocation.Changes
@@ -194,7 +200,7 @@ var brokenWrites = []broken{
 				}
 			}
 		})},
-	{fault: "an ETA is never taken away", row: "ETA and CountedAt of a batch are replaced",
+	{fault: "an ETA is never cleared", row: "ETA and CountedAt of a batch are replaced",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i := range c.Batches {
 				for _, b := range whole(s, c.SKU).Batches {
@@ -204,7 +210,8 @@ var brokenWrites = []broken{
 				}
 			}
 		})},
-	{fault: "lines lost on restore: only the first part comes back", row: "a line is replaced as a whole, with fewer or other parts",
+	{fault: "replacing a line stores the first part only",
+		row: "a line is replaced as a whole, with fewer or other parts",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
 				l := &state.Lines[i]
@@ -212,7 +219,7 @@ var brokenWrites = []broken{
 				l.Quantity = l.Parts[0].Quantity
 			}
 		})},
-	{fault: "parts that a line no longer has stay", row: "a line is replaced as a whole, with fewer or other parts",
+	{fault: "removed parts of a line stay stored", row: "a line is replaced as a whole, with fewer or other parts",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i := range c.Lines {
 				l := &c.Lines[i]
@@ -223,9 +230,10 @@ var brokenWrites = []broken{
 				}
 			}
 		})},
-	{fault: "removed lines stay", row: "a removed line is gone, and other lines stay",
+	{fault: "removed lines stay stored", row: "a removed line is gone, and other lines stay",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Removed = nil })},
-	{fault: "an order that is removed from one product is removed from all", row: "a removed line is gone, and other lines stay",
+	{fault: "removing an order's line from one product removes the lines of all products",
+		row: "a removed line is gone, and other lines stay",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -237,7 +245,7 @@ var brokenWrites = []broken{
 				return err
 			}
 		})},
-	{fault: "leak before commit: each product is written by itself", row: "changes of several products are written all or none",
+	{fault: "each product is committed separately", row: "changes of several products are written all or none",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -248,7 +256,7 @@ var brokenWrites = []broken{
 				return nil
 			}
 		})},
-	{fault: "commit after error: a conflict is written and reported", row: "changes of several products are written all or none",
+	{fault: "a conflict is written and reported", row: "changes of several products are written all or none",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -262,24 +270,28 @@ var brokenWrites = []broken{
 				return err
 			}
 		})},
-	{fault: "refusals are forgotten", row: "the number of the last refusal and the low-stock threshold are kept",
+	{fault: "Refused is lost", row: "the number of the last refusal and the low-stock threshold are kept",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Refused = 0 })},
-	{fault: "the threshold is written for new products only", row: "the number of the last refusal and the low-stock threshold are kept",
+	{fault: "the threshold is stored for new products only",
+		row: "the number of the last refusal and the low-stock threshold are kept",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if c.Read > 0 {
 				c.LowStock = whole(s, c.SKU).LowStock
 			}
 		})},
-	{fault: "a product without batches isn't found", row: "a product may have no batches",
+	{fault: "loads don't find a product without batches", row: "a product may have no batches",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
-				return slices.DeleteFunc(states, func(state allocation.State) bool { return len(state.Batches) == 0 }), err
+				noBatches := func(state allocation.State) bool { return len(state.Batches) == 0 }
+				return slices.DeleteFunc(states, noBatches), err
 			}
 		})},
-	{fault: "a hundred lines at most", row: "one commit may have many lines and products",
-		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.NewLines = c.NewLines[:min(len(c.NewLines), 100)] })},
-	{fault: "a hundred products at most", row: "one commit may have many lines and products",
+	{fault: "a commit writes a hundred lines at most", row: "one commit may have many lines and products",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			c.NewLines = c.NewLines[:min(len(c.NewLines), 100)]
+		})},
+	{fault: "a commit writes a hundred products at most", row: "one commit may have many lines and products",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				return s.Store.Commit(ctx, changes[:min(len(changes), 100)])

@@ -37,7 +37,8 @@ func keyBatch(b *bench) {
 }
 
 func keyBatchWithin(b *bench) {
-	b.refused(allocation.ErrDuplicate, b.product("apple", stock("x", 1)).Changes(), b.product("pear", stock("x", 1)).Changes())
+	b.refused(allocation.ErrDuplicate, b.product("apple", stock("x", 1)).Changes(),
+		b.product("pear", stock("x", 1)).Changes())
 	q := ofSKUs("apple", "pear")
 	b.wantSKUs(b.load(q), q)
 	b.announce("pear", stock("x", 1))

@@ -38,7 +38,8 @@ func writeVisible(b *bench) {
 		c := b.allocation("apple", firm(allocation.OrderID(fmt.Sprint("more", i)), 1))
 		b.commit(c)
 		if got := b.state(of("apple")).Version; got != c.Version || got != before+int64(len(c.Events)) {
-			b.errorf("version after a commit of %d events on version %d = %d, want %d", len(c.Events), before, got, c.Version)
+			b.errorf("version after a commit of %d events on version %d = %d, want %d",
+				len(c.Events), before, got, c.Version)
 		}
 	}
 }
@@ -153,17 +154,19 @@ func writeAllOrNone(b *bench) {
 	b.wantSKUs(b.load(q), q)
 }
 
-// busyChanges have something of everything.
+// busyChanges returns changes with a new batch, changed, new and removed lines, and a new threshold.
 func (b *bench) busyChanges(sku allocation.SKU, i int) allocation.Changes {
 	b.Helper()
 	return b.decide(of(sku, "old", "grows", "new"), func(p *allocation.Product) error {
-		if err := p.AddBatch(allocation.Batch{Ref: allocation.BatchRef(fmt.Sprint("new", i)), SKU: sku, Purchased: 5}, noon); err != nil {
+		batch := allocation.Batch{Ref: allocation.BatchRef(fmt.Sprint("new", i)), SKU: sku, Purchased: 5}
+		if err := p.AddBatch(batch, noon); err != nil {
 			return err
 		}
 		if _, err := p.Cancel("old", noon); err != nil {
 			return err
 		}
-		if _, err := p.ChangeLine(allocation.OrderLine{OrderID: "grows", SKU: sku, Quantity: 4}, noon, nil); err != nil {
+		larger := allocation.OrderLine{OrderID: "grows", SKU: sku, Quantity: 4}
+		if _, err := p.ChangeLine(larger, noon, nil); err != nil {
 			return err
 		}
 		if _, err := p.Allocate(noon, nil, line(sku, held("new", 2, minute(1)))); err != nil {
@@ -176,7 +179,8 @@ func (b *bench) busyChanges(sku allocation.SKU, i int) allocation.Changes {
 func writeProduct(b *bench) {
 	b.announce("apple", stock("a1", 10))
 	c := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(4, noon) })
-	c.Events = append(c.Events, allocation.LineRefused{SKU: "apple", At: noon, OrderID: "o1", Quantity: 99, Available: 10})
+	refusal := allocation.LineRefused{SKU: "apple", At: noon, OrderID: "o1", Quantity: 99, Available: 10}
+	c.Events = append(c.Events, refusal)
 	c.Version++
 	c.Refused = c.Version
 	b.commit(c)

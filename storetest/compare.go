@@ -14,7 +14,8 @@ import (
 func describe(states ...allocation.State) []string {
 	var text []string
 	for _, s := range states {
-		text = append(text, fmt.Sprintf("product %q: version %d, refused %d, low stock %d, more lapsed %t, lines from %d, next expiry %s",
+		text = append(text, fmt.Sprintf(
+			"product %q: version %d, refused %d, low stock %d, more lapsed %t, lines from %d, next expiry %s",
 			s.SKU, s.Version, s.Refused, s.LowStock, s.MoreLapsed, s.LinesFrom, moment(s.NextExpiry)))
 		for _, b := range s.Batches {
 			text = append(text, fmt.Sprintf("product %q batch %s", s.SKU, describeBatch(b)))
@@ -28,7 +29,8 @@ func describe(states ...allocation.State) []string {
 }
 
 func describeBatch(b allocation.Batch) string {
-	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, announced %d for %s, counted at %s, shipped at %s",
+	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, "+
+		"announced %d for %s, counted at %s, shipped at %s",
 		b.Ref, b.SKU, b.Purchased, b.Allocated, moment(b.ETA), b.Location, moment(b.BestBefore),
 		b.AnnouncedQuantity, moment(b.AnnouncedETA), moment(b.CountedAt), moment(b.ShippedAt))
 }
@@ -53,7 +55,7 @@ func moment(t time.Time) string {
 	case t == time.Time{}:
 		return "none"
 	case t.Location() != time.UTC:
-		return t.Format(time.RFC3339Nano) + " which is not in UTC"
+		return t.Format(time.RFC3339Nano) + " (not in UTC)"
 	}
 	return t.Format(time.RFC3339Nano)
 }

@@ -46,7 +46,7 @@ func contextCommit(b *bench) {
 		err := b.store.Commit(ctx, []allocation.Changes{c})
 		b.wantError(err, want, "Commit with an ended context")
 		if errors.Is(err, allocation.ErrConflict) {
-			b.errorf("Commit with an ended context = %v, want an error that doesn't wrap ErrConflict, which would be tried again", err)
+			b.errorf("Commit with an ended context = %v, want no ErrConflict, which would be tried again", err)
 		}
 		if d := difference(b.snapshot(c), before); d != "" {
 			b.errorf("Commit with an ended context (%v) changed the store:%s", err, d)

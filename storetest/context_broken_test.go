@@ -8,7 +8,7 @@ import (
 )
 
 var brokenContexts = []broken{
-	{fault: "Load goes on when its context has ended", row: "a Load with an ended context returns the context's error",
+	{fault: "Load ignores an ended context", row: "a Load with an ended context returns the context's error",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				if ctx == nil {
@@ -17,7 +17,8 @@ var brokenContexts = []broken{
 				return s.Store.Load(context.WithoutCancel(ctx), q)
 			}
 		})},
-	{fault: "Commit goes on when its context has ended", row: "a Commit with an ended context writes nothing and returns the context's error",
+	{fault: "Commit ignores an ended context",
+		row: "a Commit with an ended context writes nothing and returns the context's error",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx == nil {
@@ -26,7 +27,8 @@ var brokenContexts = []broken{
 				return s.Store.Commit(context.WithoutCancel(ctx), changes)
 			}
 		})},
-	{fault: "Commit writes, and then looks at its context", row: "a Commit with an ended context writes nothing and returns the context's error",
+	{fault: "Commit checks the context after the write",
+		row: "a Commit with an ended context writes nothing and returns the context's error",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx == nil {
@@ -38,7 +40,8 @@ var brokenContexts = []broken{
 				return ctx.Err()
 			}
 		})},
-	{fault: "a context that has ended is a conflict", row: "a Commit with an ended context writes nothing and returns the context's error",
+	{fault: "an ended context is reported as a conflict",
+		row: "a Commit with an ended context writes nothing and returns the context's error",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx != nil && ctx.Err() != nil {
@@ -47,7 +50,7 @@ var brokenContexts = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "a nil context is taken for none", row: "a nil context is refused as invalid",
+	{fault: "a nil context is accepted", row: "a nil context is refused as invalid",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				if ctx == nil {
@@ -62,7 +65,8 @@ var brokenContexts = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "ten calls that were given up use up the connections", row: "the store works after a call with an ended context",
+	{fault: "ten calls with ended contexts use up all connections",
+		row: "the store works after a call with an ended context",
 		new: with(func(s *faulty) {
 			var lost atomic.Int64
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {

@@ -8,7 +8,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// journal is a store that writes its commits into a journal, and is opened again by repeating them.
+// journal is a store with a list of all commits. Reopening repeats the commits of the list.
 type journal struct {
 	*memory.Store
 	mu      sync.Mutex
@@ -30,7 +30,7 @@ func (j *journal) Commit(ctx context.Context, changes []allocation.Changes) erro
 
 func newJournal() allocation.Store { return &journal{Store: memory.New()} }
 
-// replayed opens a journal again, with changes spoiled on the way.
+// replayed reopens a journal with a fault in the repeated changes.
 func replayed(spoil func(c *allocation.Changes)) func(allocation.Store) allocation.Store {
 	return func(store allocation.Store) allocation.Store {
 		old, again := store.(*journal), &journal{Store: memory.New()}
@@ -45,27 +45,32 @@ func replayed(spoil func(c *allocation.Changes)) func(allocation.Store) allocati
 }
 
 var brokenDurability = []broken{
-	{fault: "the last commit is lost", row: "all committed data are there after the data are opened again", new: newJournal,
+	{fault: "reopening loses the last commit",
+		row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: func(store allocation.Store) allocation.Store {
 			j := store.(*journal)
 			j.commits = j.commits[:len(j.commits)-1]
 			return replayed(func(*allocation.Changes) {})(j)
 		}},
-	{fault: "holds come back as firm lines", row: "all committed data are there after the data are opened again", new: newJournal,
+	{fault: "reopening turns holds into firm lines",
+		row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: replayed(func(c *allocation.Changes) {
 			for i := range c.NewLines {
 				c.NewLines[i].HeldUntil = noon.AddDate(1, 0, 0)
 			}
 		})},
-	{fault: "events are not kept", row: "all committed data are there after the data are opened again", new: newJournal,
+	{fault: "reopening loses the events",
+		row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: replayed(func(c *allocation.Changes) {
 			for i := range c.Events {
 				c.Events[i] = allocation.LowStockSet{SKU: c.SKU, At: noon}
 			}
 		})},
-	{fault: "lines that were removed come back", row: "removed lines and failed commits are not there after the data are opened again",
+	{fault: "reopening restores removed lines",
+		row: "removed lines and failed commits are not there after the data are opened again",
 		new: newJournal, reopen: replayed(func(c *allocation.Changes) { c.Removed = nil })},
-	{fault: "commits that failed are repeated", row: "removed lines and failed commits are not there after the data are opened again",
+	{fault: "reopening repeats failed commits",
+		row: "removed lines and failed commits are not there after the data are opened again",
 		new: newJournal, reopen: func(store allocation.Store) allocation.Store {
 			j := store.(*journal)
 			for _, changes := range j.failed {
@@ -75,7 +80,8 @@ var brokenDurability = []broken{
 			}
 			return j
 		}},
-	{fault: "versions are not checked after opening", row: "versions and keys are checked after the data are opened again", new: newJournal,
+	{fault: "versions are not checked after reopening",
+		row: "versions and keys are checked after the data are opened again", new: newJournal,
 		reopen: func(store allocation.Store) allocation.Store {
 			j := store.(*journal)
 			s := &faulty{Store: j.Store, load: j.Load, events: j.Events, audit: j.Audit}

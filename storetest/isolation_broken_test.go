@@ -13,9 +13,10 @@ import (
 )
 
 var brokenCopies = []broken{
-	{fault: "shared pointer out: loads hand out what the store keeps", row: "a loaded state shares no memory with the store", new: sharedOut},
-	{fault: "shared pointer out: two loads of a version are the same memory", row: "two loads share no memory", new: sharedOut},
-	{fault: "shared pointer in: the slices of a commit are kept", row: "committed changes share no memory with the store", new: sharedIn},
+	{fault: "loads return the stored slices", row: "a loaded state shares no memory with the store", new: sharedOut},
+	{fault: "two loads of a version share memory", row: "two loads share no memory", new: sharedOut},
+	{fault: "the store keeps the slices of a commit",
+		row: "committed changes share no memory with the store", new: sharedIn},
 	{fault: "Commit sorts its arguments", row: "Commit doesn't change its arguments",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -27,7 +28,7 @@ var brokenCopies = []broken{
 		})},
 }
 
-// sharedOut keeps the states of each version, and hands out the same ones every time.
+// sharedOut caches the states of each version, and returns the cached states.
 var sharedOut = with(func(s *faulty) {
 	var mu sync.Mutex
 	kept := map[string]allocation.State{}
@@ -46,7 +47,7 @@ var sharedOut = with(func(s *faulty) {
 	}
 })
 
-// sharedIn keeps the parts of lines as they were committed.
+// sharedIn stores the parts of lines without a copy.
 var sharedIn = with(func(s *faulty) {
 	var mu sync.Mutex
 	kept := map[string][]allocation.Part{}
@@ -77,8 +78,8 @@ var sharedIn = with(func(s *faulty) {
 	}
 })
 
-// pause lets a commit come in between. It really waits, since turns given away with Gosched are soon used up on a
-// machine that has put the other racers aside; but not for long, since most commits have no rival.
+// pause gives another commit time to come in between. pause waits for real time, because a busy machine may not run the
+// other racers after a Gosched. The wait is short, because most commits have no rival.
 func pause(s *faulty) {
 	before := s.commits.Load()
 	for range 5 {
@@ -90,17 +91,21 @@ func pause(s *faulty) {
 }
 
 var brokenRaces = []broken{
-	{fault: "products that were only read aren't checked", row: "of two decisions that depend on each other's product one is refused",
+	{fault: "Commit doesn't check products that were only read",
+		row: "of two decisions that depend on each other's product one is refused",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			if len(c.Events) == 0 {
 				onto(s, c)
 			}
 		})},
-	{fault: "the version is checked before the write", row: "of concurrent commits on one version exactly one succeeds",
+	{fault: "the version check and the write are not atomic",
+		row: "of concurrent commits on one version exactly one succeeds",
 		new: checkedBefore(func(c allocation.Changes) bool { return c.Read > 0 })},
-	{fault: "whether a product is new is checked before the write", row: "of concurrent creations of a product exactly one succeeds",
+	{fault: "the check for a new product and the write are not atomic",
+		row: "of concurrent creations of a product exactly one succeeds",
 		new: checkedBefore(func(c allocation.Changes) bool { return c.Read == 0 })},
-	{fault: "whether a batch is new is checked before the write", row: "of concurrent announcements of a batch reference exactly one succeeds",
+	{fault: "the check for a new batch and the write are not atomic",
+		row: "of concurrent announcements of a batch reference exactly one succeeds",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -120,7 +125,7 @@ var brokenRaces = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "torn reads: each product is read by itself", row: "no Load sees half of a commit",
+	{fault: "torn reads: a load reads the products one after the other", row: "no Load sees half of a commit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) (states []allocation.State, err error) {
 				if len(q.SKUs) < 2 {
@@ -139,7 +144,7 @@ var brokenRaces = []broken{
 				return states, nil
 			}
 		})},
-	{fault: "torn reads: lines are read after their product", row: "no Load sees half of a commit",
+	{fault: "torn reads: a load reads the lines after the product", row: "no Load sees half of a commit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -157,7 +162,8 @@ var brokenRaces = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a lock that is taken is no conflict", row: "concurrent commits of the same products end, whatever the order of the requests",
+	{fault: "a lock timeout is no conflict",
+		row: "concurrent commits of the same products end, whatever the order of the requests",
 		new: with(func(s *faulty) {
 			var mu sync.Mutex
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -171,8 +177,8 @@ var brokenRaces = []broken{
 		})},
 }
 
-// checkedBefore makes a store that looks at the versions of some changes first, and writes them later without
-// looking again.
+// checkedBefore returns a store that checks the versions of some changes first, and writes the changes later without
+// another check.
 func checkedBefore(which func(c allocation.Changes) bool) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.commit = func(ctx context.Context, changes []allocation.Changes) error {

@@ -34,7 +34,9 @@ func copiesLoaded(b *bench) {
 	orders := history(b, "apple")
 	q := of("apple", orders...)
 	before := b.load(q)
-	for _, q := range []allocation.Query{q, ofOrder("o1", orders...), ofBatch("a1", orders...), at(minute(8), ofLapsed(noon))} {
+	for _, q := range []allocation.Query{
+		q, ofOrder("o1", orders...), ofBatch("a1", orders...), at(minute(8), ofLapsed(noon)),
+	} {
 		overwrite(b.load(q))
 	}
 	b.wantStates(b.load(q), before, "product after the caller overwrote loaded states")
@@ -68,10 +70,10 @@ func copiesCommitted(b *bench) {
 	b.commit(c)
 	before := append(describe(b.load(q)...), b.recorded("apple")...)
 	for i := range c.NewBatches {
-		c.NewBatches[i] = allocation.Batch{Ref: "scribble"}
+		c.NewBatches[i] = allocation.Batch{Ref: "overwritten"}
 	}
 	for i := range c.Batches {
-		c.Batches[i] = allocation.BatchChange{Ref: "scribble"}
+		c.Batches[i] = allocation.BatchChange{Ref: "overwritten"}
 	}
 	overwriteLines(c.NewLines)
 	overwriteLines(c.Lines)
@@ -109,7 +111,7 @@ func overwrite(states []allocation.State) {
 	for i := range states {
 		batches := states[i].Batches[:cap(states[i].Batches)]
 		for j := range batches {
-			batches[j] = allocation.Batch{Ref: "scribble", Purchased: 1}
+			batches[j] = allocation.Batch{Ref: "overwritten", Purchased: 1}
 		}
 		overwriteLines(states[i].Lines)
 	}
@@ -119,10 +121,12 @@ func overwriteLines(lines []allocation.Allocation) {
 	for i := range lines {
 		parts := lines[i].Parts[:cap(lines[i].Parts)]
 		for j := range parts {
-			parts[j] = allocation.Part{Batch: "scribble", Quantity: 1}
+			parts[j] = allocation.Part{Batch: "overwritten", Quantity: 1}
 		}
 	}
 	for i := range lines {
-		lines[i] = allocation.Allocation{OrderLine: allocation.OrderLine{OrderID: "scribble"}, Parts: slices.Clone(lines[i].Parts)}
+		lines[i] = allocation.Allocation{
+			OrderLine: allocation.OrderLine{OrderID: "overwritten"}, Parts: slices.Clone(lines[i].Parts),
+		}
 	}
 }

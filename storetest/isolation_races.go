@@ -85,8 +85,10 @@ func racesVersion(b *bench) {
 		}
 		b.oneWinner(race(func(i int) error { return b.try(changes[i]) }), allocation.ErrConflict)
 		s := b.state(of("apple"))
-		if got, want := b.batchOf(s, "a1").Allocated, allocation.Quantity(round+1); got != want || s.Version != int64(want)+1 {
-			b.errorf("version and allocated units after round %d = %d and %d, want %d and %d", round, s.Version, got, int64(want)+1, want)
+		got, want := b.batchOf(s, "a1").Allocated, allocation.Quantity(round+1)
+		if got != want || s.Version != int64(want)+1 {
+			b.errorf("version and allocated units after round %d = %d and %d, want %d and %d",
+				round, s.Version, got, int64(want)+1, want)
 		}
 	}
 }
@@ -231,7 +233,8 @@ func racesDeadlock(b *bench) {
 			order := allocation.OrderID(fmt.Sprint("o", i, " ", round))
 			// Each order names two of the three products; the order of the names differs.
 			one, two := skus[(i+round)%3], skus[(i+round+1+i%2)%3]
-			if _, err := shop.service.Allocate(b.Context(), line(one, firm(order, 1)), line(two, firm(order, 1))); err != nil {
+			lines := []allocation.Request{line(one, firm(order, 1)), line(two, firm(order, 1))}
+			if _, err := shop.service.Allocate(b.Context(), lines...); err != nil {
 				return err
 			}
 		}

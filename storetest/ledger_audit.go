@@ -30,7 +30,8 @@ func auditBusy(b *bench) {
 			b.errorf("Audit(%q) = %d tallies, want %d", sku, len(tallies), len(seen.batches))
 		}
 		for _, t := range tallies {
-			if want := seen.batches[t.Batch]; t.Drifted() || t.Purchased != want.Purchased || t.Allocated != want.Allocated {
+			want := seen.batches[t.Batch]
+			if t.Drifted() || t.Purchased != want.Purchased || t.Allocated != want.Allocated {
 				b.errorf("tally = %+v, want no drift, and the counters of %+v", t, want)
 			}
 		}

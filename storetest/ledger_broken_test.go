@@ -10,8 +10,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// telling makes a store that spoils the events of a product before they are cut into pages.
-func telling(spoil func(events []allocation.Event) []allocation.Event) func() allocation.Store {
+// recording returns a store with a fault in the events of a product, before the cut into pages.
+func recording(spoil func(events []allocation.Event) []allocation.Event) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
 			all, err := s.Store.Events(ctx, sku, 0, plenty)
@@ -24,9 +24,9 @@ func telling(spoil func(events []allocation.Event) []allocation.Event) func() al
 
 var brokenEvents = []broken{
 	{fault: "events come newest first", row: "events are kept in order, each once",
-		new: telling(func(events []allocation.Event) []allocation.Event { slices.Reverse(events); return events })},
-	{fault: "numbers of events are sorted as text", row: "events are kept in order, each once",
-		new: telling(func(events []allocation.Event) []allocation.Event {
+		new: recording(func(events []allocation.Event) []allocation.Event { slices.Reverse(events); return events })},
+	{fault: "sequences are sorted as text", row: "events are kept in order, each once",
+		new: recording(func(events []allocation.Event) []allocation.Event {
 			numbers := make([]string, len(events))
 			for i := range events {
 				numbers[i] = strconv.Itoa(i + 1)
@@ -39,14 +39,14 @@ var brokenEvents = []broken{
 			}
 			return sorted
 		})},
-	{fault: "events are lost: the same one is kept once", row: "events are kept in order, each once",
-		new: telling(func(events []allocation.Event) []allocation.Event {
+	{fault: "of successive events of one kind only the first is stored", row: "events are kept in order, each once",
+		new: recording(func(events []allocation.Event) []allocation.Event {
 			return slices.CompactFunc(events, func(x, y allocation.Event) bool { return x.Kind() == y.Kind() })
 		})},
-	{fault: "events are duplicated", row: "events are kept in order, each once",
-		new: telling(func(events []allocation.Event) []allocation.Event { return append(events, events...) })},
+	{fault: "events are stored twice", row: "events are kept in order, each once",
+		new: recording(func(events []allocation.Event) []allocation.Event { return append(events, events...) })},
 	{fault: "events come back as pointers", row: "an event of every kind comes back unchanged",
-		new: telling(func(events []allocation.Event) []allocation.Event {
+		new: recording(func(events []allocation.Event) []allocation.Event {
 			for i, e := range events {
 				if e, is := e.(allocation.HoldConfirmed); is {
 					events[i] = &e
@@ -54,8 +54,8 @@ var brokenEvents = []broken{
 			}
 			return events
 		})},
-	{fault: "an event forgets until when a line is held", row: "an event of every kind comes back unchanged",
-		new: telling(func(events []allocation.Event) []allocation.Event {
+	{fault: "an event loses HeldUntil", row: "an event of every kind comes back unchanged",
+		new: recording(func(events []allocation.Event) []allocation.Event {
 			for i, e := range events {
 				if e, is := e.(allocation.LineAllocated); is {
 					e.HeldUntil = time.Time{}
@@ -64,31 +64,37 @@ var brokenEvents = []broken{
 			}
 			return events
 		})},
-	{fault: "the limit of a page is ignored", row: "events come in pages, by number",
+	{fault: "Events ignores the limit", row: "events come in pages, by number",
 		new: with(func(s *faulty) {
 			s.events = func(ctx context.Context, sku allocation.SKU, after int64, _ int) ([]allocation.Event, error) {
 				return s.Store.Events(ctx, sku, after, plenty)
 			}
 		})},
-	{fault: "a page begins with the last of the page before", row: "events come in pages, by number",
+	{fault: "a page begins with the last event of the page before", row: "events come in pages, by number",
 		new: with(func(s *faulty) {
-			s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+			s.events = func(
+				ctx context.Context, sku allocation.SKU, after int64, limit int,
+			) ([]allocation.Event, error) {
 				return s.Store.Events(ctx, sku, max(after-1, 0), limit)
 			}
 		})},
-	{fault: "numbers count over all products", row: "every product has its own events, and an unknown product has none",
+	{fault: "events are numbered over all products",
+		row: "every product has its own events, and an unknown product has none",
 		new: with(func(s *faulty) {
-			s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+			s.events = func(
+				ctx context.Context, sku allocation.SKU, after int64, limit int,
+			) ([]allocation.Event, error) {
 				if sku == "pear" {
 					after++
 				}
 				return s.Store.Events(ctx, sku, after, limit)
 			}
 		})},
-	{fault: "events are written before the versions are checked", row: "a failed commit records no events", new: eagerEvents},
+	{fault: "events are written before the versions are checked",
+		row: "a failed commit records no events", new: eagerEvents},
 }
 
-// eagerEvents keeps the events of commits that failed as well.
+// eagerEvents stores the events of failed commits, too.
 var eagerEvents = with(func(s *faulty) {
 	var mu sync.Mutex
 	recorded := map[allocation.SKU][]allocation.Event{}
@@ -109,7 +115,7 @@ var eagerEvents = with(func(s *faulty) {
 	}
 })
 
-// auditing makes a store that spoils the tallies of its products.
+// auditing returns a store with a fault in the tallies of Audit.
 func auditing(spoil func(t *allocation.Tally)) func() allocation.Store {
 	return with(func(s *faulty) {
 		s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
@@ -123,7 +129,7 @@ func auditing(spoil func(t *allocation.Tally)) func() allocation.Store {
 }
 
 var brokenAudits = []broken{
-	{fault: "shipped units count as promised", row: "counters, lines and events of a busy product agree",
+	{fault: "Promised includes shipped units", row: "counters, lines and events of a busy product agree",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
@@ -139,26 +145,34 @@ var brokenAudits = []broken{
 				return version, tallies, err
 			}
 		})},
-	{fault: "the version of an audit is that of the event before", row: "counters, lines and events of a busy product agree",
+	{fault: "Audit returns the version before the last event",
+		row: "counters, lines and events of a busy product agree",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
 				return version - 1, tallies, err
 			}
 		})},
-	{fault: "an audit takes the counters for the lines", row: "Audit reports drift between counters, lines and events",
+	{fault: "Audit takes the counters for the sums of the lines",
+		row: "Audit reports drift between counters, lines and events",
 		new: auditing(func(t *allocation.Tally) { t.Promised = t.Allocated })},
-	{fault: "an audit takes the counters for the events", row: "Audit reports drift between counters, lines and events",
-		new: auditing(func(t *allocation.Tally) { t.RecordedPurchased, t.RecordedAllocated = t.Purchased, t.Allocated })},
-	{fault: "an audit looks at batches with counters only", row: "Audit includes used-up batches, and batches known only by an event",
+	{fault: "Audit takes the counters for the sums of the events",
+		row: "Audit reports drift between counters, lines and events",
+		new: auditing(func(t *allocation.Tally) {
+			t.RecordedPurchased, t.RecordedAllocated = t.Purchased, t.Allocated
+		})},
+	{fault: "Audit returns only batches with counters",
+		row: "Audit includes used-up batches, and batches known only by an event",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
 				state := whole(s.Store, sku)
-				return version, slices.DeleteFunc(tallies, func(t allocation.Tally) bool { return !hasBatch(state, t.Batch) }), err
+				gone := func(t allocation.Tally) bool { return !hasBatch(state, t.Batch) }
+				return version, slices.DeleteFunc(tallies, gone), err
 			}
 		})},
-	{fault: "an unknown SKU is all well", row: "Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
+	{fault: "Audit of an unknown SKU returns no tallies",
+		row: "Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
 		new: with(func(s *faulty) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				if _, known := s.Product(sku); !known {

@@ -83,7 +83,10 @@ func everyKind() []allocation.Event {
 	const sku, order, ref = allocation.SKU("äpple \"1\""), allocation.OrderID("o'1"), allocation.BatchRef("a\\1")
 	moment := noon.Add(123_457 * time.Microsecond)
 	return []allocation.Event{
-		allocation.BatchAdded{SKU: sku, At: moment, Batch: ref, Quantity: 1<<53 - 1, ETA: minute(1), Location: "<north>", BestBefore: minute(2)},
+		allocation.BatchAdded{
+			SKU: sku, At: moment, Batch: ref, Quantity: 1<<53 - 1, ETA: minute(1), Location: "<north>",
+			BestBefore: minute(2),
+		},
 		allocation.BatchETAChanged{SKU: sku, At: moment, Batch: ref, From: minute(1), To: minute(2)},
 		allocation.BatchReceived{SKU: sku, At: moment, Batch: ref, From: 1<<53 - 1, To: 20},
 		allocation.BatchQuantityChanged{SKU: sku, At: moment, Batch: ref, From: 20, To: 0},

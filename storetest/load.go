@@ -150,7 +150,9 @@ func loadFurtherOrders(b *bench) {
 	b.announce("pear", stock("p1", 10))
 	b.allocate("apple", firm("o1", 2), firm("o2", 3), held("o3", 1, minute(1)))
 	b.allocate("pear", firm("o2", 4))
-	for _, q := range []allocation.Query{of("apple", "o2", "none"), ofOrder("o1", "o2", "none"), ofBatch("a1", "o2", "none")} {
+	for _, q := range []allocation.Query{
+		of("apple", "o2", "none"), ofOrder("o1", "o2", "none"), ofBatch("a1", "o2", "none"),
+	} {
 		states := b.load(q)
 		b.wantSKUs(states, q, "apple")
 		for _, s := range states {

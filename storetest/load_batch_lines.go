@@ -92,7 +92,8 @@ func batchLinesAsked(b *bench) {
 	s := b.state(q)
 	b.wantLines(s, q, "o3", "o2", "o4")
 	if want := b.lineOf(s, "o2").Sequence; s.LinesFrom != want {
-		b.errorf("LinesFrom after Load(%s) = %d, want %d, the Sequence of the second newest line", shown(q), s.LinesFrom, want)
+		b.errorf("LinesFrom after Load(%s) = %d, want %d, the Sequence of the second newest line",
+			shown(q), s.LinesFrom, want)
 	}
 }
 

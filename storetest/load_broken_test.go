@@ -11,7 +11,7 @@ import (
 )
 
 var brokenLoads = []broken{
-	{fault: "all products are loaded always", row: "a query by SKUs brings exactly the named products",
+	{fault: "Load brings more products than the query names", row: "a query by SKUs brings exactly the named products",
 		new: asking(func(s *memory.Store, q *allocation.Query) {
 			for _, sku := range []allocation.SKU{"apple", "pear", "plum"} {
 				if len(q.SKUs) > 0 && !slices.Contains(q.SKUs, sku) {
@@ -19,7 +19,7 @@ var brokenLoads = []broken{
 				}
 			}
 		})},
-	{fault: "a missing SKU is an empty state", row: "a missing product is left out",
+	{fault: "a missing SKU brings an empty state", row: "a missing product is left out",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -41,7 +41,8 @@ var brokenLoads = []broken{
 				return states, err
 			}
 		})},
-	{fault: "an order has one product", row: "a query by order brings all products with lines of the order",
+	{fault: "a load by order brings one product only",
+		row: "a query by order brings all products with lines of the order",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -51,28 +52,32 @@ var brokenLoads = []broken{
 				return states, err
 			}
 		})},
-	{fault: "the batch that was asked for is left out when used up",
+	{fault: "a load by batch leaves out the batch if used up",
 		row: "a query by batch brings the owner and the batch, even if the batch is used up",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			if q.Batch != "" && len(state.Lines) == 0 {
-				state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Available() == 0 })
+				state.Batches = slices.DeleteFunc(state.Batches,
+					func(b allocation.Batch) bool { return b.Available() == 0 })
 			}
 		})},
-	{fault: "used-up batches are loaded always", row: "other used-up batches are not loaded",
+	{fault: "loads bring used-up batches", row: "other used-up batches are not loaded",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.Batches = whole(s, state.SKU).Batches
 		})},
-	{fault: "lines of other orders are loaded", row: "lines of other orders are not loaded",
+	{fault: "loads bring lines of other orders", row: "lines of other orders are not loaded",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			for _, l := range whole(s, state.SKU).Lines {
 				addLine(s, state, l)
 			}
 		})},
-	{fault: "only open batches are loaded", row: "a line comes with all of its parts and their batches, used-up batches included",
+	{fault: "loads bring open batches only",
+		row: "a line comes with all of its parts and their batches, used-up batches included",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
-			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Available() == 0 })
+			state.Batches = slices.DeleteFunc(state.Batches,
+				func(b allocation.Batch) bool { return b.Available() == 0 })
 		})},
-	{fault: "parts that are shipped are left out", row: "a line comes with all of its parts and their batches, used-up batches included",
+	{fault: "loads leave out shipped parts",
+		row: "a line comes with all of its parts and their batches, used-up batches included",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
 				l := &state.Lines[i]
@@ -85,7 +90,7 @@ var brokenLoads = []broken{
 				})
 			}
 		})},
-	{fault: "shipped lines are left out", row: "a shipped line comes if its order is asked for",
+	{fault: "loads leave out shipped lines", row: "a shipped line comes if its order is asked for",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			dropLines(state, func(l allocation.Allocation) bool { return l.Shipped() == l.Quantity })
 		})},
@@ -95,7 +100,8 @@ var brokenLoads = []broken{
 				state.Batches = append(state.Batches, state.Batches...)
 			}
 		})},
-	{fault: "a line comes once for each time that it is asked for", row: "a line or batch that is selected for several reasons comes once",
+	{fault: "a line comes once for each request",
+		row: "a line or batch that is selected for several reasons comes once",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for _, l := range slices.Clone(state.Lines) {
 				if slices.Index(q.Orders, l.OrderID) >= 0 && l.Lapsed(q.Now) {
@@ -103,13 +109,14 @@ var brokenLoads = []broken{
 				}
 			}
 		})},
-	{fault: "further orders come by SKU only", row: "every query brings the lines of further orders, and further orders select no products",
+	{fault: "further orders work with queries by SKU only",
+		row: "every query brings the lines of further orders, and further orders select no products",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
 			if q.SKUs == nil {
 				q.Orders = nil
 			}
 		})},
-	{fault: "a hundred arguments at most", row: "one Load brings many products",
+	{fault: "a query has a hundred arguments at most", row: "one Load brings many products",
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.SKUs = q.SKUs[:min(len(q.SKUs), 100)] })},
 }
 
@@ -118,13 +125,16 @@ var brokenLapsed = []broken{
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.Now = q.Now.Add(-time.Microsecond) })},
 	{fault: "a hold lapses before its HeldUntil", row: "a hold lapses exactly at HeldUntil",
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.Now = q.Now.Add(time.Microsecond) })},
-	{fault: "lapsed holds come by SKU only", row: "every query brings lapsed holds and their batches",
+	{fault: "lapsed holds come with queries by SKU only", row: "every query brings lapsed holds and their batches",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			if q.SKUs == nil {
-				dropLines(state, func(l allocation.Allocation) bool { return l.Lapsed(q.Now) && !asksFor(q, l.OrderID) })
+				dropLines(state, func(l allocation.Allocation) bool {
+					return l.Lapsed(q.Now) && !asksFor(q, l.OrderID)
+				})
 			}
 		})},
-	{fault: "a lapsed hold that was asked for comes twice from the second product on", row: "a lapsed hold whose order is asked for as well comes once",
+	{fault: "a lapsed hold of a further order has its parts twice, except in the first product",
+		row: "a lapsed hold whose order is asked for as well comes once",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for i, l := range state.Lines {
 				if len(q.SKUs) > 1 && state.SKU != q.SKUs[0] && asksFor(q, l.OrderID) && l.Lapsed(q.Now) {
@@ -132,21 +142,28 @@ var brokenLapsed = []broken{
 				}
 			}
 		})},
-	{fault: "lapsed holds in the order of their names", row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
+	{fault: "lapsed holds are sorted by order only",
+		row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int { return cmp.Compare(x.OrderID, y.OrderID) })},
-	{fault: "lapsed holds without an order among those of one moment", row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
+	{fault: "lapsed holds of one time are not sorted by order",
+		row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int {
 			return cmp.Or(x.HeldUntil.Compare(y.HeldUntil), cmp.Compare(y.OrderID, x.OrderID))
 		})},
-	{fault: "the batches of all lapsed holds are loaded", row: "the used-up batch of a hold beyond the page isn't loaded",
+	{fault: "loads bring the batches of all lapsed holds",
+		row: "the used-up batch of a hold beyond the page isn't loaded",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			if state.MoreLapsed {
 				state.Batches = whole(s, state.SKU).Batches
 			}
 		})},
-	{fault: "MoreLapsed is never set", row: "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit",
-		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.MoreLapsed = false })},
-	{fault: "MoreLapsed is set when the page is full", row: "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit",
+	{fault: "MoreLapsed is never set",
+		row: "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit",
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			state.MoreLapsed = false
+		})},
+	{fault: "MoreLapsed is set when the page is full",
+		row: "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			lapsed := 0
 			for _, l := range state.Lines {
@@ -156,7 +173,7 @@ var brokenLapsed = []broken{
 			}
 			state.MoreLapsed = lapsed >= q.Limit
 		})},
-	{fault: "the limit counts over all products", row: "Limit counts the lapsed holds of each product",
+	{fault: "Limit counts over all products", row: "Limit counts the lapsed holds of each product",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -173,13 +190,15 @@ var brokenLapsed = []broken{
 				return states, err
 			}
 		})},
-	{fault: "Lapsed ignores the limit", row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
+	{fault: "a query by Lapsed ignores Limit",
+		row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
 			if q.Lapsed {
 				q.Limit = plenty
 			}
 		})},
-	{fault: "Lapsed takes products by SKU", row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
+	{fault: "a query by Lapsed sorts products by SKU",
+		row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				if !q.Lapsed {
@@ -192,14 +211,14 @@ var brokenLapsed = []broken{
 				return states[:min(limit, len(states))], err
 			}
 		})},
-	{fault: "Lapsed takes live holds for lapsed ones",
+	{fault: "a query by Lapsed brings products with live holds",
 		row: "a query by Lapsed brings no product with only firm lines, live, confirmed or cancelled holds",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
 			if q.Lapsed {
 				q.Now = q.Now.Add(time.Hour)
 			}
 		})},
-	{fault: "a hold that was confirmed keeps its time",
+	{fault: "a confirmed hold keeps its HeldUntil",
 		row: "a query by Lapsed brings no product with only firm lines, live, confirmed or cancelled holds",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i, l := range c.Lines {
@@ -210,11 +229,12 @@ var brokenLapsed = []broken{
 				}
 			}
 		})},
-	{fault: "NextExpiry looks at the loaded lines only", row: "NextExpiry is the earliest end of all live holds, loaded or not",
+	{fault: "NextExpiry considers loaded lines only",
+		row: "NextExpiry is the earliest end of all live holds, loaded or not",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			state.NextExpiry = earliest(state.Lines, q.Now)
 		})},
-	{fault: "NextExpiry is that of any hold", row: "NextExpiry is the earliest end of all live holds, loaded or not",
+	{fault: "NextExpiry considers lapsed holds", row: "NextExpiry is the earliest end of all live holds, loaded or not",
 		new: answering(func(s *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.NextExpiry = earliest(whole(s, state.SKU).Lines, time.Time{})
 		})},
@@ -229,7 +249,7 @@ func earliest(lines []allocation.Allocation, after time.Time) (next time.Time) {
 	return next
 }
 
-// reorderedLapsed makes a store that begins with other lapsed holds.
+// reorderedLapsed returns a store with another order of lapsed holds.
 func reorderedLapsed(compare func(x, y allocation.Allocation) int) func() allocation.Store {
 	return answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
 		var lapsed []allocation.Allocation
@@ -247,13 +267,17 @@ func reorderedLapsed(compare func(x, y allocation.Allocation) int) func() alloca
 }
 
 var brokenBatchLines = []broken{
-	{fault: "the oldest lines of a batch come first", row: "a load by batch brings the newest lines, sorted by Sequence",
+	{fault: "the oldest lines of a batch come first",
+		row: "a load by batch brings the newest lines, sorted by Sequence",
 		new: pagedLines(func(x, y allocation.Allocation) int { return cmp.Compare(x.Sequence, y.Sequence) })},
-	{fault: "the lines of a batch come in the order of their names", row: "a load by batch brings the newest lines, sorted by Sequence",
+	{fault: "the lines of a batch are sorted by order",
+		row: "a load by batch brings the newest lines, sorted by Sequence",
 		new: pagedLines(func(x, y allocation.Allocation) int { return cmp.Compare(y.OrderID, x.OrderID) })},
-	{fault: "LinesFrom is never set", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
+	{fault: "LinesFrom is never set",
+		row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.LinesFrom = 0 })},
-	{fault: "LinesFrom is set when all lines are there", row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
+	{fault: "LinesFrom is set although all lines are loaded",
+		row: "LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for _, l := range state.Lines {
 				if state.LinesFrom == 0 || l.Sequence < state.LinesFrom {
@@ -261,7 +285,8 @@ var brokenBatchLines = []broken{
 				}
 			}
 		})},
-	{fault: "shipped lines of a batch come too", row: "a load by batch brings exactly the lines with unshipped units of the batch",
+	{fault: "the lines of a batch include shipped lines",
+		row: "a load by batch brings exactly the lines with unshipped units of the batch",
 		new: answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
 			for _, l := range whole(s, state.SKU).Lines {
 				if slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == q.Batch }) {
@@ -269,7 +294,8 @@ var brokenBatchLines = []broken{
 				}
 			}
 		})},
-	{fault: "a line of a batch comes with that part only", row: "a line of a batch comes with its other parts and their batches",
+	{fault: "a line of a batch comes with the part of the batch only",
+		row: "a line of a batch comes with its other parts and their batches",
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
 				l := &state.Lines[i]
@@ -283,13 +309,14 @@ var brokenBatchLines = []broken{
 				}
 			}
 		})},
-	{fault: "LinesFrom is the lowest of all lines that come", row: "a further order's line doesn't extend the page of the batch's lines",
+	{fault: "LinesFrom is the lowest Sequence of all loaded lines",
+		row: "a further order's line doesn't extend the page of the batch's lines",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for _, l := range state.Lines {
 				state.LinesFrom = min(state.LinesFrom, l.Sequence)
 			}
 		})},
-	{fault: "a line that changes becomes the newest", row: "a changed line keeps its Sequence",
+	{fault: "a changed line becomes the newest", row: "a changed line keeps its Sequence",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.Lines {
 				c.Lines[i].Sequence = c.Version
@@ -297,7 +324,7 @@ var brokenBatchLines = []broken{
 		})},
 }
 
-// pagedLines makes a store that begins with other lines of a batch.
+// pagedLines returns a store with another order of a batch's lines.
 func pagedLines(compare func(x, y allocation.Allocation) int) func() allocation.Store {
 	return answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
 		if q.Batch == "" {
@@ -305,7 +332,8 @@ func pagedLines(compare func(x, y allocation.Allocation) int) func() allocation.
 		}
 		var open []allocation.Allocation
 		for _, l := range whole(s, state.SKU).Lines {
-			if slices.ContainsFunc(l.Parts, func(p allocation.Part) bool { return p.Batch == q.Batch && p.Shipped < p.Quantity }) {
+			hasOpen := func(p allocation.Part) bool { return p.Batch == q.Batch && p.Shipped < p.Quantity }
+			if slices.ContainsFunc(l.Parts, hasOpen) {
 				open = append(open, l)
 			}
 		}

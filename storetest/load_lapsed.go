@@ -135,9 +135,10 @@ func lapsedProducts(b *bench) {
 		b.announce(sku, stock(allocation.BatchRef("of "+sku), 10))
 		b.allocate(sku, held("o1", 1, minute(i+1)), held("o2", 1, minute(10-i)))
 	}
-	for limit, want := range map[int][]allocation.SKU{1: {"c"}, 2: {"c", "a"}, 3: {"c", "a", "d"}, 4: {"c", "a", "d", "b"}} {
+	byExpiry := []allocation.SKU{"c", "a", "d", "b"}
+	for limit := 1; limit <= len(byExpiry); limit++ {
 		q := first(limit, ofLapsed(minute(20)))
-		b.wantSKUs(b.load(q), q, want...)
+		b.wantSKUs(b.load(q), q, byExpiry[:limit]...)
 	}
 	q := ofLapsed(minute(2))
 	b.wantSKUs(b.load(q), q, "c", "a")

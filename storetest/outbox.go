@@ -95,7 +95,9 @@ func (p *outboxBench) changesAt(sku allocation.SKU, times ...time.Time) allocati
 
 // claimBy returns a claim without limits, from the given minute after noon for ten minutes.
 func claimBy(owner string, minutes int) outbox.Claim {
-	return outbox.Claim{Owner: owner, Products: plenty, Events: plenty, Now: minute(minutes), Until: minute(minutes + 10)}
+	return outbox.Claim{
+		Owner: owner, Products: plenty, Events: plenty, Now: minute(minutes), Until: minute(minutes + 10),
+	}
 }
 
 // rest returns the delivery of all events of a product after a sequence.
@@ -149,7 +151,8 @@ func sameDelivery(x, y outbox.Delivery) bool {
 
 // sameRecord is false for a record with an Err, since all events of the rows can be decoded.
 func sameRecord(x, y outbox.Record) bool {
-	return x.Sequence == y.Sequence && x.Event == y.Event && x.TraceParent == y.TraceParent && x.Err == nil && y.Err == nil
+	return x.Sequence == y.Sequence && x.Event == y.Event && x.TraceParent == y.TraceParent &&
+		x.Err == nil && y.Err == nil
 }
 
 func shownClaim(c outbox.Claim) string {
@@ -167,7 +170,8 @@ func describeDeliveries(deliveries []outbox.Delivery) string {
 		fmt.Fprintf(&text, "  product %s, tries %d, more %t:", brief(string(d.SKU)), d.Tries, d.More)
 		for i, r := range d.Events {
 			if i == most {
-				fmt.Fprintf(&text, "\n    and %d more, the last of which is %d", len(d.Events)-i, d.Events[len(d.Events)-1].Sequence)
+				last := d.Events[len(d.Events)-1].Sequence
+				fmt.Fprintf(&text, "\n    and %d more, up to sequence %d", len(d.Events)-i, last)
 				break
 			}
 			fmt.Fprintf(&text, "\n    %d: %T%+v, trace parent %q", r.Sequence, r.Event, r.Event, r.TraceParent)

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// leaky is a sound outbox in which some methods are replaced.
+// leaky is a memory store with replaceable outbox methods.
 type leaky struct {
 	*faulty
 	claim    func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error)
@@ -21,13 +21,13 @@ type leaky struct {
 	skip     func(ctx context.Context, sku allocation.SKU, sequence int64) error
 	purge    func(ctx context.Context, before time.Time) (int64, error)
 
-	mu    sync.Mutex                      // one call at a time, so that faults may keep what they like
-	racy  bool                            // several at a time
-	heads map[allocation.SKU][]int64      // numbers of the last events of commits
-	held  map[allocation.SKU]outbox.Claim // leases that nobody has ended
+	mu    sync.Mutex                      // serialises the calls, so that faults may have state
+	racy  bool                            // no serialisation of the calls
+	heads map[allocation.SKU][]int64      // sequences of the last events of commits
+	held  map[allocation.SKU]outbox.Claim // leases without a settlement so far
 }
 
-// leaking makes an outbox in which replace puts something else in the place of methods.
+// leaking returns an outbox after replace has replaced some methods.
 func leaking(replace func(s *leaky)) func() allocation.Store {
 	return func() allocation.Store {
 		f := with(func(*faulty) {})().(*faulty)
@@ -41,7 +41,7 @@ func leaking(replace func(s *leaky)) func() allocation.Store {
 	}
 }
 
-// alone keeps others out for the time of a call; the caller defers what it returns.
+// alone locks s.mu; the caller defers the returned unlock.
 func (s *leaky) alone() func() {
 	if s.racy {
 		return func() {}
@@ -121,7 +121,7 @@ func (s *leaky) Purge(ctx context.Context, before time.Time) (int64, error) {
 	return s.purge(ctx, before)
 }
 
-// claiming makes an outbox that understands claims otherwise.
+// claiming returns an outbox with a fault in the argument of Claim.
 func claiming(change func(s *leaky, c *outbox.Claim)) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -131,7 +131,7 @@ func claiming(change func(s *leaky, c *outbox.Claim)) func() allocation.Store {
 	})
 }
 
-// delivering makes an outbox that spoils each delivery, and leaves it out if no event is left.
+// delivering returns an outbox with a fault in the deliveries, without deliveries of no events.
 func delivering(spoil func(s *leaky, d *outbox.Delivery)) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -144,14 +144,14 @@ func delivering(spoil func(s *leaky, d *outbox.Delivery)) func() allocation.Stor
 	})
 }
 
-// keeping makes an outbox that hands out only some of the events.
+// keeping returns an outbox that delivers some events only.
 func keeping(keep func(s *leaky, sku allocation.SKU, r outbox.Record) bool) func() allocation.Store {
 	return delivering(func(s *leaky, d *outbox.Delivery) {
 		d.Events = slices.DeleteFunc(d.Events, func(r outbox.Record) bool { return !keep(s, d.SKU, r) })
 	})
 }
 
-// settling makes an outbox that understands settlements otherwise.
+// settling returns an outbox with a fault in the argument of Settle.
 func settling(change func(s *leaky, t *outbox.Settlement)) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -165,7 +165,7 @@ func settling(change func(s *leaky, t *outbox.Settlement)) func() allocation.Sto
 	})
 }
 
-// justBefore is a SKU that is smaller than another one, and greater than any other that is.
+// justBefore returns a SKU just below the given SKU, with no SKU of the rows in between.
 func justBefore(sku allocation.SKU) allocation.SKU {
 	if sku == "" {
 		return ""
@@ -174,14 +174,14 @@ func justBefore(sku allocation.SKU) allocation.SKU {
 	return sku[:last] + allocation.SKU([]byte{sku[last] - 1, 0xff, 0xff})
 }
 
-// claimOne is a claim of one product.
+// claimOne returns a claim of a single product.
 func (s *leaky) claimOne(ctx context.Context, c outbox.Claim, sku allocation.SKU) []outbox.Delivery {
 	c.After, c.Products = justBefore(sku), 1
 	deliveries, _ := s.Store.Claim(ctx, c)
 	return deliveries
 }
 
-// peek is a claim that leases nothing.
+// peek returns the result of a claim without leases.
 func (s *leaky) peek(ctx context.Context, c outbox.Claim) []outbox.Delivery {
 	c.Until, c.Products = c.Now, plenty
 	deliveries, _ := s.Store.Claim(ctx, c)

@@ -33,8 +33,10 @@ var outboxEventRows = []row{
 
 // lookalikes are sorted SKUs that a careless comparison treats as equal.
 var lookalikes = slices.Sorted(slices.Values([]allocation.SKU{
-	"apple", "Apple", "APPLE", "Apricot", "apple'", `apple"`, "apple%", "apple\x01", "apple\u200b", "äpple", "a\u0308pple",
-	allocation.SKU(strings.Repeat("x", 254) + "1"), allocation.SKU(strings.Repeat("x", 254) + "2"), allocation.SKU(strings.Repeat("x", 254)),
+	"apple", "Apple", "APPLE", "Apricot", "apple'", `apple"`, "apple%", "apple\x01", "apple\u200b",
+	"äpple", "a\u0308pple",
+	allocation.SKU(strings.Repeat("x", 254) + "1"), allocation.SKU(strings.Repeat("x", 254) + "2"),
+	allocation.SKU(strings.Repeat("x", 254)),
 }))
 
 func outboxAll(b *bench) {
@@ -46,7 +48,8 @@ func outboxAll(b *bench) {
 	p.commit(checkOnly(p.state(of("apple"))))
 	p.wantClaim(claimBy("relay", 40), p.all("apple")...)
 	apple := p.cancellation("apple", "o1")
-	p.record(apple, p.product("Apple", stock("A1", 1)).Changes(), p.product("pear", stock("p1", 1), stock("p2", 1)).Changes())
+	p.record(apple, p.product("Apple", stock("A1", 1)).Changes(),
+		p.product("pear", stock("p1", 1), stock("p2", 1)).Changes())
 	p.wantClaim(claimBy("relay", 60), p.all("Apple", "apple", "pear")...)
 }
 
@@ -140,7 +143,8 @@ func outboxEvents(b *bench) {
 	for _, limit := range []int{1, 2, 3, 4, 6, 7, 8, plenty} {
 		c := claimBy("relay", minutes)
 		c.Events = limit
-		p.wantClaim(c, p.some("apple", 0, limit), p.some("pear", 0, limit), p.some("plum", 0, limit), p.some("äpple", 0, limit))
+		p.wantClaim(c, p.some("apple", 0, limit), p.some("pear", 0, limit), p.some("plum", 0, limit),
+			p.some("äpple", 0, limit))
 		minutes += 20
 	}
 }

@@ -12,11 +12,13 @@ import (
 )
 
 var brokenOutboxEvents = []broken{
-	{fault: "only the last event of a commit is handed out", row: "the events of a commit are unsent after the commit, and not before",
+	{fault: "only the last event of a commit is unsent",
+		row: "the events of a commit are unsent after the commit, and not before",
 		new: keeping(func(s *leaky, sku allocation.SKU, r outbox.Record) bool {
 			return slices.Contains(s.heads[sku], r.Sequence)
 		})},
-	{fault: "of a commit of several products only the first has events", row: "the events of a commit are unsent after the commit, and not before",
+	{fault: "only the first product of a commit has unsent events",
+		row: "the events of a commit are unsent after the commit, and not before",
 		new: leaking(func(s *leaky) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -26,14 +28,16 @@ var brokenOutboxEvents = []broken{
 				return err
 			}
 		})},
-	{fault: "events of commits that failed are handed out", row: "a failed commit has no unsent events", new: eagerOutbox},
-	{fault: "the trace parent is lost", row: "events of every kind come unchanged, with their numbers and trace parents",
+	{fault: "events of failed commits are unsent", row: "a failed commit has no unsent events", new: eagerOutbox},
+	{fault: "the trace parent is lost",
+		row: "events of every kind come unchanged, with their numbers and trace parents",
 		new: delivering(func(_ *leaky, d *outbox.Delivery) {
 			for i := range d.Events {
 				d.Events[i].TraceParent = ""
 			}
 		})},
-	{fault: "a commit has one trace parent", row: "events of every kind come unchanged, with their numbers and trace parents",
+	{fault: "a commit stores one trace parent for all events",
+		row: "events of every kind come unchanged, with their numbers and trace parents",
 		new: leaking(func(s *leaky) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				changes = copyOf(changes)
@@ -45,27 +49,31 @@ var brokenOutboxEvents = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "numbers begin with 0", row: "events of every kind come unchanged, with their numbers and trace parents",
+	{fault: "sequences begin with 0", row: "events of every kind come unchanged, with their numbers and trace parents",
 		new: delivering(func(_ *leaky, d *outbox.Delivery) {
 			for i := range d.Events {
 				d.Events[i].Sequence--
 			}
 		})},
-	{fault: "refusals are not handed out", row: "the event of a refusal is unsent as well",
-		new: keeping(func(_ *leaky, _ allocation.SKU, r outbox.Record) bool { return r.Event.Kind() != "LineRefused" })},
+	{fault: "refusals are never unsent", row: "the event of a refusal is unsent as well",
+		new: keeping(func(_ *leaky, _ allocation.SKU, r outbox.Record) bool {
+			return r.Event.Kind() != "LineRefused"
+		})},
 	{fault: "events come newest first", row: "the events of a product come in order, without gaps",
 		new: delivering(func(_ *leaky, d *outbox.Delivery) { slices.Reverse(d.Events) })},
-	{fault: "numbers of events are sorted as text", row: "the events of a product come in order, without gaps",
+	{fault: "sequences are sorted as text", row: "the events of a product come in order, without gaps",
 		new: delivering(func(_ *leaky, d *outbox.Delivery) {
 			slices.SortFunc(d.Events, func(x, y outbox.Record) int {
 				return cmp.Compare(strconv.FormatInt(x.Sequence, 10), strconv.FormatInt(y.Sequence, 10))
 			})
 		})},
-	{fault: "a gap: the fifth event is lost", row: "the events of a product come in order, without gaps",
+	{fault: "the fifth event is lost", row: "the events of a product come in order, without gaps",
 		new: keeping(func(_ *leaky, _ allocation.SKU, r outbox.Record) bool { return r.Sequence != 5 })},
-	{fault: "the number of events is ignored", row: "a claim brings at most Events events of a product, and More says whether there are others",
+	{fault: "Claim ignores Events",
+		row: "a claim brings at most Events events of a product, and More says whether there are others",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Events = max(c.Events, plenty*min(c.Events, 1)) })},
-	{fault: "there is more whenever as many came as may come", row: "a claim brings at most Events events of a product, and More says whether there are others",
+	{fault: "More is set whenever the page is full",
+		row: "a claim brings at most Events events of a product, and More says whether there are others",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
@@ -75,7 +83,8 @@ var brokenOutboxEvents = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "the number of events counts over all products", row: "a claim brings at most Events events of a product, and More says whether there are others",
+	{fault: "Events counts over all products",
+		row: "a claim brings at most Events events of a product, and More says whether there are others",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
@@ -87,11 +96,14 @@ var brokenOutboxEvents = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a claim begins from the start each time", row: "a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
+	{fault: "Claim ignores After",
+		row: "a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.After = "" })},
-	{fault: "a claim begins with the last product of the one before", row: "a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
+	{fault: "Claim includes the product After",
+		row: "a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.After = justBefore(c.After) })},
-	{fault: "SKUs are sorted without regard to case", row: "a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
+	{fault: "SKUs are sorted without regard to case",
+		row: "a claim brings at most Products products after the given SKU, sorted by SKU as bytes",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) (deliveries []outbox.Delivery, err error) {
 				if c.Products < 1 || ctx == nil || ctx.Err() != nil {
@@ -109,7 +121,8 @@ var brokenOutboxEvents = []broken{
 				return deliveries, nil
 			}
 		})},
-	{fault: "nothing asked for is everything", row: "a claim for no products or no events is refused as invalid",
+	{fault: "a claim for 0 products brings all products",
+		row: "a claim for no products or no events is refused as invalid",
 		new: claiming(func(_ *leaky, c *outbox.Claim) {
 			if c.Products < 1 {
 				c.Products = plenty
@@ -118,7 +131,7 @@ var brokenOutboxEvents = []broken{
 				c.Events = plenty
 			}
 		})},
-	{fault: "nothing asked for is nothing given", row: "a claim for no products or no events is refused as invalid",
+	{fault: "a claim for 0 products is no error", row: "a claim for no products or no events is refused as invalid",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				if c.Products < 1 || c.Events < 1 {
@@ -127,7 +140,7 @@ var brokenOutboxEvents = []broken{
 				return s.Store.Claim(ctx, c)
 			}
 		})},
-	{fault: "what is invalid says nothing of itself", row: "a claim for no products or no events is refused as invalid",
+	{fault: "an invalid claim is an untyped error", row: "a claim for no products or no events is refused as invalid",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				if c.Products < 1 || c.Events < 1 {
@@ -138,7 +151,7 @@ var brokenOutboxEvents = []broken{
 		})},
 }
 
-// eagerOutbox hands out the events of commits that failed as well.
+// eagerOutbox delivers the events of failed commits, too.
 var eagerOutbox = leaking(func(s *leaky) {
 	ghosts := map[allocation.SKU][]outbox.Record{}
 	s.commit = func(ctx context.Context, changes []allocation.Changes) error {

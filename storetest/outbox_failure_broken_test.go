@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// trying makes an outbox that remembers the failures of settlements, and spoils the tries of deliveries.
+// trying returns an outbox with a fault in the tries of deliveries; the fault sees the last failure.
 func trying(spoil func(s *leaky, last *outbox.Failure, d *outbox.Delivery)) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		last := map[allocation.SKU]*outbox.Failure{}
@@ -33,23 +33,27 @@ func trying(spoil func(s *leaky, last *outbox.Failure, d *outbox.Delivery)) func
 }
 
 var brokenFailures = []broken{
-	{fault: "what failed is tried again at once", row: "after a failure the product waits until RetryAt, and other products go on",
+	{fault: "a failed event is due at once",
+		row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure != nil && !t.Failure.Dead {
 				t.Failure.RetryAt = noon
 			}
 		})},
-	{fault: "what failed waits until the end of its lease", row: "after a failure the product waits until RetryAt, and other products go on",
+	{fault: "a failed event waits until the end of the lease",
+		row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if t.Failure != nil && !t.Failure.Dead {
 				t.Failure.RetryAt = s.held[t.SKU].Until
 			}
 		})},
-	{fault: "one failure makes all products wait", row: "after a failure the product waits until RetryAt, and other products go on",
+	{fault: "one failure delays all products",
+		row: "after a failure the product waits until RetryAt, and other products go on",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				failures, err := s.Store.Failures(ctx, "", plenty)
-				if slices.ContainsFunc(failures, func(f outbox.Failure) bool { return f.Dead || f.RetryAt.After(c.Now) }) {
+				waits := func(f outbox.Failure) bool { return f.Dead || f.RetryAt.After(c.Now) }
+				if slices.ContainsFunc(failures, waits) {
 					return nil, nil
 				}
 				if err != nil {
@@ -58,7 +62,8 @@ var brokenFailures = []broken{
 				return s.Store.Claim(ctx, c)
 			}
 		})},
-	{fault: "later events overtake one that failed", row: "after a failure the product waits until RetryAt, and other products go on",
+	{fault: "later events overtake a failed event",
+		row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure != nil {
 				t.Sent, t.Failure = max(t.Sent, t.Failure.Sequence), nil
@@ -66,15 +71,18 @@ var brokenFailures = []broken{
 		})},
 	{fault: "tries are not counted", row: "Tries counts the failures of the first unsent event, for any owner",
 		new: trying(func(_ *leaky, _ *outbox.Failure, d *outbox.Delivery) { d.Tries = 0 })},
-	{fault: "tries are those of the product", row: "Tries counts the failures of the first unsent event, for any owner",
+	{fault: "tries are counted for the product",
+		row: "Tries counts the failures of the first unsent event, for any owner",
 		new: trying(func(_ *leaky, last *outbox.Failure, d *outbox.Delivery) { d.Tries = last.Tries })},
-	{fault: "tries are lost when a lease runs out", row: "Tries counts the failures of the first unsent event, for any owner",
+	{fault: "the end of a lease resets the tries",
+		row: "Tries counts the failures of the first unsent event, for any owner",
 		new: trying(func(s *leaky, _ *outbox.Failure, d *outbox.Delivery) {
 			if _, is := s.held[d.SKU]; is {
 				d.Tries = 0
 			}
 		})},
-	{fault: "a settlement without failure ends the failure", row: "a settlement without a failure or progress keeps the tries",
+	{fault: "a settlement without a failure resets the failure",
+		row: "a settlement without a failure or progress keeps the tries",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				err := s.Store.Settle(ctx, t)
@@ -84,13 +92,13 @@ var brokenFailures = []broken{
 				return err
 			}
 		})},
-	{fault: "what is dead comes back after a day", row: "a dead event is not claimed again",
+	{fault: "a dead event is due after a day", row: "a dead event is not claimed again",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure != nil && t.Failure.Dead {
 				t.Failure.Dead, t.Failure.RetryAt = false, noon.Add(24*time.Hour)
 			}
 		})},
-	{fault: "the next commit wakes what is dead", row: "a dead event is not claimed again",
+	{fault: "the next commit revives a dead event", row: "a dead event is not claimed again",
 		new: leaking(func(s *leaky) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)
@@ -100,7 +108,8 @@ var brokenFailures = []broken{
 				return err
 			}
 		})},
-	{fault: "the product stays dead, whatever is sent", row: "a failure ends when its event is sent, by any owner",
+	{fault: "a product with a dead event stays dead after the event was sent",
+		row: "a failure ends when its event is sent, by any owner",
 		new: leaking(func(s *leaky) {
 			dead := map[allocation.SKU]bool{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {

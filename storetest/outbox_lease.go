@@ -60,7 +60,8 @@ func leaseBoundary(b *bench) {
 		c.Owner, c.Now, c.Until = "another", now.Add(-time.Microsecond), now.Add(time.Hour)
 		p.wantClaim(c)
 	}
-	p.wantClaim(outbox.Claim{Owner: "another", Products: 1, Events: 9, Now: now, Until: now.Add(time.Hour)}, p.all("apple")...)
+	p.wantClaim(outbox.Claim{Owner: "another", Products: 1, Events: 9, Now: now, Until: now.Add(time.Hour)},
+		p.all("apple")...)
 }
 
 func leaseOnly(b *bench) {
@@ -132,12 +133,14 @@ func leaseRace(b *bench) {
 		for _, d := range slices.Concat(got...) {
 			holders[d.SKU]++
 			if !sameDelivery(d, p.rest(d.SKU, 0)) {
-				p.errorf("delivery to a racer =\n%s\nwant\n%s", describeDeliveries([]outbox.Delivery{d}), describeDeliveries(p.all(d.SKU)))
+				p.errorf("delivery to a racer =\n%s\nwant\n%s",
+					describeDeliveries([]outbox.Delivery{d}), describeDeliveries(p.all(d.SKU)))
 			}
 		}
 		for _, sku := range skus {
 			if holders[sku] != 1 {
-				p.errorf("product %q was leased to %d of %d racers in round %d, want 1", sku, holders[sku], len(got), round)
+				p.errorf("product %q was leased to %d of %d racers in round %d, want 1",
+					sku, holders[sku], len(got), round)
 			}
 		}
 	}

@@ -12,11 +12,14 @@ import (
 )
 
 var brokenLeases = []broken{
-	{fault: "there are no leases", row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
+	{fault: "there are no leases",
+		row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Now })},
-	{fault: "a lease never ends", row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
+	{fault: "a lease never ends",
+		row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.AddDate(100, 0, 0) })},
-	{fault: "an owner gets what it holds again", row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
+	{fault: "an owner can claim its leased products again",
+		row: "a claimed product isn't claimed again before the end of its lease, and is claimed afterwards",
 		new: claiming(func(s *leaky, c *outbox.Claim) {
 			for sku, holder := range s.held {
 				if holder.Owner == c.Owner {
@@ -24,16 +27,16 @@ var brokenLeases = []broken{
 				}
 			}
 		})},
-	{fault: "a lease ends just after its end", row: "a lease ends exactly at Until",
+	{fault: "a lease ends just after Until", row: "a lease ends exactly at Until",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.Add(time.Nanosecond) })},
-	{fault: "ends of leases are cut to seconds", row: "a lease ends exactly at Until",
+	{fault: "ends of leases are truncated to seconds", row: "a lease ends exactly at Until",
 		new: claiming(func(_ *leaky, c *outbox.Claim) { c.Until = c.Until.Truncate(time.Second) })},
 	{fault: "local times are taken for UTC", row: "a lease ends exactly at Until",
 		new: claiming(func(_ *leaky, c *outbox.Claim) {
 			_, seconds := c.Until.Zone()
 			c.Until = c.Until.Add(time.Duration(seconds) * time.Second)
 		})},
-	{fault: "every product that is free is leased, and some are handed out", row: "only the claimed products are leased",
+	{fault: "Claim leases more products than it returns", row: "only the claimed products are leased",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				most := max(c.Products, 0)
@@ -42,7 +45,7 @@ var brokenLeases = []broken{
 				return deliveries[:min(most, len(deliveries))], err
 			}
 		})},
-	{fault: "one lease is for all products", row: "only the claimed products are leased",
+	{fault: "one lease covers all products", row: "only the claimed products are leased",
 		new: leaking(func(s *leaky) {
 			var until time.Time
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -56,7 +59,8 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a product that is leased can't be written", row: "a lease doesn't block changes of the product, and changes no version",
+	{fault: "a leased product can't be committed",
+		row: "a lease doesn't block changes of the product, and changes no version",
 		new: leaking(func(s *leaky) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
@@ -67,7 +71,8 @@ var brokenLeases = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "a settlement moves the version", row: "a lease doesn't block changes of the product, and changes no version",
+	{fault: "a settlement increases the version",
+		row: "a lease doesn't block changes of the product, and changes no version",
 		new: leaking(func(s *leaky) {
 			settled := map[allocation.SKU]int64{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -82,13 +87,14 @@ var brokenLeases = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a settlement takes everything for sent that is there", row: "events committed during a lease come after the settlement",
+	{fault: "a settlement marks all events as sent", row: "events committed during a lease come after the settlement",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if heads := s.heads[t.SKU]; t.Sent > 0 {
 				t.Sent = heads[len(heads)-1]
 			}
 		})},
-	{fault: "events of a product that is leased are noted nowhere", row: "events committed during a lease come after the settlement",
+	{fault: "events committed during a lease are lost",
+		row: "events committed during a lease come after the settlement",
 		new: leaking(func(s *leaky) {
 			missed := map[allocation.SKU]int64{}
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -107,7 +113,8 @@ var brokenLeases = []broken{
 				}), err
 			}
 		})},
-	{fault: "whether a product is free is looked up before it is leased", row: "of concurrent claims of a product one succeeds",
+	{fault: "the check of a lease and the new lease are not atomic",
+		row: "of concurrent claims of a product one succeeds",
 		new: leaking(func(s *leaky) {
 			s.racy = true
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -121,9 +128,11 @@ var brokenLeases = []broken{
 				return free, err
 			}
 		})},
-	{fault: "what was sent is a position among all commits", row: "concurrent relays get every event once and in order, while commits go on",
+	{fault: "the sent mark is a position in the order of all commits",
+		row: "concurrent relays get every event once and in order, while commits go on",
 		new: leaking(positioned)},
-	{fault: "trace parents are kept as they were given", row: "claims and settlements share no memory with the store",
+	{fault: "the store keeps the trace parents of the caller",
+		row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			kept := map[allocation.SKU][]string{}
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
@@ -142,7 +151,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a claim hands out what the store keeps", row: "claims and settlements share no memory with the store",
+	{fault: "Claim returns the stored slices", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			kept := map[int64][]outbox.Record{}
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
@@ -157,7 +166,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a failure is kept as it was given", row: "claims and settlements share no memory with the store",
+	{fault: "the store keeps the failure of the caller", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			kept := map[allocation.SKU]*outbox.Failure{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -174,7 +183,7 @@ var brokenLeases = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "Settle cuts the error that it was given", row: "claims and settlements share no memory with the store",
+	{fault: "Settle truncates the error of its argument", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if t.Failure != nil {
@@ -185,8 +194,8 @@ var brokenLeases = []broken{
 		})},
 }
 
-// positioned gives every commit a position when it begins, and loses what ends when a later position has been handed
-// out. Every second commit takes longer than the others.
+// positioned gives every commit a position at the beginning of the commit. Events of a commit are lost if the commit
+// ends after a relay has seen a later position. Every second commit is slow.
 func positioned(s *leaky) {
 	s.racy = true
 	type record struct {
@@ -200,7 +209,7 @@ func positioned(s *leaky) {
 		position := begun.Add(1)
 		if position%2 > 0 {
 			pause(s.faulty)
-			<-time.After(time.Millisecond) // so that relays see what came in between
+			<-time.After(time.Millisecond) // time for relays to see a later position
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()

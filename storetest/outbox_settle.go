@@ -112,7 +112,10 @@ func settleLate(b *bench) {
 
 func settleOwners(b *bench) {
 	p := b.outboxBench()
-	owners := []string{"relay", "Relay", "relay ", " relay", "rel\u00e4y", "relay'", "relay%", strings.Repeat("r", 100) + "1", strings.Repeat("r", 100) + "2"}
+	owners := []string{
+		"relay", "Relay", "relay ", " relay", "rel\u00e4y", "relay'", "relay%",
+		strings.Repeat("r", 100) + "1", strings.Repeat("r", 100) + "2",
+	}
 	for i, owner := range owners {
 		p.recordN(2, "apple")
 		p.wantClaim(claimBy(owner, 20*i), p.all("apple")...)

@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// asHolder makes a settlement by another owner one of who holds the product.
+// asHolder turns a settlement of another owner into a settlement of the leaseholder.
 func asHolder(s *leaky, t *outbox.Settlement) {
 	if holder, is := s.held[t.SKU]; is {
 		t.Owner = holder.Owner
@@ -17,11 +17,12 @@ func asHolder(s *leaky, t *outbox.Settlement) {
 }
 
 var brokenSettlements = []broken{
-	{fault: "what is claimed is sent", row: "a settled event is never claimed again, and other events are",
+	{fault: "a claim marks events as sent", row: "a settled event is never claimed again, and other events are",
 		new: delivering(func(s *leaky, d *outbox.Delivery) {
 			_ = s.Store.Settle(context.Background(), sent("nobody", d.SKU, d.Events[len(d.Events)-1].Sequence))
 		})},
-	{fault: "what was sent comes again with the next commit", row: "a settled event is never claimed again, and other events are",
+	{fault: "the next commit makes sent events unsent",
+		row: "a settled event is never claimed again, and other events are",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
@@ -31,13 +32,15 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "a commit is sent when its first event is", row: "a settlement may cover any part of the claimed events, even a part of a commit",
+	{fault: "a commit is sent when its first event is sent",
+		row: "a settlement may cover any part of the claimed events, even a part of a commit",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if at, _ := slices.BinarySearch(s.heads[t.SKU], t.Sent); t.Sent > 0 && at < len(s.heads[t.SKU]) {
 				t.Sent = s.heads[t.SKU][at]
 			}
 		})},
-	{fault: "a commit is sent when its last event is", row: "a settlement may cover any part of the claimed events, even a part of a commit",
+	{fault: "a commit is sent only when its last event is sent",
+		row: "a settlement may cover any part of the claimed events, even a part of a commit",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			sent := int64(0)
 			for _, head := range s.heads[t.SKU] {
@@ -47,13 +50,14 @@ var brokenSettlements = []broken{
 			}
 			t.Sent = sent
 		})},
-	{fault: "a settlement leaves the lease", row: "a settlement ends the lease at once",
+	{fault: "a settlement doesn't end the lease", row: "a settlement ends the lease at once",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {
 			if t.Failure == nil {
 				t.Owner = "nobody"
 			}
 		})},
-	{fault: "a second settlement is an error", row: "a settlement may be repeated, and an earlier settlement undoes nothing",
+	{fault: "a repeated settlement is an error",
+		row: "a settlement may be repeated, and an earlier settlement undoes nothing",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if _, is := s.held[t.SKU]; !is {
@@ -62,7 +66,8 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "an earlier settlement takes back what was sent", row: "a settlement may be repeated, and an earlier settlement undoes nothing",
+	{fault: "an earlier settlement moves the sent mark back",
+		row: "a settlement may be repeated, and an earlier settlement undoes nothing",
 		new: leaking(func(s *leaky) {
 			sent := map[allocation.SKU]int64{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -77,7 +82,8 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "every settlement of a failure counts a try", row: "a settlement may be repeated, and an earlier settlement undoes nothing",
+	{fault: "every repeated settlement of a failure adds a try",
+		row: "a settlement may be repeated, and an earlier settlement undoes nothing",
 		new: leaking(func(s *leaky) {
 			tries := map[allocation.SKU]int{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
@@ -94,9 +100,11 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "who has lost the lease ends that of another", row: "an owner without the lease marks events as sent, and doesn't touch the new lease",
+	{fault: "a late settlement ends the lease of another owner",
+		row: "an owner without the lease marks events as sent, and doesn't touch the new lease",
 		new: settling(asHolder)},
-	{fault: "what was sent by who has lost the lease is forgotten", row: "an owner without the lease marks events as sent, and doesn't touch the new lease",
+	{fault: "a late settlement marks no events as sent",
+		row: "an owner without the lease marks events as sent, and doesn't touch the new lease",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if s.held[t.SKU].Owner != t.Owner {
 				t.Sent = 0
@@ -108,7 +116,7 @@ var brokenSettlements = []broken{
 				asHolder(s, t)
 			}
 		})},
-	{fault: "owners are compared without spaces at their ends", row: "owners are compared byte by byte",
+	{fault: "owners are compared without leading and trailing spaces", row: "owners are compared byte by byte",
 		new: settling(func(s *leaky, t *outbox.Settlement) {
 			if strings.TrimSpace(s.held[t.SKU].Owner) == strings.TrimSpace(t.Owner) {
 				asHolder(s, t)
@@ -125,7 +133,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "products are settled without regard to case", row: "a settlement concerns its own product only",
+	{fault: "a settlement compares SKUs without regard to case", row: "a settlement concerns its own product only",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				err := s.Store.Settle(ctx, t)
@@ -147,7 +155,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "who holds nothing makes a product wait", row: "a settlement without a lease is no error",
+	{fault: "a settlement without a lease stores the failure", row: "a settlement without a lease is no error",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if _, is := s.held[t.SKU]; !is && t.Failure != nil {
@@ -156,7 +164,7 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "Claim goes on when its context has ended", row: "a claim or settlement with an ended context changes nothing",
+	{fault: "Claim ignores an ended context", row: "a claim or settlement with an ended context changes nothing",
 		new: leaking(func(s *leaky) {
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				if ctx == nil {
@@ -169,7 +177,7 @@ var brokenSettlements = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "Settle goes on when its context has ended", row: "a claim or settlement with an ended context changes nothing",
+	{fault: "Settle ignores an ended context", row: "a claim or settlement with an ended context changes nothing",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if ctx == nil {
@@ -181,7 +189,7 @@ var brokenSettlements = []broken{
 				return ctx.Err()
 			}
 		})},
-	{fault: "a nil context is taken for none", row: "a claim or settlement with an ended context changes nothing",
+	{fault: "a nil context is accepted", row: "a claim or settlement with an ended context changes nothing",
 		new: leaking(func(s *leaky) {
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
 				if ctx == nil {
@@ -190,11 +198,12 @@ var brokenSettlements = []broken{
 				return s.Store.Settle(ctx, t)
 			}
 		})},
-	{fault: "everything is unsent when the data are opened again", row: "sent marks, leases and failures stay after the data are opened again",
+	{fault: "reopening makes all events unsent",
+		row: "sent marks, leases and failures stay after the data are opened again",
 		new: newJournal, reopen: replayed(func(*allocation.Changes) {})},
 }
 
-// fromStart is a delivery that begins after another number than it does.
+// fromStart returns a delivery with the events after another sequence.
 func (s *leaky) fromStart(d outbox.Delivery, after int64) outbox.Delivery {
 	first := d.Events[0].Sequence
 	if after+1 >= first {

@@ -104,7 +104,8 @@ func (s *shop) refuses(sku allocation.SKU, r allocation.Request) []allocation.Sh
 	_, err := s.service.Allocate(s.Context(), line(sku, r))
 	var short *allocation.OutOfStockError
 	if !errors.As(err, &short) {
-		s.fatalf("Allocate(order %q, %d of %q) = %v, want an *allocation.OutOfStockError", r.OrderID, r.Quantity, sku, err)
+		s.fatalf("Allocate(order %q, %d of %q) = %v, want an *allocation.OutOfStockError",
+			r.OrderID, r.Quantity, sku, err)
 	}
 	return short.Shortages
 }
@@ -217,7 +218,7 @@ func (b *bench) checkCounters(t shopData, sku allocation.SKU) account {
 	}
 	for ref, batch := range a.batches {
 		if batch.Allocated != promised[ref] || batch.Allocated > batch.Purchased || batch.Allocated < 0 {
-			b.errorf("batch %q has purchased %d, allocated %d, and lines with %d unshipped units; want allocated = units <= purchased",
+			b.errorf("batch %q has purchased %d, allocated %d and %d units of lines, want allocated = units <= purchased",
 				ref, batch.Purchased, batch.Allocated, promised[ref])
 		}
 	}

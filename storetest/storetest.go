@@ -15,8 +15,8 @@
 // row is the promise, and every row starts with an empty store. A failure shows the wrong result and the wanted result,
 // and says why the promise matters to a host.
 //
-// Rows don't depend on the wall clock or on each other. Run the suite with the race detector, and with a -timeout to end
-// a store that hangs.
+// Rows don't depend on the wall clock or on each other. Run the suite with the race detector, and with a -timeout to
+// end a store that hangs.
 //
 // # Topics
 //

@@ -22,8 +22,8 @@ func TestConfigWithAMistakeIsRefused(t *testing.T) {
 		config Config
 		names  string
 	}{
-		"no New":                  {Config{}, "Config.New"},
-		"unknown topic":    {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
+		"no New":                    {Config{}, "Config.New"},
+		"unknown topic":             {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
 		"Durability without Reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
 	} {
 		t.Run(name, func(t *testing.T) {

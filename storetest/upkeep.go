@@ -117,7 +117,8 @@ func upkeepFailures(b *bench) {
 	p.wantFailures("", plenty)
 	p.recordN(4, "apple", "cherry", "date", "pear", "plum", "quince")
 	p.wantFailures("", plenty)
-	apple, pear, plum := failed("relay", "apple", 3, 2, 1), dead("relay", "pear", 1, 9), failed("relay", "plum", 2, 7, 100)
+	apple, plum := failed("relay", "apple", 3, 2, 1), failed("relay", "plum", 2, 7, 100)
+	pear := dead("relay", "pear", 1, 9)
 	apple.Failure.RetryAt = minute(1).Add(123_457 * time.Microsecond)
 	pear.Failure.Error = "it's \"too large\""
 	plum.Failure.Error = ""
@@ -162,9 +163,11 @@ func upkeepPages(b *bench) {
 func upkeepErrors(b *bench) {
 	p := b.outboxBench()
 	p.recordN(1, "ascii", "quoted", "wide")
-	ascii, quoted, wide := dead("relay", "ascii", 1, 1), dead("relay", "quoted", 1, 1), failed("relay", "wide", 1, 1, 60)
+	ascii, quoted := dead("relay", "ascii", 1, 1), dead("relay", "quoted", 1, 1)
+	wide := failed("relay", "wide", 1, 1, 60)
 	ascii.Failure.Error = strings.Repeat("0123456789", 100)
-	quoted.Failure.Error = "400 Bad Request:\r\n\t{\"error\": 'it''s %s too \\large\\'}\x01 " + strings.Repeat(`'"\`, 300)
+	quoted.Failure.Error = "400 Bad Request:\r\n\t{\"error\": 'it''s %s too \\large\\'}\x01 " +
+		strings.Repeat(`'"\`, 300)
 	wide.Failure.Error = strings.Repeat("日本🪑", 100)
 	p.settleAll(0, ascii, quoted, wide)
 	p.wantFailures("", plenty, ascii, quoted, wide)

@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// listing makes an outbox that spoils the list of failures before it is cut into pages.
+// listing returns an outbox with a fault in the list of failures, before the cut into pages.
 func listing(spoil func(s *leaky, failures []outbox.Failure) []outbox.Failure) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.failures = func(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
@@ -29,7 +29,7 @@ func listing(spoil func(s *leaky, failures []outbox.Failure) []outbox.Failure) f
 	})
 }
 
-// answered makes an outbox that answers all calls of upkeep under some contexts otherwise.
+// answered returns an outbox with another result of all maintainer calls with some contexts.
 func answered(change func(ctx context.Context) context.Context) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
@@ -50,7 +50,7 @@ func end(ctx context.Context) error {
 }
 
 var brokenUpkeep = []broken{
-	{fault: "what is dead doesn't count", row: "Backlog counts unsent events and has the time of the oldest",
+	{fault: "Backlog leaves out dead events", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
 				backlog, err := s.Store.Backlog(ctx)
@@ -63,7 +63,7 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "what is leased doesn't count", row: "Backlog counts unsent events and has the time of the oldest",
+	{fault: "Backlog leaves out leased products", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
 				backlog, err := s.Store.Backlog(ctx)
@@ -71,7 +71,7 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "products are counted for events", row: "Backlog counts unsent events and has the time of the oldest",
+	{fault: "Backlog counts products as events", row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
 				backlog, err := s.Store.Backlog(ctx)
@@ -79,7 +79,8 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "the oldest event is the first one that there ever was", row: "Backlog counts unsent events and has the time of the oldest",
+	{fault: "Oldest is the time of the first event ever",
+		row: "Backlog counts unsent events and has the time of the oldest",
 		new: leaking(func(s *leaky) {
 			var oldest time.Time
 			s.backlog = func(ctx context.Context) (outbox.Backlog, error) {
@@ -91,11 +92,11 @@ var brokenUpkeep = []broken{
 				return backlog, err
 			}
 		})},
-	{fault: "only what is dead is listed", row: "Failures lists exactly the failed events, dead or not",
+	{fault: "Failures lists dead events only", row: "Failures lists exactly the failed events, dead or not",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			return slices.DeleteFunc(failures, func(f outbox.Failure) bool { return !f.Dead })
 		})},
-	{fault: "leases are listed as failures", row: "Failures lists exactly the failed events, dead or not",
+	{fault: "Failures lists leased products", row: "Failures lists exactly the failed events, dead or not",
 		new: listing(func(s *leaky, failures []outbox.Failure) []outbox.Failure {
 			for sku, c := range s.held {
 				failures = append(failures, outbox.Failure{SKU: sku, RetryAt: c.Until})
@@ -103,48 +104,51 @@ var brokenUpkeep = []broken{
 			slices.SortFunc(failures, func(x, y outbox.Failure) int { return cmp.Compare(x.SKU, y.SKU) })
 			return failures
 		})},
-	{fault: "failures stay when their event was sent", row: "Failures lists exactly the failed events, dead or not",
+	{fault: "Failures lists events that were sent since", row: "Failures lists exactly the failed events, dead or not",
 		new: staleFailures},
-	{fault: "times of retries are cut to seconds", row: "Failures lists exactly the failed events, dead or not",
+	{fault: "RetryAt is truncated to seconds", row: "Failures lists exactly the failed events, dead or not",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			for i, f := range failures {
 				failures[i].RetryAt = f.RetryAt.Truncate(time.Second)
 			}
 			return failures
 		})},
-	{fault: "failures come by the time of their retry", row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
+	{fault: "Failures are sorted by RetryAt",
+		row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			slices.SortStableFunc(failures, func(x, y outbox.Failure) int { return x.RetryAt.Compare(y.RetryAt) })
 			return failures
 		})},
-	{fault: "failures come without regard to case", row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
+	{fault: "Failures are sorted without regard to case",
+		row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			slices.SortStableFunc(failures, func(x, y outbox.Failure) int {
 				return cmp.Compare(strings.ToLower(string(x.SKU)), strings.ToLower(string(y.SKU)))
 			})
 			return failures
 		})},
-	{fault: "a page of failures begins with the last of the page before", row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
+	{fault: "a page begins with the last failure of the page before",
+		row: "Failures lists at most limit products after the given SKU, sorted by SKU as bytes",
 		new: leaking(func(s *leaky) {
 			s.failures = func(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 				return s.Store.Failures(ctx, justBefore(after), limit)
 			}
 		})},
-	{fault: "an error is cut to 255 bytes", row: "an error text of 1,000 bytes is kept unchanged",
+	{fault: "an error text is truncated to 255 bytes", row: "an error text of 1,000 bytes is kept unchanged",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			for i, f := range failures {
 				failures[i].Error = f.Error[:min(255, len(f.Error))]
 			}
 			return failures
 		})},
-	{fault: "letters beyond the basic plane are lost", row: "an error text of 1,000 bytes is kept unchanged",
+	{fault: "an error text loses characters beyond 16 bits", row: "an error text of 1,000 bytes is kept unchanged",
 		new: listing(func(_ *leaky, failures []outbox.Failure) []outbox.Failure {
 			for i, f := range failures {
 				failures[i].Error = strings.Map(func(r rune) rune { return min(r, 0xffff) }, f.Error)
 			}
 			return failures
 		})},
-	{fault: "Retry waits until RetryAt", row: "Retry makes a failed event due at once, with 0 tries",
+	{fault: "Retry keeps RetryAt", row: "Retry makes a failed event due at once, with 0 tries",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				failures, err := s.Store.Failures(ctx, justBefore(sku), 1)
@@ -172,7 +176,7 @@ var brokenUpkeep = []broken{
 				return deliveries, err
 			}
 		})},
-	{fault: "Retry wakes all products", row: "Retry makes a failed event due at once, with 0 tries",
+	{fault: "Retry affects all products", row: "Retry makes a failed event due at once, with 0 tries",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				failures, _ := s.Store.Failures(ctx, "", plenty)
@@ -184,7 +188,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Retry(ctx, sku)
 			}
 		})},
-	{fault: "Skip skips the next event too", row: "Skip gives up the failed event and no other event",
+	{fault: "Skip skips the next event, too", row: "Skip gives up the failed event and no other event",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				err := s.Store.Skip(ctx, sku, sequence)
@@ -194,7 +198,7 @@ var brokenUpkeep = []broken{
 				return err
 			}
 		})},
-	{fault: "Skip skips whatever comes first", row: "Skip gives up the failed event and no other event",
+	{fault: "Skip skips the first unsent event", row: "Skip gives up the failed event and no other event",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				failures, _ := s.Store.Failures(ctx, justBefore(sku), 1)
@@ -204,7 +208,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Skip(ctx, sku, sequence)
 			}
 		})},
-	{fault: "Skip doesn't look at what failed", row: "Skip gives up the failed event and no other event",
+	{fault: "Skip ignores the sequence of the failure", row: "Skip gives up the failed event and no other event",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				if err := s.Store.Skip(ctx, sku, sequence); err != nil && ctx != nil && ctx.Err() == nil {
@@ -233,7 +237,8 @@ var brokenUpkeep = []broken{
 				return err
 			}
 		})},
-	{fault: "Retry of a sound product succeeds", row: "Retry and Skip without a failed event return ErrNotFound",
+	{fault: "Retry of a product without a failure succeeds",
+		row: "Retry and Skip without a failed event return ErrNotFound",
 		new: leaking(func(s *leaky) {
 			s.retry = func(ctx context.Context, sku allocation.SKU) error {
 				if err := s.Store.Retry(ctx, sku); err != nil && (ctx == nil || ctx.Err() != nil) {
@@ -242,7 +247,8 @@ var brokenUpkeep = []broken{
 				return nil
 			}
 		})},
-	{fault: "Skip of what isn't there says nothing of itself", row: "Retry and Skip without a failed event return ErrNotFound",
+	{fault: "Skip without a failure returns an untyped error",
+		row: "Retry and Skip without a failed event return ErrNotFound",
 		new: leaking(func(s *leaky) {
 			s.skip = func(ctx context.Context, sku allocation.SKU, sequence int64) error {
 				if s.heads[sku] == nil {
@@ -251,7 +257,7 @@ var brokenUpkeep = []broken{
 				return s.Store.Skip(ctx, sku, sequence)
 			}
 		})},
-	{fault: "a limit of 0 is none", row: "a limit below 1 is refused as invalid",
+	{fault: "a limit of 0 is no error", row: "a limit below 1 is refused as invalid",
 		new: leaking(func(s *leaky) {
 			s.failures = func(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 				if limit < 1 {
@@ -260,14 +266,14 @@ var brokenUpkeep = []broken{
 				return s.Store.Failures(ctx, after, limit)
 			}
 		})},
-	{fault: "upkeep goes on when its context has ended", row: "a call with an ended or nil context changes nothing",
+	{fault: "calls ignore an ended context", row: "a call with an ended or nil context changes nothing",
 		new: answered(func(ctx context.Context) context.Context {
 			if ctx == nil {
 				return nil
 			}
 			return context.WithoutCancel(ctx)
 		})},
-	{fault: "a nil context is taken for none", row: "a call with an ended or nil context changes nothing",
+	{fault: "a nil context is accepted", row: "a call with an ended or nil context changes nothing",
 		new: answered(func(ctx context.Context) context.Context {
 			if ctx == nil {
 				return context.Background()
@@ -276,7 +282,7 @@ var brokenUpkeep = []broken{
 		})},
 }
 
-// staleFailures lists each product's last failure until a settlement of its owner says otherwise.
+// staleFailures lists the last failure of each product until the owner's next settlement.
 var staleFailures = leaking(func(s *leaky) {
 	last := map[allocation.SKU]outbox.Failure{}
 	s.settle = func(ctx context.Context, t outbox.Settlement) error {

@@ -49,7 +49,8 @@ func (p *outboxBench) wantNumbers(sku allocation.SKU, first int) {
 			want = append(want, r.Event)
 		}
 		p.wantEvents(p.events(sku, int64(after), math.MaxInt32), want, "events of product %q after %d", sku, after)
-		p.wantEvents(p.events(sku, int64(after), 2), want[:min(2, len(want))], "2 events of product %q after %d", sku, after)
+		p.wantEvents(p.events(sku, int64(after), 2), want[:min(2, len(want))],
+			"2 events of product %q after %d", sku, after)
 	}
 }
 
@@ -80,12 +81,15 @@ func purgeUnsent(b *bench) {
 	p.settleAll(0, sent("relay", "apple", 2), failed("relay", "cherry", 1, 1, 20), sent("relay", "date", 0),
 		dead("relay", "pear", 4, 9), sent("relay", "quince", 4)) // plum stays leased
 	p.purge(minute(60), 2+3+4)
-	for sku, first := range map[allocation.SKU]int{"apple": 3, "cherry": 1, "date": 1, "pear": 4, "plum": 1, "quince": 5} {
+	for sku, first := range map[allocation.SKU]int{
+		"apple": 3, "cherry": 1, "date": 1, "pear": 4, "plum": 1, "quince": 5,
+	} {
 		p.wantNumbers(sku, first)
 	}
 	p.wantBacklog(5, 2+4+4+1+4, noon)
 	p.wantClaim(claimBy("another", 9), p.rest("apple", 2), p.rest("date", 0))
-	p.wantClaim(claimBy("another", 20), p.rest("apple", 2), tried(1, p.rest("cherry", 0)), p.rest("date", 0), p.rest("plum", 0))
+	p.wantClaim(claimBy("another", 20), p.rest("apple", 2), tried(1, p.rest("cherry", 0)), p.rest("date", 0),
+		p.rest("plum", 0))
 	p.wantFailures("cherry", plenty, dead("relay", "pear", 4, 9))
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// purging makes an outbox that understands purges otherwise.
+// purging returns an outbox with a fault in the argument of Purge.
 func purging(change func(s *leaky, before *time.Time)) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.purge = func(ctx context.Context, before time.Time) (int64, error) {
@@ -20,13 +20,13 @@ func purging(change func(s *leaky, before *time.Time)) func() allocation.Store {
 	})
 }
 
-// left are the events of a product that were not purged, and the number of the last that was.
+// left has the remaining events of a product, and the sequence of the last purged event.
 func (s *leaky) left(sku allocation.SKU) (events []allocation.Event, purged int64) {
 	events, _ = s.Store.Events(context.Background(), sku, 0, math.MaxInt32)
 	return events, whole(s.Store, sku).Version - int64(len(events))
 }
 
-// afterPurge makes an outbox that is sound until it is purged of something.
+// afterPurge returns an outbox with a fault after the first purge that deletes events.
 func afterPurge(spoil func(s *leaky)) func() allocation.Store {
 	return leaking(func(s *leaky) {
 		s.purge = func(ctx context.Context, before time.Time) (int64, error) {
@@ -40,21 +40,23 @@ func afterPurge(spoil func(s *leaky)) func() allocation.Store {
 }
 
 var brokenPurges = []broken{
-	{fault: "what happened at the very time is purged", row: "Purge deletes and counts the sent events that happened before the given time",
+	{fault: "Purge deletes events of exactly the given time",
+		row: "Purge deletes and counts the sent events that happened before the given time",
 		new: purging(func(_ *leaky, before *time.Time) { *before = before.Add(time.Microsecond) })},
-	{fault: "local times are taken for UTC", row: "Purge deletes and counts the sent events that happened before the given time",
+	{fault: "local times are taken for UTC",
+		row: "Purge deletes and counts the sent events that happened before the given time",
 		new: purging(func(_ *leaky, before *time.Time) {
 			_, seconds := before.Zone()
 			*before = before.Add(time.Duration(seconds) * time.Second)
 		})},
-	{fault: "a purge doesn't count", row: "Purge deletes and counts the sent events that happened before the given time",
+	{fault: "Purge returns 0", row: "Purge deletes and counts the sent events that happened before the given time",
 		new: leaking(func(s *leaky) {
 			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
 				_, err := s.Store.Purge(ctx, before)
 				return 0, err
 			}
 		})},
-	{fault: "what is unsent is purged", row: "Purge keeps unsent events, however old",
+	{fault: "Purge deletes unsent events", row: "Purge keeps unsent events, however old",
 		new: purging(func(s *leaky, before *time.Time) {
 			for sku, heads := range s.heads {
 				if before.After(minute(10)) {
@@ -62,7 +64,7 @@ var brokenPurges = []broken{
 				}
 			}
 		})},
-	{fault: "what is dead is purged", row: "Purge keeps unsent events, however old",
+	{fault: "Purge deletes dead events", row: "Purge keeps unsent events, however old",
 		new: purging(func(s *leaky, _ *time.Time) {
 			failures, _ := s.Store.Failures(context.Background(), "", plenty)
 			for _, f := range failures {
@@ -71,22 +73,27 @@ var brokenPurges = []broken{
 				}
 			}
 		})},
-	{fault: "each event is purged by itself", row: "an event that stays keeps all later events of its product", new: gappyPurge},
-	{fault: "what is left is numbered from 1", row: "after a purge the remaining events keep their numbers, and numbers of new events go on",
+	{fault: "Purge deletes events behind an event that stays",
+		row: "an event that stays keeps all later events of its product", new: gappyPurge},
+	{fault: "Purge renumbers the ledger from 1",
+		row: "after a purge the remaining events keep their numbers, and numbers of new events go on",
 		new: leaking(func(s *leaky) {
-			s.events = func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
+			s.events = func(
+				ctx context.Context, sku allocation.SKU, after int64, limit int,
+			) ([]allocation.Event, error) {
 				_, purged := s.left(sku)
 				return s.Store.Events(ctx, sku, after+purged, limit)
 			}
 		})},
-	{fault: "the outbox numbers what is left from 1", row: "after a purge the remaining events keep their numbers, and numbers of new events go on",
+	{fault: "Purge renumbers the outbox from 1",
+		row: "after a purge the remaining events keep their numbers, and numbers of new events go on",
 		new: delivering(func(s *leaky, d *outbox.Delivery) {
 			_, purged := s.left(d.SKU)
 			for i := range d.Events {
 				d.Events[i].Sequence -= purged
 			}
 		})},
-	{fault: "what was purged isn't added up", row: "Audit agrees after a purge as before",
+	{fault: "Purge loses the sums of deleted events", row: "Audit agrees after a purge as before",
 		new: leaking(func(s *leaky) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
@@ -104,7 +111,7 @@ var brokenPurges = []broken{
 				return version, tallies, err
 			}
 		})},
-	{fault: "a batch that only purged events know is forgotten", row: "Audit agrees after a purge as before",
+	{fault: "Purge loses a batch known only by deleted events", row: "Audit agrees after a purge as before",
 		new: leaking(func(s *leaky) {
 			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
 				version, tallies, err := s.Store.Audit(ctx, sku)
@@ -115,7 +122,7 @@ var brokenPurges = []broken{
 				}), err
 			}
 		})},
-	{fault: "a purge moves versions", row: "a purge changes no product",
+	{fault: "Purge increases versions", row: "a purge changes no product",
 		new: afterPurge(func(s *leaky) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -125,7 +132,7 @@ var brokenPurges = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a purge deletes lines that have shipped", row: "a purge changes no product",
+	{fault: "Purge deletes shipped lines", row: "a purge changes no product",
 		new: afterPurge(func(s *leaky) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				states, err := s.Store.Load(ctx, q)
@@ -135,14 +142,16 @@ var brokenPurges = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a purge is one statement for each product, and counts the last", row: "a purge reaches every product, and every event of a long history",
+	{fault: "Purge counts the last product only",
+		row: "a purge reaches every product, and every event of a long history",
 		new: leaking(func(s *leaky) {
 			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
 				n, err := s.Store.Purge(ctx, before)
 				return n % plenty, err
 			}
 		})},
-	{fault: "a purge of many products has too many arguments", row: "a purge reaches every product, and every event of a long history",
+	{fault: "Purge of many products has too many arguments",
+		row: "a purge reaches every product, and every event of a long history",
 		new: leaking(func(s *leaky) {
 			s.purge = func(ctx context.Context, before time.Time) (int64, error) {
 				if len(s.heads) > 32 {
@@ -153,7 +162,7 @@ var brokenPurges = []broken{
 		})},
 }
 
-// gappyPurge hides what is old and sent, whatever comes before it.
+// gappyPurge deletes old sent events, even behind events that stay.
 var gappyPurge = leaking(func(s *leaky) {
 	var horizon time.Time
 	settled := map[allocation.SKU]int64{}

@@ -129,20 +129,23 @@ func valuesBytes(b *bench) {
 
 // odd are unusual identifiers that the model accepts.
 var odd = []string{
-	"%", "_", "'", `"`, "`", `\`, `\'`, "''", ";--", "$1", "?", ":a", "{}", "NULL", "null", "0", "-1", "a,b", "a/b", "../a", "a\nb",
-	"a\tb", "日本", "🪑", "\u202e", "\ufeff", "a\x01b", strings.Repeat("x", 255), strings.Repeat("x", 254), strings.Repeat("日", 85),
+	"%", "_", "'", `"`, "`", `\`, `\'`, "''", ";--", "$1", "?", ":a", "{}", "NULL", "null", "0", "-1", "a,b", "a/b",
+	"../a", "a\nb", "a\tb", "日本", "🪑", "\u202e", "\ufeff", "a\x01b", strings.Repeat("x", 255), strings.Repeat("x", 254),
+	strings.Repeat("日", 85),
 }
 
 func valuesIdentifiers(b *bench) {
 	for _, id := range odd {
-		p := b.product(allocation.SKU(id), allocation.Batch{Ref: allocation.BatchRef(id), Purchased: 9, Location: allocation.Location(id)})
+		batch := allocation.Batch{Ref: allocation.BatchRef(id), Purchased: 9, Location: allocation.Location(id)}
+		p := b.product(allocation.SKU(id), batch)
 		_, err := p.Allocate(noon, nil, line(p.SKU(), held(allocation.OrderID(id), 2, minute(1))))
 		b.must(err, "Allocate")
 		b.roundTrip(p, allocation.OrderID(id))
 	}
 	for _, id := range odd {
 		for _, q := range []allocation.Query{
-			of(allocation.SKU(id), allocation.OrderID(id)), ofOrder(allocation.OrderID(id)), ofBatch(allocation.BatchRef(id)),
+			of(allocation.SKU(id), allocation.OrderID(id)), ofOrder(allocation.OrderID(id)),
+			ofBatch(allocation.BatchRef(id)),
 		} {
 			b.wantSKUs(b.load(q), q, allocation.SKU(id))
 		}
@@ -159,7 +162,9 @@ func valuesQuantities(b *bench) {
 	b.ship("apple", "o1", most-1)
 	b.ship("apple", "o2", 1)
 	s := b.state(of("apple", "o1", "o2"))
-	for ref, want := range map[allocation.BatchRef][2]allocation.Quantity{"a1": {1, 1}, "a2": {most - 1, most - 3}, "a3": {most - 1, 0}} {
+	for ref, want := range map[allocation.BatchRef][2]allocation.Quantity{
+		"a1": {1, 1}, "a2": {most - 1, most - 3}, "a3": {most - 1, 0},
+	} {
 		batch := b.batchOf(s, ref)
 		if got := [2]allocation.Quantity{batch.Purchased, batch.Allocated}; got != want {
 			b.errorf("purchased and allocated of batch %q = %d, want %d", ref, got, want)
@@ -171,7 +176,9 @@ func valuesQuantities(b *bench) {
 }
 
 func valuesAnnounced(b *bench) {
-	announced := allocation.Batch{Ref: "a1", SKU: "apple", Purchased: 9, ETA: minute(60), Location: "north", BestBefore: minute(90)}
+	announced := allocation.Batch{
+		Ref: "a1", SKU: "apple", Purchased: 9, ETA: minute(60), Location: "north", BestBefore: minute(90),
+	}
 	b.announce("apple", announced)
 	b.change(ofBatch("a1"), func(p *allocation.Product) error { return p.ChangeBatchETA("a1", minute(70), noon) })
 	b.change(ofBatch("a1"), func(p *allocation.Product) error {
@@ -185,7 +192,8 @@ func valuesAnnounced(b *bench) {
 	want.ETA, want.Purchased, want.CountedAt, want.ShippedAt = time.Time{}, 0, noon, noon
 	want.AnnouncedETA, want.AnnouncedQuantity = announced.ETA, announced.Purchased
 	if got != want {
-		b.errorf("batch after ChangeBatchETA, ReceiveBatch and Ship:\n  got:  %s\n  want: %s", describeBatch(got), describeBatch(want))
+		b.errorf("batch after ChangeBatchETA, ReceiveBatch and Ship:\n  got:  %s\n  want: %s",
+			describeBatch(got), describeBatch(want))
 	}
 }
 
@@ -215,7 +223,10 @@ func valuesTerms(b *bench) {
 	for order, want := range map[allocation.OrderID]allocation.Allocation{
 		"o1": {OrderLine: allocation.OrderLine{OrderID: "o1", SKU: "apple", Quantity: 1}, Sequence: 2},
 		"o2": {OrderLine: allocation.OrderLine{OrderID: "o2", SKU: "apple", Quantity: 2}, Sequence: 3, Split: true},
-		"o3": {OrderLine: allocation.OrderLine{OrderID: "o3", SKU: "apple", Quantity: 3}, Sequence: 4, Split: true, HeldUntil: minute(10)},
+		"o3": {
+			OrderLine: allocation.OrderLine{OrderID: "o3", SKU: "apple", Quantity: 3}, Sequence: 4, Split: true,
+			HeldUntil: minute(10),
+		},
 	} {
 		want.Parts = []allocation.Part{{Batch: "a1", Quantity: want.Quantity}}
 		if got, want := describeLine(b.lineOf(s, order)), describeLine(want); got != want {
@@ -239,7 +250,8 @@ func valuesParts(b *bench) {
 	b.commit(b.resize("apple", "o1", r.Quantity-3))
 	b.ship("apple", "o1", n)
 	got := b.lineOf(b.state(of("apple", "o1")), "o1")
-	if !slices.IsSortedFunc(got.Parts, func(x, y allocation.Part) int { return int(y.Quantity - x.Quantity) }) || len(got.Parts) != n-2 {
+	largestFirst := func(x, y allocation.Part) int { return int(y.Quantity - x.Quantity) }
+	if !slices.IsSortedFunc(got.Parts, largestFirst) || len(got.Parts) != n-2 {
 		b.errorf("parts after giving up the last 2 of %d = %s, want %d parts, largest first", n, partsOf(got), n-2)
 	}
 }

@@ -13,18 +13,18 @@ import (
 )
 
 var brokenValues = []broken{
-	{fault: "times are cut to seconds", row: "times are kept in microseconds and come back in UTC",
+	{fault: "times are truncated to seconds", row: "times are kept in microseconds and come back in UTC",
 		new: times(func(t time.Time) time.Time { return t.Truncate(time.Second) })},
-	{fault: "times are in the zone of the server", row: "times are kept in microseconds and come back in UTC",
+	{fault: "times come in a local time zone", row: "times are kept in microseconds and come back in UTC",
 		new: times(func(t time.Time) time.Time { return t.In(time.FixedZone("server", 3600)) })},
-	{fault: "a time that isn't set is 1970", row: "an unset time stays unset",
+	{fault: "an unset time comes as 1970", row: "an unset time stays unset",
 		new: times(func(t time.Time) time.Time {
 			if t.IsZero() {
 				return time.Unix(0, 0).UTC()
 			}
 			return t
 		})},
-	{fault: "times are nanoseconds in 64 bits", row: "the earliest and the latest time of the model are kept",
+	{fault: "times are stored as nanoseconds in 64 bits", row: "the earliest and the latest time of the model are kept",
 		new: times(func(t time.Time) time.Time {
 			if t.IsZero() {
 				return t
@@ -35,7 +35,7 @@ var brokenValues = []broken{
 		new: confusing(strings.ToLower)},
 	{fault: "identifiers are compared without accents", row: "identifiers that differ by a byte are different",
 		new: confusing(strings.NewReplacer("\u0301", "", "é", "e", "Ç", "C").Replace)},
-	{fault: "identifiers are cut to 191 bytes", row: "identifiers may contain everything that the model accepts",
+	{fault: "identifiers are truncated to 191 bytes", row: "identifiers may contain everything that the model accepts",
 		new: confusing(func(id string) string { return id[:min(len(id), 191)] })},
 	{fault: "quantities are floating-point numbers", row: "quantities up to 2^53-1 are exact",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
@@ -43,32 +43,33 @@ var brokenValues = []broken{
 				state.Batches[i].Purchased = allocation.Quantity(float32(state.Batches[i].Purchased))
 			}
 		})},
-	{fault: "what was announced is what there is now", row: "a batch keeps its announced quantity and ETA after all changes",
+	{fault: "the announced quantity and ETA change with the batch",
+		row: "a batch keeps its announced quantity and ETA after all changes",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Batches {
 				b := &state.Batches[i]
 				b.AnnouncedQuantity, b.AnnouncedETA = b.Purchased, b.ETA
 			}
 		})},
-	{fault: "the moment of a count is forgotten", row: "the time of the last count is kept",
+	{fault: "the time of a count is lost", row: "the time of the last count is kept",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.Batches {
 				c.Batches[i].CountedAt = time.Time{}
 			}
 		})},
-	{fault: "the moment of a shipment is forgotten", row: "a batch keeps its announced quantity and ETA after all changes",
+	{fault: "the time of a shipment is lost", row: "a batch keeps its announced quantity and ETA after all changes",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.Batches {
 				c.Batches[i].ShippedAt = time.Time{}
 			}
 		})},
-	{fault: "the split flag is forgotten", row: "a line keeps its terms",
+	{fault: "Split is lost", row: "a line keeps its terms",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for i := range state.Lines {
 				state.Lines[i].Split = false
 			}
 		})},
-	{fault: "parts come by their batch", row: "parts keep their order",
+	{fault: "parts are sorted by batch", row: "parts keep their order",
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			for _, l := range state.Lines {
 				slices.SortFunc(l.Parts, func(x, y allocation.Part) int { return cmp.Compare(x.Batch, y.Batch) })
@@ -76,7 +77,7 @@ var brokenValues = []broken{
 		})},
 }
 
-// times makes a store that loads other times than it was given.
+// times returns a store with a fault in loaded times.
 func times(change func(time.Time) time.Time) func() allocation.Store {
 	return answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 		for i := range state.Batches {
@@ -92,8 +93,8 @@ func times(change func(time.Time) time.Time) func() allocation.Store {
 	})
 }
 
-// confusing makes a store that takes identifiers for one another which fold makes the same. It keeps the
-// spelling that it saw first.
+// confusing returns a store that treats identifiers as equal if fold returns equal texts. The store keeps the first
+// spelling of an identifier.
 func confusing(fold func(string) string) func() allocation.Store {
 	return with(func(s *faulty) {
 		var mu sync.Mutex

@@ -121,8 +121,8 @@ func describeBatchLine(l views.BatchLine) string {
 
 // viewQuery is a query of package views, with the result as text.
 type viewQuery struct {
-	name string
-	query  func(ctx context.Context) (result []string, err error)
+	name  string
+	query func(ctx context.Context) (result []string, err error)
 }
 
 // viewQueries returns all queries about products, orders and batches that the store implements.

@@ -112,7 +112,8 @@ func batchViewFields(b *bench) {
 	three := announcedAs("apple", stock("a3", 7))
 	three.Allocated = 7
 	wantResult(b, b.viewBatches(noon, "apple", "", plenty),
-		[]views.Batch{{Batch: one, Free: 5}, {Batch: two, Free: 2}, {Batch: three}}, describeViewBatch, "Batches(%q)", "apple")
+		[]views.Batch{{Batch: one, Free: 5}, {Batch: two, Free: 2}, {Batch: three}},
+		describeViewBatch, "Batches(%q)", "apple")
 }
 
 func batchViewFree(b *bench) {
@@ -139,7 +140,8 @@ func batchViewFree(b *bench) {
 		}
 		for _, batch := range b.viewBatches(c.now, "apple", "a1", 1) {
 			if batch.Free != c.want[1] {
-				b.errorf("free units of batch %q at %s on a page with limit 1 = %d, want %d", batch.Ref, moment(c.now), batch.Free, c.want[1])
+				b.errorf("free units of batch %q at %s on a page with limit 1 = %d, want %d",
+					batch.Ref, moment(c.now), batch.Free, c.want[1])
 			}
 		}
 	}

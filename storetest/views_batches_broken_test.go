@@ -12,9 +12,12 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// paging makes a store that turns the pages of batches otherwise.
+// batchPage returns a correct page of batches.
+type batchPage func(after allocation.BatchRef, limit int) ([]views.Batch, error)
+
+// paging returns a store with wrong pages of batches.
 func paging(
-	turn func(page func(after allocation.BatchRef, limit int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error),
+	turn func(page batchPage, after allocation.BatchRef, limit int) ([]views.Batch, error),
 ) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.batches = func(
@@ -28,80 +31,92 @@ func paging(
 }
 
 var brokenBatchViews = []broken{
-	{fault: "used-up batches are left out", row: "Batches: batches come sorted by Ref as bytes, used-up batches included",
+	{fault: "Batches leaves out used-up batches",
+		row: "Batches: batches come sorted by Ref as bytes, used-up batches included",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			return slices.DeleteFunc(batches, func(b views.Batch) bool { return b.Free == 0 })
 		})},
-	{fault: "batches are sorted without regard to case", row: "Batches: batches come sorted by Ref as bytes, used-up batches included",
+	{fault: "Batches is sorted without regard to case",
+		row: "Batches: batches come sorted by Ref as bytes, used-up batches included",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			slices.SortFunc(batches, func(x, y views.Batch) int {
-				return cmp.Or(strings.Compare(strings.ToLower(string(x.Ref)), strings.ToLower(string(y.Ref))), cmp.Compare(x.Ref, y.Ref))
+				return cmp.Or(strings.Compare(strings.ToLower(string(x.Ref)), strings.ToLower(string(y.Ref))),
+					cmp.Compare(x.Ref, y.Ref))
 			})
 			return batches
 		})},
-	{fault: "a page begins with the last batch of the page before", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
-		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+	{fault: "a page begins with the last batch of the page before",
+		row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
+		new: paging(func(page batchPage, after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			batches, err := page("", plenty)
 			batches = slices.DeleteFunc(batches, func(b views.Batch) bool { return b.Ref < after })
 			return batches[:max(0, min(len(batches), limit))], err
 		})},
-	{fault: "a page leaves its first batch to the page before", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
-		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+	{fault: "a page leaves out its first batch",
+		row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
+		new: paging(func(page batchPage, after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			if after == "" {
 				return page(after, limit)
 			}
 			batches, err := page(after, limit+1)
 			return batches[min(1, len(batches)):], err
 		})},
-	{fault: "a page begins at the first when there is no such batch", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
-		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+	{fault: "an unknown After restarts at the first page",
+		row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
+		new: paging(func(page batchPage, after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			all, _ := page("", plenty)
 			if !slices.Contains(refsOfView(all), after) && after.Validate() == nil {
 				after = ""
 			}
 			return page(after, limit)
 		})},
-	{fault: "the limit of a page of batches is ignored", row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
-		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+	{fault: "Batches ignores the limit",
+		row: "Batches: a page has at most limit batches with a Ref greater than after, known or not",
+		new: paging(func(page batchPage, after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			return page(after, max(limit, min(limit*plenty, plenty)))
 		})},
-	{fault: "a page of no batches is empty", row: "Batches: a limit below 1 is refused as invalid",
-		new: paging(func(page func(allocation.BatchRef, int) ([]views.Batch, error), after allocation.BatchRef, limit int) ([]views.Batch, error) {
+	{fault: "a limit of 0 returns an empty page", row: "Batches: a limit below 1 is refused as invalid",
+		new: paging(func(page batchPage, after allocation.BatchRef, limit int) ([]views.Batch, error) {
 			if limit < 1 {
 				return nil, nil
 			}
 			return page(after, limit)
 		})},
-	{fault: "the moment of a shipment is left out", row: "Batches: a batch comes with all of its fields",
+	{fault: "the time of a shipment is missing", row: "Batches: a batch comes with all of its fields",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			for i := range batches {
 				batches[i].ShippedAt = time.Time{}
 			}
 			return batches
 		})},
-	{fault: "what was announced is what there is", row: "Batches: a batch comes with all of its fields",
+	{fault: "the announced quantity and ETA change with the batch",
+		row: "Batches: a batch comes with all of its fields",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			for i := range batches {
 				batches[i].AnnouncedQuantity = batches[i].Purchased
 			}
 			return batches
 		})},
-	{fault: "only unpromised units are free", row: "Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
+	{fault: "Free leaves out the units of lapsed holds",
+		row: "Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			for i := range batches {
 				batches[i].Free = batches[i].Available()
 			}
 			return batches
 		})},
-	{fault: "all held units are free", row: "Batches: in a busy shop the result agrees with loads and with the model",
+	{fault: "Free includes the units of all holds",
+		row: "Batches: in a busy shop the result agrees with loads and with the model",
 		new: showingBatches(func(s *memory.Store, batches []views.Batch) []views.Batch {
 			for i, b := range batches {
-				holds := slices.DeleteFunc(whole(s, b.SKU).Lines, func(l allocation.Allocation) bool { return l.HeldUntil.IsZero() })
+				holds := slices.DeleteFunc(whole(s, b.SKU).Lines,
+					func(l allocation.Allocation) bool { return l.HeldUntil.IsZero() })
 				batches[i].Free = b.Available() + heldOn(holds, b.Ref)
 			}
 			return batches
 		})},
-	{fault: "a product brings the batches of one that is like it", row: "Batches: the page has only batches of the product, and none for an unknown product",
+	{fault: "Batches compares SKUs without regard to case",
+		row: "Batches: the page has only batches of the product, and none for an unknown product",
 		new: reading(func(s *misread) {
 			s.batches = func(
 				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
@@ -114,7 +129,8 @@ var brokenBatchViews = []broken{
 				return batches, err
 			}
 		})},
-	{fault: "lapsed holds on shipments stay taken", row: "Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
+	{fault: "Free leaves out the units of lapsed holds on shipments",
+		row: "Batches: Free includes the units of lapsed holds, and is 0 for a batch without free units",
 		new: showingBatches(func(_ *memory.Store, batches []views.Batch) []views.Batch {
 			for i, b := range batches {
 				if !b.ETA.IsZero() {

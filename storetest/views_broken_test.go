@@ -11,13 +11,15 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// misread is a sound store in which some answers are replaced.
+// misread is a memory store with replaceable views.
 type misread struct {
 	*faulty
 	order   func(ctx context.Context, order allocation.OrderID) ([]views.Line, error)
 	stock   func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error)
-	batches func(ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int) ([]views.Batch, error)
-	lines   func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error)
+	batches func(
+		ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
+	) ([]views.Batch, error)
+	lines func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error)
 }
 
 func (s *misread) Order(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
@@ -34,11 +36,13 @@ func (s *misread) Batches(
 	return s.batches(ctx, now, sku, after, limit)
 }
 
-func (s *misread) BatchLines(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+func (s *misread) BatchLines(
+	ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+) ([]views.BatchLine, error) {
 	return s.lines(ctx, ref, after, limit)
 }
 
-// reading makes a store in which replace puts something else in the place of answers.
+// reading returns a store after replace has replaced some views.
 func reading(replace func(s *misread)) func() allocation.Store {
 	return func() allocation.Store {
 		s := &misread{faulty: with(func(*faulty) {})().(*faulty)}
@@ -48,12 +52,12 @@ func reading(replace func(s *misread)) func() allocation.Store {
 	}
 }
 
-// answerLike lets another store answer.
+// answerLike takes the views of another store.
 func (s *misread) answerLike(r views.Reader) {
 	s.order, s.stock, s.batches, s.lines = r.Order, r.Stock, r.Batches, r.BatchLines
 }
 
-// showingOrder makes a store that spoils the lines of an order.
+// showingOrder returns a store with a fault in the lines of Order.
 func showingOrder(spoil func(s *memory.Store, lines []views.Line) []views.Line) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
@@ -63,8 +67,10 @@ func showingOrder(spoil func(s *memory.Store, lines []views.Line) []views.Line) 
 	})
 }
 
-// showingStock makes a store that spoils the stock of products.
-func showingStock(spoil func(s *memory.Store, now time.Time, stock []views.Stock) []views.Stock) func() allocation.Store {
+// showingStock returns a store with a fault in the result of Stock.
+func showingStock(
+	spoil func(s *memory.Store, now time.Time, stock []views.Stock) []views.Stock,
+) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 			stock, err := s.Store.Stock(ctx, now, skus...)
@@ -73,7 +79,7 @@ func showingStock(spoil func(s *memory.Store, now time.Time, stock []views.Stock
 	})
 }
 
-// showingBatches makes a store that spoils the batches of a product before they are cut into pages.
+// showingBatches returns a store with a fault in the result of Batches, before the cut into pages.
 func showingBatches(spoil func(s *memory.Store, batches []views.Batch) []views.Batch) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.batches = func(
@@ -89,22 +95,27 @@ func showingBatches(spoil func(s *memory.Store, batches []views.Batch) []views.B
 	})
 }
 
-// showingLines makes a store that spoils the lines of a batch before they are cut into pages.
-func showingLines(spoil func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine) func() allocation.Store {
+// showingLines returns a store with a fault in the result of BatchLines, before the cut into pages.
+func showingLines(
+	spoil func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine,
+) func() allocation.Store {
 	return reading(func(s *misread) {
-		s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+		s.lines = func(
+			ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+		) ([]views.BatchLine, error) {
 			if _, err := s.Store.BatchLines(ctx, ref, after, limit); err != nil {
 				return nil, err
 			}
 			all, err := s.Store.BatchLines(ctx, ref, 0, plenty)
-			all = slices.DeleteFunc(spoil(s.Store, ref, all), func(l views.BatchLine) bool { return l.Sequence <= after })
+			all = slices.DeleteFunc(spoil(s.Store, ref, all),
+				func(l views.BatchLine) bool { return l.Sequence <= after })
 			return all[:min(limit, len(all))], err
 		}
 	})
 }
 
 var brokenViews = []broken{
-	{fault: "questions go to a copy that is one commit behind", row: "every later query sees a commit",
+	{fault: "views read a copy that is a commit behind", row: "every later query sees a commit",
 		new: reading(func(s *misread) {
 			behind := memory.New()
 			var last []allocation.Changes
@@ -118,7 +129,7 @@ var brokenViews = []broken{
 				return err
 			}
 		})},
-	{fault: "each product is written for the questions by itself", row: "no query sees a failed commit",
+	{fault: "views see each product of a commit separately", row: "no query sees a failed commit",
 		new: reading(func(s *misread) {
 			shown := memory.New()
 			s.answerLike(shown)
@@ -129,7 +140,7 @@ var brokenViews = []broken{
 				return s.Store.Commit(ctx, changes)
 			}
 		})},
-	{fault: "answers are kept, and handed out again", row: "results share no memory with the store or with each other",
+	{fault: "views return cached slices", row: "results share no memory with the store or with each other",
 		new: reading(func(s *misread) {
 			kept := map[int64][]views.Stock{}
 			var mu sync.Mutex
@@ -146,7 +157,8 @@ var brokenViews = []broken{
 				return kept[stock[0].Version], err
 			}
 		})},
-	{fault: "a product that is named twice has one list of arrivals", row: "results share no memory with the store or with each other",
+	{fault: "a repeated SKU shares its Arriving slice",
+		row: "results share no memory with the store or with each other",
 		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
 			for i := range stock[1:] {
 				if stock[i+1].SKU == stock[i].SKU {
@@ -155,7 +167,7 @@ var brokenViews = []broken{
 			}
 			return stock
 		})},
-	{fault: "the parts of a line are those of its last answer", row: "results share no memory with the store or with each other",
+	{fault: "results of Order share the parts", row: "results share no memory with the store or with each other",
 		new: reading(func(s *misread) {
 			kept := map[int64][]views.Part{}
 			var mu sync.Mutex
@@ -173,17 +185,19 @@ var brokenViews = []broken{
 				return lines, err
 			}
 		})},
-	{fault: "questions go on when their context has ended",
+	{fault: "views ignore an ended context",
 		row: "a nil context is refused, and an ended context returns its error",
 		new: reading(func(s *misread) {
-			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+			s.lines = func(
+				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+			) ([]views.BatchLine, error) {
 				if ctx != nil {
 					ctx = context.WithoutCancel(ctx)
 				}
 				return s.Store.BatchLines(ctx, ref, after, limit)
 			}
 		})},
-	{fault: "a nil context is taken for none",
+	{fault: "a nil context is accepted",
 		row: "a nil context is refused, and an ended context returns its error",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
@@ -193,7 +207,7 @@ var brokenViews = []broken{
 				return s.Store.Stock(ctx, now, skus...)
 			}
 		})},
-	{fault: "an order that can't be is unknown", row: "invalid identifiers are refused as invalid",
+	{fault: "an invalid order has no lines", row: "invalid identifiers are refused as invalid",
 		new: reading(func(s *misread) {
 			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
 				if order.Validate() != nil && ctx != nil {
@@ -202,7 +216,7 @@ var brokenViews = []broken{
 				return s.Store.Order(ctx, order)
 			}
 		})},
-	{fault: "of several SKUs the first is looked at", row: "invalid identifiers are refused as invalid",
+	{fault: "Stock checks the first SKU only", row: "invalid identifiers are refused as invalid",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				sound := skus[:min(len(skus), 1)]
@@ -214,7 +228,7 @@ var brokenViews = []broken{
 				return s.Store.Stock(ctx, now, sound...)
 			}
 		})},
-	{fault: "a page may begin after what can't be a batch", row: "invalid identifiers are refused as invalid",
+	{fault: "Batches accepts an invalid After", row: "invalid identifiers are refused as invalid",
 		new: reading(func(s *misread) {
 			s.batches = func(
 				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,

@@ -30,7 +30,8 @@ func (b *bench) watchedShop(observer func(now time.Time, t shopData)) {
 	s := b.open(3)
 	random := rand.New(rand.NewPCG(2, 7))
 	t := shopData{
-		skus: []allocation.SKU{"apple", "pear"}, orders: named[allocation.OrderID]("o", 12), refs: named[allocation.BatchRef]("b", 12),
+		skus: []allocation.SKU{"apple", "pear"}, orders: named[allocation.OrderID]("o", 12),
+		refs: named[allocation.BatchRef]("b", 12),
 	}
 	for i, ref := range t.refs {
 		batch := stock(ref, allocation.Quantity(2+random.IntN(12)))
@@ -79,7 +80,10 @@ func (b *bench) agreeViews(t shopData) {
 }
 
 func viewsSeen(b *bench) {
-	t := shopData{skus: []allocation.SKU{"apple"}, orders: named[allocation.OrderID]("o", 4), refs: named[allocation.BatchRef]("a", 3)}
+	t := shopData{
+		skus: []allocation.SKU{"apple"}, orders: named[allocation.OrderID]("o", 4),
+		refs: named[allocation.BatchRef]("a", 3),
+	}
 	b.announce("apple", stock("a1", 3), shipment("a2", 9, minute(60)))
 	b.agreeViews(t)
 	for _, decide := range []func() allocation.Changes{
@@ -90,7 +94,8 @@ func viewsSeen(b *bench) {
 		func() allocation.Changes { return b.cancellation("apple", "o1") },
 		func() allocation.Changes {
 			return b.decide(ofBatch("a2"), func(p *allocation.Product) error {
-				if err := p.AddBatch(allocation.Batch{Ref: "a3", SKU: "apple", Purchased: 4, ETA: minute(90)}, noon); err != nil {
+				batch := allocation.Batch{Ref: "a3", SKU: "apple", Purchased: 4, ETA: minute(90)}
+				if err := p.AddBatch(batch, noon); err != nil {
 					return err
 				}
 				_, err := p.ReceiveBatch(allocation.Count{Batch: "a2", Quantity: 8, At: noon}, noon, nil)
@@ -122,7 +127,9 @@ func viewsFailed(b *bench) {
 				c.NewBatches = append(c.NewBatches, announcedAs(c.SKU, stock("b0", 1)))
 			},
 		} {
-			changes := []allocation.Changes{b.busyChanges("apple", 0), b.busyChanges("pear", 1), b.product("plum", stock("x", 1)).Changes()}
+			changes := []allocation.Changes{
+				b.busyChanges("apple", 0), b.busyChanges("pear", 1), b.product("plum", stock("x", 1)).Changes(),
+			}
 			spoil(&changes[fails])
 			b.wantError(b.try(changes...), target, "Commit of %d products", len(changes))
 			if d := difference(b.results(minute(5), t), before); d != "" {

@@ -23,11 +23,13 @@ func viewsCopies(b *bench) {
 		b.wantStock(now, []allocation.SKU{"apple"}, twice[1])
 	}
 	if r, able := ability[views.BatchReader](b); able {
-		checkApart(b, describeViewBatch, func() ([]views.Batch, error) { return r.Batches(b.Context(), now, "apple", "", plenty) },
+		checkApart(b, describeViewBatch,
+			func() ([]views.Batch, error) { return r.Batches(b.Context(), now, "apple", "", plenty) },
 			func(*views.Batch) {})
 	}
 	if r, able := ability[views.LineReader](b); able {
-		checkApart(b, describeBatchLine, func() ([]views.BatchLine, error) { return r.BatchLines(b.Context(), "a2", 0, plenty) },
+		checkApart(b, describeBatchLine,
+			func() ([]views.BatchLine, error) { return r.BatchLines(b.Context(), "a2", 0, plenty) },
 			func(*views.BatchLine) {})
 	}
 	if d := difference(describe(b.load(of("apple", orders...))...), before); d != "" {

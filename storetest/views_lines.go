@@ -37,7 +37,9 @@ func (b *bench) wantLinesOf(ref allocation.BatchRef, want ...views.BatchLine) {
 func lineViewOldest(b *bench) {
 	b.announce("apple", stock("a1", 100))
 	var want []views.BatchLine
-	for i, order := range []allocation.OrderID{"z", "b", "é", "a", "B", "o10", "o9", "shipped", "cancelled", "part", "last"} {
+	for i, order := range []allocation.OrderID{
+		"z", "b", "é", "a", "B", "o10", "o9", "shipped", "cancelled", "part", "last",
+	} {
 		units := allocation.Quantity(i + 1)
 		b.allocate("apple", firm(order, units))
 		want = append(want, views.BatchLine{OrderID: order, Quantity: units, Sequence: int64(i + 2)})
@@ -127,7 +129,8 @@ func lineViewOthers(b *bench) {
 	p := b.product("apple")
 	for i, id := range ids {
 		units := allocation.Quantity(1 + i)
-		b.must(p.AddBatch(allocation.Batch{Ref: allocation.BatchRef(id), SKU: "apple", Purchased: units}, noon), "AddBatch(%q)", id)
+		b.must(p.AddBatch(allocation.Batch{Ref: allocation.BatchRef(id), SKU: "apple", Purchased: units}, noon),
+			"AddBatch(%q)", id)
 		_, err := p.Allocate(noon, nil, line("apple", firm(allocation.OrderID(id), units)))
 		b.must(err, "Allocate")
 	}
@@ -159,7 +162,8 @@ func (b *bench) agreeLines(ref allocation.BatchRef) {
 			for _, part := range l.Parts {
 				if part.Batch == ref && part.Quantity > part.Shipped {
 					want = append(want, views.BatchLine{
-						OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil, Sequence: l.Sequence,
+						OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
+						Sequence: l.Sequence,
 					})
 				}
 			}

@@ -12,26 +12,34 @@ import (
 )
 
 var brokenLineViews = []broken{
-	{fault: "lines come by order", row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
+	{fault: "lines are sorted by order",
+		row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			slices.SortFunc(lines, func(x, y views.BatchLine) int { return cmp.Compare(x.OrderID, y.OrderID) })
 			return lines
 		})},
-	{fault: "shipped lines are among those that wait", row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
+	{fault: "BatchLines includes shipped lines",
+		row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, _ []views.BatchLine) []views.BatchLine {
 			return shares(ownerOf(s, ref).Lines, func(part allocation.Part) bool { return part.Batch == ref })
 		})},
-	{fault: "lines that were shipped in part are left out", row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
+	{fault: "BatchLines leaves out partly shipped lines",
+		row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			return slices.DeleteFunc(lines, func(l views.BatchLine) bool { return l.Shipped > 0 })
 		})},
-	{fault: "a page begins with the last line of the page before", row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
+	{fault: "a page begins with the last line of the page before",
+		row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
 		new: turning(func(after int64, limit int) (int64, int) { return after - 1, limit })},
-	{fault: "a page leaves a line to the page before", row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
+	{fault: "a page leaves out its first line",
+		row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
 		new: turning(func(after int64, limit int) (int64, int) { return after + min(after, 1), limit })},
-	{fault: "after counts lines", row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
+	{fault: "after counts lines instead of sequences",
+		row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
 		new: reading(func(s *misread) {
-			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+			s.lines = func(
+				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+			) ([]views.BatchLine, error) {
 				if limit < 1 {
 					return s.Store.BatchLines(ctx, ref, after, limit)
 				}
@@ -40,40 +48,49 @@ var brokenLineViews = []broken{
 				return all[from:min(from+limit, len(all))], err
 			}
 		})},
-	{fault: "a page of no lines is empty", row: "BatchLines: a limit below 1 is refused as invalid",
+	{fault: "a limit of 0 returns an empty page", row: "BatchLines: a limit below 1 is refused as invalid",
 		new: reading(func(s *misread) {
-			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+			s.lines = func(
+				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+			) ([]views.BatchLine, error) {
 				if limit < 1 {
 					return nil, nil
 				}
 				return s.Store.BatchLines(ctx, ref, after, limit)
 			}
 		})},
-	{fault: "a line shows all that it was given", row: "BatchLines: a line has its share of this batch, and is left out after the share is shipped",
+	{fault: "a line has its whole quantity instead of its share",
+		row: "BatchLines: a line has its share of this batch, and is left out after the share is shipped",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			all := ownerOf(s, ref).Lines
 			for i, l := range lines {
-				at := slices.IndexFunc(all, func(other allocation.Allocation) bool { return other.OrderID == l.OrderID })
+				sameOrder := func(other allocation.Allocation) bool { return other.OrderID == l.OrderID }
+				at := slices.IndexFunc(all, sameOrder)
 				lines[i].Quantity, lines[i].Shipped = all[at].Quantity, all[at].Shipped()
 			}
 			return lines
 		})},
-	{fault: "holds are not among those that wait", row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
+	{fault: "BatchLines leaves out holds",
+		row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			return slices.DeleteFunc(lines, func(l views.BatchLine) bool { return !l.HeldUntil.IsZero() })
 		})},
-	{fault: "holds look firm to those who wait", row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
+	{fault: "BatchLines returns holds without HeldUntil",
+		row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			for i := range lines {
 				lines[i].HeldUntil = time.Time{}
 			}
 			return lines
 		})},
-	{fault: "lines of other batches are among those that wait", row: "BatchLines: the page has only lines of this batch, and none for an unknown batch",
+	{fault: "BatchLines includes lines of the product's other batches",
+		row: "BatchLines: the page has only lines of this batch, and none for an unknown batch",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, _ []views.BatchLine) []views.BatchLine {
-			return shares(ownerOf(s, ref).Lines, func(part allocation.Part) bool { return part.Quantity > part.Shipped })
+			return shares(ownerOf(s, ref).Lines,
+				func(part allocation.Part) bool { return part.Quantity > part.Shipped })
 		})},
-	{fault: "a line has the number of the product's last event", row: "BatchLines: in a busy shop the result agrees with a load",
+	{fault: "a line has the sequence of the product's last event",
+		row: "BatchLines: in a busy shop the result agrees with a load",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			for i := range lines {
 				lines[i].Sequence = ownerOf(s, ref).Version
@@ -82,17 +99,19 @@ var brokenLineViews = []broken{
 		})},
 }
 
-// turning makes a store that takes a page of lines for another one.
+// turning returns a store with a fault in the arguments of BatchLines.
 func turning(turn func(after int64, limit int) (int64, int)) func() allocation.Store {
 	return reading(func(s *misread) {
-		s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+		s.lines = func(
+			ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+		) ([]views.BatchLine, error) {
 			after, limit = turn(after, limit)
 			return s.Store.BatchLines(ctx, ref, after, limit)
 		}
 	})
 }
 
-// ownerOf is everything that a store has of the product of a batch.
+// ownerOf returns the whole state of the product of a batch.
 func ownerOf(s *memory.Store, ref allocation.BatchRef) allocation.State {
 	states, _ := s.Load(context.Background(), ofBatch(ref))
 	if len(states) == 0 {
@@ -101,13 +120,14 @@ func ownerOf(s *memory.Store, ref allocation.BatchRef) allocation.State {
 	return whole(s, states[0].SKU)
 }
 
-// shares are what lines have from some of their batches, oldest first.
+// shares returns the lines' parts that meet a condition, oldest first.
 func shares(lines []allocation.Allocation, which func(part allocation.Part) bool) (found []views.BatchLine) {
 	for _, l := range lines {
 		for _, part := range l.Parts {
 			if which(part) {
 				found = append(found, views.BatchLine{
-					OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil, Sequence: l.Sequence,
+					OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
+					Sequence: l.Sequence,
 				})
 			}
 		}

@@ -14,9 +14,9 @@ import (
 
 // observer repeats a query. The result alone shows whether the result belongs to a single moment.
 type observer struct {
-	query   func() error
+	query    func() error
 	observed atomic.Int64 // number of queries so far
-	err   error
+	err      error
 }
 
 // viewsMoment commits while observers query. On a busy machine either side may be slow, so the row ends only after
@@ -103,7 +103,8 @@ func (b *bench) exchange(commit int) error {
 				return err
 			}
 		}
-		_, left := p.Allocate(noon, nil, line(s.SKU, held("left", units, minute(1))), line(s.SKU, held("left too", units, minute(1))))
+		_, left := p.Allocate(noon, nil, line(s.SKU, held("left", units, minute(1))),
+			line(s.SKU, held("left too", units, minute(1))))
 		_, right := p.Allocate(noon, latest, line(s.SKU, held("right", 2*units, minute(1))))
 		if err := errors.Join(left, right); err != nil {
 			return err
@@ -138,7 +139,8 @@ func (b *bench) observers() []*observer {
 	if r, able := ability[views.BatchReader](b); able {
 		all = append(all, &observer{query: func() error {
 			batches, err := r.Batches(b.Context(), noon, "apple", "", plenty)
-			whole := len(batches) == 2 && batches[0].Allocated == batches[1].Allocated && batches[0].Free == batches[1].Free
+			whole := len(batches) == 2 && batches[0].Allocated == batches[1].Allocated &&
+				batches[0].Free == batches[1].Free
 			return oneMoment(err, whole, "Batches", batches, describeViewBatch)
 		}}, &observer{query: func() error {
 			batches, err := r.Batches(b.Context(), minute(1), "apple", "", plenty)
@@ -149,7 +151,8 @@ func (b *bench) observers() []*observer {
 	if r, able := ability[views.LineReader](b); able {
 		all = append(all, &observer{query: func() error {
 			lines, err := r.BatchLines(b.Context(), "apple 1", 0, plenty)
-			whole := len(lines) == 2 && lines[0].Quantity == lines[1].Quantity && lines[0].Sequence+1 == lines[1].Sequence
+			whole := len(lines) == 2 && lines[0].Quantity == lines[1].Quantity &&
+				lines[0].Sequence+1 == lines[1].Sequence
 			return oneMoment(err, whole, "BatchLines", lines, describeBatchLine)
 		}})
 	}

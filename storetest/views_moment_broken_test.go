@@ -9,7 +9,8 @@ import (
 )
 
 var tornViews = []broken{
-	{fault: "torn answers: each product of an order is read by itself", row: "a result belongs to one moment, even during commits",
+	{fault: "torn reads: Order reads the products one after the other",
+		row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
 				lines, err := s.Store.Order(ctx, order)
@@ -21,7 +22,8 @@ var tornViews = []broken{
 				return append(lines[:1], later[1:]...), err
 			}
 		})},
-	{fault: "torn answers: the stock of each product is read by itself", row: "a result belongs to one moment, even during commits",
+	{fault: "torn reads: Stock reads the products one after the other",
+		row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				stock, err := s.Store.Stock(ctx, now, skus...)
@@ -33,13 +35,14 @@ var tornViews = []broken{
 				return append(stock[:1], later[1:]...), err
 			}
 		})},
-	{fault: "torn answers: lapsed holds are read after the counters of stock", row: "a result belongs to one moment, even during commits",
+	{fault: "torn reads: Stock reads lapsed holds after the counters",
+		row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				if len(skus) < 2 {
 					return s.Store.Stock(ctx, now, skus...)
 				}
-				stock, err := s.Store.Stock(ctx, time.Time{}, skus...) // when no hold had lapsed
+				stock, err := s.Store.Stock(ctx, time.Time{}, skus...) // a time before any hold has lapsed
 				pause(s.faulty)
 				for i := range stock {
 					for _, b := range freeUnits(s.Store, now, stock[i].SKU) {
@@ -49,7 +52,8 @@ var tornViews = []broken{
 				return stock, err
 			}
 		})},
-	{fault: "torn answers: batches are read one by one", row: "a result belongs to one moment, even during commits",
+	{fault: "torn reads: Batches reads the batches one after the other",
+		row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.batches = func(
 				ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
@@ -63,9 +67,12 @@ var tornViews = []broken{
 				return append(batches[:1], later[1:]...), err
 			}
 		})},
-	{fault: "torn answers: lines are read one by one", row: "a result belongs to one moment, even during commits",
+	{fault: "torn reads: BatchLines reads the lines one after the other",
+		row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
-			s.lines = func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error) {
+			s.lines = func(
+				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+			) ([]views.BatchLine, error) {
 				lines, err := s.Store.BatchLines(ctx, ref, after, limit)
 				if len(lines) != 2 {
 					return lines, err

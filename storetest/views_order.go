@@ -91,7 +91,8 @@ func orderViewShipped(b *bench) {
 	b.ship("apple", "o1", 4)
 	b.ship("pear", "o1", 2)
 	b.wantOrder("o1",
-		lineOn("apple", "o1", 3, allocation.Part{Batch: "a1", Quantity: 3, Shipped: 3}, allocation.Part{Batch: "a2", Quantity: 3, Shipped: 1}),
+		lineOn("apple", "o1", 3, allocation.Part{Batch: "a1", Quantity: 3, Shipped: 3},
+			allocation.Part{Batch: "a2", Quantity: 3, Shipped: 1}),
 		lineOn("pear", "o1", 2, allocation.Part{Batch: "p1", Quantity: 2, Shipped: 2}))
 }
 

@@ -13,10 +13,11 @@ import (
 )
 
 var brokenOrderViews = []broken{
-	{fault: "SKUs are sorted without regard to case", row: "Order: lines come sorted by SKU, with all parts in order",
+	{fault: "Order is sorted without regard to case", row: "Order: lines come sorted by SKU, with all parts in order",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			slices.SortFunc(lines, func(x, y views.Line) int {
-				return cmp.Or(strings.Compare(strings.ToLower(string(x.SKU)), strings.ToLower(string(y.SKU))), -cmp.Compare(x.SKU, y.SKU))
+				return cmp.Or(strings.Compare(strings.ToLower(string(x.SKU)), strings.ToLower(string(y.SKU))),
+					-cmp.Compare(x.SKU, y.SKU))
 			})
 			return lines
 		})},
@@ -27,7 +28,8 @@ var brokenOrderViews = []broken{
 			}
 			return lines
 		})},
-	{fault: "the ETA of a part is the announced one", row: "Order: a part has the present ETA, location and best-before date of its batch",
+	{fault: "the ETA of a part is the announced ETA",
+		row: "Order: a part has the present ETA, location and best-before date of its batch",
 		new: showingOrder(func(s *memory.Store, lines []views.Line) []views.Line {
 			for _, l := range lines {
 				for i := range l.Parts {
@@ -40,7 +42,8 @@ var brokenOrderViews = []broken{
 			}
 			return lines
 		})},
-	{fault: "all parts have the location of the first", row: "Order: a part has the present ETA, location and best-before date of its batch",
+	{fault: "all parts have the location of the first part",
+		row: "Order: a part has the present ETA, location and best-before date of its batch",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			for _, l := range lines {
 				for i := range l.Parts {
@@ -49,29 +52,34 @@ var brokenOrderViews = []broken{
 			}
 			return lines
 		})},
-	{fault: "lines that were shipped are left out", row: "Order: Quantity includes shipped units, and the parts say how many are shipped",
+	{fault: "Order leaves out shipped lines",
+		row: "Order: Quantity includes shipped units, and the parts say how many are shipped",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			return slices.DeleteFunc(lines, func(l views.Line) bool { return l.Quantity == shippedOf(l) })
 		})},
-	{fault: "shipped units are taken off a line", row: "Order: Quantity includes shipped units, and the parts say how many are shipped",
+	{fault: "Quantity leaves out shipped units",
+		row: "Order: Quantity includes shipped units, and the parts say how many are shipped",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			for i := range lines {
 				lines[i].Quantity -= shippedOf(lines[i])
 			}
 			return lines
 		})},
-	{fault: "holds are left out", row: "Order: a hold has its HeldUntil, and stays until a command releases the hold",
+	{fault: "Order leaves out holds",
+		row: "Order: a hold has its HeldUntil, and stays until a command releases the hold",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			return slices.DeleteFunc(lines, func(l views.Line) bool { return !l.HeldUntil.IsZero() })
 		})},
-	{fault: "a hold looks like a firm line", row: "Order: a hold has its HeldUntil, and stays until a command releases the hold",
+	{fault: "Order returns holds without HeldUntil",
+		row: "Order: a hold has its HeldUntil, and stays until a command releases the hold",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			for i := range lines {
 				lines[i].HeldUntil = time.Time{}
 			}
 			return lines
 		})},
-	{fault: "a line stays as it was when it was new", row: "Order: a cancelled line is gone, and a moved or changed line has its new state",
+	{fault: "Order returns the first state of a line",
+		row: "Order: a cancelled line is gone, and a moved or changed line has its new state",
 		new: reading(func(s *misread) {
 			begun := memory.New()
 			s.order = begun.Order
@@ -87,7 +95,8 @@ var brokenOrderViews = []broken{
 				return err
 			}
 		})},
-	{fault: "orders are compared without regard to case", row: "Order: no other order's lines come, and an unknown order has none",
+	{fault: "orders are compared without regard to case",
+		row: "Order: no other order's lines come, and an unknown order has none",
 		new: reading(func(s *misread) {
 			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
 				lines, err := s.Store.Order(ctx, order)
@@ -99,7 +108,8 @@ var brokenOrderViews = []broken{
 				return lines, err
 			}
 		})},
-	{fault: "a line brings the other lines of its product", row: "Order: no other order's lines come, and an unknown order has none",
+	{fault: "Order includes other lines of the product",
+		row: "Order: no other order's lines come, and an unknown order has none",
 		new: showingOrder(func(s *memory.Store, lines []views.Line) []views.Line {
 			for _, l := range slices.Clone(lines) {
 				for _, other := range whole(s, l.SKU).Lines {
@@ -110,9 +120,12 @@ var brokenOrderViews = []broken{
 			}
 			return lines
 		})},
-	{fault: "a hundred lines at most", row: "Order: all lines of a large order come",
-		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line { return lines[:min(len(lines), 100)] })},
-	{fault: "a line comes with its first part", row: "Order: in a busy shop the result agrees with a load",
+	{fault: "Order returns a hundred lines at most", row: "Order: all lines of a large order come",
+		new: showingOrder(func(_ *memory.Store,
+			lines []views.Line) []views.Line {
+			return lines[:min(len(lines), 100)]
+		})},
+	{fault: "a line comes with its first part only", row: "Order: in a busy shop the result agrees with a load",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
 			for i := range lines {
 				lines[i].Parts = lines[i].Parts[:1]

@@ -104,7 +104,8 @@ func stockViewNothing(b *bench) {
 	b.allocate("gone", firm("o1", 3))
 	b.ship("gone", "o1", 3)
 	b.wantStock(noon, []allocation.SKU{"sold", "empty", "gone"},
-		views.Stock{SKU: "sold", Version: 4}, views.Stock{SKU: "empty", Version: 2}, views.Stock{SKU: "gone", Version: 3})
+		views.Stock{SKU: "sold", Version: 4}, views.Stock{SKU: "empty", Version: 2},
+		views.Stock{SKU: "gone", Version: 3})
 }
 
 func stockViewArriving(b *bench) {
@@ -119,7 +120,8 @@ func stockViewArriving(b *bench) {
 	})
 	now := minute(30)
 	b.wantStock(now, []allocation.SKU{"apple"}, views.Stock{SKU: "apple", Version: 7, InWarehouse: 5,
-		Arriving: []views.Arrival{{ETA: minute(10), Quantity: 6}, {ETA: minute(60), Quantity: 11}, {ETA: after, Quantity: 9}}})
+		Arriving: []views.Arrival{{ETA: minute(10), Quantity: 6}, {ETA: minute(60), Quantity: 11},
+			{ETA: after, Quantity: 9}}})
 	b.change(ofBatch("s4"), func(p *allocation.Product) error {
 		_, err := p.ReceiveBatch(allocation.Count{Batch: "s4", Quantity: 8, At: noon}, noon, nil)
 		return err

@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// shifted makes a store that looks at the holds as if it were another time.
+// shifted returns a store with a fault in the time of Stock.
 func shifted(shift func(now time.Time) time.Time) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
@@ -21,7 +21,7 @@ func shifted(shift func(now time.Time) time.Time) func() allocation.Store {
 	})
 }
 
-// recounted makes a store that counts the stock of each product in another way.
+// recounted returns a store with a fault in each product's stock.
 func recounted(count func(s *memory.Store, now time.Time, stock *views.Stock)) func() allocation.Store {
 	return showingStock(func(s *memory.Store, now time.Time, stock []views.Stock) []views.Stock {
 		for i := range stock {
@@ -31,27 +31,31 @@ func recounted(count func(s *memory.Store, now time.Time, stock *views.Stock)) f
 	})
 }
 
-// freeUnits are the free units of all batches of a product.
+// freeUnits returns the batches of a product with their free units.
 func freeUnits(s *memory.Store, now time.Time, sku allocation.SKU) []views.Batch {
 	batches, _ := s.Batches(context.Background(), now, sku, "", 100_000)
 	return batches
 }
 
 var brokenStockViews = []broken{
-	{fault: "the version is that of the event before", row: "Stock: the result agrees with the model after every command and at any time",
+	{fault: "Stock has the version before the last event",
+		row: "Stock: the result agrees with the model after every command and at any time",
 		new: recounted(func(_ *memory.Store, _ time.Time, stock *views.Stock) { stock.Version-- })},
-	{fault: "shipped units are taken off twice", row: "Stock: the result agrees with the model after every command and at any time",
+	{fault: "shipped units are subtracted twice",
+		row: "Stock: the result agrees with the model after every command and at any time",
 		new: recounted(func(s *memory.Store, _ time.Time, stock *views.Stock) {
 			for _, l := range whole(s, stock.SKU).Lines {
 				stock.InWarehouse = max(0, stock.InWarehouse-l.Shipped())
 			}
 		})},
-	{fault: "products come by SKU", row: "Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
+	{fault: "Stock is sorted by SKU",
+		row: "Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
 		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
 			slices.SortFunc(stock, func(x, y views.Stock) int { return cmp.Compare(x.SKU, y.SKU) })
 			return stock
 		})},
-	{fault: "a product that is named twice comes once", row: "Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
+	{fault: "a repeated SKU comes once",
+		row: "Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
 		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
 			var once []views.Stock
 			for _, s := range stock {
@@ -61,7 +65,8 @@ var brokenStockViews = []broken{
 			}
 			return once
 		})},
-	{fault: "an unknown SKU has a stock of 0", row: "Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
+	{fault: "an unknown SKU comes with 0 units",
+		row: "Stock: products come in the requested order, repeated SKUs twice, unknown SKUs not at all",
 		new: reading(func(s *misread) {
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				stock, err := s.Store.Stock(ctx, now, skus...)
@@ -73,18 +78,24 @@ var brokenStockViews = []broken{
 				return stock, err
 			}
 		})},
-	{fault: "a product that is sold out is left out", row: "Stock: a product that is sold out, or never had a batch, comes with 0 units",
+	{fault: "Stock leaves out a sold-out product",
+		row: "Stock: a product that is sold out, or never had a batch, comes with 0 units",
 		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
-			return slices.DeleteFunc(stock, func(s views.Stock) bool { return s.InWarehouse == 0 && len(s.Arriving) == 0 })
+			return slices.DeleteFunc(stock, func(s views.Stock) bool {
+				return s.InWarehouse == 0 &&
+					len(s.Arriving) == 0
+			})
 		})},
-	{fault: "a batch that should have arrived counts as arrived", row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
+	{fault: "a batch with a past ETA counts as arrived",
+		row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
 		new: recounted(func(_ *memory.Store, now time.Time, stock *views.Stock) {
 			for len(stock.Arriving) > 0 && !stock.Arriving[0].ETA.After(now) {
 				stock.InWarehouse += stock.Arriving[0].Quantity
 				stock.Arriving = stock.Arriving[1:]
 			}
 		})},
-	{fault: "each batch is an arrival of its own", row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
+	{fault: "each batch is an Arrival of its own",
+		row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
 		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
 			stock.Arriving = nil
 			for _, b := range freeUnits(s, now, stock.SKU) {
@@ -93,9 +104,11 @@ var brokenStockViews = []broken{
 				}
 			}
 		})},
-	{fault: "arrivals come latest first", row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
+	{fault: "Arriving is sorted with the latest first",
+		row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
 		new: recounted(func(_ *memory.Store, _ time.Time, stock *views.Stock) { slices.Reverse(stock.Arriving) })},
-	{fault: "arrivals are counted by the minute", row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
+	{fault: "ETAs are truncated to minutes",
+		row: "Stock: arriving units come by ETA, each ETA once, past ETAs included, apart from the warehouse",
 		new: recounted(func(_ *memory.Store, _ time.Time, stock *views.Stock) {
 			arriving := stock.Arriving
 			stock.Arriving = nil
@@ -103,15 +116,18 @@ var brokenStockViews = []broken{
 				stock.Add(a.ETA.Truncate(time.Minute), a.Quantity)
 			}
 		})},
-	{fault: "lapsed holds aren't free", row: "Stock: the units of a hold are free from exactly HeldUntil on",
+	{fault: "the units of lapsed holds aren't free",
+		row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: shifted(func(time.Time) time.Time { return time.Time{} })},
-	{fault: "a hold lapses a microsecond before its HeldUntil", row: "Stock: the units of a hold are free from exactly HeldUntil on",
+	{fault: "a hold lapses a microsecond before its HeldUntil",
+		row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: shifted(func(now time.Time) time.Time { return now.Add(time.Microsecond) })},
 	{fault: "a hold lapses after its HeldUntil", row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: shifted(func(now time.Time) time.Time { return now.Add(-time.Microsecond) })},
-	{fault: "the time of the question is rounded", row: "Stock: the units of a hold are free from exactly HeldUntil on",
+	{fault: "now is rounded to microseconds", row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: shifted(func(now time.Time) time.Time { return now.Round(time.Microsecond) })},
-	{fault: "lapsed holds free open batches only", row: "Stock: the units of a hold are free from exactly HeldUntil on",
+	{fault: "lapsed holds free units of open batches only",
+		row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
 			stock.InWarehouse, stock.Arriving = 0, nil
 			for _, b := range freeUnits(s, now, stock.SKU) {
@@ -132,7 +148,8 @@ var brokenStockViews = []broken{
 				return s.Store.Stock(ctx, now, skus...)
 			}
 		})},
-	{fault: "a hundred lapsed holds at most", row: "Stock: all units count, however many products, batches and lapsed holds there are",
+	{fault: "Stock considers a hundred lapsed holds at most",
+		row: "Stock: all units count, however many products, batches and lapsed holds there are",
 		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
 			states, _ := s.Load(context.Background(), first(100, at(now, of(stock.SKU))))
 			stock.InWarehouse, stock.Arriving = 0, nil
@@ -140,11 +157,12 @@ var brokenStockViews = []broken{
 				stock.Add(b.ETA, b.Available()+heldOn(states[0].Lines, b.Ref))
 			}
 		})},
-	{fault: "a hundred products at most", row: "Stock: all units count, however many products, batches and lapsed holds there are",
+	{fault: "Stock returns a hundred products at most",
+		row: "Stock: all units count, however many products, batches and lapsed holds there are",
 		new: showingStock(func(_ *memory.Store, _ time.Time, stock []views.Stock) []views.Stock {
 			return stock[:min(len(stock), 100)]
 		})},
-	{fault: "a sum begins again at the largest number", row: "Stock: a sum beyond the largest number is the largest number",
+	{fault: "a sum overflows", row: "Stock: a sum beyond the largest number is the largest number",
 		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
 			stock.InWarehouse = 0
 			for _, b := range freeUnits(s, now, stock.SKU) {

@@ -45,7 +45,8 @@ func TestRowsOfAMissingViewAreSkipped(t *testing.T) {
 			want = "the store doesn't implement " + need
 		}
 		if record.seen != nil || record.skipped != want {
-			t.Errorf("row %q of a store with StockReader only: skipped %q, want %q; failed %q", r.name, record.skipped, want, record.seen)
+			t.Errorf("row %q of a store with StockReader only: skipped %q, want %q; failed %q", r.name, record.skipped,
+				want, record.seen)
 		}
 	}
 }
@@ -54,7 +55,8 @@ func TestRowsOfAMissingViewFailIfTheTopicIsDeclared(t *testing.T) {
 	failed := failures(t, Config{New: newStockReader, Topics: []Topic{Views}}, Views)
 	for _, r := range rowsOf(Views) {
 		if has := needs(r) == "views.StockReader"; has != (failed[r.name] == nil) {
-			t.Errorf("row %q of a store with StockReader only that declares the topic: failed %q", r.name, failed[r.name])
+			t.Errorf("row %q of a store with StockReader only that declares the topic: failed %q", r.name,
+				failed[r.name])
 		}
 	}
 }

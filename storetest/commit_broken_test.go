@@ -299,13 +299,15 @@ var brokenWrites = []broken{
 		})},
 }
 
+// removeEverywhere removes the lines of an order from all products.
 func removeEverywhere(s *memory.Store, order allocation.OrderID) {
 	ctx := context.Background()
 	states, _ := s.Load(ctx, ofOrder(order))
 	for _, state := range states {
 		_ = s.Commit(ctx, []allocation.Changes{{
-			SKU: state.SKU, Read: state.Version, Version: state.Version + 1, Removed: []allocation.LineKey{{OrderID: order, SKU: state.SKU}},
-			Events: []allocation.Event{allocation.LowStockSet{SKU: state.SKU, At: noon}},
+			SKU: state.SKU, Read: state.Version, Version: state.Version + 1,
+			Removed: []allocation.LineKey{{OrderID: order, SKU: state.SKU}},
+			Events:  []allocation.Event{allocation.LowStockSet{SKU: state.SKU, At: noon}},
 		}})
 	}
 }

@@ -218,7 +218,7 @@ func (b *bench) checkCounters(t shopData, sku allocation.SKU) account {
 	}
 	for ref, batch := range a.batches {
 		if batch.Allocated != promised[ref] || batch.Allocated > batch.Purchased || batch.Allocated < 0 {
-			b.errorf("batch %q has purchased %d, allocated %d and %d units of lines, want allocated = units <= purchased",
+			b.errorf("batch %q: purchased %d, allocated %d, promised %d, want allocated = promised <= purchased",
 				ref, batch.Purchased, batch.Allocated, promised[ref])
 		}
 	}

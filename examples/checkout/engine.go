@@ -41,7 +41,7 @@ var engines = map[string]engine{
 		driver: "pgx", dialect: sqlstore.PostgreSQL,
 		insert: `INSERT INTO shop_orders (id, customer) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING`,
 		lostRace: func(err error) bool {
-			var refused *pgconn.PgError // serialization failure, deadlock
+			var refused *pgconn.PgError // a lost race, a deadlock
 			return errors.As(err, &refused) && slices.Contains([]string{"40001", "40P01"}, refused.Code)
 		},
 	},

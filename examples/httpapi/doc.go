@@ -8,7 +8,8 @@
 // library, and how a key makes a request safe to repeat. Look at server.go first, which lists the routes, then at
 // orders.go for the commands, problem.go for the errors and idempotency.go for the keys.
 //
-// A shop announces batches, one in the warehouse and one on its way, and shows how much can be promised:
+// A shop announces batches, one in the warehouse and one on its way, and shows how much can be promised. Long answers
+// are wrapped here:
 //
 //	curl localhost:8080/batches --json '{"ref":"batch-1","sku":"RED-CHAIR","quantity":5}'
 //	{"ref":"batch-1","sku":"RED-CHAIR","quantity":5}

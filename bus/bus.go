@@ -1,4 +1,4 @@
-// Package bus calls handlers for events in the process that committed the events: the message bus of the book.
+// Package bus is a message bus within a process: after a commit, the bus calls the handlers of the committed events.
 //
 //	b := bus.New(&bus.Options{Report: func(ctx context.Context, err error) {
 //		slog.ErrorContext(ctx, "event handler failed", "error", err)
@@ -18,12 +18,12 @@
 // of a handler goes to [Options].Report; the bus doesn't call the handler again for the event, calls the other handlers
 // as usual, and doesn't fail the command.
 //
-// Handlers are not called if the process dies after the commit, or if the outcome of the commit is unknown. Choose the
-// way of a reaction accordingly:
+// Handlers are not called if the process dies after the commit, if the outcome of the commit is unknown, or if the
+// commit is part of a host's own transaction. Therefore choose the place of a reaction by its importance:
 //
 //   - A reaction that may be missed, such as dropping a cached page or waking a relay, is a handler on the bus.
 //   - A reaction that must not be missed belongs behind a relay, see package outbox.
-//   - A reaction that must be part of the commit belongs in the host's transaction, see Join in package sqlstore.
+//   - A reaction that must be part of the commit belongs in a transaction of the host, see Join in package sqlstore.
 //
 // The bus carries events only. A command has exactly one handler, the method of [allocation.Service], and the caller
 // needs the method's error.

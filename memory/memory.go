@@ -1,5 +1,5 @@
-// Package memory keeps products in memory: for the unit tests of programs that use package allocation, and for
-// small programs without a database.
+// Package memory keeps products in memory, for the unit tests of programs that use package allocation. A small program
+// may use the package without a database; all data are lost at the end of the process.
 //
 //	store, clock := memory.New(), memory.NewClock(time.Date(2030, 1, 1, 9, 0, 0, 0, time.UTC))
 //	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now})
@@ -20,8 +20,8 @@
 //
 // # Optional abilities
 //
-// Store is also an [allocation.Ledger], answers the questions of package views, and serves the relay of package
-// outbox. To check which events a relay would send, a test claims the events in the relay's place:
+// Store also implements [allocation.Ledger], all interfaces of package views, and both interfaces of package outbox.
+// To check which events a relay would send, a test claims the events in the relay's place:
 //
 //	deliveries, err := store.Claim(ctx, outbox.Claim{Products: 10, Events: 10, Now: now, Until: now.Add(time.Minute)})
 package memory

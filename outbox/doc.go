@@ -22,7 +22,8 @@
 //     concurrently, in no particular order.
 //   - A failed event stops its own product only. The product's later events wait behind the failed event, so that the
 //     order is kept, and the events of other products are sent as usual.
-//   - A Publish that hangs occupies one of [Options].Workers until the context of the Publish ends.
+//   - A Publish that hangs occupies one of [Options].Workers. The context of a Publish ends after a third of
+//     [Options].Lease.
 //
 // If a process dies, the state of an event decides what happens next:
 //
@@ -66,9 +67,9 @@
 // an error and doesn't try the event again until a person decides. A store that is a [Maintainer] lists failed events
 // (Failures), tries an event again after the cause is gone (Retry), or gives up an event (Skip).
 //
-// If a broker is away for longer than all tries take, then the first unsent event of every product is dead. Call Retry
-// for each of the products, or allow more tries. Export Backlog as a gauge: Oldest falls behind when events are not
-// sent, for any reason.
+// If a broker is away for longer than all tries take, every product with unsent events has a dead event. Call Retry for
+// each of the products, or allow more tries. Export Backlog as a gauge: Oldest falls behind when events are not sent,
+// for any reason.
 //
 // # Watermill
 //

@@ -53,7 +53,7 @@ func TestTheProductsOfADeadRelayAreSentAfterTheLease(t *testing.T) {
 		resurrect := make(chan bool)
 		dead := publisher(func(_ context.Context, envelopes []outbox.Envelope) (int, error) {
 			<-resurrect
-			return 1, errors.New("what year is it?")
+			return 1, errors.New("connection closed")
 		})
 		start(t, s, dead, &outbox.Options{Workers: 1, Poll: time.Hour})
 		pass(0)

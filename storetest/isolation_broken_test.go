@@ -31,17 +31,17 @@ var brokenCopies = []broken{
 // sharedOut caches the states of each version, and returns the cached states.
 var sharedOut = with(func(s *faulty) {
 	var mu sync.Mutex
-	kept := map[string]allocation.State{}
+	stored := map[string]allocation.State{}
 	s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 		mu.Lock()
 		defer mu.Unlock()
 		states, err := s.Store.Load(ctx, q)
 		for i, state := range states {
 			key := fmt.Sprintf("%q %d %+v", state.SKU, state.Version, q)
-			if _, known := kept[key]; !known {
-				kept[key] = state
+			if _, known := stored[key]; !known {
+				stored[key] = state
 			}
-			states[i] = kept[key]
+			states[i] = stored[key]
 		}
 		return states, err
 	}
@@ -50,7 +50,7 @@ var sharedOut = with(func(s *faulty) {
 // sharedIn stores the parts of lines without a copy.
 var sharedIn = with(func(s *faulty) {
 	var mu sync.Mutex
-	kept := map[string][]allocation.Part{}
+	stored := map[string][]allocation.Part{}
 	key := func(sku allocation.SKU, order allocation.OrderID) string { return fmt.Sprintf("%q %q", sku, order) }
 	s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 		mu.Lock()
@@ -59,7 +59,7 @@ var sharedIn = with(func(s *faulty) {
 		for _, c := range changes {
 			for _, l := range slices.Concat(c.NewLines, c.Lines) {
 				if err == nil {
-					kept[key(c.SKU, l.OrderID)] = l.Parts
+					stored[key(c.SKU, l.OrderID)] = l.Parts
 				}
 			}
 		}
@@ -71,7 +71,7 @@ var sharedIn = with(func(s *faulty) {
 		states, err := s.Store.Load(ctx, q)
 		for _, state := range states {
 			for i, l := range state.Lines {
-				state.Lines[i].Parts = slices.Clone(kept[key(state.SKU, l.OrderID)])
+				state.Lines[i].Parts = slices.Clone(stored[key(state.SKU, l.OrderID)])
 			}
 		}
 		return states, err

@@ -145,7 +145,7 @@ var brokenLapsed = []broken{
 	{fault: "lapsed holds are sorted by order only",
 		row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int { return cmp.Compare(x.OrderID, y.OrderID) })},
-	{fault: "lapsed holds of one time are not sorted by order",
+	{fault: "lapsed holds of one time come in reverse order",
 		row: "the first lapsed holds come, sorted by HeldUntil and OrderID",
 		new: reorderedLapsed(func(x, y allocation.Allocation) int {
 			return cmp.Or(x.HeldUntil.Compare(y.HeldUntil), cmp.Compare(y.OrderID, x.OrderID))

@@ -134,18 +134,18 @@ var brokenLeases = []broken{
 	{fault: "the store keeps the trace parents of the caller",
 		row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
-			kept := map[allocation.SKU][]string{}
+			stored := map[allocation.SKU][]string{}
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				for _, c := range changes {
-					kept[c.SKU] = c.TraceParents
+					stored[c.SKU] = c.TraceParents
 				}
 				return s.Store.Commit(ctx, changes)
 			}
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
 				for _, d := range deliveries {
-					for i := range min(len(d.Events), len(kept[d.SKU])) {
-						d.Events[i].TraceParent = kept[d.SKU][i]
+					for i := range min(len(d.Events), len(stored[d.SKU])) {
+						d.Events[i].TraceParent = stored[d.SKU][i]
 					}
 				}
 				return deliveries, err
@@ -153,31 +153,31 @@ var brokenLeases = []broken{
 		})},
 	{fault: "Claim returns the stored slices", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
-			kept := map[int64][]outbox.Record{}
+			stored := map[int64][]outbox.Record{}
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
 				for i, d := range deliveries {
 					key := int64(len(d.SKU))<<32 + int64(len(d.Events))<<16 + d.Events[0].Sequence
-					if kept[key] == nil {
-						kept[key] = d.Events
+					if stored[key] == nil {
+						stored[key] = d.Events
 					}
-					deliveries[i].Events = kept[key]
+					deliveries[i].Events = stored[key]
 				}
 				return deliveries, err
 			}
 		})},
 	{fault: "the store keeps the failure of the caller", row: "claims and settlements share no memory with the store",
 		new: leaking(func(s *leaky) {
-			kept := map[allocation.SKU]*outbox.Failure{}
+			stored := map[allocation.SKU]*outbox.Failure{}
 			s.settle = func(ctx context.Context, t outbox.Settlement) error {
-				kept[t.SKU] = t.Failure
+				stored[t.SKU] = t.Failure
 				return s.Store.Settle(ctx, t)
 			}
 			s.claim = func(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 				deliveries, err := s.Store.Claim(ctx, c)
 				for i, d := range deliveries {
-					if kept[d.SKU] != nil {
-						deliveries[i].Tries = kept[d.SKU].Tries
+					if stored[d.SKU] != nil {
+						deliveries[i].Tries = stored[d.SKU].Tries
 					}
 				}
 				return deliveries, err

@@ -142,7 +142,7 @@ var brokenPurges = []broken{
 				return states, err
 			}
 		})},
-	{fault: "Purge counts the last product only",
+	{fault: "Purge returns a wrong count for a long history",
 		row: "a purge reaches every product, and every event of a long history",
 		new: leaking(func(s *leaky) {
 			s.purge = func(ctx context.Context, before time.Time) (int64, error) {

@@ -142,7 +142,7 @@ var brokenViews = []broken{
 		})},
 	{fault: "views return cached slices", row: "results share no memory with the store or with each other",
 		new: reading(func(s *misread) {
-			kept := map[int64][]views.Stock{}
+			cached := map[int64][]views.Stock{}
 			var mu sync.Mutex
 			s.stock = func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 				stock, err := s.Store.Stock(ctx, now, skus...)
@@ -151,10 +151,10 @@ var brokenViews = []broken{
 				if len(stock) != 1 {
 					return stock, err
 				}
-				if _, known := kept[stock[0].Version]; !known {
-					kept[stock[0].Version] = stock
+				if _, known := cached[stock[0].Version]; !known {
+					cached[stock[0].Version] = stock
 				}
-				return kept[stock[0].Version], err
+				return cached[stock[0].Version], err
 			}
 		})},
 	{fault: "a repeated SKU shares its Arriving slice",
@@ -169,7 +169,7 @@ var brokenViews = []broken{
 		})},
 	{fault: "results of Order share the parts", row: "results share no memory with the store or with each other",
 		new: reading(func(s *misread) {
-			kept := map[int64][]views.Part{}
+			cached := map[int64][]views.Part{}
 			var mu sync.Mutex
 			s.order = func(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
 				lines, err := s.Store.Order(ctx, order)
@@ -177,10 +177,10 @@ var brokenViews = []broken{
 				defer mu.Unlock()
 				if len(lines) == 1 {
 					key := whole(s.Store, lines[0].SKU).Version
-					if len(kept[key]) == 0 {
-						kept[key] = lines[0].Parts
+					if len(cached[key]) == 0 {
+						cached[key] = lines[0].Parts
 					}
-					lines[0].Parts = kept[key]
+					lines[0].Parts = cached[key]
 				}
 				return lines, err
 			}

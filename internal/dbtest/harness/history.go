@@ -12,17 +12,20 @@ import (
 // openShare is the part of the used-up batches, the newest, whose lines have not been shipped: one in so many.
 const openShare = 20
 
-// history is what a shop leaves behind that has sold batch after batch, one unit a line: :batches batches with :each lines
-// each. The first :gone batches have been shipped as a whole; the rest has been promised as a whole, one line in ten
-// of it on hold until 2100. Counters, lines and events agree.
+// history writes the rows of a product that has been sold batch after batch, one unit a line: :batches batches with
+// :each lines each. Every unit of the first :gone batches has been shipped; every unit of the others is promised, one
+// line in ten as a hold until 2100. Counters, lines and events agree.
 var history = []string{
-	`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (':sku', :batches + :lines + :shipped, 0, 0)`,
+	`INSERT INTO allocation_products (sku, version, refused, low_stock)
+		VALUES (':sku', :batches + :lines + :shipped, 0, 0)`,
 	`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity, shipped_at)
-		SELECT CONCAT('used-', b.n), ':sku', CASE WHEN b.n > :gone THEN :each ELSE 0 END, CASE WHEN b.n > :gone THEN :each ELSE 0 END,
+		SELECT CONCAT('used-', b.n), ':sku',
+			CASE WHEN b.n > :gone THEN :each ELSE 0 END, CASE WHEN b.n > :gone THEN :each ELSE 0 END,
 			'', :each, CASE WHEN b.n > :gone THEN NULL ELSE 1767225600000000 END
 		FROM {batches} b`,
 	`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-		SELECT CONCAT('earlier-', (b.n - 1) * :each + l.n), ':sku', 0, CONCAT('used-', b.n), 1, CASE WHEN b.n > :gone THEN 0 ELSE 1 END, 0,
+		SELECT CONCAT('earlier-', (b.n - 1) * :each + l.n), ':sku', 0, CONCAT('used-', b.n), 1,
+			CASE WHEN b.n > :gone THEN 0 ELSE 1 END, 0,
 			CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN 4102444800000000 END, :batches + (b.n - 1) * :each + l.n
 		FROM {batches} b CROSS JOIN {each} l`,
 	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
@@ -30,20 +33,23 @@ var history = []string{
 			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","batch":"used-', b.n, '","quantity":', :each, '}')
 		FROM {batches} b`,
 	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
-		SELECT ':sku', :batches + (b.n - 1) * :each + l.n, 'LineAllocated', 1767225600000000, CONCAT('used-', b.n), 0, 1,
+		SELECT ':sku', :batches + (b.n - 1) * :each + l.n, 'LineAllocated', 1767225600000000,
+			CONCAT('used-', b.n), 0, 1,
 			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","order_id":"earlier-', (b.n - 1) * :each + l.n,
 				'","batch":"used-', b.n, '","quantity":1',
-				CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN ',"held_until":"2100-01-01T00:00:00Z"' ELSE '' END, '}')
+				CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN ',"held_until":"2100-01-01T00:00:00Z"' ELSE '' END,
+				'}')
 		FROM {batches} b CROSS JOIN {each} l`,
 	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
-		SELECT ':sku', :batches + :lines + (b.n - 1) * :each + l.n, 'LineShipped', 1767225600000000, CONCAT('used-', b.n), -1, -1,
+		SELECT ':sku', :batches + :lines + (b.n - 1) * :each + l.n, 'LineShipped', 1767225600000000,
+			CONCAT('used-', b.n), -1, -1,
 			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","order_id":"earlier-', (b.n - 1) * :each + l.n,
 				'","batch":"used-', b.n, '","quantity":1}')
 		FROM {gone} b CROSS JOIN {each} l`,
 }
 
-// LoadHistory writes the past of a product straight into its tables: so many lines, of which each of so many used-up batches has the same
-// number. Batches are a divisor of lines and a multiple of 20.
+// LoadHistory writes the past of a product straight into the tables: earlier lines, spread evenly over used-up batches.
+// The number of batches has to be a divisor of the number of lines and a multiple of 20.
 func (p *Place) LoadHistory(ctx context.Context, db *sql.DB, sku allocation.SKU, lines, batches int) error {
 	each, gone := lines/batches, batches-batches/openShare
 	series := func(n int) string { return fmt.Sprintf(p.series, n) }

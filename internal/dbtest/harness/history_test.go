@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-func TestTheHistoryAddsUpAndIsReadAsTheModelWritesIt(t *testing.T) {
+func TestTheHistoryAddsUpAndTheModelCanReadIt(t *testing.T) {
 	for _, e := range harness.Engines {
 		t.Run(e.Name, func(t *testing.T) {
 			ctx := t.Context()
@@ -61,7 +61,7 @@ func TestTheHistoryAddsUpAndIsReadAsTheModelWritesIt(t *testing.T) {
 	}
 }
 
-func TestAQuantileIsAValueThatWasMeasured(t *testing.T) {
+func TestAQuantileIsOneOfTheValues(t *testing.T) {
 	values := []int{5, 1, 4, 2, 3}
 	assert.Equal(t, 3, harness.Median(values))
 	assert.Equal(t, 5, harness.Quantile(values, 0.99))

@@ -69,7 +69,7 @@ func TestAProcessEndsWithItsInput(t *testing.T) {
 	assert.NoError(t, p.Kill(), "of a process that has ended")
 }
 
-func TestAProcessThatFailedTellsWhatItPrinted(t *testing.T) {
+func TestAFailureHasTheErrorsOfTheProcess(t *testing.T) {
 	err := started(t, job{Fail: true}).Wait(t.Context())
 	require.ErrorContains(t, err, "client 3: exit status 1")
 	assert.ErrorContains(t, err, assert.AnError.Error())

@@ -28,7 +28,7 @@ type Command struct {
 type Run func(ctx context.Context, out io.Writer) error
 
 // ErrFound is returned by a command whose report names faults.
-var ErrFound = errors.New("something is wrong, see above")
+var ErrFound = errors.New("the run has found faults, see above")
 
 // Main is a program of several commands. Without a name the first one is meant. The program ends when the command is
 // done or has been interrupted; in a process that a command has started, it lives the child's life.

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAProgramRunsTheCommandThatItsFirstArgumentNames(t *testing.T) {
+func TestTheFirstArgumentNamesTheCommand(t *testing.T) {
 	commands := make([]Command, 2)
 	for i, name := range []string{"first", "second"} {
 		commands[i] = Command{Name: name, Define: func(flags *flag.FlagSet) Run {

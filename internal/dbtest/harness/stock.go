@@ -12,14 +12,15 @@ const Plenty = 1_000_000_000
 
 // Stock gives each product, which may be new, a batch of units, all in one commit. Like everything that the contender
 // uses, it has to compile against the library of older commits, too.
-func Stock(ctx context.Context, store allocation.Store, units allocation.Quantity, skus ...allocation.SKU) error {
-	return allocation.NewUnitOfWork(store, nil).Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+func Stock(ctx context.Context, store allocation.Store, quantity allocation.Quantity, skus ...allocation.SKU) error {
+	units := allocation.NewUnitOfWork(store, nil)
+	return units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 		for _, sku := range skus {
 			p, err := known(ctx, products, sku)
 			if err != nil {
 				return err
 			}
-			batch := allocation.Batch{Ref: allocation.BatchRef("stock-of-" + sku), SKU: sku, Purchased: units}
+			batch := allocation.Batch{Ref: allocation.BatchRef("stock-of-" + sku), SKU: sku, Purchased: quantity}
 			if err := p.AddBatch(batch, products.Now()); err != nil {
 				return err
 			}

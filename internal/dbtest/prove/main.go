@@ -1,11 +1,11 @@
-// Prove proves under load, kills and lost connections that package allocation keeps its promises on real databases. It
-// has two commands:
+// Prove proves on real databases that package allocation keeps the promises of its documentation under load, while
+// processes are killed and connections are lost. The program has two commands:
 //
-//	go run ./prove torture -engine postgresql -mode all -for 60s        nothing is sold twice, nothing is lost
-//	go run ./prove relay -engine postgresql -events 100000              every event leaves once or more, in its order
+//	go run ./prove torture -engine postgresql -mode all -for 60s    no unit is sold twice, and no order is lost
+//	go run ./prove relay -engine postgresql -events 100000          every event is sent, in the order of its product
 //
-// Without a name the first is meant. The packages torture and relay describe what they do and what must hold. The exit
-// code is 1 if something doesn't; then the command line that repeats the run is printed.
+// Without a name the program runs torture. The packages torture and relay describe the load and the checks. A fault
+// makes the exit code 1, and the program prints the command line that repeats the run.
 package main
 
 import (

@@ -1,9 +1,9 @@
 // Package servers gives tests, benchmarks and other commands a real PostgreSQL or MariaDB server.
 //
-// It is the one that the environment names in ALLOCATION_POSTGRES_DSN or ALLOCATION_MARIADB_DSN, as an account that
-// may create databases. If there is none, it is a private server, started from the programs that are installed, on a
-// free port of the loopback interface, with its data in a temporary folder and a password made for it. It runs as
-// the user who runs the tests; for root, whom PostgreSQL refuses, as the engine's own user or as nobody.
+// If ALLOCATION_POSTGRES_DSN or ALLOCATION_MARIADB_DSN is set, the package uses the server with that DSN, whose
+// account has to be allowed to create databases. Otherwise the package starts a private server from the installed
+// programs, on a free port of the loopback interface, with a temporary data folder and a random password. The server
+// runs as the current user; for root, whom PostgreSQL refuses, as the engine's own user or as nobody.
 //
 // # In tests
 //
@@ -17,16 +17,17 @@
 //		...
 //	}
 //
-// A test that changes the server's settings, or crashes it, takes one for itself from [Dedicated]. A machine without
-// a server skips the test and says what is missing; with ALLOCATION_REQUIRE_SERVERS=1 it fails instead.
+// A test that changes the server's settings, or crashes the server, takes a server for itself from [Dedicated]. On a
+// machine without a server the test is skipped with a message that names the missing program; with
+// ALLOCATION_REQUIRE_SERVERS=1 the test fails instead.
 //
 // # In commands
 //
-// [Open] and [Start] answer errors, [Server.CreateDatabase] a database, and [Server.Stop] ends the server.
+// [Open] and [Start] return errors, [Server.CreateDatabase] makes a database, and [Server.Stop] ends the server.
 //
-// # What is left behind
+// # After the end
 //
-// Nothing. Every private server has a guard, a small shell process, which stops it and removes its folder when Stop
-// is called and when the process that started it has ended, in whatever way: the guard reads from a pipe that
-// ends with that process.
+// A private server leaves nothing behind. Every private server has a guard, a small shell process that stops the
+// server and removes its folder. The guard acts when Stop is called, or when the process that started the server has
+// ended in any way: the guard reads from a pipe that is closed with that process.
 package servers

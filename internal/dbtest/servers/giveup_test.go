@@ -30,7 +30,7 @@ func judge(t *testing.T, err error) *verdict {
 
 func TestAMissingServerSkipsUnlessItIsRequired(t *testing.T) {
 	missing := fmt.Errorf("MariaDB: %w: there is no program mariadbd", ErrNoServer)
-	broken := errors.New("MariaDB: it ended at once")
+	broken := errors.New("MariaDB: the server ended at once")
 	tests := []struct {
 		name, required  string
 		err             error

@@ -48,7 +48,8 @@ func newGuard(ctx context.Context, folder, signal string, a *account) (*guard, e
 	}
 	defer read.Close()
 	g := &guard{folder: folder, account: a, pipe: write}
-	g.cmd = isolated(ctx, nil, "-c", keep, "sh", signal, folder) // the account might not be allowed to remove the folder
+	// The guard runs as this process's user: the server's account might not be allowed to remove the folder.
+	g.cmd = isolated(ctx, nil, "-c", keep, "sh", signal, folder)
 	g.cmd.Stdin = read
 	g.cmd.Dir = "/" // not in the folder that it removes
 	if err := g.cmd.Start(); err != nil {

@@ -33,7 +33,8 @@ func processesIn(folder string) []int {
 		pid, _ := strconv.Atoi(filepath.Base(entry))
 		workingFolder, _ := os.Readlink(filepath.Join(entry, "cwd"))
 		commandLine, _ := os.ReadFile(filepath.Join(entry, "cmdline"))
-		if pid != os.Getpid() && (strings.HasPrefix(workingFolder, folder+"/") || strings.Contains(string(commandLine), folder+"/")) {
+		inside := strings.HasPrefix(workingFolder, folder+"/") || strings.Contains(string(commandLine), folder+"/")
+		if pid != os.Getpid() && inside {
 			found = append(found, pid)
 		}
 	}
@@ -61,10 +62,10 @@ func foldersIn(t *testing.T, temp string) []string {
 // openTemp is a temporary folder in which every account of the system may work, unlike in that of t.TempDir.
 func openTemp(t *testing.T) string {
 	t.Helper()
-	folder, err := os.MkdirTemp("", "servers-test-") //nolint:usetesting // the server may run as another user, see above
+	folder, err := os.MkdirTemp("", "servers-test-") //nolint:usetesting // another user runs the server, see above
 	require.NoError(t, err)
 	require.NoError(t, os.Chmod(folder, 0o755))
-	t.Cleanup(func() { require.NoError(t, os.Remove(folder), "it should be empty") })
+	t.Cleanup(func() { require.NoError(t, os.Remove(folder), "the folder has to be empty") })
 	return folder
 }
 

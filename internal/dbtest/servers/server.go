@@ -160,7 +160,7 @@ func (s *Server) Start(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopped {
-		return fmt.Errorf("start %s: it was stopped for good", s.engine)
+		return fmt.Errorf("start %s: the server was stopped for good", s.engine)
 	}
 	if s.running != nil {
 		return nil
@@ -192,11 +192,11 @@ func (s *Server) awaitAnswer(ctx context.Context) error {
 			return nil
 		}
 		if exited(s.running) {
-			return errors.New("it ended at once")
+			return errors.New("the server ended at once")
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("it does not answer: %w (%w)", err, ctx.Err())
+			return fmt.Errorf("the server does not answer: %w (%w)", err, ctx.Err())
 		case <-time.After(20 * time.Millisecond):
 		}
 	}

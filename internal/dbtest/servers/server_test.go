@@ -40,7 +40,7 @@ func TestADatabaseGoesWithItsTest(t *testing.T) {
 	}
 }
 
-func TestTheTestsOfAProcessShareAServer(t *testing.T) {
+func TestTestsOfOneProcessShareAServer(t *testing.T) {
 	for _, engine := range servers.Engines() {
 		t.Run(engine.String(), func(t *testing.T) {
 			first := servers.Shared(t, engine)
@@ -55,8 +55,9 @@ func TestAServerTakesSettings(t *testing.T) {
 		servers.MariaDB:    {"innodb_snapshot_isolation": "ON", "max_connections": "17"},
 	}
 	queries := map[*servers.Engine]string{
-		servers.PostgreSQL: "SELECT concat_ws(' ', current_setting('transaction_isolation'), current_setting('max_connections'))",
-		servers.MariaDB:    "SELECT concat_ws(' ', @@innodb_snapshot_isolation, @@max_connections)",
+		servers.PostgreSQL: "SELECT concat_ws(' ', current_setting('transaction_isolation'), " +
+			"current_setting('max_connections'))",
+		servers.MariaDB: "SELECT concat_ws(' ', @@innodb_snapshot_isolation, @@max_connections)",
 	}
 	want := map[*servers.Engine]string{servers.PostgreSQL: "serializable 17", servers.MariaDB: "ON 17"}
 	for _, engine := range servers.Engines() {
@@ -76,7 +77,8 @@ func TestAServerThatDoesNotStartSaysWhy(t *testing.T) {
 			servers.Shared(t, engine) // or skip
 			temp := openTemp(t)
 			t.Setenv("TMPDIR", temp)
-			_, err := servers.Start(t.Context(), engine, &servers.Options{Settings: map[string]string{"no_such_setting": "1"}})
+			opts := &servers.Options{Settings: map[string]string{"no_such_setting": "1"}}
+			_, err := servers.Start(t.Context(), engine, opts)
 
 			require.Error(t, err)
 			assert.NotErrorIs(t, err, servers.ErrNoServer)
@@ -126,7 +128,7 @@ func TestAServerOfTheEnvironmentIsNotOurs(t *testing.T) {
 			assert.ErrorIs(t, server.Kill(), servers.ErrNotPrivate)
 			assert.ErrorIs(t, server.Start(t.Context()), servers.ErrNotPrivate)
 			assert.NoError(t, server.Stop())
-			assert.NoError(t, open(t, engine, server.Database(t)).PingContext(t.Context()), "it does not run on")
+			assert.NoError(t, open(t, engine, server.Database(t)).PingContext(t.Context()), "the server has to run on")
 		})
 	}
 }
@@ -161,7 +163,7 @@ func TestStopLeavesNothing(t *testing.T) {
 			assert.Empty(t, foldersIn(t, temp))
 			assert.NotContains(t, segments(t), segment, "shared memory stays behind")
 			require.NoError(t, server.Stop(), "to stop it again is nothing")
-			assert.Error(t, server.Start(t.Context()), "it started without a folder")
+			assert.Error(t, server.Start(t.Context()), "the server started without a folder")
 		})
 	}
 }

@@ -1,6 +1,6 @@
-// Package bench measures two things on real databases: the cost of an allocation beside a long history, and the result of
-// each way of locking under contention. It prints Markdown. Figures are medians over slices, in which the compared sides
-// take turns; docs/measurements.md has the figures of one run and explains them.
+// Package bench measures two things on real databases: the cost of an allocation beside a long history, and the
+// throughput of each way of locking under contention. The sides take turns, slice by slice, and a figure is the median
+// of a side's slices. docs/measurements.md has the figures of one run and explains them.
 package bench
 
 import (
@@ -24,7 +24,7 @@ var Command = harness.Command{Name: "bench", Define: define}
 
 func define(flags *flag.FlagSet) harness.Run {
 	name := flags.String("engine", "all", "sqlite, postgresql, mariadb or all")
-	short := flags.Bool("short", false, "a small history and short slices: shows that it works, the figures mean little")
+	short := flags.Bool("short", false, "a small history and short slices: a trial, whose figures mean little")
 	return func(ctx context.Context, out io.Writer) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

@@ -37,7 +37,7 @@ func TestAnUnknownEngineIsRefused(t *testing.T) {
 	assert.ErrorContains(t, play(t.Context(), "oracle", tiny, &strings.Builder{}), `"oracle"`)
 }
 
-func TestOnlyAWayThatLocksShowsThatItCan(t *testing.T) {
+func TestAWayWithoutLocksHidesTheLocker(t *testing.T) {
 	_, able := any(watched{}).(allocation.Locker)
 	assert.False(t, able, "the store of a way that never locks is a Locker")
 }

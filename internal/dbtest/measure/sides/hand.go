@@ -18,8 +18,10 @@ type dml struct {
 }
 
 const (
-	conditions = ` FROM hand_batches WHERE sku = %s AND open = 1 AND purchased - allocated >= 1 ORDER BY eta%s, ref LIMIT 1`
-	columns    = `INSERT INTO hand_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence) `
+	conditions = ` FROM hand_batches
+		WHERE sku = %s AND open = 1 AND purchased - allocated >= 1 ORDER BY eta%s, ref LIMIT 1`
+	columns = `
+		INSERT INTO hand_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence) `
 )
 
 // byHand is what a host would write, by engine.
@@ -27,7 +29,8 @@ var byHand = map[string]dml{
 	"postgresql": {
 		takeLine: `WITH taken AS (
 				UPDATE hand_batches SET allocated = allocated + 1
-				WHERE ref = (SELECT ref` + fmt.Sprintf(conditions, "$2", " NULLS FIRST") + `) AND purchased - allocated >= 1 RETURNING ref)
+				WHERE ref = (SELECT ref` + fmt.Sprintf(conditions, "$2", " NULLS FIRST") + `)
+					AND purchased - allocated >= 1 RETURNING ref)
 			` + columns + `SELECT $1, $2, 0, ref, 1, 0, 0, NULL, 1 FROM taken`,
 		find:   `SELECT ref` + fmt.Sprintf(conditions, "$1", " NULLS FIRST") + ` FOR UPDATE`,
 		lock:   `UPDATE hand_batches SET allocated = allocated + 1 WHERE ref = $1`,
@@ -35,7 +38,8 @@ var byHand = map[string]dml{
 	},
 	"mariadb": {
 		take: `UPDATE hand_batches SET allocated = allocated + 1
-			WHERE sku = ? AND open = 1 AND purchased - allocated >= 1 AND (@ref := ref) IS NOT NULL ORDER BY eta, ref LIMIT 1`,
+			WHERE sku = ? AND open = 1 AND purchased - allocated >= 1 AND (@ref := ref) IS NOT NULL
+			ORDER BY eta, ref LIMIT 1`,
 		find:   `SELECT ref` + fmt.Sprintf(conditions, "?", "") + ` FOR UPDATE`,
 		lock:   `UPDATE hand_batches SET allocated = allocated + 1 WHERE ref = ?`,
 		insert: columns + `VALUES (?, ?, 0, COALESCE(?, @ref), 1, 0, 0, NULL, 1)`,

@@ -48,7 +48,8 @@ func (p *process) receive(ctx context.Context, c Command) (harness.Slice, error)
 	defer p.KillAtEnd(ctx)()
 	var a answer
 	if err := p.out.Decode(&a); err != nil {
-		return harness.Slice{}, errors.Join(ctx.Err(), fmt.Errorf("%s gave no answer to %s: %w", p.Name, c.Do, err), p.Kill(), p.Failure())
+		err = fmt.Errorf("%s gave no answer to %s: %w", p.Name, c.Do, err)
+		return harness.Slice{}, errors.Join(ctx.Err(), err, p.Kill(), p.Failure())
 	}
 	if a.Error != "" {
 		return a.Slice, errors.New(a.Error)

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestAProcessRefusesWhatItCannotDo(t *testing.T) {
+func TestAProcessRefusesImpossibleCommands(t *testing.T) {
+	const opened = `{"Do":"open","Engine":"sqlite","Name":{"Kind":"library"}}`
 	for name, row := range map[string]struct{ commands, want string }{
 		"an unknown engine":   {`{"Do":"open","Engine":"oracle"}`, `oracle`},
 		"a side not yet open": {`{"Do":"run"}`, `run comes before open`},
-		"an unknown verb":     {`{"Do":"open","Engine":"sqlite","Name":{"Kind":"library"}}{"Do":"dance"}`, `no verb \"dance\"`},
+		"an unknown verb":     {opened + `{"Do":"dance"}`, `no verb \"dance\"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var out strings.Builder

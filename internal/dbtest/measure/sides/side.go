@@ -30,6 +30,7 @@ type Name struct {
 	Connections int
 }
 
+// The kinds of sides.
 const (
 	library = "library"
 	single  = "single"
@@ -75,8 +76,8 @@ func open(ctx context.Context, e *harness.Engine, db *sql.DB, kind string) (Side
 	return singleSide{s}, err
 }
 
-// LibrarySide is the library with its defaults. The methods here use no more of the library than every commit has that one
-// may want to compare with.
+// LibrarySide is the library with its defaults. The methods here use no part of the library that an older commit lacks,
+// as far back as 8c8626d.
 type LibrarySide struct {
 	store   *sqlstore.Store
 	service *allocation.Service

@@ -45,7 +45,8 @@ func build(ctx context.Context, folder, commit string) (*contenders, error) {
 		return nil, err
 	}
 	c := &contenders{
-		commit: fmt.Sprintf("%s (%s)", commit, hash), new: filepath.Join(folder, "new"), old: filepath.Join(folder, "old"),
+		commit: fmt.Sprintf("%s (%s)", commit, hash),
+		new:    filepath.Join(folder, "new"), old: filepath.Join(folder, "old"),
 	}
 	if err := goBuild(ctx, module, c.new); err != nil {
 		return nil, err

@@ -26,8 +26,9 @@ func TestMain(m *testing.M) {
 // tiny is enough to see that everything works.
 var tiny = size{
 	skus: 10, slice: 20 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1, lines: 800, batches: 40, bulk: 50,
-	processes: 2, shared: 50 * time.Millisecond, wanted: func(w sides.Workload) bool { return w.Callers <= 16 || w.SoldOut },
-	turn: 20 * time.Millisecond, least: 2, most: 2, past: 100, usedUp: 10, bulkTurn: 50,
+	processes: 2, shared: 50 * time.Millisecond,
+	wanted: func(w sides.Workload) bool { return w.Callers <= 16 || w.SoldOut },
+	turn:   20 * time.Millisecond, least: 2, most: 2, past: 100, usedUp: 10, bulkTurn: 50,
 }
 
 // TestWorkloadsPrintTheirRatios runs each kind of workload on one engine, and one of them on the others.

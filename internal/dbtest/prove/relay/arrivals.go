@@ -17,7 +17,7 @@ type arrivals struct {
 	events, duplicates int
 	first, last        time.Time // when something new arrived
 
-	bereft    map[allocation.SKU]death
+	orphans   map[allocation.SKU]death
 	takeovers []time.Duration
 }
 
@@ -35,7 +35,7 @@ type death struct {
 
 func newArrivals() *arrivals {
 	return &arrivals{
-		products: map[allocation.SKU]*received{}, bereft: map[allocation.SKU]death{},
+		products: map[allocation.SKU]*received{}, orphans: map[allocation.SKU]death{},
 	}
 }
 
@@ -43,8 +43,8 @@ func newArrivals() *arrivals {
 func (a *arrivals) note(p parcel, owner string, now time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if d, mourning := a.bereft[p.SKU]; mourning && d.owner != owner {
-		delete(a.bereft, p.SKU)
+	if d, orphan := a.orphans[p.SKU]; orphan && d.owner != owner {
+		delete(a.orphans, p.SKU)
 		a.takeovers = append(a.takeovers, now.Sub(d.at))
 	}
 	of := a.products[p.SKU]
@@ -91,8 +91,8 @@ func (a *arrivals) died(owner string, at time.Time, leased []allocation.SKU) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, sku := range leased {
-		if _, already := a.bereft[sku]; !already {
-			a.bereft[sku] = death{owner: owner, at: at}
+		if _, already := a.orphans[sku]; !already {
+			a.orphans[sku] = death{owner: owner, at: at}
 		}
 	}
 }

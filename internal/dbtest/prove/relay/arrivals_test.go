@@ -16,11 +16,14 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
+// counts are numbers of faults.
+type counts map[harness.FaultKind]int
+
 // Parcel 0 has the events 1 and 2 of "chair", parcel 1 its events 3 and 4, parcel 2 those of "table".
-func TestTheCheckerFindsWhatIsBroken(t *testing.T) {
+func TestTheComparisonFindsFaults(t *testing.T) {
 	for name, row := range map[string]struct {
 		spoil func(p []parcel) []parcel
-		want  map[harness.FaultKind]int
+		want  counts
 	}{
 		"nothing":                   {func(p []parcel) []parcel { return p }, nil},
 		"products in another order": {func(p []parcel) []parcel { return []parcel{p[2], p[0], p[1]} }, nil},
@@ -28,26 +31,32 @@ func TestTheCheckerFindsWhatIsBroken(t *testing.T) {
 		"a parcel that comes again in other pieces": {
 			func(p []parcel) []parcel { return []parcel{p[0], joined(p[0], p[1]), p[2]} }, nil,
 		},
-		"the first events are missing": {func(p []parcel) []parcel { return p[1:] }, map[harness.FaultKind]int{disordered: 2, lost: 2}},
-		"the last events are missing":  {func(p []parcel) []parcel { return []parcel{p[0], p[2]} }, map[harness.FaultKind]int{lost: 2}},
-		"a product is missing":         {func(p []parcel) []parcel { return p[:2] }, map[harness.FaultKind]int{lost: 2}},
-		"nothing arrives":              {func([]parcel) []parcel { return nil }, map[harness.FaultKind]int{lost: 6}},
-		"parcels in the wrong order":   {func(p []parcel) []parcel { return []parcel{p[1], p[0], p[2]} }, map[harness.FaultKind]int{disordered: 2}},
-		"events in the wrong order":    {func(p []parcel) []parcel { slices.Reverse(p[2].Letters); return p }, map[harness.FaultKind]int{disordered: 1}},
-		"another ID":                   {func(p []parcel) []parcel { p[1].Letters[1].ID = "x"; return p }, map[harness.FaultKind]int{altered: 1}},
-		"another content":              {func(p []parcel) []parcel { p[1].Letters[1].Sum++; return p }, map[harness.FaultKind]int{altered: 1}},
+		"the first events are missing": {
+			func(p []parcel) []parcel { return p[1:] }, counts{disordered: 2, lost: 2},
+		},
+		"the last events are missing": {func(p []parcel) []parcel { return []parcel{p[0], p[2]} }, counts{lost: 2}},
+		"a product is missing":        {func(p []parcel) []parcel { return p[:2] }, counts{lost: 2}},
+		"nothing arrives":             {func([]parcel) []parcel { return nil }, counts{lost: 6}},
+		"parcels in the wrong order": {
+			func(p []parcel) []parcel { return []parcel{p[1], p[0], p[2]} }, counts{disordered: 2},
+		},
+		"events in the wrong order": {
+			func(p []parcel) []parcel { slices.Reverse(p[2].Letters); return p }, counts{disordered: 1},
+		},
+		"another ID":      {func(p []parcel) []parcel { p[1].Letters[1].ID = "x"; return p }, counts{altered: 1}},
+		"another content": {func(p []parcel) []parcel { p[1].Letters[1].Sum++; return p }, counts{altered: 1}},
 		"another ID when it is repeated": {func(p []parcel) []parcel {
 			again := joined(p[0])
 			again.Letters[0].ID = "x"
 			return append(p, again)
-		}, map[harness.FaultKind]int{altered: 1}},
+		}, counts{altered: 1}},
 		"an event that never was": {func(p []parcel) []parcel {
 			p[2].Letters = append(p[2].Letters, letter{Sequence: 3})
 			return p
-		}, map[harness.FaultKind]int{invented: 1}},
+		}, counts{invented: 1}},
 		"a product that never was": {
 			func(p []parcel) []parcel { return append(p, parcel{SKU: "sofa", Letters: []letter{{Sequence: 1}}}) },
-			map[harness.FaultKind]int{invented: 1},
+			counts{invented: 1},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -57,12 +66,12 @@ func TestTheCheckerFindsWhatIsBroken(t *testing.T) {
 				a.note(p, "relay", time.Now())
 			}
 			require.NoError(t, a.compare(t.Context(), store, []allocation.SKU{"chair", "table"}))
-			got := map[harness.FaultKind]int{}
+			got := counts{}
 			for kind, texts := range a.faults {
 				got[kind] = len(texts)
 			}
 			if row.want == nil {
-				row.want = map[harness.FaultKind]int{}
+				row.want = counts{}
 			}
 			assert.Equal(t, row.want, got, "faults %q", a.faults)
 		})
@@ -89,7 +98,7 @@ func TestAccountsThatDisagreeAreFound(t *testing.T) {
 	assert.Len(t, a.faults[drift], 4, "a tally and a version of each product: %q", a.faults)
 }
 
-func TestATakeoverIsTheTimeFromAKillToTheNextArrivalFromSomebodyElse(t *testing.T) {
+func TestATakeoverLastsFromAKillToTheNextArrivalFromAnotherRelay(t *testing.T) {
 	_, parcels := sent(t)
 	noon := time.Date(2030, 5, 6, 12, 0, 0, 0, time.UTC)
 	a := newArrivals()
@@ -113,7 +122,8 @@ func sent(t *testing.T) (*memory.Store, []parcel) {
 	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
 	require.NoError(t, err)
 	for sku, lines := range map[allocation.SKU]int{"chair": 3, "table": 1} {
-		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef("of " + sku), SKU: sku, Purchased: 10}))
+		batch := allocation.Batch{Ref: allocation.BatchRef("of " + sku), SKU: sku, Purchased: 10}
+		require.NoError(t, service.AddBatch(ctx, batch))
 		for i := range lines {
 			line := allocation.OrderLine{OrderID: allocation.OrderID(fmt.Sprint("order-", i)), SKU: sku, Quantity: 1}
 			_, err := service.Allocate(ctx, allocation.Request{OrderLine: line})
@@ -123,7 +133,8 @@ func sent(t *testing.T) (*memory.Store, []parcel) {
 	var parcels []parcel
 	for range 2 {
 		now := time.Now()
-		deliveries, err := store.Claim(ctx, outbox.Claim{Owner: "relay", Products: 9, Events: 2, Now: now, Until: now.Add(time.Hour)})
+		claim := outbox.Claim{Owner: "relay", Products: 9, Events: 2, Now: now, Until: now.Add(time.Hour)}
+		deliveries, err := store.Claim(ctx, claim)
 		require.NoError(t, err)
 		for _, d := range deliveries {
 			envelopes := make([]outbox.Envelope, len(d.Events))

@@ -65,7 +65,7 @@ var spoilers = map[string]spoiler{
 	"a store that begins too late": {store: func(s outbox.Store) outbox.Store { return hasty{s} }},
 }
 
-func TestARunFindsWhatIsBroken(t *testing.T) {
+func TestARunFindsBrokenRelays(t *testing.T) {
 	wanted := map[string][]harness.FaultKind{
 		"a publisher that drops":                 {lost},
 		"a publisher that reorders":              {disordered},

@@ -32,7 +32,10 @@ func newCounter(ctx context.Context, a *arrivals) (*counter, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &counter{listener: listener, arrivals: a, open: map[net.Conn]bool{}, owners: map[life]string{}, traps: map[life]*trap{}}
+	c := &counter{
+		listener: listener, arrivals: a,
+		open: map[net.Conn]bool{}, owners: map[life]string{}, traps: map[life]*trap{},
+	}
 	c.all.Go(c.accept)
 	return c, nil
 }

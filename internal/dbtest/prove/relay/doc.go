@@ -1,30 +1,31 @@
-// Package relay is the proof that every event leaves the building, and the measure of how fast. Relay processes send the
-// events of one database to this one, while others are still being told; every second one of the relays, in turn, is killed
-// with SIGKILL and started again. Then what arrived is compared with the ledger.
+// Package relay proves that every event leaves the database, and measures how fast. Relay processes send the events
+// of one database to this process, while a shop goes on selling. Once a second the next relay in turn is killed with
+// SIGKILL and started again. In the end the arrivals are compared with the ledger.
 //
 //	go run ./prove relay -engine postgresql -events 100000
 //	go run ./prove relay -engine mariadb -lease 1s -every 500ms
 //	go run ./prove relay -engine sqlite -measure=false
 //
-// # What happens
+// # Load
 //
-// A relay publishes over a connection on the loopback interface. An event is noted here before it is acknowledged, so a
-// relay that is killed between the two, or before it has settled, makes duplicates, and never losses. That moment is
-// sought in every other round of kills. Half of the events are there from the start; the others come in portions, one
-// before each kill, and one commit in five stays open for a while after it has written its events.
+// A relay publishes over a connection on the loopback interface. This process notes an event before the
+// acknowledgement, so a relay killed between the two, or before the relay has settled, makes duplicates and never
+// losses. Every other round of kills waits for exactly that moment. Half of the events are committed before the
+// relays start. The other half comes in portions, one before each kill, and one commit in five stays open for a while
+// after writing its events.
 //
-// # What must hold
+// # Checks
 //
-//   - Every event of every product in the ledger has arrived, as it is there, and nothing else.
-//   - The first arrivals of a product are in the order of its events, without gaps, whoever sends them.
-//   - A repeated event is the same as the first, its ID included.
-//   - In the end there is no backlog, no failure, and no lease but those of relays that were killed; the accounts
-//     of the products agree.
+//   - Every event in the ledger has arrived, unchanged, and no other event has.
+//   - The first arrivals of a product are in the order of its events, without gaps, whichever relay sent them.
+//   - A repeated event equals the first arrival, ID included.
+//   - In the end the backlog is empty, no failure is stored, only killed relays hold leases, and the accounts of the
+//     products agree.
 //   - No relay ends by itself, and none panics.
 //
-// The rates without kills are measured before, with one relay and with two, on events that are all there from the start.
-// A takeover is the time from a kill to the next arrival of a product that the dead relay had leased: its lease, the
-// time until somebody looks, and whatever is sent first.
+// With -measure the program first measures the rates of one relay and of two without kills, on events that are all
+// committed before. A takeover is the time from a kill to the next arrival of a product leased by the dead relay: the
+// rest of the lease, the time until another relay looks, and the time to send.
 //
-// The exit code is 1 if anything of this does not hold; then the command line that repeats the run is printed.
+// A fault makes the exit code 1, and the program prints the command line that repeats the run.
 package relay

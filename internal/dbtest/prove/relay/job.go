@@ -73,14 +73,16 @@ func (j *job) run(ctx context.Context, spoil spoiler) (err error) {
 		store = spoil.store(store)
 	}
 	watched := &watch{store: store}
-	sender := &postman{job: j, owner: watched.owner, idle: make(chan *route, j.Workers)}
-	defer sender.close()
-	watched.publisher = sender
+	out := &sender{job: j, owner: watched.owner, idle: make(chan *route, j.Workers)}
+	defer out.close()
+	watched.publisher = out
 	if spoil.publisher != nil {
-		watched.publisher = spoil.publisher(sender)
+		watched.publisher = spoil.publisher(out)
 	}
 	logger := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	opts := &outbox.Options{Source: source, Lease: j.Lease, Batch: j.Batch, Workers: j.Workers, Poll: poll, Logger: logger}
+	opts := &outbox.Options{
+		Source: source, Lease: j.Lease, Batch: j.Batch, Workers: j.Workers, Poll: poll, Logger: logger,
+	}
 	if err := outbox.NewRelay(watched, watched, opts).Run(ctx); err != nil {
 		return err
 	}

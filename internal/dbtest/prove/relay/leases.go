@@ -18,7 +18,8 @@ type lease struct {
 
 // leases reads all that are there, those that have ended included.
 func leases(ctx context.Context, db *sql.DB) (all []lease, err error) {
-	rows, err := db.QueryContext(ctx, `SELECT sku, owner, not_before FROM allocation_deliveries WHERE claim IS NOT NULL ORDER BY sku`)
+	const leased = `SELECT sku, owner, not_before FROM allocation_deliveries WHERE claim IS NOT NULL ORDER BY sku`
+	rows, err := db.QueryContext(ctx, leased)
 	if err != nil {
 		return nil, fmt.Errorf("read the leases: %w", err)
 	}

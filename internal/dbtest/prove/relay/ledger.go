@@ -9,7 +9,8 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// compare holds what has arrived of all products against the ledger, when nothing arrives any more. An error says that the ledger couldn't be read.
+// compare compares the arrivals of all products with the ledger, when nothing arrives any more. An error says that the
+// ledger couldn't be read.
 func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus []allocation.SKU) error {
 	for _, sku := range skus {
 		version, tallies, err := ledger.Audit(ctx, sku)

@@ -7,7 +7,8 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// What goes over a relay's connection, in package gob's form: a greeting first, then parcels, each answered with a receipt.
+// The messages on a relay's connection, in package gob's form: a greeting first, then parcels, each answered with a
+// receipt.
 type (
 	greeting struct {
 		Relay, Life int

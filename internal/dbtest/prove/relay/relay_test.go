@@ -50,7 +50,7 @@ func TestARunPrintsItsLine(t *testing.T) {
 	assert.Regexp(t, `(?m)^relay sqlite rate \d+ events/s, duplicates \d+, kills \d+$`, out.String())
 }
 
-func TestARunThatFindsSomethingFailsAndSaysHowToRepeatIt(t *testing.T) {
+func TestARunWithFaultsFailsAndSaysHowToRepeatTheRun(t *testing.T) {
 	t.Setenv(spoilVariable, "a publisher that drops")
 	s := tiny()
 	s.Kills, s.Every = 0, time.Hour
@@ -61,7 +61,7 @@ func TestARunThatFindsSomethingFailsAndSaysHowToRepeatIt(t *testing.T) {
 	assert.Contains(t, out.String(), "found: ")
 }
 
-func TestSettingsWithWhichNothingCanBeDoneAreRefused(t *testing.T) {
+func TestImpossibleSettingsAreRefused(t *testing.T) {
 	for name, spoil := range map[string]func(*settings){
 		"engine": func(s *settings) { s.Engine = "oracle" },
 		"events": func(s *settings) { s.Events = 0 },

@@ -27,7 +27,8 @@ func (r *run) report() *report {
 	found := &report{
 		Told: int(r.shop.told.Load()), Events: a.events, Duplicates: a.duplicates, Kills: r.kills, Left: r.left,
 		Took:      a.last.Sub(a.first),
-		takeovers: slices.Sorted(slices.Values(a.takeovers)), effort: r.effort, logged: map[string][]string{}, faults: a.faults,
+		takeovers: slices.Sorted(slices.Values(a.takeovers)),
+		effort:    r.effort, logged: map[string][]string{}, faults: a.faults,
 	}
 	for _, p := range r.processes {
 		for _, line := range p.Printed {
@@ -70,14 +71,16 @@ func (r *report) write(w io.Writer, s *settings, p plan) {
 	}
 	r.faults.Write(w, kinds)
 	if p.kill {
-		fmt.Fprintf(w, "relay %s rate %.0f events/s, duplicates %d, kills %d\n", s.Engine, r.rate(), r.Duplicates, r.Kills)
+		fmt.Fprintf(w, "relay %s rate %.0f events/s, duplicates %d, kills %d\n",
+			s.Engine, r.rate(), r.Duplicates, r.Kills)
 	}
 }
 
 func (r *report) writeTakeovers(w io.Writer) {
 	if n := len(r.takeovers); n > 0 {
-		fmt.Fprintf(w, "  %d products were taken over, after %s in the median and %s at most; %d leases of the dead lay idle in the end\n",
-			n, rounded(r.takeovers[n/2]), rounded(r.takeovers[n-1]), r.Left)
+		fmt.Fprintf(w, "  %d products were taken over, after %s in the median and %s at most; ",
+			n, rounded(r.takeovers[n/2]), rounded(r.takeovers[n-1]))
+		fmt.Fprintf(w, "killed relays still had %d leases in the end\n", r.Left)
 	}
 }
 

@@ -58,7 +58,8 @@ func (s *settings) String() string {
 func (s *settings) check() error {
 	switch {
 	case s.Events < 1 || s.Products < 1 || s.Relays < 1 || s.Batch < 1 || s.Workers < 1 || s.Hot < 0 || s.Kills < 0:
-		return fmt.Errorf("events, products, relays, batch and workers must be positive, hot and kills not negative: %s", s)
+		return fmt.Errorf(
+			"events, products, relays, batch and workers must be positive, hot and kills not negative: %s", s)
 	case s.Every <= 0 || s.Lease < time.Millisecond || s.Patience <= 0 || s.Limit <= 0:
 		return fmt.Errorf("every, lease, patience and limit must be positive: %s", s)
 	}

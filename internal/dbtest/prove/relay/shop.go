@@ -32,23 +32,24 @@ const (
 
 func newShop(s *settings, store *sqlstore.Store) (h *shop, err error) {
 	h = &shop{settings: s}
-	opts := &allocation.UnitOfWorkOptions{Committed: func(_ context.Context, events []allocation.Event) { h.told.Add(int64(len(events))) }}
+	count := func(_ context.Context, events []allocation.Event) { h.told.Add(int64(len(events))) }
+	opts := &allocation.UnitOfWorkOptions{Committed: count}
 	if h.prompt, err = allocation.New(allocation.NewUnitOfWork(store, opts), nil); err != nil {
 		return nil, err
 	}
-	h.slow, err = allocation.New(allocation.NewUnitOfWork(dawdler{store}, opts), nil)
+	h.slow, err = allocation.New(allocation.NewUnitOfWork(slowStore{store}, opts), nil)
 	return h, err
 }
 
-// dawdler is a store whose commits have written everything for a while before anybody else can see it.
-type dawdler struct{ *sqlstore.Store }
+// slowStore is a store whose commits stay open for a while after they have written everything.
+type slowStore struct{ *sqlstore.Store }
 
-const dawdling = 20 * time.Millisecond
+const slowCommit = 20 * time.Millisecond
 
-func (d dawdler) Commit(ctx context.Context, changes []allocation.Changes) error {
+func (d slowStore) Commit(ctx context.Context, changes []allocation.Changes) error {
 	return d.Locked(ctx, func(inside allocation.Store) error {
 		err := inside.Commit(ctx, changes)
-		harness.Rest(ctx, dawdling)
+		harness.Rest(ctx, slowCommit)
 		return err
 	})
 }

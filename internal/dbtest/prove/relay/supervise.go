@@ -20,10 +20,10 @@ func (r *run) supervise(ctx context.Context, sold int) error {
 	seller.Go(func() { sales <- r.sellOn(ctx, sold, turns) })
 	defer seller.Wait()
 	defer cancel()
-	strikes := time.NewTicker(r.settings.Every)
-	defer strikes.Stop()
+	turn := time.NewTicker(r.settings.Every)
+	defer turn.Stop()
 	if !r.plan.kill {
-		strikes.Stop()
+		turn.Stop()
 	}
 	looks := time.NewTicker(20 * time.Millisecond)
 	defer looks.Stop()
@@ -36,8 +36,8 @@ func (r *run) supervise(ctx context.Context, sold int) error {
 			err = ctx.Err()
 		case err = <-sales:
 			selling = false
-		case <-strikes.C:
-			err = r.strike(ctx, turns)
+		case <-turn.C:
+			err = r.killNext(ctx, turns)
 		case <-looks.C:
 			if !selling {
 				over, err = r.over(ctx, began)
@@ -74,9 +74,9 @@ const (
 	longestWait  = time.Second
 )
 
-// strike lets the shop go on and kills the next relay in turn: in one round at any moment, in the next one between
+// killNext lets the shop go on and kills the next relay in turn: in one round at any moment, in the next one between
 // an event's arrival and its acknowledgement.
-func (r *run) strike(ctx context.Context, turns chan<- struct{}) error {
+func (r *run) killNext(ctx context.Context, turns chan<- struct{}) error {
 	p := r.processes[r.kills%len(r.processes)]
 	trapped := r.kills/len(r.processes)%2 > 0
 	r.kills++

@@ -24,7 +24,8 @@ func (b *books) compare() {
 	}
 }
 
-// attempt checks that one has left in the ledger what its outcome allows, and that its caller was told of no other events.
+// attempt checks that an attempt has left in the ledger what its outcome allows, and that its caller was told of no
+// other events.
 func (b *books) attempt(t *trace) {
 	if t.attempt.told > t.events || t.attempt.outcome == acknowledged && t.attempt.told < t.events {
 		b.report.fault(wrong, "%s was told of %d events, the ledger has %d", t.step, t.attempt.told, t.events)
@@ -105,7 +106,8 @@ func (b *books) counted(s *step, traces []*trace) {
 	}
 	told := slices.SortedFunc(slices.Values(s.last().answer.Released), compareOrderLines)
 	if !slices.Equal(told, slices.SortedFunc(slices.Values(traces[len(traces)-1].released), compareOrderLines)) {
-		b.report.fault(wrong, "%s answered that it released %v, it released %v", s, told, traces[len(traces)-1].released)
+		b.report.fault(wrong, "%s answered that it released %v, it released %v",
+			s, told, traces[len(traces)-1].released)
 	}
 }
 

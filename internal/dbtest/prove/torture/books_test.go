@@ -8,7 +8,7 @@ import (
 )
 
 // Caller 3 is one of the second client, whose clock shows times that leave 2 when divided by 3.
-func TestAnEventIsItsAttemptsOnly(t *testing.T) {
+func TestAnEventBelongsToTheAttemptThatItNames(t *testing.T) {
 	s := &settings{Processes: 2, Callers: 2}
 	first := attempt{trace: traceOf(3, 1), from: 32, to: 62, outcome: unknown}
 	again := attempt{trace: traceOf(3, 2), from: 92, to: 122, outcome: acknowledged}

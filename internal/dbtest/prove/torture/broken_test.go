@@ -19,15 +19,18 @@ const spoilVariable = "ALLOCATION_TORTURE_SPOILER"
 
 // spoilers make a store that a run has to find out.
 var spoilers = map[string]spoiler{
-	"no version check":            func(s allocation.Store) allocation.Store { return &blind{bookkeeper: s.(bookkeeper)} },
-	"kept products are trusted":   func(s allocation.Store) allocation.Store { return &trusting{blind{bookkeeper: s.(bookkeeper)}} },
-	"a commit for each product":   func(s allocation.Store) allocation.Store { return &piecemeal{bookkeeper: s.(bookkeeper)} },
-	"commits that are forgotten":  func(s allocation.Store) allocation.Store { return &forgetful{bookkeeper: s.(bookkeeper)} },
-	"commits said to have failed": func(s allocation.Store) allocation.Store { return &denying{bookkeeper: s.(bookkeeper)} },
-	"callers mixed up":            func(s allocation.Store) allocation.Store { return &confused{bookkeeper: s.(bookkeeper)} },
+	"no version check":            func(s allocation.Store) allocation.Store { return &blind{full(s)} },
+	"cached products are trusted": func(s allocation.Store) allocation.Store { return &trusting{blind{full(s)}} },
+	"a commit for each product":   func(s allocation.Store) allocation.Store { return &piecemeal{full(s)} },
+	"commits never made":          func(s allocation.Store) allocation.Store { return &forgetful{bookkeeper: full(s)} },
+	"commits said to have failed": func(s allocation.Store) allocation.Store { return &denying{bookkeeper: full(s)} },
+	"callers mixed up":            func(s allocation.Store) allocation.Store { return &confused{bookkeeper: full(s)} },
 }
 
-func TestTortureFindsWhatIsBroken(t *testing.T) {
+// full is the store that a client has without a spoiler.
+func full(s allocation.Store) bookkeeper { return s.(bookkeeper) }
+
+func TestTortureFindsBrokenStores(t *testing.T) {
 	for _, row := range []struct {
 		spoiler string
 		mode    mode
@@ -35,10 +38,10 @@ func TestTortureFindsWhatIsBroken(t *testing.T) {
 	}{
 		{"no version check", everything, []harness.FaultKind{oversold, drift}},
 		{"no version check", alone, []harness.FaultKind{oversold, drift}},
-		{"kept products are trusted", everything, []harness.FaultKind{oversold, drift}},
+		{"cached products are trusted", everything, []harness.FaultKind{oversold, drift}},
 		{"a commit for each product", alone, []harness.FaultKind{torn, doubled, leftover}},
-		{"commits that are forgotten", everything, []harness.FaultKind{lost}},
-		{"commits that are forgotten", alone, []harness.FaultKind{lost}},
+		{"commits never made", everything, []harness.FaultKind{lost}},
+		{"commits never made", alone, []harness.FaultKind{lost}},
 		{"commits said to have failed", everything, []harness.FaultKind{leftover, wrong}},
 		{"commits said to have failed", alone, []harness.FaultKind{leftover}},
 		{"callers mixed up", everything, []harness.FaultKind{wrong}},
@@ -61,7 +64,10 @@ func TestTortureFindsWhatIsBroken(t *testing.T) {
 // spoilt is what a small run finds while clients use the spoiler.
 func spoilt(t *testing.T, m mode, seed uint64) *report {
 	t.Helper()
-	s := &settings{Engine: "sqlite", Mode: m, Seed: seed, Processes: 2, Callers: 4, SKUs: 2, Commands: 50, For: 30 * time.Second}
+	s := &settings{
+		Engine: "sqlite", Mode: m, Seed: seed,
+		Processes: 2, Callers: 4, SKUs: 2, Commands: 50, For: 30 * time.Second,
+	}
 	e, err := find(s.Engine)
 	require.NoError(t, err)
 	dsn, err := placed(t, s, nil).Empty(t.Context())

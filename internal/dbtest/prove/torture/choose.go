@@ -41,7 +41,8 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 	}
 	c := command{Verb: allocate, Order: ch.order(number), Split: r.IntN(3) == 0}
 	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(ch.settings.SKUs)] {
-		c.Lines = append(c.Lines, allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 6)})
+		line := allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 6)}
+		c.Lines = append(c.Lines, line)
 	}
 	if r.IntN(6) == 0 {
 		c.Lines = append(c.Lines, allocation.OrderLine{OrderID: c.Order, SKU: c.Lines[0].SKU, Quantity: units(r, 3)})
@@ -56,7 +57,8 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 func (ch *chooser) cart(number int, r *rand.Rand) command {
 	c := command{Verb: allocate, Order: ch.order(number), Hold: ch.until(r)}
 	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(min(2, ch.settings.SKUs))] {
-		c.Lines = append(c.Lines, allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 2)})
+		line := allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 2)}
+		c.Lines = append(c.Lines, line)
 	}
 	return c
 }
@@ -107,7 +109,8 @@ func (ch *chooser) ofStock(number int, k *knowledge, r *rand.Rand) command {
 	case dice < 20:
 		return command{Verb: reconcile, SKU: sku}
 	case dice < 45:
-		b := allocation.Batch{Ref: allocation.BatchRef(fmt.Sprintf("batch-%d-%d", ch.caller, number)), SKU: sku, Purchased: units(r, 30)}
+		ref := allocation.BatchRef(fmt.Sprintf("batch-%d-%d", ch.caller, number))
+		b := allocation.Batch{Ref: ref, SKU: sku, Purchased: units(r, 30)}
 		if r.IntN(2) == 0 {
 			b.ETA = ch.clock.Now().Add(time.Duration(1+r.IntN(72)) * time.Hour)
 		}

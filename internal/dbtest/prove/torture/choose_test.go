@@ -37,8 +37,8 @@ func TestTheSeedDecidesEverything(t *testing.T) {
 	assert.Equal(t, first, decided(&again, 5, 300))
 	assert.NotEqual(t, first, decided(s, 6, 300), "another caller")
 	assert.NotEqual(t, first, decided(&other, 5, 300), "another seed")
-	assert.Equal(t, s.blows(true), again.blows(true))
-	assert.NotEqual(t, s.blows(true), other.blows(true))
+	assert.Equal(t, s.troubles(true), again.troubles(true))
+	assert.NotEqual(t, s.troubles(true), other.troubles(true))
 }
 
 func TestEveryKindOfCommandIsChosen(t *testing.T) {

@@ -30,7 +30,7 @@ const (
 type command struct {
 	Verb  verb                   `json:"verb"`
 	Order allocation.OrderID     `json:"order,omitzero"`
-	Lines []allocation.OrderLine `json:"lines,omitempty"` // as asked for, a SKU may come twice; one for change and ship part
+	Lines []allocation.OrderLine `json:"lines,omitempty"` // a SKU may come twice; one line for change and ship part
 	Split bool                   `json:"split,omitzero"`
 	Hold  time.Time              `json:"hold,omitzero"`  // until when; of allocate and extend
 	SKUs  []allocation.SKU       `json:"skus,omitempty"` // of the order's lines; none for all

@@ -74,14 +74,14 @@ func (c *driverConn) ResetSession(ctx context.Context) error {
 // across runs one exchange with the database, which may be cut before it or after it.
 func across[T any](c *driverConn, exchange func() (T, error)) (T, error) {
 	var none T
-	if !c.closed && c.cut.strikes(beforeRequest) {
+	if !c.closed && c.cut.cuts(beforeRequest) {
 		c.drop()
 	}
 	if c.closed {
 		return none, driver.ErrBadConn
 	}
 	result, err := exchange()
-	if err == nil && c.cut.strikes(insteadOfAnswer) {
+	if err == nil && c.cut.cuts(insteadOfAnswer) {
 		if rows, open := any(result).(driver.Rows); open {
 			_ = rows.Close()
 		}

@@ -30,8 +30,8 @@ func newCutter(s *settings, process, start int, note func(when string)) *cutter 
 	}
 }
 
-// strikes says whether to cut now, and notes it.
-func (c *cutter) strikes(when string) bool {
+// cuts says whether to cut now, and notes it.
+func (c *cutter) cuts(when string) bool {
 	c.mu.Lock()
 	struck := c.random.Float64() < c.probability
 	c.mu.Unlock()
@@ -67,7 +67,7 @@ type cutConn struct {
 }
 
 func (c *cutConn) Write(b []byte) (int, error) {
-	if c.cut.strikes(beforeRequest) {
+	if c.cut.cuts(beforeRequest) {
 		return 0, c.drop("write")
 	}
 	c.asked.Store(true)
@@ -78,11 +78,11 @@ func (c *cutConn) Read(b []byte) (int, error) {
 	if !c.asked.Swap(false) {
 		return c.TCPConn.Read(b)
 	}
-	if c.cut.strikes(beforeAnswer) {
+	if c.cut.cuts(beforeAnswer) {
 		return 0, c.drop("read")
 	}
 	n, err := c.TCPConn.Read(b)
-	if err == nil && c.cut.strikes(insteadOfAnswer) {
+	if err == nil && c.cut.cuts(insteadOfAnswer) {
 		return 0, c.drop("read")
 	}
 	return n, err

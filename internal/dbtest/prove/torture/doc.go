@@ -1,40 +1,42 @@
-// Package torture is the load proof of package allocation on a real database. Several client processes, each with many
-// callers, send random commands to few SKUs on one database; meanwhile callers hang up, connections are cut, the clients
-// are killed with SIGKILL and started again, and so is the server. Then everything that the clients were told is compared
-// with what the database holds.
+// Package torture is the load proof of package allocation on a real database. Several client processes, each with
+// many callers, send random commands for few SKUs to one database. Meanwhile callers hang up, connections are cut,
+// clients are killed with SIGKILL and started again, and so is the server. In the end every answer that a client got
+// is compared with the database.
 //
 //	go run ./prove torture -engine postgresql -for 60s
 //	go run ./prove torture -engine mariadb -seed 42 -processes 6 -callers 16 -kills 10 -restarts 4
 //	go run ./prove torture -engine sqlite -mode alone
 //
-// All callers of a client share one Service, so their commands are committed together, and find products that were kept
-// from the commit before; every fourth client locks from the start instead, and one of four hardly does anything but
-// place lines, since only that uses kept products. The modes switch these off: alone is without groups, and so without kept
-// products, unkept is without kept products, and with locked every client locks.
+// All callers of a client share one Service, so the Service commits their commands in groups and finds products in
+// its cache. Every fourth client locks rows from the start, and every fourth client places hardly anything but new
+// lines, since no other command uses cached products. The modes switch parts off: alone has neither groups nor cached
+// products, unkept has no cached products, and with locked every client locks from the start.
 //
-// # What is recorded
+// # Records
 //
-// Each client keeps a journal: before a command it writes what it is about to try, and after it what it was told. A
-// command without an answer, because it was lost or because the client was killed, is repeated until there is one.
-// Every attempt has a trace parent of its own, so that every event of the ledger names the attempt that caused it, also
-// in a commit of several callers. Every client has a clock whose microseconds no other client's clock shows, and none of
-// them twice, so that every event names its commit as well.
+// Each client keeps a journal. The client writes an entry before each attempt of a command, and another entry with
+// the answer. A command without an answer, because the connection or the client was lost, is repeated until an answer
+// comes. Every attempt has a trace parent of its own, so every event in the ledger names the attempt that caused the
+// event, even where several callers share a commit. Every client has a clock with microseconds that no other client's
+// clock shows, and shows no microsecond twice, so every event names its commit as well.
 //
-// # What must hold
+// # Checks
 //
-//   - At every moment a sampler sees no batch that has promised more than it has, or another number than its lines add up to.
-//   - The ledger, replayed event by event, never promises more than there is, moves nobody's line but by the rules,
-//     and leads to exactly the counters and lines that the tables hold. Its events are numbered without gaps.
-//   - Every event was told while its attempt was under way. A caller who leaves a commit that goes on may be early, but
-//     hears nothing definite from a repeat before that commit has ended.
-//   - What was acknowledged is in the ledger once, and what the caller was answered is what the line was then. The host hears
-//     of exactly the events that it caused.
-//   - What was refused or failed left nothing. A refusal's number is true. An order is there as a whole or not at all.
-//   - Reconcile finds no drift, no deadlock and no error that nobody expects reached a caller, and nobody waits for ever.
+//   - A sampler reads the batches all the time. In every sample, a batch has promised no more units than there are,
+//     and exactly as many as the lines of the batch add up to.
+//   - The ledger is replayed event by event. At no event are more units promised than there are, lines move by the
+//     rules alone, and the result equals the counters and lines in the tables. The events are numbered without gaps.
+//   - Every event was recorded while its attempt was under way. An attempt whose caller left a running commit may
+//     have ended before its event; a repeat then gets no final answer before that commit has ended.
+//   - An acknowledged command is in the ledger once, and the answer shows the line as the line was at that time. The
+//     host hears of exactly the events that the host's own command caused.
+//   - A refused or failed command has changed nothing, and the number in a refusal is true. An order is in the tables
+//     with all of its lines or with none.
+//   - Reconcile finds no drift. No caller gets a deadlock or an unforeseen error, and every command ends.
 //
-// One thing is only counted: a commit whose answer was lost, because the client or its connection was gone, can still be
-// under way when its repeat is refused, and arrive after it. The whole order is there then, once.
+// One case is counted and is no fault: the answer to a commit is lost with its client or connection, the repeat is
+// refused, and the commit arrives after the refusal. The whole order is in the tables then, once.
 //
-// The exit code is 1 if anything of this does not hold; then the command line that repeats the decisions is printed,
-// with their timing aside.
+// A fault makes the exit code 1. The program prints the command line that repeats the same decisions; the timing
+// differs from run to run.
 package torture

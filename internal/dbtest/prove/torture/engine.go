@@ -20,7 +20,8 @@ type engine struct {
 	// connector opens connections that the cutter may cut; a nil cutter leaves them alone.
 	connector func(dsn string, cut *cutter) (driver.Connector, error)
 
-	// sessions selects the ids of the database's other sessions, and end ends the session %d; "" where that can't be done.
+	// sessions selects the ids of the database's other sessions, and end ends the session %d; "" where no statement
+	// does.
 	sessions, end string
 }
 

@@ -21,12 +21,15 @@ func (b *books) judge(c *commit) {
 				b.judgeOwn(c, key)
 			}
 		case c.changed[key] && c.by.step.command.counts():
-			if was := c.before[key]; now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
-				b.report.fault(wrong, "order %q had %d of %q before it was moved at %s and %d after, and %d were released",
+			was := c.before[key]
+			if now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
+				b.report.fault(wrong,
+					"order %q had %d of %q before its units were moved at %s and %d after, and %d were released",
 					key.OrderID, was.quantity(), key.SKU, c.at, now.quantity(), c.released[key])
 			}
 		case c.changed[key]:
-			b.report.fault(wrong, "%s of order %q changed %q of order %q", c.by.step.command.Verb, c.by.step.command.Order, key.SKU, key.OrderID)
+			b.report.fault(wrong, "%s of order %q changed %q of order %q",
+				c.by.step.command.Verb, c.by.step.command.Order, key.SKU, key.OrderID)
 		}
 		b.push(key, v)
 	}
@@ -34,7 +37,8 @@ func (b *books) judge(c *commit) {
 		return
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(c.released), compareLines) {
-		c.by.released = append(c.by.released, allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU, Quantity: c.released[key]})
+		lost := allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU, Quantity: c.released[key]}
+		c.by.released = append(c.by.released, lost)
 	}
 }
 
@@ -42,10 +46,12 @@ func (b *books) judge(c *commit) {
 func (b *books) judgeOwn(c *commit, key allocation.LineKey) {
 	cmd, was, now := c.by.step.command, c.before[key], c.lines[key]
 	if cmd.Verb == allocate && len(was.parts) > 0 && !was.lapsed(c.at) {
-		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s", key.OrderID, was.quantity(), key.SKU, c.at)
+		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s",
+			key.OrderID, was.quantity(), key.SKU, c.at)
 	}
 	if cmd.Verb == allocate && !cmd.Split && len(now.parts) > 1 {
-		b.report.fault(wrong, "order %q was split over %d batches of %q at %s", key.OrderID, len(now.parts), key.SKU, c.at)
+		b.report.fault(wrong, "order %q was split over %d batches of %q at %s",
+			key.OrderID, len(now.parts), key.SKU, c.at)
 	}
 	if !cmd.done(key.SKU, now) {
 		b.report.fault(wrong, "%s left order %q with %d of %q, %d of them shipped, held until %s, at %s",

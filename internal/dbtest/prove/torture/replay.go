@@ -76,7 +76,8 @@ func (b *books) event(c *commit, event allocation.Event) {
 	case allocation.LineAllocated:
 		was := c.line(b, e.OrderID)
 		if len(was.parts) > 0 && !was.held.Equal(e.HeldUntil) {
-			b.report.fault(wrong, "order %q: units held until %s beside others until %s", e.OrderID, e.HeldUntil, was.held)
+			b.report.fault(wrong, "order %q: units held until %s beside others until %s",
+				e.OrderID, e.HeldUntil, was.held)
 		}
 		was.held = e.HeldUntil
 		c.change(e.OrderID, was.add(e.Batch, e.Quantity, 0))
@@ -142,7 +143,8 @@ func (c *commit) change(order allocation.OrderID, l lineState) {
 // count notes that a batch was counted.
 func (b *books) count(c *commit, ref allocation.BatchRef, from allocation.Quantity) {
 	a := b.batches[ref]
-	if a == nil || a.purchased != from || c.by == nil || !c.by.step.command.counts() || c.by.step.command.Count.Batch != ref {
+	counted := c.by != nil && c.by.step.command.counts() && c.by.step.command.Count.Batch == ref
+	if a == nil || a.purchased != from || !counted {
 		b.report.fault(wrong, "batch %q was counted at %s: it had %d before", ref, c.at, from)
 		return
 	}
@@ -164,7 +166,8 @@ func (b *books) move(e allocation.Event) {
 	a.purchased += purchased
 	a.allocated += allocated
 	if a.allocated < 0 || a.allocated > a.purchased {
-		b.report.fault(oversold, "ledger: after %s at %s batch %q has promised %d of %d", e.Kind(), e.Time(), ref, a.allocated, a.purchased)
+		b.report.fault(oversold, "ledger: after %s at %s batch %q has promised %d of %d",
+			e.Kind(), e.Time(), ref, a.allocated, a.purchased)
 	}
 }
 
@@ -182,6 +185,7 @@ func (b *books) refusal(c *commit, e allocation.LineRefused) {
 		most = sum
 	}
 	if e.Available != most || e.Quantity <= most {
-		b.report.fault(untrue, "order %q was refused %d of %q with %d available: there were %d", e.OrderID, e.Quantity, c.sku, e.Available, most)
+		b.report.fault(untrue, "order %q was refused %d of %q with %d available: there were %d",
+			e.OrderID, e.Quantity, c.sku, e.Available, most)
 	}
 }

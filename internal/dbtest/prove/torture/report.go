@@ -92,10 +92,12 @@ func (r *report) write(w io.Writer, s *settings) {
 		s.Engine, s.Mode, s.Seed, r.Commands, r.Attempts, r.Acknowledged, r.Refused)
 	fmt.Fprintf(w, "  failed: %d conflicts, %d hung up, %d disconnected; cured: %d lost races, %d deadlocks\n",
 		r.Conflicts, r.Cancelled, r.Disconnected, r.Tallies.Lost, r.Tallies.Deadlocks)
-	fmt.Fprintf(w, "  together: %d commits of several callers; on kept products: %d commits, %d attempts that found them outdated\n",
+	fmt.Fprintf(w,
+		"  groups: %d commits of several callers; on cached products: %d commits, %d attempts found one outdated\n",
 		r.Tallies.Groups, r.Tallies.Kept, r.Tallies.Outdated)
-	fmt.Fprintf(w, "  without an answer: %d unknown outcomes (%d callers left), %d killed; %d of them carried out, %d after their repeat was refused\n",
-		r.Unknown, r.Left, r.Killed, r.CarriedOut, r.Late)
+	fmt.Fprintf(w, "  attempts without an answer: %d of unknown outcome (%d callers left), %d killed; ",
+		r.Unknown, r.Left, r.Killed)
+	fmt.Fprintf(w, "%d of all were committed, %d after the repeat was refused\n", r.CarriedOut, r.Late)
 	fmt.Fprintf(w, "  troubles: %d connections cut, %d ended by the server, %d client kills, %d server restarts\n",
 		r.Cut, r.Ended, r.Kills, r.Restarts)
 	fmt.Fprintf(w, "  checked: %d samples, %d events, %d orders\n", r.Samples, r.Events, r.Orders)

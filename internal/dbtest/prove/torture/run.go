@@ -139,7 +139,7 @@ func (r *run) work(ctx context.Context, db *sql.DB, folder string) error {
 	defer sampler.Wait()
 	defer stopSampling()
 
-	if err := r.strike(ctx, began); err != nil {
+	if err := r.makeTrouble(ctx, began); err != nil {
 		return err
 	}
 	for _, p := range r.clients {

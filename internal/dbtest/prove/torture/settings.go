@@ -49,7 +49,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.IntVar(&s.Restarts, "restarts", 2, "how often the server is killed and started again (not sqlite)")
 	flags.Func("set", "a `name=value` of the server's configuration; may be repeated", func(text string) error {
 		if !strings.Contains(text, "=") {
-			return errors.New("it has no =")
+			return errors.New("the setting has no =")
 		}
 		s.Configuration = append(s.Configuration, text)
 		return nil

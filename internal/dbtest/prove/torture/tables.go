@@ -84,7 +84,8 @@ func (b *books) numbers(ctx context.Context, db *sql.DB) error {
 			return err
 		}
 		if first != 1 || last != version || events != version || b.versions[sku] != version {
-			b.report.fault(drift, "product %q has version %d and %d events, %d to %d", sku, version, events, first, last)
+			b.report.fault(drift, "product %q has version %d and %d events, %d to %d",
+				sku, version, events, first, last)
 		}
 		return nil
 	})
@@ -139,7 +140,8 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 	})
 	for key, l := range rest {
 		if len(l.parts) > 0 {
-			b.report.fault(drift, "order %q, %q: the ledger has more (or less) than the tables by %+v", key.OrderID, key.SKU, l.parts)
+			b.report.fault(drift, "order %q, %q: the ledger has more (or less) than the tables by %+v",
+				key.OrderID, key.SKU, l.parts)
 		}
 	}
 	return err

@@ -17,7 +17,8 @@ type lineState struct {
 // add returns the state with more or fewer units from a batch, and more or fewer of them shipped.
 func (l lineState) add(ref allocation.BatchRef, units, shipped allocation.Quantity) lineState {
 	parts := slices.Clone(l.parts)
-	at, found := slices.BinarySearchFunc(parts, ref, func(p allocation.Part, ref allocation.BatchRef) int { return cmp.Compare(p.Batch, ref) })
+	byBatch := func(p allocation.Part, ref allocation.BatchRef) int { return cmp.Compare(p.Batch, ref) }
+	at, found := slices.BinarySearchFunc(parts, ref, byBatch)
 	if !found {
 		parts = slices.Insert(parts, at, allocation.Part{Batch: ref})
 	}
@@ -48,7 +49,8 @@ func (l lineState) lapsed(now time.Time) bool { return !l.held.IsZero() && !now.
 
 // is says that the state is what a caller was answered.
 func (l lineState) is(a allocation.Allocation) bool {
-	parts := slices.SortedFunc(slices.Values(a.Parts), func(a, b allocation.Part) int { return cmp.Compare(a.Batch, b.Batch) })
+	byBatch := func(a, b allocation.Part) int { return cmp.Compare(a.Batch, b.Batch) }
+	parts := slices.SortedFunc(slices.Values(a.Parts), byBatch)
 	return slices.Equal(l.parts, parts) && l.held.Equal(a.HeldUntil)
 }
 

@@ -10,26 +10,26 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// blow is something bad that happens to a run at a time after its start.
-type blow struct {
+// trouble is a kill of a client or of the server, at a time after the start of a run.
+type trouble struct {
 	after  time.Duration
 	client int // to kill; -1 kills the server
 	down   time.Duration
 }
 
-// blows are the bad things that will happen, in their order.
-func (s *settings) blows(server bool) []blow {
+// troubles are the kills of a run, in their order.
+func (s *settings) troubles(server bool) []trouble {
 	r := s.random(1 << 61)
-	var all []blow
+	var all []trouble
 	for range s.Kills {
-		all = append(all, blow{after: s.moment(r), client: r.IntN(s.Processes), down: upTo(r, 200*time.Millisecond)})
+		all = append(all, trouble{after: s.moment(r), client: r.IntN(s.Processes), down: upTo(r, 200*time.Millisecond)})
 	}
 	if server {
 		for range s.Restarts {
-			all = append(all, blow{after: s.moment(r), client: -1, down: upTo(r, 300*time.Millisecond)})
+			all = append(all, trouble{after: s.moment(r), client: -1, down: upTo(r, 300*time.Millisecond)})
 		}
 	}
-	slices.SortFunc(all, func(a, b blow) int { return int(a.after - b.after) })
+	slices.SortFunc(all, func(a, b trouble) int { return int(a.after - b.after) })
 	return all
 }
 
@@ -40,25 +40,25 @@ func upTo(r *rand.Rand, longest time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(longest) + 1))
 }
 
-// strike deals the blows of a run.
-func (r *run) strike(ctx context.Context, began time.Time) error {
-	for _, b := range r.settings.blows(r.server != nil) {
+// makeTrouble kills clients and the server.
+func (r *run) makeTrouble(ctx context.Context, began time.Time) error {
+	for _, b := range r.settings.troubles(r.server != nil) {
 		harness.Rest(ctx, time.Until(began.Add(b.after)))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		strike := r.killClient
+		kill := r.killClient
 		if b.client < 0 {
-			strike = r.killServer
+			kill = r.killServer
 		}
-		if err := strike(ctx, b); err != nil {
+		if err := kill(ctx, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (r *run) killClient(ctx context.Context, b blow) error {
+func (r *run) killClient(ctx context.Context, b trouble) error {
 	p := r.clients[b.client]
 	if err := p.Kill(); err != nil {
 		return err
@@ -68,7 +68,7 @@ func (r *run) killClient(ctx context.Context, b blow) error {
 	return p.start(ctx)
 }
 
-func (r *run) killServer(ctx context.Context, b blow) error {
+func (r *run) killServer(ctx context.Context, b trouble) error {
 	if err := r.server.Kill(); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ import (
 
 // tallies count what a Service does behind its callers' backs.
 type tallies struct {
-	Lost      int `json:"lost,omitempty"`      // races: the attempts that end with ErrConflict, answered to a caller or not
+	Lost      int `json:"lost,omitempty"`      // races: attempts that ended with ErrConflict
 	Deadlocks int `json:"deadlocks,omitempty"` // that ended attempts, most of them among the lost ones
 	Groups    int `json:"groups,omitempty"`    // commits of several callers' commands
 	Kept      int `json:"kept,omitempty"`      // commits of products that were kept, and not read

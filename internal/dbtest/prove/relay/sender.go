@@ -10,9 +10,9 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// postman is the publisher: it brings events to the counter, and waits for its receipt. It keeps a connection for each
-// worker.
-type postman struct {
+// sender is the publisher of a relay. It sends events to the counter and waits for the receipt, on a connection for
+// each worker.
+type sender struct {
 	job   *job
 	owner func() string
 	idle  chan *route
@@ -26,7 +26,7 @@ type route struct {
 }
 
 // Publish accepts all or nothing: the counter takes a whole parcel.
-func (p *postman) Publish(ctx context.Context, envelopes []outbox.Envelope) (int, error) {
+func (p *sender) Publish(ctx context.Context, envelopes []outbox.Envelope) (int, error) {
 	r, err := p.route(ctx)
 	if err != nil {
 		return 0, err
@@ -45,7 +45,7 @@ func (p *postman) Publish(ctx context.Context, envelopes []outbox.Envelope) (int
 }
 
 // route is one that is idle, or a new one.
-func (p *postman) route(ctx context.Context) (*route, error) {
+func (p *sender) route(ctx context.Context) (*route, error) {
 	select {
 	case r := <-p.idle:
 		return r, nil
@@ -79,7 +79,7 @@ func (r *route) bring(p parcel) error {
 	return nil
 }
 
-func (p *postman) close() {
+func (p *sender) close() {
 	close(p.idle)
 	for r := range p.idle {
 		_ = r.conn.Close() // nothing is under way

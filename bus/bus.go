@@ -18,8 +18,9 @@
 // of a handler goes to [Options].Report; the bus doesn't call the handler again for the event, calls the other handlers
 // as usual, and doesn't fail the command.
 //
-// Handlers are not called if the process dies after the commit, if the outcome of the commit is unknown, or if the
-// commit is part of a host's own transaction. Therefore choose the place of a reaction by its importance:
+// Handlers are not called if the process dies after the commit, or if the outcome of the commit is unknown. A unit of
+// work inside a host's own transaction refuses the option Committed, because the host can still roll back. Therefore
+// choose the place of a reaction by its importance:
 //
 //   - A reaction that may be missed, such as dropping a cached page or waking a relay, is a handler on the bus.
 //   - A reaction that must not be missed belongs behind a relay, see package outbox.

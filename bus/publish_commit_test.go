@@ -101,9 +101,9 @@ type joined struct{ *memory.Store }
 
 func (joined) Joined() {}
 
-func TestABusCannotListenInsideAHostsTransaction(t *testing.T) {
+func TestAUnitOfWorkInAHostsTransactionRefusesABus(t *testing.T) {
 	s := open(t, 0, "CHAIR")
 	units := allocation.NewUnitOfWork(joined{s.store}, &allocation.UnitOfWorkOptions{Committed: s.Publish})
 	_, err := allocation.New(units, nil)
-	assert.ErrorIs(t, err, allocation.ErrInvalid, "the host may yet roll back")
+	assert.ErrorIs(t, err, allocation.ErrInvalid, "New with Committed, although the host can still roll back")
 }

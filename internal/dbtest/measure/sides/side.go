@@ -76,8 +76,7 @@ func open(ctx context.Context, e *harness.Engine, db *sql.DB, kind string) (Side
 	return singleSide{s}, err
 }
 
-// LibrarySide is the library with its defaults. The methods here use no part of the library that an older commit lacks,
-// as far back as 8c8626d.
+// LibrarySide is the library with its defaults. The methods here use no part of the library that older commits lack.
 type LibrarySide struct {
 	store   *sqlstore.Store
 	service *allocation.Service

@@ -14,11 +14,16 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// TestACommitIsOneMoreSide compares the working tree with the commit that it comes from, in every kind of contest.
+// TestACommitIsOneMoreSide compares the working tree with the oldest commit in every kind of contest, or with the
+// current commit in a clone without the oldest.
 func TestACommitIsOneMoreSide(t *testing.T) {
 	ctx := t.Context()
 	needRepository(ctx, t)
-	programs, err := build(ctx, t.TempDir(), "HEAD")
+	commit := oldest
+	if _, err := git(ctx, ".", "cat-file", "-e", oldest+"^{commit}"); err != nil {
+		commit = "HEAD"
+	}
+	programs, err := build(ctx, t.TempDir(), commit)
 	require.NoError(t, err)
 	assert.Equal(t, "../..", libraryOf(t, programs.new), "library of the new side")
 	tree := filepath.Join(filepath.Dir(programs.old), "tree")

@@ -19,6 +19,10 @@ const (
 	moduleFolder  = "internal/dbtest"
 )
 
+// oldest is the first commit whose library the contender has to fit. The packages harness and sides, and the contender
+// itself, use no part of the library that this commit lacks.
+const oldest = "8c8626d"
+
 // contenders are two builds of one program, which differ in the library alone.
 type contenders struct {
 	commit   string // what was asked for, and its short hash

@@ -18,15 +18,23 @@ type result struct {
 // tolerance is how far a result may be from the truth.
 const tolerance = 0.03
 
-// comparison is the ratio of two sides: the median of the rounds' ratios, and their quartiles.
+// comparison is the ratio of a side to others: the median of the rounds' ratios, and their quartiles.
 type comparison struct {
 	ratios            []float64
+	rounds            int
 	median, low, high float64
 }
 
-func compare(above, below *contestant) comparison {
-	ratios := harness.Ratios(above.speeds, below.speeds)
-	return comparison{ratios, harness.Median(ratios), harness.Quantile(ratios, 0.25), harness.Quantile(ratios, 0.75)}
+// compare compares two sides, or a side with two that are alike. Each round then gives two ratios: a mean of the two
+// below would be biased where the noise is skewed, but the ratio of equal sides is as often above 1 as below.
+func compare(above *contestant, below ...*contestant) comparison {
+	c := comparison{rounds: len(above.speeds)}
+	for _, one := range below {
+		c.ratios = append(c.ratios, harness.Ratios(above.speeds, one.speeds)...)
+	}
+	c.median = harness.Median(c.ratios)
+	c.low, c.high = harness.Quantile(c.ratios, 0.25), harness.Quantile(c.ratios, 0.75)
+	return c
 }
 
 func (c comparison) String() string {
@@ -34,14 +42,15 @@ func (c comparison) String() string {
 }
 
 // certain says whether the 95 % confidence interval of the median is within the tolerance. The interval lies between
-// two of the ratios, so it supposes nothing about their distribution.
+// two of the ratios, so it supposes nothing about their distribution. Two ratios of one round count as one, because
+// they depend on each other.
 func (c comparison) certain() bool {
-	around := 0.98 / math.Sqrt(float64(len(c.ratios))) // 1.96 standard deviations of a count, which is n/2 on average
+	around := 0.98 / math.Sqrt(float64(c.rounds)) // 1.96 standard deviations of the share of ratios below the median
 	width := harness.Quantile(c.ratios, min(0.5+around, 1)) - harness.Quantile(c.ratios, max(0.5-around, 0))
 	return width/2 <= tolerance*c.median
 }
 
-func (r *result) ratio() comparison  { return compare(r.sides[0], r.sides[1]) }
+func (r *result) ratio() comparison  { return compare(r.sides[0], r.sides[1], r.sides[2]) }
 func (r *result) itself() comparison { return compare(r.sides[2], r.sides[1]) }
 
 // certain says whether the figures can be trusted: the commit is as fast as itself, and the medians are certain.

@@ -8,7 +8,8 @@
 // single statement with the same pool, the median of the slices' ratios.
 //
 // Against a commit the command prints one line "against ENGINE WORKLOAD …" for each workload: new ÷ old, the median of
-// the rounds' ratios with its quartiles, and the same for the commit against itself. New is the working tree.
+// the rounds' ratios with its quartiles, and the same for the commit against itself. New is the working tree. On a busy
+// machine a result takes more rounds to become certain, see -rounds.
 package yardstick
 
 import (
@@ -35,12 +36,16 @@ func define(flags *flag.FlagSet) harness.Run {
 	only := flags.String("workload", "", "the only workload to measure; all by default")
 	short := flags.Bool("short", false, "short slices: shows that it works, the figures mean little")
 	commit := flags.String("against", "", "compare the working tree with this `commit` in place of SQL by hand")
+	rounds := flags.Int("rounds", 0, "most rounds of each workload with -against; 240 by default")
 	return func(ctx context.Context, out io.Writer) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
 		size := full
 		if *short {
 			size = small
+		}
+		if *rounds > 0 {
+			size.most = *rounds
 		}
 		if *commit != "" {
 			return against(ctx, *commit, *name, *only, size, out)

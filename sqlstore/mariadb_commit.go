@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+
+	"github.com/cosmic-go/allocation"
 )
 
 // mariaDBCommit writes each table with one statement: the number of round trips doesn't depend on that of products or lines. Rows come
@@ -26,8 +28,11 @@ func newMariaDBCommit(t *templates) writer {
 	changes := changedColumns.table() + `
 		STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku`
 	stored := productColumns.stored()
+	single := newRowCommit(t)
+	single.checkProduct, single.addBatch = rowStatement[productRow]{}, rowStatement[allocation.Batch]{} // never used here
+	single.removeLine = rowStatement[removedLine]{}
 	return &mariaDBCommit{
-		rowCommit:    newRowCommit(t),
+		rowCommit:    single,
 		lockProducts: t.compile(t.lockRows),
 		addProducts: t.compile(`
 			INSERT INTO {products} (` + stored.list("") + `)

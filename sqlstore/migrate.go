@@ -186,6 +186,8 @@ func (s *Store) versionTable() string {
 	return s.templates.qualifier() + s.templates.prefix + "schema_version"
 }
 
+const latestVersion = `SELECT COALESCE(MAX(version), 0) FROM {schema_version}`
+
 // version is the version of the tables, 0 if there are none.
 func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err error) {
 	exists := s.templates.compile(s.engine.hasTable)
@@ -198,7 +200,7 @@ func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err e
 	if err := conn.QueryRowContext(ctx, exists.text, args...).Scan(&tables); err != nil || tables == 0 {
 		return 0, err
 	}
-	latest := s.templates.compile(`SELECT COALESCE(MAX(version), 0) FROM {schema_version}`)
+	latest := s.templates.compile(latestVersion)
 	err = conn.QueryRowContext(ctx, latest.text).Scan(&version)
 	return version, err
 }

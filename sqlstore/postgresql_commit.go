@@ -47,9 +47,13 @@ func (w *postgreSQLCommit) statement(rows *relations) *rowStatement[relations] {
 	if known, ok := w.shapes.Load(s); ok {
 		return known.(*rowStatement[relations])
 	}
-	made := compileRow(w.templates, slices.Concat(firstRows, arrayRows), s.text())
-	known, _ := w.shapes.LoadOrStore(s, &made)
+	known, _ := w.shapes.LoadOrStore(s, w.compiled(s))
 	return known.(*rowStatement[relations])
+}
+
+func (w *postgreSQLCommit) compiled(s shape) *rowStatement[relations] {
+	made := compileRow(w.templates, slices.Concat(firstRows, arrayRows), s.text())
+	return &made
 }
 
 // shapeOf says which relations have rows.

@@ -140,34 +140,46 @@ type shape struct {
 // product that is only checked. Joined with the products, of which the planner expects few, each row would go through
 // all of them.
 func (s shape) text() string {
-	parts := []struct {
-		wanted bool
-		text   string
-	}{
-		{s.one, oneProduct},
-		{!s.one, lockedProducts},
-		{!s.one && !s.newProducts, allLocked},
-		{s.newProducts, addProducts},
-		{!s.one, moveProducts},
-		{s.newBatches, addBatches},
-		{s.batches, changeBatches},
-		{s.removed, removeLines},
-		{s.newLines, addLines},
-		{s.upsertLines, upsertLines},
-		{true, insertEvents},
-	}
-	var wanted []string
-	for _, part := range parts {
-		if part.wanted {
-			wanted = append(wanted, part.text)
+	var parts []string
+	for _, part := range commitParts {
+		if part.in(s) {
+			parts = append(parts, part.text)
 		}
 	}
-	check := "1"
+	end := endUnchecked
 	if s.batches {
-		check = allChanged
+		end = endChecked
 	}
-	return "WITH " + strings.Join(wanted, ",\n\t") + "\n\tSELECT (SELECT COUNT(*) FROM versions_match), " + check
+	return "WITH " + strings.Join(parts, ",\n\t") + "\n\t" + end
 }
+
+// commitParts are the parts of a commit that is put together, in their order.
+var commitParts = []struct {
+	name string
+	in   func(s shape) bool
+	text string
+}{
+	{"one product", func(s shape) bool { return s.one }, oneProduct},
+	{"lock products", func(s shape) bool { return !s.one }, lockedProducts},
+	{"all locked", func(s shape) bool { return !s.one && !s.newProducts }, allLocked},
+	{"add products", func(s shape) bool { return s.newProducts }, addProducts},
+	{"change products", func(s shape) bool { return !s.one }, moveProducts},
+	{"add batches", func(s shape) bool { return s.newBatches }, addBatches},
+	{"change batches", func(s shape) bool { return s.batches }, changeBatches},
+	{"remove lines", func(s shape) bool { return s.removed }, removeLines},
+	{"add lines", func(s shape) bool { return s.newLines }, addLines},
+	{"write lines anew", func(s shape) bool { return s.upsertLines }, upsertLines},
+	{"add events", func(shape) bool { return true }, insertEvents},
+}
+
+const (
+	endUnchecked = `SELECT (SELECT COUNT(*) FROM versions_match), 1`
+
+	// A batch that doesn't exist is a division by zero, which undoes the statement.
+	endChecked = `SELECT (SELECT COUNT(*) FROM versions_match),
+		1 / CASE WHEN NOT ` + ifVersionsMatch + ` OR (SELECT COUNT(*) FROM changed) = CAST(:changed AS bigint)
+			THEN 1 ELSE 0 END`
+)
 
 const ifVersionsMatch = "EXISTS (SELECT 1 FROM versions_match)"
 
@@ -212,10 +224,6 @@ var changeBatches = `changed AS (
 		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", "x.") + `
 		FROM ` + changedColumns.unnest("b") + `
 		WHERE b.ref = x.ref AND b.sku = x.sku AND ` + expectFew("x.allocated") + ` AND ` + ifVersionsMatch + ` RETURNING 1)`
-
-// A batch that doesn't exist is a division by zero, which undoes the statement.
-const allChanged = `
-		1 / CASE WHEN NOT ` + ifVersionsMatch + ` OR (SELECT COUNT(*) FROM changed) = CAST(:changed AS bigint) THEN 1 ELSE 0 END`
 
 var removeLines = `removed AS (
 		DELETE FROM {lines} l USING ` + removedColumns.unnest("r") + `

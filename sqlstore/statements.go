@@ -13,7 +13,7 @@ type statements struct {
 
 	bySKU, byOrder, byBatch, lapsed *query // loads, one for each way to select products
 	byFewSKUs                       sync.Map
-	chosenBy                        [3]*query // the SKUs of all loads but the first
+	chosenBy                        [3]*query // to lock the products of all loads but the first
 
 	versions, audit, events *query
 
@@ -35,7 +35,6 @@ func (t *templates) statements() *statements {
 		byOrder:   t.load(chosenByOrder, "", "", t.engine.lapsed),
 		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, t.engine.lapsed),
 		lapsed:    t.load(t.lapsing, "", "", t.engine.lapsed),
-		chosenBy:  [3]*query{t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.lapsing)},
 		versions: t.compile(`
 			SELECT p.sku, p.version FROM ` + t.list(":skus") + ` k` + t.lookup("products", "p", "", "p.sku = k.value")),
 		audit: t.compile(t.auditText()),
@@ -50,6 +49,7 @@ func (t *templates) statements() *statements {
 	}
 	if t.engine.lockRows != "" {
 		s.lockRows = t.compile(t.engine.lockRows)
+		s.chosenBy = [3]*query{t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.lapsing)}
 	}
 	return s
 }

@@ -1,0 +1,187 @@
+package dbtest
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation/sqlstore"
+)
+
+// goldenFile has the statements of an engine, as sqlstore/testdata shows them.
+type goldenFile struct {
+	whole    map[string]string // names by text
+	parts    []string          // of statements that are put together
+	repeated []string          // parts that stand once for each product
+
+	mu   sync.Mutex
+	sent map[string]bool // names
+}
+
+var goldenFiles = map[*sqlstore.Dialect]func() *goldenFile{
+	sqlstore.SQLite:     sync.OnceValue(func() *goldenFile { return readGolden("sqlite", sqlstore.SQLite) }),
+	sqlstore.MariaDB:    sync.OnceValue(func() *goldenFile { return readGolden("mariadb", sqlstore.MariaDB) }),
+	sqlstore.PostgreSQL: sync.OnceValue(func() *goldenFile { return readGolden("postgresql", sqlstore.PostgreSQL) }),
+}
+
+func readGolden(engine string, dialect *sqlstore.Dialect) *goldenFile {
+	content, err := os.ReadFile("../../sqlstore/testdata/" + engine + ".sql")
+	if err != nil {
+		panic(err)
+	}
+	g := &goldenFile{whole: map[string]string{}, sent: map[string]bool{}}
+	for block := range strings.SplitSeq(string(content), "\n;\n") {
+		var name string
+		var text strings.Builder
+		for line := range strings.Lines(block) {
+			if named, ok := strings.CutPrefix(line, "-- name: "); ok {
+				name = strings.TrimSpace(named)
+			}
+			if !strings.HasPrefix(line, "-- ") {
+				text.WriteString(line)
+			}
+		}
+		switch statement := normal(text.String()); {
+		case strings.HasPrefix(name, "part: "):
+			g.parts = append(g.parts, statement)
+		case strings.HasPrefix(name, "repeated: "):
+			g.repeated = append(g.repeated, statement)
+		case name != "":
+			g.whole[statement] = name
+		}
+	}
+	migrations, err := sqlstore.Migrations(dialect, nil)
+	if err != nil {
+		panic(err)
+	}
+	for _, m := range migrations {
+		for statement := range strings.SplitAfterSeq(strings.TrimSpace(m.SQL), ";\n") {
+			g.whole[normal(statement)] = m.Name
+		}
+	}
+	for _, end := range []string{"BEGIN", "COMMIT", "ROLLBACK"} {
+		g.whole[end] = end
+	}
+	slices.SortFunc(g.parts, func(a, b string) int { return len(b) - len(a) }) // one may begin another
+	for _, arm := range g.repeated {
+		for statement, name := range g.whole {
+			g.whole[once(statement, arm)] = name
+		}
+	}
+	return g
+}
+
+var (
+	space     = regexp.MustCompile(`\s+`)
+	parameter = regexp.MustCompile(`[$?]\d+`)
+	literals  = regexp.MustCompile(`(\) VALUES) \([^?].*`)
+)
+
+// normal is a statement with single spaces, with ? for each parameter, and without the values that MariaDB gets in
+// the text.
+func normal(statement string) string {
+	statement = strings.TrimSpace(space.ReplaceAllString(statement, " "))
+	statement = strings.ReplaceAll(statement, "( ", "(")
+	return literals.ReplaceAllString(parameter.ReplaceAllString(statement, "?"), "$1 …")
+}
+
+// once is a statement in which a repeated part stands once.
+func once(statement, part string) string {
+	for twice := part + " UNION " + part; strings.Contains(statement, twice); {
+		statement = strings.ReplaceAll(statement, twice, part)
+	}
+	return statement
+}
+
+// knows reports whether a statement is in the file as a whole.
+func (g *goldenFile) knows(statement string) bool {
+	statement = normal(statement)
+	for _, part := range g.repeated {
+		statement = once(statement, part)
+	}
+	name, ok := g.whole[statement]
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.sent[name] = g.sent[name] || ok
+	return ok
+}
+
+// composes reports whether a statement consists of parts that are in the file.
+func (g *goldenFile) composes(statement string) bool {
+	rest, ok := strings.CutPrefix(normal(statement), "WITH ")
+	for ok && rest != "" {
+		ok = false
+		for _, part := range g.parts {
+			if after, found := strings.CutPrefix(rest, part); found {
+				rest, ok = strings.TrimLeft(after, ", "), true
+				break
+			}
+		}
+	}
+	return ok
+}
+
+// golden fails the test for each statement of which neither the whole nor the parts are in the golden file.
+func (e *engine) golden(t testing.TB, s *spy) {
+	t.Helper()
+	g := goldenFiles[e.dialect]()
+	s.set(func(statement string) error {
+		if !g.knows(statement) && !g.composes(statement) {
+			t.Errorf("a statement is in no golden file, see sqlstore/testdata:\n%s", statement)
+		}
+		return nil
+	}, nil)
+}
+
+// sentElsewhere are statements that none of the verbs here sends: after a lost race, an error, or a commit of a group.
+var sentElsewhere = []string{
+	"ROLLBACK", "back to the savepoint", "schema: database", "outbox: release a product",
+	"commit: add products", "commit: change a batch", "commit: count batches",
+}
+
+func TestEveryStatementOfAVerbIsInTheGoldenFile(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		g := goldenFiles[e.dialect]()
+		p := e.new(t)
+		spied, db := p.spied(t)
+		unknown := map[string]string{}
+		spied.set(func(statement string) error {
+			if !g.knows(statement) {
+				unknown[normal(statement)] = statement
+			}
+			return nil
+		}, nil)
+		store := e.store(t, db, nil)
+		require.NoError(t, store.Migrate(t.Context()))
+		useEveryVerb(t, db, p.open(t), store, func(verb string) {
+			for _, statement := range unknown {
+				t.Errorf("%s sends a statement that is not in sqlstore/testdata as a whole:\n%s", verb, statement)
+			}
+			clear(unknown)
+		})
+		for _, name := range g.whole {
+			if !g.sent[name] && !slices.Contains(sentElsewhere, name) {
+				t.Errorf("no verb sends %q", name)
+			}
+		}
+	})
+}
+
+func TestTheGoldenFileKnowsNoOtherStatement(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		g := goldenFiles[e.dialect]()
+		for statement, name := range g.whole {
+			assert.False(t, g.knows(statement+" LIMIT 1"), "%s with an end of its own", name)
+			assert.False(t, g.composes(statement+" LIMIT 1"), "%s with an end of its own", name)
+		}
+		for _, part := range g.parts {
+			assert.False(t, g.composes("WITH "+part+", other AS (SELECT 1)"), "with a part of its own")
+		}
+	})
+}

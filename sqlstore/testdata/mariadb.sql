@@ -1,0 +1,786 @@
+-- The statements of package sqlstore for the engine "mariadb", with the default table prefix.
+-- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.
+
+-- name: load by SKU
+-- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
+-- Parameters: skus, orders, now, limit, now, limit, now, now.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
+  '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT l.sku, l.order_id FROM (
+    SELECT c.sku,
+      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
+    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
+    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load by order
+-- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
+-- Parameters: order, orders, now, limit, now, limit, now, now.
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT l.sku, l.order_id FROM (
+    SELECT c.sku,
+      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
+    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
+    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load by batch
+-- Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity,
+-- ChangeBatchETA.
+-- Parameters: batch, orders, now, limit, now, limit, now, batch, batch, more, batch, now.
+WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT l.sku, l.order_id FROM (
+    SELECT c.sku,
+      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
+    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
+    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)
+  UNION
+  SELECT newest.sku, newest.order_id FROM (
+    SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_open)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.sequence DESC LIMIT ?) newest),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT ref FROM allocation_batches WHERE ref = ?)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load of lapsed holds
+-- Reads the products whose holds lapsed first: ReleaseLapsed.
+-- Parameters: now, limit, orders, now, limit, now, limit, now, now.
+WITH chosen (sku) AS (
+  SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
+  WHERE l.lapses <= ?
+  GROUP BY l.held_sku ORDER BY MIN(l.lapses), l.held_sku LIMIT ?),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT l.sku, l.order_id FROM (
+    SELECT c.sku,
+      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
+    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
+    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: SKUs of an order
+-- Finds the products to lock before a load by order, inside Locked.
+-- Parameters: order.
+SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+;
+
+-- name: SKU of a batch
+-- Finds the product to lock before a load by batch, inside Locked.
+-- Parameters: batch.
+SELECT sku FROM allocation_batches WHERE ref = ?
+;
+
+-- name: SKUs of lapsed holds
+-- Finds the products to lock before a load of lapsed holds, inside Locked.
+-- Parameters: now, limit.
+SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
+WHERE l.lapses <= ?
+GROUP BY l.held_sku ORDER BY MIN(l.lapses), l.held_sku LIMIT ?
+;
+
+-- name: lock products
+-- Locks products in the order of their SKUs before a load inside Locked.
+-- Parameters: skus.
+SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k
+STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE
+;
+
+-- name: check versions
+-- A commit of a unit of work that read products and changed none.
+-- Parameters: skus.
+SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k
+  STRAIGHT_JOIN allocation_products p WHERE p.sku = k.value
+;
+
+-- name: audit
+-- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
+-- Parameters: sku, sku, sku, sku, sku, sku.
+SELECT 0, '', version, 0 FROM allocation_products WHERE sku = ?
+UNION ALL
+SELECT 1, b.ref, b.purchased, b.allocated
+  FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku) WHERE b.sku = ?
+UNION ALL
+
+SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
+FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
+  STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_open)
+WHERE b.sku = ? AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = ? GROUP BY l.batch_ref
+UNION ALL
+SELECT 3, batch_ref, CAST(SUM(purchased) AS SIGNED), CAST(SUM(allocated) AS SIGNED) FROM allocation_events
+WHERE sku = ? AND batch_ref IS NOT NULL GROUP BY batch_ref
+UNION ALL
+SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = ?
+;
+
+-- name: events
+-- Reads a page of a product's events: Events.
+-- Parameters: sku, after, limit.
+SELECT sequence, kind, data FROM allocation_events
+WHERE sku = ? AND sequence > ? ORDER BY sequence LIMIT ?
+;
+
+-- name: commit: add a product
+-- A commit with a new product: AddBatch for a new SKU.
+-- Parameters: sku, version, refused, low_stock.
+INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (?, ?, ?, ?)
+;
+
+-- name: commit: change a product
+-- A commit that changes a product: nearly every verb.
+-- Parameters: version, refused, low_stock, sku, seen.
+UPDATE allocation_products SET version = ?, refused = ?, low_stock = ?
+WHERE sku = ? AND version = ?
+;
+
+-- name: commit: change a batch
+-- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
+-- Parameters: purchased, allocated, eta, counted_at, shipped_at, ref, sku.
+UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, counted_at = ?,
+  shipped_at = ?
+WHERE ref = ? AND sku = ?
+;
+
+-- name: commit: add a part of a line
+-- A commit with a line, for each part: Allocate.
+-- Parameters: order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence.
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+  sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+;
+
+-- name: commit: add an event
+-- Every commit that changes anything, for each event.
+-- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
+INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  trace_parent, unsent_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+;
+
+-- name: commit: change a product and a batch
+-- A commit that changes one product and one of its batches: most sales.
+-- Parameters: batch_ref, product_version, product_refused, product_low_stock, batch_purchased,
+-- batch_allocated, batch_eta, batch_counted_at, batch_shipped_at, product_sku, product_seen.
+UPDATE allocation_products p STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = ?
+  AND b.sku = p.sku
+SET p.version = ?, p.refused = ?, p.low_stock = ?,
+  b.purchased = b.purchased + ?, b.allocated = b.allocated + ?, b.eta = ?, b.counted_at = ?, b.shipped_at = ?
+WHERE p.sku = ? AND p.version = ?
+;
+
+-- name: commit: lock products
+-- A commit that changes some products and only checks the versions of others.
+-- Parameters: skus.
+SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k
+STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE
+;
+
+-- name: commit: add products
+-- A commit with several products, one of them new.
+-- Parameters: rows.
+INSERT INTO allocation_products (sku, version, refused, low_stock)
+SELECT x.sku, x.version, x.refused, x.low_stock FROM JSON_TABLE(?,
+  '$[*]' COLUMNS (sku VARBINARY(255) PATH '$[0]', seen BIGINT PATH '$[1]', version BIGINT PATH '$[2]',
+  refused BIGINT PATH '$[3]', low_stock BIGINT PATH '$[4]')) x
+;
+
+-- name: commit: change products
+-- A commit that changes several products: an order of several lines.
+-- Parameters: rows.
+UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$[0]', seen BIGINT PATH '$[1]',
+  version BIGINT PATH '$[2]', refused BIGINT PATH '$[3]', low_stock BIGINT PATH '$[4]')) x
+STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = x.sku AND p.version = x.seen
+SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock
+;
+
+-- name: commit: add batches
+-- A commit with new batches: AddBatch.
+-- Parameters: rows.
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+  announced_quantity, announced_eta, counted_at, shipped_at) SELECT *
+  FROM JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
+  purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]', eta BIGINT PATH '$[4]',
+  location VARBINARY(255) PATH '$[5]', best_before BIGINT PATH '$[6]', announced_quantity BIGINT PATH '$[7]',
+  announced_eta BIGINT PATH '$[8]', counted_at BIGINT PATH '$[9]', shipped_at BIGINT PATH '$[10]')) x
+;
+
+-- name: commit: change batches
+-- A commit that changes several batches: an order of several lines.
+-- Parameters: rows.
+UPDATE JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
+  purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]', eta BIGINT PATH '$[4]',
+  counted_at BIGINT PATH '$[5]', shipped_at BIGINT PATH '$[6]')) x
+STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
+  SET b.purchased = b.purchased + x.purchased, b.allocated = b.allocated + x.allocated, b.eta = x.eta,
+    b.counted_at = x.counted_at, b.shipped_at = x.shipped_at
+;
+
+-- name: commit: count batches
+-- A commit whose UPDATE changed fewer batches than it should: one has its values already, or is missing.
+-- Parameters: rows.
+SELECT COUNT(*) FROM JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]',
+  sku VARBINARY(255) PATH '$[1]', purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]',
+  eta BIGINT PATH '$[4]', counted_at BIGINT PATH '$[5]', shipped_at BIGINT PATH '$[6]')) x
+STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
+;
+
+-- name: commit: remove lines
+-- A commit that removes lines, or writes lines anew: Cancel, Ship.
+-- Parameters: rows.
+DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (order_id VARBINARY(255) PATH '$[0]',
+  sku VARBINARY(255) PATH '$[1]', part INT PATH '$[2]')) x
+STRAIGHT_JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = x.order_id AND l.sku = x.sku
+;
+
+-- name: outbox: find claimable products
+-- Finds products with unsent events that nobody has leased: Claim, before the lease.
+-- Parameters: now, after, page.
+WITH busy (sku) AS (
+  SELECT d.sku FROM allocation_deliveries d
+  WHERE d.not_before > ? OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
+    FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = d.sku
+    ORDER BY h.sequence LIMIT 1))
+SELECT g.sku, CASE WHEN g.sku NOT IN (SELECT sku FROM busy) THEN (SELECT h.unsent_from
+  FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = g.sku
+  ORDER BY h.sequence LIMIT 1) END,
+  SUM(g.marks) OVER (ORDER BY g.sku)
+FROM (SELECT t.sku, COUNT(*) AS marks FROM (
+  SELECT e.unsent_sku AS sku FROM allocation_events e FORCE INDEX (allocation_events_unsent)
+  WHERE e.unsent_sku > ? ORDER BY e.unsent_sku, e.sequence LIMIT ?) t GROUP BY t.sku) g
+ORDER BY g.sku
+;
+
+-- name: outbox: lease products
+-- Leases products for a relay: Claim.
+-- Parameters: owner, claim, until, rows, now, claim, claim, claim, claim, claim.
+INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
+SELECT x.sku, ?, ?, ?, x.sequence, 0, 0, 0, ''
+FROM JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$.sku', sequence BIGINT PATH '$.sequence')) x
+ON DUPLICATE KEY UPDATE
+  claim = IF(allocation_deliveries.not_before <= ?
+    AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < VALUES(sequence)),
+    VALUES(claim), allocation_deliveries.claim),
+  owner = IF(allocation_deliveries.claim = ?, VALUES(owner), allocation_deliveries.owner),
+  not_before = IF(allocation_deliveries.claim = ?, VALUES(not_before), allocation_deliveries.not_before),
+  tries = IF(allocation_deliveries.claim = ? AND allocation_deliveries.sequence < VALUES(sequence), 0,
+    allocation_deliveries.tries),
+  dead = IF(allocation_deliveries.claim = ?, 0, allocation_deliveries.dead),
+  sequence = IF(allocation_deliveries.claim = ?, GREATEST(allocation_deliveries.sequence, VALUES(sequence)),
+    allocation_deliveries.sequence)
+RETURNING sku, sequence, tries, claim
+;
+
+-- name: outbox: read unsent events
+-- Reads the first unsent events of the leased products: Claim.
+-- Parameters: skus, events, events.
+WITH RECURSIVE leased (sku, sequence, last) AS (
+  SELECT k.value, (SELECT h.unsent_from FROM allocation_events h FORCE INDEX (allocation_events_unsent)
+    WHERE h.unsent_sku = k.value ORDER BY h.sequence LIMIT 1),
+    (SELECT h.sequence FROM allocation_events h FORCE INDEX (allocation_events_unsent)
+      WHERE h.unsent_sku = k.value ORDER BY h.sequence DESC LIMIT 1)
+  FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, sequence, until, last) AS (
+  SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < ? THEN l.last ELSE l.sequence + ? - 1 END, l.last
+  FROM leased l WHERE l.sequence IS NOT NULL
+  UNION ALL
+  SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
+SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
+  STRAIGHT_JOIN allocation_events e WHERE e.sku = w.sku AND e.sequence = w.sequence
+;
+
+-- name: outbox: release a product
+-- Ends the lease of a product that has no unsent events any more: Claim.
+-- Parameters: sku, claim.
+DELETE FROM allocation_deliveries WHERE sku = ? AND claim = ?
+;
+
+-- name: outbox: mark events as sent
+-- Settle of a delivery without a failure; PostgreSQL ends the lease in the same statement.
+-- Parameters: sent, sent, sku, sent, sku, sent, sent.
+UPDATE allocation_events AS e FORCE INDEX (allocation_events_unsent)
+SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ? + 1 END
+WHERE e.unsent_sku = ? AND e.unsent_from <= ? AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h FORCE INDEX (allocation_events_unsent)
+    WHERE h.unsent_sku = ? AND h.sequence >= ?), ?)
+;
+
+-- name: outbox: end a lease
+-- Settle of a delivery without a failure.
+-- Parameters: sku, owner, sent.
+DELETE FROM allocation_deliveries
+WHERE sku = ? AND owner = ? AND claim IS NOT NULL AND (tries = 0 OR sequence <= ?)
+;
+
+-- name: outbox: mark events before a failure as sent
+-- Settle of a delivery with a failure; PostgreSQL keeps the failure in the same statement.
+-- Parameters: sent, sent, sku, sent, sku, sent, sent.
+UPDATE allocation_events AS e FORCE INDEX (allocation_events_unsent)
+SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ? + 1 END
+WHERE e.unsent_sku = ? AND e.unsent_from <= ? AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h FORCE INDEX (allocation_events_unsent)
+    WHERE h.unsent_sku = ? AND h.sequence >= ?), ?)
+;
+
+-- name: outbox: keep a failure
+-- Settle of a delivery with a failure.
+-- Parameters: retry_at, retry_at, sequence, tries, dead, error, sku, owner.
+UPDATE allocation_deliveries SET claim = NULL, not_before = ?, retry_at = ?,
+  sequence = ?, tries = ?, dead = ?, error = ?
+WHERE sku = ? AND owner = ? AND claim IS NOT NULL
+;
+
+-- name: outbox: give a product back
+-- Settle of a delivery of which nothing new was sent: the failure stays, the lease ends.
+-- Parameters: sku, owner.
+UPDATE allocation_deliveries SET claim = NULL, not_before = retry_at
+WHERE sku = ? AND owner = ? AND claim IS NOT NULL
+;
+
+-- name: outbox: backlog
+-- Counts the unsent events: Backlog.
+SELECT COUNT(*), COALESCE(CAST(SUM(g.events) AS SIGNED), 0),
+  MIN((SELECT f.at FROM allocation_events f WHERE f.sku = g.sku AND f.sequence = g.sequence))
+FROM (
+  SELECT e.sku, MIN(e.unsent_from) AS sequence, SUM(e.sequence - e.unsent_from + 1) AS events
+  FROM allocation_events e FORCE INDEX (allocation_events_unsent) WHERE e.unsent_sku > '' GROUP BY e.sku) g
+;
+
+-- name: outbox: failures
+-- Lists the products whose first unsent event failed: Failures.
+-- Parameters: after, limit.
+SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
+WHERE d.sku > ? AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from
+  FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = d.sku
+  ORDER BY h.sequence LIMIT 1) ORDER BY d.sku LIMIT ?
+;
+
+-- name: outbox: forget a failure
+-- Lets a failed event be tried again: Retry.
+-- Parameters: sku, sku.
+UPDATE allocation_deliveries SET tries = 0, dead = 0,
+  not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
+WHERE sku = ? AND tries > 0 AND sequence = (SELECT h.unsent_from
+  FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = ?
+  ORDER BY h.sequence LIMIT 1)
+;
+
+-- name: outbox: forget the failure of an event
+-- Gives a failed event up: Skip, first statement.
+-- Parameters: sku, sku, sequence.
+UPDATE allocation_deliveries SET tries = 0, dead = 0,
+  not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
+WHERE sku = ? AND tries > 0 AND sequence = (SELECT h.unsent_from
+  FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = ?
+  ORDER BY h.sequence LIMIT 1) AND sequence = ?
+;
+
+-- name: outbox: mark a skipped event as sent
+-- Gives a failed event up: Skip, second statement.
+-- Parameters: sent, sent, sku, sent, sku, sent, sent.
+UPDATE allocation_events AS e FORCE INDEX (allocation_events_unsent)
+SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ? + 1 END
+WHERE e.unsent_sku = ? AND e.unsent_from <= ? AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h FORCE INDEX (allocation_events_unsent)
+    WHERE h.unsent_sku = ? AND h.sequence >= ?), ?)
+;
+
+-- name: outbox: first events
+-- Reads a page of products with the time of the first event of each: Purge.
+-- Parameters: after, limit.
+SELECT p.sku, (SELECT e.at FROM allocation_events e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
+FROM (SELECT sku FROM allocation_products WHERE sku > ? ORDER BY sku LIMIT ?) p ORDER BY p.sku
+;
+
+-- name: outbox: events of a product
+-- Finds how far a product's events are sent and old: Purge.
+-- Parameters: before, sku, sku, limit.
+SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= ? THEN t.sequence END),
+  (SELECT h.unsent_from FROM allocation_events h FORCE INDEX (allocation_events_unsent)
+  WHERE h.unsent_sku = ? ORDER BY h.sequence LIMIT 1)
+FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ? ORDER BY e.sequence LIMIT ?) t
+;
+
+-- name: outbox: delete events
+-- Deletes the old events of a product: Purge.
+-- Parameters: sku, end.
+DELETE FROM allocation_events WHERE sku = ? AND sequence < ? RETURNING batch_ref, purchased, allocated
+;
+
+-- name: outbox: add to the sums
+-- Adds what deleted events had moved to the sums of their batches: Purge.
+-- Parameters: rows.
+  INSERT INTO allocation_purged (sku, batch_ref, purchased, allocated)
+  SELECT x.sku, x.batch_ref, x.purchased, x.allocated
+  FROM JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$.sku',
+    batch_ref VARBINARY(255) PATH '$.batch_ref', purchased BIGINT PATH '$.purchased',
+    allocated BIGINT PATH '$.allocated')) x
+ON DUPLICATE KEY UPDATE purchased = allocation_purged.purchased + VALUES(purchased),
+  allocated = allocation_purged.allocated + VALUES(allocated)
+;
+
+-- name: view: order
+-- Reads the lines of an order: Order.
+-- Parameters: order.
+SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+FROM (SELECT * FROM allocation_lines WHERE order_id = ?) l STRAIGHT_JOIN allocation_batches b
+  WHERE b.ref = l.batch_ref
+ORDER BY l.sku, l.part
+;
+
+-- name: view: lines of a batch
+-- Reads a page of the lines that wait for units of a batch: BatchLines.
+-- Parameters: batch, batch, after, page.
+SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
+  FROM allocation_lines l FORCE INDEX (allocation_lines_open)
+WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
+  AND l.sequence > ?
+ORDER BY l.sequence LIMIT ?
+;
+
+-- name: view: batches
+-- Reads a page of the batches of a product: Batches.
+-- Parameters: sku, sku, now, more, sku, after, page.
+WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?),
+holds (sku, order_id) AS (
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
+  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
+  GROUP BY l.batch_ref)
+SELECT 0, page.ref, page.location, page.purchased, page.allocated, page.announced_quantity, page.eta,
+  page.best_before, page.announced_eta, page.counted_at, page.shipped_at
+FROM (
+  SELECT * FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
+  WHERE b.sku = ? AND b.ref > ? ORDER BY b.ref LIMIT ?) page
+UNION ALL
+SELECT u.units, u.ref, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u
+;
+
+-- name: view: stock
+-- Reads what can be promised of products: Stock. On MariaDB: of one product.
+-- Parameters: skus, sku0, now, more.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+holds (sku, order_id) AS (
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
+  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
+  GROUP BY l.batch_ref)
+SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+  WHERE b.sku = c.sku AND b.open = 1
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
+;
+
+-- name: view: stock of two products
+-- Reads what can be promised of two products. Up to 50 products repeat the part for each.
+-- Parameters: skus, sku0, now, more, sku1, now, more.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+holds (sku, order_id) AS (
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
+  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
+  GROUP BY l.batch_ref)
+SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+  WHERE b.sku = c.sku AND b.open = 1
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
+;
+
+-- name: view: stock of many products
+-- Reads what can be promised of more than 32 products.
+-- Parameters: skus, now, limit, now, limit, now.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+holds (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (
+    SELECT c.sku,
+      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
+    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
+    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
+  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
+  GROUP BY l.batch_ref)
+SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+  WHERE b.sku = c.sku AND b.open = 1
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
+;
+
+-- name: commit: add lines
+-- A commit with parts of lines, other than a commit of one line; the values are an example.
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+  sequence) VALUES ('order-1','chair',0,'batch-1',3,0,1,NULL,7),('order-1','chair',1,'batch-2',2,0,1,NULL,7)
+;
+
+-- name: commit: add events
+-- A commit that is not one of one line; the values are an example.
+INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  trace_parent, unsent_from) VALUES ('chair',7,'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7)
+;
+
+-- name: load of one product by SKU
+-- Reads one product: most verbs.
+-- Parameters: skus, orders, sku0, now, more, now.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
+  '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load of two products by SKU
+-- Reads two products. Up to 50 products repeat the part for each.
+-- Parameters: skus, orders, sku0, now, more, sku1, now, more, now.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
+  '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: repeated: lapsed holds of a product
+-- The part that is repeated for each product, with UNION between.
+-- Parameters: sku0, now, more.
+(SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+WHERE l.held_sku = ? AND l.held_until <= ?
+ORDER BY l.held_until, l.order_id LIMIT ?)
+;
+
+-- name: savepoint
+-- Begins a commit inside a transaction of the host.
+SAVEPOINT allocation_commit
+;
+
+-- name: back to the savepoint
+-- Undoes a commit inside a transaction of the host, or shows that the transaction exists.
+ROLLBACK TO SAVEPOINT allocation_commit
+;
+
+-- name: migration: lock 1
+-- Keeps other processes from migrating at the same time: Migrate.
+SELECT GET_LOCK('allocation_migrate', 86400)
+;
+
+-- name: migration: unlock
+-- Ends a migration: Migrate.
+DO RELEASE_LOCK('allocation_migrate')
+;
+
+-- name: schema: is there a version
+-- Looks for the table of versions: Migrate, CheckSchema, and any method that misses a table.
+-- Parameters: schema, table.
+SELECT COUNT(*) FROM information_schema.tables
+WHERE table_schema = COALESCE(NULLIF(?, ''), DATABASE()) AND table_name = ?
+;
+
+-- name: schema: version
+-- Reads the version of the tables: Migrate, CheckSchema, and any method that misses a table.
+SELECT COALESCE(MAX(version), 0) FROM allocation_schema_version
+;
+
+-- name: schema: database
+-- Names the database in an error about missing tables.
+SELECT COALESCE(DATABASE(), '')
+;
+
+-- name: setting: tx_isolation
+-- Reads a setting of the connection: CheckSchema.
+SELECT IF(@@tx_isolation = 'READ-UNCOMMITTED', @@tx_isolation, 'READ-COMMITTED or above')
+;
+
+-- name: setting: character_set_client
+-- Reads a setting of the connection: CheckSchema.
+SELECT IF(@@character_set_client = @@character_set_results
+  AND @@character_set_client REGEXP '^utf8', 'utf8mb4',
+CONCAT(@@character_set_client, ', ', COALESCE(@@character_set_results, 'NULL')))
+;

@@ -1,0 +1,1246 @@
+-- The statements of package sqlstore for the engine "postgresql", with the default table prefix.
+-- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.
+
+-- name: load by SKU
+-- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
+-- Parameters: skus, orders, now, more.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value
+  FROM json_array_elements_text(CAST($1 AS json)) WHERE value = value || '') k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+;
+
+-- name: load by order
+-- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
+-- Parameters: order, orders, now, more.
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = $1 AND part = 0),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+;
+
+-- name: load by batch
+-- Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity,
+-- ChangeBatchETA.
+-- Parameters: batch, orders, now, more.
+WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = $1),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h
+  UNION
+  SELECT newest.sku, newest.order_id FROM (
+    SELECT l.sku, l.order_id FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
+    ORDER BY l.sequence DESC LIMIT $4) newest),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
+  UNION
+  SELECT ref FROM allocation_batches WHERE ref = $1)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+;
+
+-- name: load of lapsed holds
+-- Reads the products whose holds lapsed first: ReleaseLapsed.
+-- Parameters: now, limit, orders, more.
+WITH chosen (sku) AS (
+  SELECT l.sku FROM allocation_lines l
+  WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+  GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT (SELECT CAST($2 AS bigint))),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($3 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($1 AS bigint))
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+;
+
+-- name: SKUs of an order
+-- Finds the products to lock before a load by order, inside Locked.
+-- Parameters: order.
+SELECT sku FROM allocation_lines WHERE order_id = $1 AND part = 0
+;
+
+-- name: SKU of a batch
+-- Finds the product to lock before a load by batch, inside Locked.
+-- Parameters: batch.
+SELECT sku FROM allocation_batches WHERE ref = $1
+;
+
+-- name: SKUs of lapsed holds
+-- Finds the products to lock before a load of lapsed holds, inside Locked.
+-- Parameters: now, limit.
+SELECT l.sku FROM allocation_lines l
+WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT (SELECT CAST($2 AS bigint))
+;
+
+-- name: lock products
+-- Locks products in the order of their SKUs before a load inside Locked.
+-- Parameters: skus.
+SELECT p.sku FROM allocation_products p
+  WHERE p.sku = ANY (ARRAY(SELECT json_array_elements_text(CAST($1 AS json))))
+ORDER BY p.sku FOR NO KEY UPDATE
+;
+
+-- name: check versions
+-- A commit of a unit of work that read products and changed none.
+-- Parameters: skus.
+SELECT p.sku, p.version FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') k CROSS JOIN LATERAL (SELECT * FROM allocation_products p
+  WHERE p.sku = k.value OFFSET 0) p
+;
+
+-- name: audit
+-- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
+-- Parameters: sku.
+SELECT 0, '', version, 0 FROM allocation_products WHERE sku = $1
+UNION ALL
+SELECT 1, b.ref, b.purchased, b.allocated FROM allocation_batches b  WHERE b.sku = $1
+UNION ALL
+
+SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM allocation_lines l
+WHERE l.sku = $1 AND l.open = 1 GROUP BY l.batch_ref
+UNION ALL
+SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT) FROM allocation_events
+WHERE sku = $1 AND batch_ref IS NOT NULL GROUP BY batch_ref
+UNION ALL
+SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = $1
+;
+
+-- name: events
+-- Reads a page of a product's events: Events.
+-- Parameters: sku, after, limit.
+SELECT sequence, kind, data FROM allocation_events
+WHERE sku = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+;
+
+-- name: commit of one line
+-- A commit that gives one part of one batch to one new line of an existing product: most sales.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen,
+-- batch_purchased, batch_allocated, batch_eta, batch_counted_at, batch_shipped_at, batch_ref, line_order_id,
+-- line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_sequence, event_kind,
+-- event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id, event_trace_parent.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING sku),
+b AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + $6, allocated = b.allocated + $7, eta = $8,
+    counted_at = $9, shipped_at = $10
+  FROM p WHERE b.ref = $11 AND b.sku = p.sku RETURNING b.ref),
+l AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT CAST($12 AS text), p.sku, 0, CAST($13 AS text), CAST($14 AS bigint), CAST($15 AS bigint),
+    CAST($16 AS smallint), CAST($17 AS bigint), CAST($18 AS bigint) FROM p),
+e AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT p.sku, $1, CAST($19 AS text), CAST($20 AS bigint), CAST($21 AS text), CAST($22 AS bigint),
+    CAST($23 AS bigint), CAST($24 AS text), CAST($25 AS uuid), CAST($26 AS text), $1 FROM p)
+SELECT (SELECT COUNT(*) FROM p),
+  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
+;
+
+-- name: outbox: lease products
+-- Leases products for a relay: Claim.
+-- Parameters: now, after, products, owner, claim, until.
+WITH RECURSIVE busy (sku) AS (
+  SELECT d.sku FROM allocation_deliveries d
+  WHERE d.not_before > $1 OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
+    FROM allocation_events h  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = d.sku
+    AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)),
+walk (sku, found) AS (
+  SELECT (SELECT MIN((CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END)) FROM allocation_events e 
+    WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > $2 AND e.unsent_from IS NOT NULL), 0
+  UNION ALL
+  SELECT (SELECT MIN((CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END)) FROM allocation_events e 
+    WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > w.sku
+    AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END
+    FROM walk w
+  WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < $3)
+INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
+SELECT w.sku, CAST($4 AS text), CAST($5 AS bigint), CAST($6 AS bigint), (SELECT h.unsent_from
+  FROM allocation_events h  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = w.sku
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0, 0, 0, '' FROM walk w
+  WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)
+ON CONFLICT (sku) DO UPDATE SET owner = excluded.owner, claim = excluded.claim,
+  not_before = excluded.not_before,
+  sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN excluded.sequence ELSE
+    allocation_deliveries.sequence END,
+  tries = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN 0 ELSE
+    allocation_deliveries.tries END,
+  dead = 0
+WHERE allocation_deliveries.not_before <= $1
+  AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < excluded.sequence)
+RETURNING sku, sequence, tries, claim
+;
+
+-- name: outbox: read unsent events
+-- Reads the first unsent events of the leased products: Claim.
+-- Parameters: skus, events.
+WITH RECURSIVE leased (sku, sequence, last) AS (
+  SELECT k.value, (SELECT h.unsent_from FROM allocation_events h 
+    WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = k.value AND h.unsent_from IS NOT NULL
+    ORDER BY h.sequence LIMIT 1),
+    (SELECT h.sequence FROM allocation_events h 
+      WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = k.value AND h.unsent_from IS NOT NULL
+      ORDER BY h.sequence DESC LIMIT 1)
+  FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json)) WHERE value = value || '') k),
+wanted (sku, sequence, until, last) AS (
+  SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < $2 THEN l.last ELSE l.sequence + $2 - 1 END,
+    l.last
+  FROM leased l WHERE l.sequence IS NOT NULL
+  UNION ALL
+  SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
+SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
+  CROSS JOIN LATERAL (SELECT * FROM allocation_events e WHERE e.sku = w.sku
+  AND e.sequence = w.sequence OFFSET 0) e
+;
+
+-- name: outbox: release a product
+-- Ends the lease of a product that has no unsent events any more: Claim.
+-- Parameters: sku, claim.
+DELETE FROM allocation_deliveries WHERE sku = $1 AND claim = $2
+;
+
+-- name: outbox: mark events as sent
+-- Settle of a delivery without a failure; PostgreSQL ends the lease in the same statement.
+-- Parameters: sent, sku, owner.
+WITH marks AS (
+UPDATE allocation_events AS e
+SET unsent_from = CASE WHEN e.sequence <= $1 THEN NULL ELSE $1 + 1 END
+WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) = $2 AND e.unsent_from IS NOT NULL
+  AND e.unsent_from <= $1 AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h 
+    WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $2 AND h.unsent_from IS NOT NULL
+    AND h.sequence >= $1), $1))
+  DELETE FROM allocation_deliveries
+  WHERE sku = $2 AND owner = $3 AND claim IS NOT NULL AND (tries = 0 OR sequence <= $1)
+;
+
+-- name: outbox: mark events before a failure as sent
+-- Settle of a delivery with a failure; PostgreSQL keeps the failure in the same statement.
+-- Parameters: sent, sku, retry_at, sequence, tries, dead, error, owner.
+WITH marks AS (
+UPDATE allocation_events AS e
+SET unsent_from = CASE WHEN e.sequence <= $1 THEN NULL ELSE $1 + 1 END
+WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) = $2 AND e.unsent_from IS NOT NULL
+  AND e.unsent_from <= $1 AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h 
+    WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $2 AND h.unsent_from IS NOT NULL
+    AND h.sequence >= $1), $1))
+  UPDATE allocation_deliveries SET claim = NULL, not_before = $3, retry_at = $3,
+    sequence = $4, tries = $5, dead = $6, error = $7
+  WHERE sku = $2 AND owner = $8 AND claim IS NOT NULL
+;
+
+-- name: outbox: give a product back
+-- Settle of a delivery of which nothing new was sent: the failure stays, the lease ends.
+-- Parameters: sku, owner.
+UPDATE allocation_deliveries SET claim = NULL, not_before = retry_at
+WHERE sku = $1 AND owner = $2 AND claim IS NOT NULL
+;
+
+-- name: outbox: backlog
+-- Counts the unsent events: Backlog.
+SELECT COUNT(*), COALESCE(CAST(SUM(g.events) AS BIGINT), 0),
+  MIN((SELECT f.at FROM allocation_events f WHERE f.sku = g.sku AND f.sequence = g.sequence))
+FROM (
+  SELECT e.sku, MIN(e.unsent_from) AS sequence, SUM(e.sequence - e.unsent_from + 1) AS events
+  FROM allocation_events e  WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > ''
+    AND e.unsent_from IS NOT NULL GROUP BY e.sku) g
+;
+
+-- name: outbox: failures
+-- Lists the products whose first unsent event failed: Failures.
+-- Parameters: after, limit.
+SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
+WHERE d.sku > $1 AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from FROM allocation_events h 
+  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = d.sku AND h.unsent_from IS NOT NULL
+  ORDER BY h.sequence LIMIT 1) ORDER BY d.sku LIMIT $2
+;
+
+-- name: outbox: forget a failure
+-- Lets a failed event be tried again: Retry.
+-- Parameters: sku.
+UPDATE allocation_deliveries SET tries = 0, dead = 0,
+  not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
+WHERE sku = $1 AND tries > 0 AND sequence = (SELECT h.unsent_from FROM allocation_events h 
+  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $1 AND h.unsent_from IS NOT NULL
+  ORDER BY h.sequence LIMIT 1)
+;
+
+-- name: outbox: forget the failure of an event
+-- Gives a failed event up: Skip, first statement.
+-- Parameters: sku, sequence.
+UPDATE allocation_deliveries SET tries = 0, dead = 0,
+  not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
+WHERE sku = $1 AND tries > 0 AND sequence = (SELECT h.unsent_from FROM allocation_events h 
+  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $1 AND h.unsent_from IS NOT NULL
+  ORDER BY h.sequence LIMIT 1) AND sequence = $2
+;
+
+-- name: outbox: mark a skipped event as sent
+-- Gives a failed event up: Skip, second statement.
+-- Parameters: sent, sku.
+UPDATE allocation_events AS e
+SET unsent_from = CASE WHEN e.sequence <= $1 THEN NULL ELSE $1 + 1 END
+WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) = $2 AND e.unsent_from IS NOT NULL
+  AND e.unsent_from <= $1 AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h 
+    WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $2 AND h.unsent_from IS NOT NULL
+    AND h.sequence >= $1), $1)
+;
+
+-- name: outbox: first events
+-- Reads a page of products with the time of the first event of each: Purge.
+-- Parameters: after, limit.
+SELECT p.sku, (SELECT e.at FROM allocation_events e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
+FROM (SELECT sku FROM allocation_products WHERE sku > $1 ORDER BY sku LIMIT $2) p ORDER BY p.sku
+;
+
+-- name: outbox: events of a product
+-- Finds how far a product's events are sent and old: Purge.
+-- Parameters: before, sku, limit.
+SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= $1 THEN t.sequence END),
+  (SELECT h.unsent_from FROM allocation_events h 
+  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $2 AND h.unsent_from IS NOT NULL
+  ORDER BY h.sequence LIMIT 1)
+FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = $2 ORDER BY e.sequence LIMIT $3) t
+;
+
+-- name: outbox: delete events
+-- Deletes the old events of a product: Purge.
+-- Parameters: sku, end.
+DELETE FROM allocation_events WHERE sku = $1 AND sequence < $2 RETURNING batch_ref, purchased, allocated
+;
+
+-- name: outbox: add to the sums
+-- Adds what deleted events had moved to the sums of their batches: Purge.
+-- Parameters: rows.
+  INSERT INTO allocation_purged (sku, batch_ref, purchased, allocated)
+  SELECT x.sku, x.batch_ref, x.purchased, x.allocated
+  FROM json_to_recordset(CAST($1 AS json)) x (sku text, batch_ref text, purchased bigint, allocated bigint)
+ON CONFLICT (sku, batch_ref) DO UPDATE
+SET purchased = allocation_purged.purchased + excluded.purchased,
+  allocated = allocation_purged.allocated + excluded.allocated
+;
+
+-- name: view: order
+-- Reads the lines of an order: Order.
+-- Parameters: order.
+SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+FROM (SELECT * FROM allocation_lines WHERE order_id = $1) l CROSS JOIN LATERAL (SELECT *
+  FROM allocation_batches b WHERE b.ref = l.batch_ref OFFSET 0) b
+ORDER BY l.sku, l.part
+;
+
+-- name: view: lines of a batch
+-- Reads a page of the lines that wait for units of a batch: BatchLines.
+-- Parameters: batch, after, page.
+SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence FROM allocation_lines l
+WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
+  AND l.sequence > $2
+ORDER BY l.sequence LIMIT $3
+;
+
+-- name: view: batches
+-- Reads a page of the batches of a product: Batches.
+-- Parameters: sku, now, more, after, page.
+WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = $1),
+holds (sku, order_id) AS (
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($2 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($3 AS bigint))) h),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+  FROM holds h CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = h.order_id
+    AND l.sku = h.sku OFFSET 0) l
+  GROUP BY l.batch_ref)
+SELECT 0, page.ref, page.location, page.purchased, page.allocated, page.announced_quantity, page.eta,
+  page.best_before, page.announced_eta, page.counted_at, page.shipped_at
+FROM (
+  SELECT * FROM allocation_batches b
+  WHERE b.sku = $1 AND b.ref > $4 ORDER BY b.ref LIMIT $5) page
+UNION ALL
+SELECT u.units, u.ref, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u
+;
+
+-- name: view: stock
+-- Reads what can be promised of products: Stock. On MariaDB: of one product.
+-- Parameters: skus, now, more.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') k),
+holds (sku, order_id) AS (
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($2 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($3 AS bigint))) h),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+  FROM holds h CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = h.order_id
+    AND l.sku = h.sku OFFSET 0) l
+  GROUP BY l.batch_ref)
+SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p
+  WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+  AND b.open = 1 OFFSET 0) b
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref OFFSET 0) b
+;
+
+-- name: commit: new product with a batch
+-- AddBatch for a new SKU.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, n_ref, n_sku, n_purchased, n_allocated,
+-- n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta, n_counted_at, n_shipped_at,
+-- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+new_ok AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
+    AND NOT EXISTS (SELECT 1 FROM p JOIN allocation_products o ON o.sku = p.sku WHERE p.seen = 0)),
+added AS (
+  INSERT INTO allocation_products (sku, version, refused, low_stock)
+  SELECT p.sku, p.version, p.refused, p.low_stock FROM p
+  WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
+versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+new_batches AS (
+  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+    announced_quantity, announced_eta, counted_at, shipped_at)
+  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
+    (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])),
+    (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: new batch
+-- AddBatch.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, n_ref, n_sku,
+-- n_purchased, n_allocated, n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta,
+-- n_counted_at, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+new_batches AS (
+  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+    announced_quantity, announced_eta, counted_at, shipped_at)
+  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
+    (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])),
+    (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: product
+-- SetLowStock, Mend, and Allocate that is refused.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, e_sku,
+-- e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS bigint[])),
+    (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS text[])),
+    (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS text[])),
+    (SELECT CAST($14 AS uuid[])), (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: products
+-- Allocate of an order that is refused, and a unit of work that changes one product of several.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS bigint[])),
+    (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS text[])),
+    (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS text[])),
+    (SELECT CAST($14 AS uuid[])), (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: batches of a product
+-- ChangeBatchETA, ReceiveBatch and ChangeBatchQuantity.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
+-- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])),
+    (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS uuid[])), (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($24 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of a product
+-- Allocate of several orders or of a split line.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
+-- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, l_order_id, l_sku, l_part, l_batch_ref,
+-- l_quantity, l_shipped, l_split, l_held_until, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS smallint[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($33 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of several products
+-- Allocate of an order, and AllocateEach.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, b_ref, b_sku, b_purchased, b_allocated,
+-- b_eta, b_counted_at, b_shipped_at, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_shipped, l_split,
+-- l_held_until, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data,
+-- e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS smallint[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($33 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of a product, in the place of others
+-- Allocate of what lapsed holds had.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
+-- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, l_order_id, l_sku,
+-- l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_sequence, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
+    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($36 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: changed lines of a product
+-- ChangeLine, Ship, ShipPart, and ChangeBatchQuantity that moves lines.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
+-- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, u_order_id, u_sku,
+-- u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_sequence, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+upsert_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+    held_until = excluded.held_until, sequence = excluded.sequence),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
+    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($36 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: changed lines of several products
+-- Ship of an order.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, b_ref, b_sku, b_purchased, b_allocated,
+-- b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, u_order_id, u_sku, u_part, u_batch_ref,
+-- u_quantity, u_shipped, u_split, u_held_until, u_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+upsert_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+    held_until = excluded.held_until, sequence = excluded.sequence),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
+    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($36 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: terms of the lines of a product
+-- Confirm and Extend.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, r_order_id,
+-- r_sku, r_part, u_order_id, u_sku, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until,
+-- u_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- e_trace_parent, e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
+    (SELECT CAST($8 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+upsert_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($9 AS text[])), (SELECT CAST($10 AS text[])),
+    (SELECT CAST($11 AS int[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])), (SELECT CAST($16 AS bigint[])),
+    (SELECT CAST($17 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+    held_until = excluded.held_until, sequence = excluded.sequence),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS uuid[])), (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: terms of the lines of several products
+-- Confirm and Extend of an order.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, r_order_id, r_sku, r_part, u_order_id,
+-- u_sku, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_sequence, e_sku, e_sequence,
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
+    (SELECT CAST($8 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+upsert_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence)
+  SELECT * FROM unnest((SELECT CAST($9 AS text[])), (SELECT CAST($10 AS text[])),
+    (SELECT CAST($11 AS int[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])), (SELECT CAST($16 AS bigint[])),
+    (SELECT CAST($17 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+    held_until = excluded.held_until, sequence = excluded.sequence),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS uuid[])), (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: removed lines of a product
+-- Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
+-- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, e_sku, e_sequence,
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($27 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: removed lines of several products
+-- Cancel of an order.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, b_ref, b_sku, b_purchased, b_allocated,
+-- b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+    FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from)
+  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($27 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: part: one product
+-- A part of commits that change one product and check no other.
+-- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen.
+p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
+  WHERE sku = $4 AND version = $5 RETURNING 1),
+versions_match AS (SELECT 1 FROM p)
+;
+
+-- name: part: lock products
+-- A part of commits of several products, or of a new one.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock.
+p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
+    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o)
+;
+
+-- name: part: all locked
+-- A part of commits of several products, none of them new.
+versions_match AS (
+SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p))
+;
+
+-- name: part: add products
+-- A part of commits with a new product.
+new_ok AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
+    AND NOT EXISTS (SELECT 1 FROM p JOIN allocation_products o ON o.sku = p.sku WHERE p.seen = 0)),
+added AS (
+  INSERT INTO allocation_products (sku, version, refused, low_stock)
+  SELECT p.sku, p.version, p.refused, p.low_stock FROM p
+  WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
+versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)
+;
+
+-- name: part: change products
+-- A part of commits of several products, or of a new one.
+moved AS (
+UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+  FROM versions_match))
+;
+
+-- name: part: add batches
+-- A part of commits with a new batch.
+-- Parameters: n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before,
+-- n_announced_quantity, n_announced_eta, n_counted_at, n_shipped_at.
+new_batches AS (
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+  announced_quantity, announced_eta, counted_at, shipped_at)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
+  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS text[])),
+  (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+  location, best_before, announced_quantity, announced_eta, counted_at, shipped_at) WHERE EXISTS (SELECT 1
+  FROM versions_match))
+;
+
+-- name: part: change batches
+-- A part of commits that change batches.
+-- Parameters: b_ref, b_sku, b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at.
+changed AS (
+UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated,
+  eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
+  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
+  (SELECT CAST($7 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
+  FROM versions_match) RETURNING 1)
+;
+
+-- name: part: remove lines
+-- A part of commits that remove lines, or write lines anew with fewer parts.
+-- Parameters: r_order_id, r_sku, r_part.
+removed AS (
+DELETE FROM allocation_lines l USING unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])),
+  (SELECT CAST($3 AS int[]))) x (order_id, sku, part)
+WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  AND EXISTS (SELECT 1 FROM versions_match))
+;
+
+-- name: part: add lines
+-- A part of commits with a new line.
+-- Parameters: l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
+-- l_sequence.
+new_lines AS (
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS int[])),
+  (SELECT CAST($4 AS text[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
+  (SELECT CAST($7 AS smallint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[]))) x (order_id,
+  sku, part, batch_ref, quantity, shipped, split, held_until, sequence) WHERE EXISTS (SELECT 1
+  FROM versions_match))
+;
+
+-- name: part: write lines anew
+-- A part of commits that change lines.
+-- Parameters: u_order_id, u_sku, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until,
+-- u_sequence.
+upsert_lines AS (
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS int[])),
+  (SELECT CAST($4 AS text[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
+  (SELECT CAST($7 AS smallint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[]))) x (order_id,
+  sku, part, batch_ref, quantity, shipped, split, held_until, sequence) WHERE EXISTS (SELECT 1
+  FROM versions_match)
+ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref, quantity = excluded.quantity,
+  shipped = excluded.shipped, split = excluded.split, held_until = excluded.held_until,
+  sequence = excluded.sequence)
+;
+
+-- name: part: add events
+-- A part of commits that change anything.
+-- Parameters: e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- e_trace_parent, e_unsent_from.
+events AS (
+INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  trace_parent, unsent_from)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])), (SELECT CAST($3 AS text[])),
+  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
+  (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS uuid[])),
+  (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[]))) x (sku, sequence, kind, at, batch_ref,
+  purchased, allocated, data, id, trace_parent, unsent_from) WHERE EXISTS (SELECT 1 FROM versions_match))
+;
+
+-- name: part: end
+-- Ends a commit that changes no batch.
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: part: end with a check
+-- Ends a commit that changes batches, and fails if one is missing.
+-- Parameters: changed.
+SELECT (SELECT COUNT(*) FROM versions_match),
+1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*) FROM changed) = CAST($1 AS bigint)
+  THEN 1 ELSE 0 END
+;
+
+-- name: migration: lock 1
+-- Keeps other processes from migrating at the same time: Migrate.
+BEGIN
+;
+
+-- name: migration: lock 2
+-- Keeps other processes from migrating at the same time: Migrate.
+SELECT pg_advisory_xact_lock(4702394921427284854)
+;
+
+-- name: migration: unlock
+-- Ends a migration: Migrate.
+COMMIT
+;
+
+-- name: migration: undo
+-- Ends a migration after an error: Migrate.
+ROLLBACK
+;
+
+-- name: schema: is there a version
+-- Looks for the table of versions: Migrate, CheckSchema, and any method that misses a table.
+-- Parameters: qualified.
+SELECT COUNT(*) FROM pg_class WHERE oid = to_regclass(CAST($1 AS text))
+;
+
+-- name: schema: version
+-- Reads the version of the tables: Migrate, CheckSchema, and any method that misses a table.
+SELECT COALESCE(MAX(version), 0) FROM allocation_schema_version
+;
+
+-- name: schema: database
+-- Names the database in an error about missing tables.
+SELECT current_database()
+;

@@ -1,0 +1,546 @@
+-- The statements of package sqlstore for the engine "sqlite", with the default table prefix.
+-- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.
+
+-- name: load by SKU
+-- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
+-- Parameters: skus, orders, now, more.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?1)) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load by order
+-- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
+-- Parameters: order, orders, now, more.
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ?1 AND part = 0),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load by batch
+-- Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity,
+-- ChangeBatchETA.
+-- Parameters: batch, orders, now, more.
+WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?1),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?4))) first
+  UNION
+  SELECT newest.sku, newest.order_id FROM (
+    SELECT l.sku, l.order_id FROM allocation_lines l INDEXED BY allocation_lines_open
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
+    ORDER BY l.sequence DESC LIMIT ?4) newest),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT ref FROM allocation_batches WHERE ref = ?1)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load of lapsed holds
+-- Reads the products whose holds lapsed first: ReleaseLapsed.
+-- Parameters: now, limit, orders, more.
+WITH chosen (sku) AS (
+  SELECT l.sku FROM allocation_lines l INDEXED BY allocation_lines_lapsing
+  WHERE l.part = 0 AND l.held_until <= ?1 + 0
+  GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT ?2),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?3)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?1 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
+    WHERE b.sku = c.sku AND b.open = 1
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?1 + 0
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
+  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
+  NULL, NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: lock everything
+-- The first statement of Locked on SQLite, where one transaction at a time can write.
+UPDATE allocation_products SET version = version WHERE sku = ''
+;
+
+-- name: check versions
+-- A commit of a unit of work that read products and changed none.
+-- Parameters: skus.
+SELECT p.sku, p.version FROM (SELECT value FROM json_each(?1)) k CROSS JOIN allocation_products p
+  WHERE p.sku = k.value
+;
+
+-- name: audit
+-- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
+-- Parameters: sku.
+SELECT 0, '', version, 0 FROM allocation_products WHERE sku = ?1
+UNION ALL
+SELECT 1, b.ref, b.purchased, b.allocated
+  FROM allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = ?1
+UNION ALL
+
+SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+  FROM allocation_lines l INDEXED BY allocation_lines_open
+WHERE l.sku = ?1 AND l.open = 1 GROUP BY l.batch_ref
+UNION ALL
+SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT) FROM allocation_events
+WHERE sku = ?1 AND batch_ref IS NOT NULL GROUP BY batch_ref
+UNION ALL
+SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = ?1
+;
+
+-- name: events
+-- Reads a page of a product's events: Events.
+-- Parameters: sku, after, limit.
+SELECT sequence, kind, data FROM allocation_events
+WHERE sku = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3
+;
+
+-- name: commit: add a product
+-- A commit with a new product: AddBatch for a new SKU.
+-- Parameters: sku, version, refused, low_stock.
+INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (?1, ?2, ?3, ?4)
+;
+
+-- name: commit: change a product
+-- A commit that changes a product: nearly every verb.
+-- Parameters: version, refused, low_stock, sku, seen.
+UPDATE allocation_products SET version = ?1, refused = ?2, low_stock = ?3
+WHERE sku = ?4 AND version = ?5
+;
+
+-- name: commit: check a product
+-- A commit that changes one product and only checks the version of another.
+-- Parameters: sku, seen.
+UPDATE allocation_products SET version = version WHERE sku = ?1 AND version = ?2
+;
+
+-- name: commit: add a batch
+-- A commit with a new batch: AddBatch.
+-- Parameters: ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta,
+-- counted_at, shipped_at.
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+  announced_quantity, announced_eta, counted_at, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
+  ?11)
+;
+
+-- name: commit: change a batch
+-- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
+-- Parameters: purchased, allocated, eta, counted_at, shipped_at, ref, sku.
+UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2, eta = ?3,
+  counted_at = ?4, shipped_at = ?5
+WHERE ref = ?6 AND sku = ?7
+;
+
+-- name: commit: add a part of a line
+-- A commit with a line, for each part: Allocate.
+-- Parameters: order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence.
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
+  sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+;
+
+-- name: commit: remove a line
+-- A commit that removes a line, or writes a line anew: Cancel, Ship.
+-- Parameters: order_id, sku.
+DELETE FROM allocation_lines WHERE order_id = ?1 AND sku = ?2
+;
+
+-- name: commit: add an event
+-- Every commit that changes anything, for each event.
+-- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
+INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  trace_parent, unsent_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+;
+
+-- name: outbox: find claimable products
+-- Finds products with unsent events that nobody has leased: Claim, before the lease.
+-- Parameters: now, after, products.
+WITH RECURSIVE busy (sku) AS (
+  SELECT d.sku FROM allocation_deliveries d
+  WHERE d.not_before > ?1 OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
+    FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = d.sku
+    AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)),
+walk (sku, found) AS (
+  SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent WHERE e.sku > ?2
+    AND e.unsent_from IS NOT NULL), 0
+  UNION ALL
+  SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent
+    WHERE e.sku > w.sku AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku
+    FROM busy) THEN 0 ELSE 1 END FROM walk w
+  WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < ?3)
+SELECT w.sku, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent
+  WHERE h.sku = w.sku AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0 FROM walk w
+  WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)
+;
+
+-- name: outbox: lease products
+-- Leases products for a relay: Claim.
+-- Parameters: owner, claim, until, rows, now.
+INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
+SELECT x.sku, ?1, ?2, ?3, x.sequence, 0, 0, 0, ''
+FROM (SELECT json_extract(value, '$.sku') AS sku, json_extract(value, '$.sequence') AS sequence
+  FROM json_each(?4)) x WHERE true
+ON CONFLICT (sku) DO UPDATE SET owner = excluded.owner, claim = excluded.claim,
+  not_before = excluded.not_before,
+  sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN excluded.sequence ELSE
+    allocation_deliveries.sequence END,
+  tries = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN 0 ELSE
+    allocation_deliveries.tries END,
+  dead = 0
+WHERE allocation_deliveries.not_before <= ?5
+  AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < excluded.sequence)
+RETURNING sku, sequence, tries, claim
+;
+
+-- name: outbox: read unsent events
+-- Reads the first unsent events of the leased products: Claim.
+-- Parameters: skus, events.
+WITH RECURSIVE leased (sku, sequence, last) AS (
+  SELECT k.value, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent
+    WHERE h.sku = k.value AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1),
+    (SELECT h.sequence FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = k.value
+      AND h.unsent_from IS NOT NULL ORDER BY h.sequence DESC LIMIT 1)
+  FROM (SELECT value FROM json_each(?1)) k),
+wanted (sku, sequence, until, last) AS (
+  SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < ?2 THEN l.last ELSE l.sequence + ?2 - 1 END,
+    l.last
+  FROM leased l WHERE l.sequence IS NOT NULL
+  UNION ALL
+  SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
+SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
+  CROSS JOIN allocation_events e WHERE e.sku = w.sku AND e.sequence = w.sequence
+;
+
+-- name: outbox: release a product
+-- Ends the lease of a product that has no unsent events any more: Claim.
+-- Parameters: sku, claim.
+DELETE FROM allocation_deliveries WHERE sku = ?1 AND claim = ?2
+;
+
+-- name: outbox: mark events as sent
+-- Settle of a delivery without a failure; PostgreSQL ends the lease in the same statement.
+-- Parameters: sent, sku.
+UPDATE allocation_events AS e INDEXED BY allocation_events_unsent
+SET unsent_from = CASE WHEN e.sequence <= ?1 THEN NULL ELSE ?1 + 1 END
+WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
+    AND h.unsent_from IS NOT NULL AND h.sequence >= ?1), ?1)
+;
+
+-- name: outbox: end a lease
+-- Settle of a delivery without a failure.
+-- Parameters: sku, owner, sent.
+DELETE FROM allocation_deliveries
+WHERE sku = ?1 AND owner = ?2 AND claim IS NOT NULL AND (tries = 0 OR sequence <= ?3)
+;
+
+-- name: outbox: mark events before a failure as sent
+-- Settle of a delivery with a failure; PostgreSQL keeps the failure in the same statement.
+-- Parameters: sent, sku.
+UPDATE allocation_events AS e INDEXED BY allocation_events_unsent
+SET unsent_from = CASE WHEN e.sequence <= ?1 THEN NULL ELSE ?1 + 1 END
+WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
+    AND h.unsent_from IS NOT NULL AND h.sequence >= ?1), ?1)
+;
+
+-- name: outbox: keep a failure
+-- Settle of a delivery with a failure.
+-- Parameters: retry_at, sequence, tries, dead, error, sku, owner.
+UPDATE allocation_deliveries SET claim = NULL, not_before = ?1, retry_at = ?1,
+  sequence = ?2, tries = ?3, dead = ?4, error = ?5
+WHERE sku = ?6 AND owner = ?7 AND claim IS NOT NULL
+;
+
+-- name: outbox: give a product back
+-- Settle of a delivery of which nothing new was sent: the failure stays, the lease ends.
+-- Parameters: sku, owner.
+UPDATE allocation_deliveries SET claim = NULL, not_before = retry_at
+WHERE sku = ?1 AND owner = ?2 AND claim IS NOT NULL
+;
+
+-- name: outbox: backlog
+-- Counts the unsent events: Backlog.
+SELECT COUNT(*), COALESCE(CAST(SUM(g.events) AS BIGINT), 0),
+  MIN((SELECT f.at FROM allocation_events f WHERE f.sku = g.sku AND f.sequence = g.sequence))
+FROM (
+  SELECT e.sku, MIN(e.unsent_from) AS sequence, SUM(e.sequence - e.unsent_from + 1) AS events
+  FROM allocation_events e INDEXED BY allocation_events_unsent WHERE e.sku > ''
+    AND e.unsent_from IS NOT NULL GROUP BY e.sku) g
+;
+
+-- name: outbox: failures
+-- Lists the products whose first unsent event failed: Failures.
+-- Parameters: after, limit.
+SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
+WHERE d.sku > ?1 AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from
+  FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = d.sku
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1) ORDER BY d.sku LIMIT ?2
+;
+
+-- name: outbox: forget a failure
+-- Lets a failed event be tried again: Retry.
+-- Parameters: sku.
+UPDATE allocation_deliveries SET tries = 0, dead = 0,
+  not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
+WHERE sku = ?1 AND tries > 0 AND sequence = (SELECT h.unsent_from
+  FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?1
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
+;
+
+-- name: outbox: forget the failure of an event
+-- Gives a failed event up: Skip, first statement.
+-- Parameters: sku, sequence.
+UPDATE allocation_deliveries SET tries = 0, dead = 0,
+  not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
+WHERE sku = ?1 AND tries > 0 AND sequence = (SELECT h.unsent_from
+  FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?1
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1) AND sequence = ?2
+;
+
+-- name: outbox: mark a skipped event as sent
+-- Gives a failed event up: Skip, second statement.
+-- Parameters: sent, sku.
+UPDATE allocation_events AS e INDEXED BY allocation_events_unsent
+SET unsent_from = CASE WHEN e.sequence <= ?1 THEN NULL ELSE ?1 + 1 END
+WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
+  SELECT MIN(h.sequence) FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
+    AND h.unsent_from IS NOT NULL AND h.sequence >= ?1), ?1)
+;
+
+-- name: outbox: first events
+-- Reads a page of products with the time of the first event of each: Purge.
+-- Parameters: after, limit.
+SELECT p.sku, (SELECT e.at FROM allocation_events e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
+FROM (SELECT sku FROM allocation_products WHERE sku > ?1 ORDER BY sku LIMIT ?2) p ORDER BY p.sku
+;
+
+-- name: outbox: events of a product
+-- Finds how far a product's events are sent and old: Purge.
+-- Parameters: before, sku, limit.
+SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= ?1 THEN t.sequence END),
+  (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
+FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ?2 ORDER BY e.sequence LIMIT ?3) t
+;
+
+-- name: outbox: delete events
+-- Deletes the old events of a product: Purge.
+-- Parameters: sku, end.
+DELETE FROM allocation_events WHERE sku = ?1 AND sequence < ?2 RETURNING batch_ref, purchased, allocated
+;
+
+-- name: outbox: add to the sums
+-- Adds what deleted events had moved to the sums of their batches: Purge.
+-- Parameters: rows.
+  INSERT INTO allocation_purged (sku, batch_ref, purchased, allocated)
+  SELECT x.sku, x.batch_ref, x.purchased, x.allocated
+  FROM (SELECT json_extract(value, '$.sku') AS sku, json_extract(value, '$.batch_ref') AS batch_ref,
+    json_extract(value, '$.purchased') AS purchased, json_extract(value, '$.allocated') AS allocated
+    FROM json_each(?1)) x WHERE true
+ON CONFLICT (sku, batch_ref) DO UPDATE
+SET purchased = allocation_purged.purchased + excluded.purchased,
+  allocated = allocation_purged.allocated + excluded.allocated
+;
+
+-- name: view: order
+-- Reads the lines of an order: Order.
+-- Parameters: order.
+SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+FROM (SELECT * FROM allocation_lines WHERE order_id = ?1) l CROSS JOIN allocation_batches b
+  WHERE b.ref = l.batch_ref
+ORDER BY l.sku, l.part
+;
+
+-- name: view: lines of a batch
+-- Reads a page of the lines that wait for units of a batch: BatchLines.
+-- Parameters: batch, after, page.
+SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
+  FROM allocation_lines l INDEXED BY allocation_lines_open
+WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
+  AND l.sequence > ?2
+ORDER BY l.sequence LIMIT ?3
+;
+
+-- name: view: batches
+-- Reads a page of the batches of a product: Batches.
+-- Parameters: sku, now, more, after, page.
+WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?1),
+holds (sku, order_id) AS (
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?2 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?3))) first),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+  FROM holds h CROSS JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
+  GROUP BY l.batch_ref)
+SELECT 0, page.ref, page.location, page.purchased, page.allocated, page.announced_quantity, page.eta,
+  page.best_before, page.announced_eta, page.counted_at, page.shipped_at
+FROM (
+  SELECT * FROM allocation_batches b INDEXED BY allocation_batches_by_sku
+  WHERE b.sku = ?1 AND b.ref > ?4 ORDER BY b.ref LIMIT ?5) page
+UNION ALL
+SELECT u.units, u.ref, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u
+;
+
+-- name: view: stock
+-- Reads what can be promised of products: Stock. On MariaDB: of one product.
+-- Parameters: skus, now, more.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+holds (sku, order_id) AS (
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?2 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?3))) first),
+unbound (ref, units) AS (
+  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+  FROM holds h CROSS JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
+  GROUP BY l.batch_ref)
+SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open WHERE b.sku = c.sku
+  AND b.open = 1
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref
+;
+
+-- name: savepoint
+-- Begins a commit inside a transaction of the host.
+SAVEPOINT allocation_commit
+;
+
+-- name: back to the savepoint
+-- Undoes a commit inside a transaction of the host, or shows that the transaction exists.
+ROLLBACK TO SAVEPOINT allocation_commit
+;
+
+-- name: migration: lock 1
+-- Keeps other processes from migrating at the same time: Migrate.
+BEGIN IMMEDIATE
+;
+
+-- name: migration: unlock
+-- Ends a migration: Migrate.
+COMMIT
+;
+
+-- name: migration: undo
+-- Ends a migration after an error: Migrate.
+ROLLBACK
+;
+
+-- name: schema: is there a version
+-- Looks for the table of versions: Migrate, CheckSchema, and any method that misses a table.
+-- Parameters: table.
+SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?1
+;
+
+-- name: schema: version
+-- Reads the version of the tables: Migrate, CheckSchema, and any method that misses a table.
+SELECT COALESCE(MAX(version), 0) FROM allocation_schema_version
+;
+
+-- name: schema: database
+-- Names the database in an error about missing tables.
+SELECT file FROM pragma_database_list WHERE name = 'main'
+;
+
+-- name: setting: foreign_keys
+-- Reads a setting of the connection: CheckSchema.
+PRAGMA foreign_keys
+;

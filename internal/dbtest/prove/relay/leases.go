@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
 // lease is a row that says whose a product is.
@@ -19,21 +20,20 @@ type lease struct {
 // leases reads all that are there, those that have ended included.
 func leases(ctx context.Context, db *sql.DB) (all []lease, err error) {
 	const leased = `SELECT sku, owner, not_before FROM allocation_deliveries WHERE claim IS NOT NULL ORDER BY sku`
-	rows, err := db.QueryContext(ctx, leased)
-	if err != nil {
-		return nil, fmt.Errorf("read the leases: %w", err)
-	}
-	defer rows.Close()
-	for rows.Next() {
+	err = harness.Rows(ctx, db, leased, func(rows *sql.Rows) error {
 		var l lease
 		var until int64
 		if err := rows.Scan(&l.sku, &l.owner, &until); err != nil {
-			return nil, err
+			return err
 		}
 		l.until = time.UnixMicro(until)
 		all = append(all, l)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the leases: %w", err)
 	}
-	return all, rows.Err()
+	return all, nil
 }
 
 // leasedBy are the products of an owner.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/outbox"
 )
 
@@ -22,7 +23,7 @@ func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus [
 				a.fault(drift, "product %q: %+v", sku, t)
 			}
 		}
-		events, err := allEvents(ctx, ledger, sku)
+		events, err := harness.Events(ctx, ledger, sku)
 		if err != nil {
 			return err
 		}
@@ -66,16 +67,4 @@ func (a *arrivals) compareEvents(sku allocation.SKU, events []allocation.Event) 
 		a.fault(invented, "event %d of %q, which has %d", sequence, sku, len(events))
 	}
 	return nil
-}
-
-// allEvents reads the events of a product.
-func allEvents(ctx context.Context, ledger allocation.Ledger, sku allocation.SKU) (all []allocation.Event, err error) {
-	const page = 10_000
-	for {
-		events, err := ledger.Events(ctx, sku, int64(len(all)), page)
-		if err != nil || len(events) == 0 {
-			return all, err
-		}
-		all = append(all, events...)
-	}
 }

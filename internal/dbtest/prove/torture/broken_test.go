@@ -100,11 +100,11 @@ func (b *blind) Commit(ctx context.Context, changes []allocation.Changes) error 
 	return b.bookkeeper.Commit(ctx, changes)
 }
 
-// trusting commits on kept products as they are.
+// trusting commits on cached products without a check of the version.
 type trusting struct{ blind }
 
 func (s *trusting) Commit(ctx context.Context, changes []allocation.Changes) error {
-	if attemptOf(ctx).onKept(changes) {
+	if attemptOf(ctx).onCached(changes) {
 		return s.blind.Commit(ctx, changes)
 	}
 	return s.bookkeeper.Commit(ctx, changes)

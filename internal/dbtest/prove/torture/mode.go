@@ -11,10 +11,10 @@ import (
 type mode string
 
 const (
-	everything mode = "all"    // commands are committed together, on products that were kept
-	alone      mode = "alone"  // every command is a commit of its own, and nothing is kept
-	unkept     mode = "unkept" // commands are committed together, on products that are read each time
-	locked     mode = "locked" // everybody locks from the start, and nothing is kept
+	everything mode = "all"    // commands are committed in groups, on cached products
+	alone      mode = "alone"  // every command is a commit of its own, and no product is cached
+	unkept     mode = "unkept" // commands are committed in groups, and no product is cached
+	locked     mode = "locked" // every client locks from the start, and no product is cached
 )
 
 var modes = []mode{everything, alone, unkept, locked}
@@ -26,18 +26,17 @@ func (m mode) check() error {
 	return nil
 }
 
-// groups and keeps say what a mode leaves switched on.
+// groups and caches say whether a mode has group commit and cached products.
 func (m mode) groups() bool { return m != alone }
-func (m mode) keeps() bool  { return m == everything }
+func (m mode) caches() bool { return m == everything }
 
-// locksEvery is how many clients there are to one that locks what it reads from the start. The others do so after
-// a lost race.
+// locksEvery is the number of clients of which one locks rows from the start. The others lock after a lost race.
 const locksEvery = 4
 
 // options are those of a client, 0 to Processes-1, and of its Service.
 func (m mode) options(process int) (allocation.UnitOfWorkOptions, *allocation.ServiceOptions) {
 	service := &allocation.ServiceOptions{NoGroupCommit: !m.groups()}
-	if !m.keeps() {
+	if !m.caches() {
 		service.CacheSize = -1
 	}
 	return allocation.UnitOfWorkOptions{LockFirst: m == locked || process%locksEvery == locksEvery-1}, service

@@ -94,7 +94,7 @@ func (r *report) write(w io.Writer, s *settings) {
 		r.Conflicts, r.Cancelled, r.Disconnected, r.Tallies.Lost, r.Tallies.Deadlocks)
 	fmt.Fprintf(w,
 		"  groups: %d commits of several callers; on cached products: %d commits, %d attempts found one outdated\n",
-		r.Tallies.Groups, r.Tallies.Kept, r.Tallies.Outdated)
+		r.Tallies.Groups, r.Tallies.Cached, r.Tallies.Outdated)
 	fmt.Fprintf(w, "  attempts without an answer: %d of unknown outcome (%d callers left), %d killed; ",
 		r.Unknown, r.Left, r.Killed)
 	fmt.Fprintf(w, "%d of all were committed, %d after the repeat was refused\n", r.CarriedOut, r.Late)

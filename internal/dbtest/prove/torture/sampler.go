@@ -40,12 +40,7 @@ func (r *run) sample(ctx context.Context, db *sql.DB, random *rand.Rand) {
 }
 
 func (r *run) look(ctx context.Context, db *sql.DB) error {
-	rows, err := db.QueryContext(ctx, sampled)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
+	return harness.Rows(ctx, db, sampled, func(rows *sql.Rows) error {
 		var ref string
 		var purchased, allocated, promised int64
 		if err := rows.Scan(&ref, &purchased, &allocated, &promised); err != nil {
@@ -57,27 +52,19 @@ func (r *run) look(ctx context.Context, db *sql.DB) error {
 		if allocated != promised {
 			r.report.fault(drift, "sampled: batch %q has promised %d, its lines add up to %d", ref, allocated, promised)
 		}
-	}
-	return rows.Err()
+		return nil
+	})
 }
 
 // endSession lets the server end the connection of a client. That it can't, because it is down or the session has just
 // ended, is no matter.
 func (r *run) endSession(ctx context.Context, db *sql.DB, random *rand.Rand) {
-	rows, err := db.QueryContext(ctx, r.engine.sessions)
-	if err != nil {
-		return
-	}
-	defer rows.Close()
 	var ids []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return
-		}
-		ids = append(ids, id)
-	}
-	if rows.Err() != nil || len(ids) == 0 {
+	err := harness.Rows(ctx, db, r.engine.sessions, func(rows *sql.Rows) error {
+		ids = append(ids, 0)
+		return rows.Scan(&ids[len(ids)-1])
+	})
+	if err != nil || len(ids) == 0 {
 		return
 	}
 	if _, err := db.ExecContext(ctx, fmt.Sprintf(r.engine.end, ids[random.IntN(len(ids))])); err == nil {

@@ -95,8 +95,8 @@ func (s *settings) owners() int { return s.Processes + 1 }
 // ownerOf is whose clock the times of a caller are of.
 func (s *settings) ownerOf(caller int) int { return 1 + (caller-1)/s.Callers }
 
-// rushEvery is how many clients there are to one whose callers hardly do anything but fill carts, so that commands find
-// kept products, which only serve to place lines.
+// rushEvery is the number of clients of which one hardly does anything but fill carts, so that commands find cached
+// products, which only serve to place lines.
 const rushEvery = 4
 
 func (s *settings) rushes(caller int) bool { return (s.ownerOf(caller)-1)%rushEvery == 1 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -21,7 +22,7 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 	}
 	for i := range r.settings.SKUs {
 		sku := r.settings.sku(i)
-		events, err := ledger(ctx, store, sku)
+		events, err := harness.Events(ctx, store, sku)
 		if err != nil {
 			return err
 		}
@@ -45,23 +46,11 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 	return nil
 }
 
-// ledger reads all events of a product.
-func ledger(ctx context.Context, store *sqlstore.Store, sku allocation.SKU) (all []allocation.Event, err error) {
-	const page = 10_000
-	for {
-		events, err := store.Events(ctx, sku, int64(len(all)), page)
-		if err != nil || len(events) == 0 {
-			return all, err
-		}
-		all = append(all, events...)
-	}
-}
-
 // traceParents reads those of all events, in the order of the events of each product; "" for none.
 func traceParents(ctx context.Context, db *sql.DB) (map[allocation.SKU][]string, error) {
 	const traced = `SELECT sku, COALESCE(trace_parent, '') FROM allocation_events ORDER BY sku, sequence`
 	parents := map[allocation.SKU][]string{}
-	return parents, each(ctx, db, traced, func(rows *sql.Rows) error {
+	return parents, harness.Rows(ctx, db, traced, func(rows *sql.Rows) error {
 		var sku allocation.SKU
 		var parent string
 		if err := rows.Scan(&sku, &parent); err != nil {
@@ -77,7 +66,7 @@ func (b *books) numbers(ctx context.Context, db *sql.DB) error {
 	const numbered = `
 		SELECT p.sku, p.version, COUNT(*), MIN(e.sequence), MAX(e.sequence)
 		FROM allocation_products p JOIN allocation_events e ON e.sku = p.sku GROUP BY p.sku, p.version`
-	return each(ctx, db, numbered, func(rows *sql.Rows) error {
+	return harness.Rows(ctx, db, numbered, func(rows *sql.Rows) error {
 		var sku allocation.SKU
 		var version, events, first, last int
 		if err := rows.Scan(&sku, &version, &events, &first, &last); err != nil {
@@ -94,7 +83,7 @@ func (b *books) numbers(ctx context.Context, db *sql.DB) error {
 // counters compares the batches with their accounts.
 func (b *books) counters(ctx context.Context, db *sql.DB) error {
 	seen := 0
-	err := each(ctx, db, `SELECT ref, purchased, allocated FROM allocation_batches`, func(rows *sql.Rows) error {
+	err := harness.Rows(ctx, db, `SELECT ref, purchased, allocated FROM allocation_batches`, func(rows *sql.Rows) error {
 		var ref allocation.BatchRef
 		var purchased, allocated allocation.Quantity
 		if err := rows.Scan(&ref, &purchased, &allocated); err != nil {
@@ -123,7 +112,7 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 			rest[key] = now
 		}
 	}
-	err := each(ctx, db, lines, func(rows *sql.Rows) error {
+	err := harness.Rows(ctx, db, lines, func(rows *sql.Rows) error {
 		var key allocation.LineKey
 		var ref allocation.BatchRef
 		var quantity, shipped allocation.Quantity
@@ -145,19 +134,4 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	return err
-}
-
-// each reads the rows of a statement.
-func each(ctx context.Context, db *sql.DB, statement string, row func(*sql.Rows) error) error {
-	rows, err := db.QueryContext(ctx, statement)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
 }

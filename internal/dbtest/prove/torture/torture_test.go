@@ -45,16 +45,16 @@ func short(t *testing.T, engine string, m mode, server *servers.Server) {
 	assert.Positive(t, found.Samples, "samples")
 	assert.Equal(t, s.Kills, found.Kills, "client kills")
 	assert.Equal(t, s.Restarts, found.Restarts, "server restarts")
-	kept := found.Tallies.Kept + found.Tallies.Outdated
+	cached := found.Tallies.Cached + found.Tallies.Outdated
 	if m == everything {
 		assert.Positive(t, found.Tallies.Groups, "commits of several callers")
-		assert.Positive(t, kept, "attempts on kept products")
+		assert.Positive(t, cached, "attempts on cached products")
 	}
 	if !m.groups() {
 		assert.Zero(t, found.Tallies.Groups, "commits of several callers")
 	}
-	if !m.keeps() {
-		assert.Zero(t, kept, "attempts on kept products")
+	if !m.caches() {
+		assert.Zero(t, cached, "attempts on cached products")
 	}
 }
 

@@ -14,7 +14,7 @@ type tallies struct {
 	Lost      int `json:"lost,omitempty"`      // races: attempts that ended with ErrConflict
 	Deadlocks int `json:"deadlocks,omitempty"` // that ended attempts, most of them among the lost ones
 	Groups    int `json:"groups,omitempty"`    // commits of several callers' commands
-	Kept      int `json:"kept,omitempty"`      // commits of products that were kept, and not read
+	Cached    int `json:"cached,omitempty"`    // commits of cached products
 	Outdated  int `json:"outdated,omitempty"`  // attempts at such a commit that the version check refused
 }
 
@@ -22,7 +22,7 @@ func (t *tallies) add(more tallies) {
 	t.Lost += more.Lost
 	t.Deadlocks += more.Deadlocks
 	t.Groups += more.Groups
-	t.Kept += more.Kept
+	t.Cached += more.Cached
 	t.Outdated += more.Outdated
 }
 
@@ -79,7 +79,7 @@ func (w *watch) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 }
 
 func (w *watch) Commit(ctx context.Context, changes []allocation.Changes) error {
-	return w.note(ctx, attemptOf(ctx).onKept(changes), w.Store.Commit(ctx, changes))
+	return w.note(ctx, attemptOf(ctx).onCached(changes), w.Store.Commit(ctx, changes))
 }
 
 // Locked counts the attempt as one, whatever fails inside.
@@ -88,14 +88,14 @@ func (w watchLocker) Locked(ctx context.Context, fn func(allocation.Store) error
 }
 
 // note counts what came of an attempt.
-func (w *watch) note(ctx context.Context, onKept bool, err error) error {
+func (w *watch) note(ctx context.Context, onCached bool, err error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch conflict := errors.Is(err, allocation.ErrConflict); {
 	case err == nil:
 		w.seen.Groups += one(attemptOf(ctx).op == opGroup)
-		w.seen.Kept += one(onKept)
-	case onKept:
+		w.seen.Cached += one(onCached)
+	case onCached:
 		w.seen.Outdated += one(conflict || errors.Is(err, allocation.ErrDuplicate))
 	case conflict:
 		w.seen.Lost++
@@ -107,9 +107,9 @@ func (w *watch) note(ctx context.Context, onKept bool, err error) error {
 // opGroup is what an attempt is called that several callers share.
 const opGroup = "Group"
 
-// onKept says that the attempt has not read all that it changes. Commands that place no lines may have read before
+// onCached says that the attempt changes a product without having read it. Commands that place no lines may have read before
 // their attempts.
-func (a *attempted) onKept(changes []allocation.Changes) bool {
+func (a *attempted) onCached(changes []allocation.Changes) bool {
 	places := a.op == opGroup || a.op == "Allocate"
 	return places && slices.ContainsFunc(changes, func(c allocation.Changes) bool { return !a.read[c.SKU] })
 }

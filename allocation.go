@@ -2,7 +2,6 @@ package allocation
 
 import (
 	"context"
-	"errors"
 )
 
 // Service is what a host calls: one method for each use case. Each is one unit of work that either does all
@@ -24,7 +23,7 @@ import (
 type Service struct {
 	units  UnitOfWork
 	policy Policy
-	queue  *queue // nil: every command is a unit of work by itself
+	groups *groupCommit // nil: every command is a unit of work by itself
 }
 
 // New returns a Service over a unit of work, which is usually [NewUnitOfWork] over a store. The options may
@@ -40,8 +39,8 @@ func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{units: units, policy: opts.Policy}
-	if own, ok := units.(*unit); ok && !own.joined && !opts.NoGroupCommit {
-		s.queue = newQueue(own, opts.cacheSize(own))
+	if u := ownUnit(units); u != nil && !u.joined && !opts.NoGroupCommit {
+		s.groups = newGroupCommit(units, u, *opts)
 	}
 	return s, nil
 }
@@ -53,62 +52,61 @@ func (s *Service) WithPolicy(policy Policy) *Service {
 	return &other
 }
 
-// do runs the unit of work of one command that answers nothing but an error.
+// do brings one command through, on the caller's goroutine or on that of another caller. Unless do returns nil, the
+// command may still be running: nobody may look at what it computed then.
 func (s *Service) do(ctx context.Context, c command) error {
-	_, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (struct{}, error) {
-		return struct{}{}, c.run(ctx, products)
-	})
-	return err
+	if s.groups == nil {
+		return s.doAlone(ctx, c)
+	}
+	u := s.groups.unit
+	if err := u.check(ctx, c.op); err != nil {
+		return err
+	}
+	lone := &struct { // one piece of memory
+		waiter
+		pending
+		list   [1]*pending
+		claims [2]claim
+	}{pending: pending{command: c, trace: u.opts.traceParent(ctx)}}
+	p, w := &lone.pending, &lone.waiter
+	lone.list[0] = p
+	w.Value, w.Size, w.Claims = lone.list[:], c.size(), c.appendClaims(lone.claims[:0])
+	if len(c.skus) == 0 {
+		w.Find = p.find(u)
+	}
+	if err := s.groups.queue.Do(ctx, w); err != nil {
+		return leftError(c.op, err)
+	}
+	return p.outcome(ctx, u)
 }
 
-// dispatch runs the unit of work of one command.
-func (s *Service) dispatch(ctx context.Context, c command) error {
-	if s.queue != nil {
-		return s.queue.command(ctx, c)
-	}
-	switch own, ok := s.units.(*unit); {
+// doAlone brings one command through as a unit of work of its own.
+func (s *Service) doAlone(ctx context.Context, c command) error {
+	u := ownUnit(s.units)
+	switch {
 	case s.units == nil:
 		return invalid(c.op, "unit of work", nil, "must not be nil")
-	case ok:
-		return own.do(ctx, c.op, c.run)
+	case u == nil:
+		return c.answer(s.units.Do(ctx, c.decide))
 	}
-	return s.units.Do(ctx, c.run)
+	if err := u.check(ctx, c.op); err != nil {
+		return err
+	}
+	w := &work{unit: u, op: c.op, fn: c.decide, trace: u.opts.traceParent(ctx), records: u.opts.Committed != nil}
+	return c.answer(s.units.Do(w.given(ctx), c.decide))
 }
 
-// decide runs a command that answers with a value. The value is only good for a caller who stayed to the end.
+// decide runs a command that answers with a value.
 func decide[T any](
 	ctx context.Context, s *Service, c command, fn func(ctx context.Context, products Repository) (T, error),
 ) (T, error) {
-	var value T
+	var value, none T
 	c.run = func(ctx context.Context, products Repository) (err error) {
 		value, err = fn(ctx, products)
 		return err
 	}
-	err := s.dispatch(ctx, c)
-	if err == nil {
-		return value, nil
-	}
-	if undecided, err := isUndecided(err); undecided {
-		var none T // value may be of an earlier attempt, or still be written to
+	if err := s.do(ctx, c); err != nil {
 		return none, err
 	}
-	return value, err
-}
-
-// decision is what a command gives, or why it can't. A refusal is no error to the unit of work, since its event
-// has to be committed (R10).
-type decision[T any] struct {
-	given T
-	short *OutOfStockError
-}
-
-// answer is the caller's: a refusal as an error, which says so if its event couldn't be kept.
-func (d decision[T]) answer(err error) (T, error) {
-	switch {
-	case d.short == nil:
-		return onlyIf(d.given, err)
-	case err == nil:
-		return onlyIf(d.given, error(d.short))
-	}
-	return onlyIf(d.given, errors.Join(d.short, err))
+	return value, nil
 }

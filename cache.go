@@ -5,54 +5,60 @@ import (
 	"time"
 )
 
-// kept holds products as they were committed, so that the next command needn't read them. A copy may be outdated
-// at any time; then the version check fails and the command runs again on a fresh one. It belongs to
-// whoever took it, and comes back, if at all, as it was committed.
-type kept struct {
-	most     int
+// productCache holds products as they were committed, so that the next command needn't read them. A copy may be outdated
+// at any time; then the version check fails, and the command runs again on a fresh read. A copy belongs to the group that
+// took it, and comes back only after a commit. A productCache is safe for concurrent use.
+type productCache struct {
+	size     int // the most products; none if not positive
 	mu       sync.Mutex
-	products map[SKU]*Product
+	products map[SKU]cachedProduct
 }
 
-func newKept(most int) *kept {
-	return &kept{most: most, products: map[SKU]*Product{}}
+type cachedProduct struct {
+	*Product
+	expires time.Time // when the next live hold lapses, or earlier; zero for never
 }
 
-// take returns a product and forgets it; nil if there is none, or if a hold may have lapsed since.
-func (k *kept) take(sku SKU, now time.Time) *Product {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	p := k.products[sku]
-	if p == nil {
-		return nil
+func newProductCache(size int) *productCache {
+	return &productCache{size: size, products: map[SKU]cachedProduct{}}
+}
+
+// take removes a product from the cache. It reports false if the cache has none, or if a hold may have lapsed by now.
+func (c *productCache) take(sku SKU, now time.Time) (cachedProduct, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, known := c.products[sku]
+	if !known {
+		return cachedProduct{}, false
 	}
-	delete(k.products, sku)
-	if !p.expires.IsZero() && !now.Before(p.expires) {
-		return nil
-	}
-	return p
+	delete(c.products, sku)
+	return p, p.expires.IsZero() || now.Before(p.expires)
 }
 
-// put keeps products after their commit, and forgets older copies of those that won't do.
-func (k *kept) put(products []*Product) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, p := range products {
-		delete(k.products, p.sku)
-		if k.most <= 0 || !p.settle() {
+// put caches products after their commit. Older copies of products that can't be cached any more are dropped.
+func (c *productCache) put(committed []present) {
+	if c.size <= 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range committed {
+		delete(c.products, p.sku)
+		expires, able := p.rebase(p.expires)
+		if !able {
 			continue
 		}
-		if len(k.products) >= k.most {
-			k.dropAny()
+		if len(c.products) >= c.size {
+			c.dropAny()
 		}
-		k.products[p.sku] = p
+		c.products[p.sku] = cachedProduct{p.Product, expires}
 	}
 }
 
-// dropAny makes room. Which one goes doesn't matter: a product that is used often is soon back.
-func (k *kept) dropAny() {
-	for sku := range k.products {
-		delete(k.products, sku)
+// dropAny makes room. Which product goes doesn't matter: a product that is used often is soon back.
+func (c *productCache) dropAny() {
+	for sku := range c.products {
+		delete(c.products, sku)
 		return
 	}
 }

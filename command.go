@@ -3,142 +3,173 @@ package allocation
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
+	"runtime"
+
+	"github.com/cosmic-go/allocation/internal/combine"
 )
 
-// command is what a method of a Service asks of a unit of work. It says beforehand which products it needs: by
+// command is what a method of a Service asks of a unit of work. A command says beforehand which products it needs: by
 // SKU, or as those that an order has lines of, or as the one that owns a batch.
 type command struct {
 	op     string
+	lines  int       // how many lines it names, 0 if the store has to say which
 	skus   []SKU     // sorted, each once
-	orders []OrderID // whose lines it needs of the products by SKU
+	orders []OrderID // whose lines it needs of the products by SKU; sorted, each once
 	order  OrderID
 	batch  BatchRef
 
-	// itself says that it reads the products by SKU itself, if it needs them at all.
+	// itself says that the command reads the products by SKU itself, if it needs them at all.
 	itself bool
 
-	// places says that it only places new lines, so that a kept product will do: the store has a unique key
-	// on lines, and any other answer than success makes it run again on a fresh one.
+	// places says that the command only places new lines, so that a cached product will do: the store has a unique
+	// key on lines, and after any other answer than success the command runs again on a fresh read.
 	places bool
 
 	run func(ctx context.Context, products Repository) error
+
+	short *OutOfStockError // the refusal of the last run, nil if there was none
 }
 
-// name is what products are looked up by.
-func (c command) name() SKU {
-	if c.order != "" {
-		return orderName(c.order)
+// key is what commands wait for each other on: exactly one of its fields is set.
+type key struct {
+	sku   SKU
+	order OrderID
+	batch BatchRef
+}
+
+// claim says that a command touches a key.
+type claim = combine.Claim[key]
+
+// appendClaims appends the keys of the command. A lookup by order or batch waits for commands that may create that order
+// or batch, and they wait for earlier lookups; otherwise a Cancel could overtake the Allocate that it is meant to undo.
+// Commands that name their products share their orders, since those don't conflict with each other.
+func (c *command) appendClaims(claims []claim) []claim {
+	for _, sku := range c.skus {
+		claims = append(claims, claim{Key: key{sku: sku}})
 	}
-	return batchName(c.batch)
+	for _, order := range c.orders {
+		claims = append(claims, claim{Key: key{order: order}, Shared: true})
+	}
+	if c.order != "" {
+		claims = append(claims, claim{Key: key{order: c.order}})
+	}
+	if c.batch != "" {
+		claims = append(claims, claim{Key: key{batch: c.batch}})
+	}
+	return claims
 }
 
-// call is a command under way, and its outcome.
-type call struct {
+// size is how much of a group the command takes.
+func (c *command) size() int { return max(1, c.lines, len(c.skus)) }
+
+// decide runs the command in a unit of work of its own.
+func (c *command) decide(ctx context.Context, products Repository) error {
+	return c.refused(ctx, products, c.run(ctx, products))
+}
+
+// refused deals with a refusal among the errors of the command: it is no error to the unit of work, since its event has
+// to be committed (R10). A refusal that rests on cached products has to be found again on fresh ones.
+func (c *command) refused(ctx context.Context, products Repository, err error) error {
+	c.short = nil
+	if err == nil || !errors.As(err, &c.short) {
+		return err
+	}
+	if w := inside(ctx); w != nil && w.products.cached {
+		return errStale
+	}
+	var last SKU
+	for _, s := range c.short.Shortages {
+		if s.SKU == last {
+			continue
+		}
+		p, err := products.Get(ctx, s.SKU)
+		if err != nil {
+			return err
+		}
+		p.refuse(products.Now(), c.short.Shortages)
+		last = s.SKU
+	}
+	return nil
+}
+
+// answer is the error that the caller gets for the outcome of the unit of work: a refusal, which says so if its event
+// couldn't be committed, or the error.
+func (c *command) answer(err error) error {
+	switch {
+	case c.short == nil:
+		return err
+	case err == nil:
+		return c.short
+	}
+	return errors.Join(c.short, err)
+}
+
+// pending is a command under way, and its outcome.
+type pending struct {
 	command
 	trace    string // the caller's trace parent
 	done     bool   // what follows is its outcome
 	err      error
-	out      bool    // it failed after it had changed something: the group goes on without it
-	events   []Event // that it caused, if anybody wants to know
+	excluded bool    // it failed after it had changed something: the group goes on without it
+	events   []Event // which it caused, if Committed wants to know
 	panicked any
+	exited   bool     // it ended its goroutine
+	ahead    *reading // what was read to find the command's products
 }
 
-// concerns reports whether a call may be about to place lines of the order, or announce the batch, that another
-// command looks for.
-func (c *call) concerns(other command) bool {
-	if other.order != "" && (c.order == other.order || slices.Contains(c.orders, other.order)) {
-		return true
-	}
-	return other.batch != "" && c.batch == other.batch
-}
+// waiter is a caller in the queue, with its commands: a single one, or those of a chunk of a bulk.
+type waiter = combine.Waiter[key, []*pending]
 
-// shielded runs a call so that its panic is its own caller's. A call that ends the goroutine is done, since it
-// would end the next leader's too.
-func (c *call) shielded(ctx context.Context, products Repository) (err error) {
-	returned := false
-	c.panicked = nil
-	defer func() {
-		if returned {
-			return
+// find looks up which products a command by order or batch needs. What it reads serves the command to begin with, unless
+// the command has to wait afterwards.
+func (p *pending) find(u *unit) func(ctx context.Context) ([]claim, error) {
+	return func(ctx context.Context) ([]claim, error) {
+		query := Query{Order: p.order, Batch: p.batch, Now: clean(u.opts.Now()), Limit: u.opts.PageSize}
+		states, err := u.store.Load(ctx, query)
+		if errors.Is(err, ErrConflict) && u.opts.Attempts > 1 {
+			return nil, nil // the attempts will have to do with it, and wait for nobody
 		}
-		if c.panicked = recover(); c.panicked == nil {
-			c.done, c.out = true, true
+		if err != nil {
+			return nil, storeError("Load", err)
 		}
-		c.err, err = errUnfinished, errUnfinished
-	}()
-	err = c.run(ctx, products)
-	returned = true
-	return err
-}
-
-// command brings a single command through, and returns what it returned.
-func (q *queue) command(ctx context.Context, c command) error {
-	if err := q.unit.check(ctx, c.op); err != nil {
-		return err
-	}
-	lone := &struct { // one piece of memory
-		entry
-		call
-		calls [1]*call
-	}{entry: entry{ctx: ctx, skus: c.skus}, call: call{command: c, trace: q.unit.traceParent(ctx)}}
-	e := &lone.entry
-	lone.calls[0] = &lone.call
-	e.calls = lone.calls[:]
-	if len(c.skus) == 0 {
-		e.name = c.name()
-		if err := q.lookUp(e, Query{Order: c.order, Batch: c.batch}); err != nil {
-			return err
+		p.ahead = &reading{query: query, states: states}
+		claims := make([]claim, len(states))
+		for i, s := range states {
+			claims[i].Key.sku = s.SKU
 		}
+		return claims, nil
 	}
-	if err := q.pass(e, q.enter(e)); err != nil {
+}
+
+// leftError is the answer to a caller whose context ended before its command was decided.
+func leftError(op string, err error) error {
+	var left *combine.LeftError
+	switch {
+	case !errors.As(err, &left):
 		return err
+	case left.Running:
+		return leftWhileCommitting(op, left.Err)
 	}
-	return q.outcome(ctx, &lone.call)
+	return left.Err
 }
 
-// lookUp finds out which products an entry needs. If it needn't wait for any, what was read serves to begin with,
-// unless a commit that it has to wait for may have ended meanwhile.
-func (q *queue) lookUp(e *entry, query Query) error {
-	q.mu.Lock()
-	q.follow(e)
-	q.mu.Unlock()
-	follows := len(e.skus) > 0
-	query.Now, query.Limit = clean(q.unit.opts.Now()), q.unit.opts.PageSize
-	states, err := q.unit.store.Load(e.ctx, query)
-	if errors.Is(err, ErrConflict) && q.unit.opts.Attempts > 1 {
-		return nil // the attempts will have to do with it, and wait for nobody
+func leftWhileCommitting(op string, ended error) error {
+	return &Error{
+		Op: op, Field: "context", Value: "ended while the commit was under way",
+		Err: fmt.Errorf("%w: %w", ErrUnknownOutcome, ended),
 	}
-	if err != nil {
-		return storeError("Load", err)
-	}
-	if !q.unit.opts.LockFirst && !follows {
-		e.ahead = &reading{query: query, states: states}
-	}
-	for _, s := range states {
-		e.skus = append(e.skus, s.SKU)
-	}
-	slices.Sort(e.skus)
-	e.skus = slices.Compact(e.skus)
-	return nil
 }
 
-// outcome hands the outcome of a call to its caller.
-func (q *queue) outcome(ctx context.Context, c *call) error {
-	if c.panicked != nil {
-		panic(c.panicked)
+// outcome hands the outcome to the command's caller, on the caller's goroutine.
+func (p *pending) outcome(ctx context.Context, u *unit) error {
+	switch {
+	case p.panicked != nil:
+		panic(p.panicked)
+	case p.exited:
+		runtime.Goexit()
+	case len(p.events) > 0 && p.err == nil:
+		u.opts.Committed(ctx, p.events)
 	}
-	if len(c.events) > 0 && c.err == nil {
-		q.unit.opts.Committed(ctx, c.events)
-	}
-	return c.err
-}
-
-// exclusively lets a caller have products to itself, among the callers of this queue.
-func (q *queue) exclusively(ctx context.Context, op string, skus []SKU, fn func()) error {
-	if err := q.unit.check(ctx, op); err != nil {
-		return err
-	}
-	e := &entry{ctx: ctx, skus: skus, instead: fn}
-	return q.pass(e, q.enter(e))
+	return p.answer(p.err)
 }

@@ -160,11 +160,16 @@ func oneGroup(t *testing.T, d dice, plug *plugged, grouped, alone *twin, n int) 
 		callAllocate(t.Context(), grouped.one, want(numbered("x", n), "X", 1)),
 		callAllocate(t.Context(), grouped.one, want(numbered("y", n), "Y", 1)),
 	}
-	var names, wanted []string
+	var names, wanted, touched []string
 	var ended []<-chan string
 	for range 1 + d.IntN(8) {
 		s := d.step()
+		// A look-up waits for the commands before it that name its order or batch, and may be overtaken meanwhile.
+		for s.looksUp && slices.ContainsFunc(s.names, func(name string) bool { return slices.Contains(touched, name) }) {
+			s = d.step()
+		}
 		s.elsewhere = false
+		touched = append(touched, s.names...)
 		end := make(chan string, 1)
 		go func() { end <- grouped.run(t.Context(), s) }()
 		synctest.Wait()

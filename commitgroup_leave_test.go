@@ -104,7 +104,7 @@ func TestLeaderStaysForTheOthers(t *testing.T) {
 		synctest.Wait()
 		require.ErrorIs(t, (<-other).err, allocation.ErrUnknownOutcome)
 		require.Len(t, leader, 1, "leaders that returned after all others had left")
-		assert.ErrorIs(t, (<-leader).err, context.Canceled, "the commit was called off")
+		assert.ErrorIs(t, (<-leader).err, context.DeadlineExceeded, "the commit was called off")
 	})
 }
 

@@ -145,22 +145,22 @@ func TestMembersAreJudgedAfterTheyCalled(t *testing.T) {
 	for try := range 100 {
 		clock := memory.NewClock(morning)
 		store := &slowLookUp{Store: memory.New(), arrived: make(chan struct{}, 2), let: make(chan struct{})}
-		require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 100), stock("b2", "LAMP", 100)))
 		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: clock.Now}})
 		store.slow.Store(true)
-		count := func() <-chan error {
+		count := func(batch allocation.BatchRef) <-chan error {
 			ended := make(chan error, 1)
 			at := clock.Now()
 			go func() {
-				_, err := service.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 50, At: at})
+				_, err := service.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: batch, Quantity: 50, At: at})
 				ended <- err
 			}()
 			<-store.arrived
 			return ended
 		}
-		one := count()
+		one := count("b1")
 		clock.Advance(time.Second)
-		two := count()
+		two := count("b2")
 		store.slow.Store(false)
 		close(store.let)
 		require.NoError(t, <-one)

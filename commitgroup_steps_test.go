@@ -20,7 +20,9 @@ var stepSKUs = []allocation.SKU{"A", "B", "C", "D"}
 // step is one call of a Service, which can be made of several.
 type step struct {
 	name      string
-	elsewhere bool // for a Service that plays another process
+	elsewhere bool     // for a Service that plays another process
+	names     []string // the orders and batches that it names
+	looksUp   bool     // it finds its products by them
 	run       func(ctx context.Context, s *allocation.Service) (any, error)
 }
 
@@ -87,32 +89,45 @@ func (d dice) step() step {
 	order, requests, count := d.order(), d.requests(), d.count()
 	skus := []allocation.SKU{d.sku(), d.sku()}[:d.IntN(3)]
 	line := requests[0].OrderLine
+	byOrder := func() { s.names, s.looksUp = []string{string(order)}, len(skus) == 0 }
+	byBatch := func() { s.names, s.looksUp = []string{string(count.Batch)}, true }
+	for _, r := range requests {
+		s.names = append(s.names, string(r.OrderID))
+	}
 	switch d.IntN(14) {
 	case 0, 1:
 		batch := d.announcement()
+		s.names = []string{string(batch.Ref)}
 		s.name, s.run = "AddBatch", func(ctx context.Context, s *allocation.Service) (any, error) { return nil, s.AddBatch(ctx, batch) }
 	case 2:
+		byOrder()
 		s.name, s.run = "Cancel", func(ctx context.Context, s *allocation.Service) (any, error) { return s.Cancel(ctx, order, skus...) }
 	case 3:
+		byOrder()
 		s.name, s.run = "Confirm", func(ctx context.Context, s *allocation.Service) (any, error) { return s.Confirm(ctx, order, skus...) }
 	case 4:
+		byOrder()
 		until := d.now.Add(time.Duration(d.IntN(6)) * time.Minute)
 		s.name, s.run = "Extend", func(ctx context.Context, s *allocation.Service) (any, error) {
 			return s.Extend(ctx, order, until, skus...)
 		}
 	case 5:
+		byOrder()
 		s.name, s.run = "Ship", func(ctx context.Context, s *allocation.Service) (any, error) { return s.Ship(ctx, order, skus...) }
 	case 6:
 		s.name, s.run = "ShipPart", func(ctx context.Context, s *allocation.Service) (any, error) { return s.ShipPart(ctx, line) }
 	case 7:
 		s.name, s.run = "ChangeLine", func(ctx context.Context, s *allocation.Service) (any, error) { return s.ChangeLine(ctx, line) }
 	case 8:
+		byBatch()
 		s.name, s.run = "ChangeBatchQuantity", func(ctx context.Context, s *allocation.Service) (any, error) {
 			return s.ChangeBatchQuantity(ctx, count)
 		}
 	case 9:
+		byBatch()
 		s.name, s.run = "ReceiveBatch", func(ctx context.Context, s *allocation.Service) (any, error) { return s.ReceiveBatch(ctx, count) }
 	case 10:
+		s.names = nil
 		sku, low := d.sku(), allocation.Quantity(d.IntN(8))
 		s.name, s.run = "SetLowStock", func(ctx context.Context, s *allocation.Service) (any, error) {
 			return nil, s.SetLowStock(ctx, sku, low)

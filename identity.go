@@ -9,27 +9,42 @@ import (
 	"time"
 )
 
-// identityMap is the Repository of one attempt: it remembers every product that was read, so that a unit
-// of work has one copy of each and can check all of their versions at the end.
+// identityMap is the Repository of one attempt. It remembers every product that was read, so that a unit of work has one
+// copy of each and can check all of their versions at the end.
 type identityMap struct {
 	store    Store
 	locks    bool // the store is that of a Locker
 	now      time.Time
 	page     int
-	trace    string     // the caller's trace parent
-	products []*Product // by SKU
+	trace    string    // the trace parent of the present caller
+	products []present // by SKU
 	loads    int
 	ended    bool
+	hook     func(ctx context.Context) func(err error) // UnitOfWorkOptions.Commit
 
 	// Where products and their changes begin: most units of work have one.
-	first   [1]*Product
+	first   [1]present
 	changes [1]Changes
 
-	missing []SKU    // that the store doesn't have
-	kept    bool     // some products were not read
-	ahead   *reading // of before the unit of work began
+	missing []SKU    // which the store doesn't have
+	cached  bool     // some products come from the cache
+	ahead   *reading // from before the unit of work began
 
 	begun, written bool // the commit
+}
+
+// present is a product in an identity map.
+type present struct {
+	*Product
+	expires time.Time // when the next live hold lapses, or earlier; zero for never
+	mark    int       // how many events there were when the present command began
+	traces  []string  // the trace parents of the first events, nil if none has a trace parent
+}
+
+// reading is what a store answered to a query.
+type reading struct {
+	query  Query
+	states []State
 }
 
 func (m *identityMap) Now() time.Time { return m.now }
@@ -89,7 +104,7 @@ func (m *identityMap) GetByBatch(ctx context.Context, ref BatchRef) (*Product, e
 	}
 	for _, p := range m.products {
 		if at := p.index(ref); at >= 0 && p.batches[at].linesFrom != noLines {
-			return p, nil
+			return p.Product, nil
 		}
 	}
 	loaded, err := m.load(ctx, Query{Batch: ref})
@@ -112,7 +127,7 @@ func (m *identityMap) GetByOrder(ctx context.Context, order OrderID) ([]*Product
 	var found []*Product
 	for _, p := range m.products {
 		if l := p.byOrder[order]; l != nil && !l.removed {
-			found = append(found, p)
+			found = append(found, p.Product)
 		}
 	}
 	if found == nil {
@@ -138,18 +153,24 @@ func (m *identityMap) Add(p *Product) error {
 	if known {
 		return &Error{Op: "Add", Field: "sku", Value: p.sku, Err: ErrDuplicate}
 	}
-	p.trace = m.trace
-	m.products = slices.Insert(m.products, at, p)
+	m.insert(at, p, time.Time{})
+	if m.trace != "" {
+		m.products[at].traces = make([]string, len(p.events)) // events from before belong to nobody
+	}
 	return nil
 }
 
+func (m *identityMap) insert(at int, p *Product, expires time.Time) {
+	m.products = slices.Insert(m.products, at, present{Product: p, expires: expires})
+}
+
 func (m *identityMap) search(sku SKU) (at int, known bool) {
-	return slices.BinarySearchFunc(m.products, sku, func(p *Product, sku SKU) int { return cmp.Compare(p.sku, sku) })
+	return slices.BinarySearchFunc(m.products, sku, func(p present, sku SKU) int { return cmp.Compare(p.sku, sku) })
 }
 
 func (m *identityMap) find(sku SKU) *Product {
 	if at, known := m.search(sku); known {
-		return m.products[at]
+		return m.products[at].Product
 	}
 	return nil
 }
@@ -188,27 +209,52 @@ func (m *identityMap) ask(ctx context.Context, q Query) ([]State, error) {
 	return m.store.Load(ctx, q)
 }
 
-// adopt makes a kept product one of the unit of work's.
-func (m *identityMap) adopt(p *Product) {
+// adopt makes a cached product one of the unit of work's, as if the orders had been asked for and had no lines. If an
+// order has a line after all, the store's unique key refuses the commit.
+func (m *identityMap) adopt(p *Product, expires time.Time, orders []OrderID) {
+	if len(orders) > 0 {
+		p.asked = append(p.asked, orders)
+	}
 	at, _ := m.search(p.sku)
-	m.products = slices.Insert(m.products, at, p)
-	m.kept = true
+	m.insert(at, p, expires)
+	m.cached = true
 }
 
-// mark begins a command of its own within the unit of work.
-func (m *identityMap) mark(trace string) {
+// begin begins a command of its own within the unit of work.
+func (m *identityMap) begin(trace string) {
+	m.attribute()
 	m.trace = trace
-	for _, p := range m.products {
-		p.mark, p.trace = len(p.events), trace
+	for i := range m.products {
+		p := &m.products[i]
+		p.mark = len(p.events)
 	}
 }
 
-// wrote reports whether anything was told since the mark.
-func (m *identityMap) wrote() bool {
-	return slices.ContainsFunc(m.products, func(p *Product) bool { return len(p.events) > p.mark })
+// attribute notes the present trace parent for the events that have none yet.
+func (m *identityMap) attribute() {
+	for i := range m.products {
+		m.products[i].attribute(m.trace)
+	}
 }
 
-// since returns what was told since the mark.
+func (p *present) attribute(trace string) {
+	if trace == "" && p.traces == nil || len(p.traces) == len(p.events) {
+		return
+	}
+	for len(p.traces) < p.mark {
+		p.traces = append(p.traces, "")
+	}
+	for len(p.traces) < len(p.events) {
+		p.traces = append(p.traces, trace)
+	}
+}
+
+// wrote reports whether the present command recorded any event.
+func (m *identityMap) wrote() bool {
+	return slices.ContainsFunc(m.products, func(p present) bool { return len(p.events) > p.mark })
+}
+
+// since returns the events of the present command.
 func (m *identityMap) since() (events []Event) {
 	for _, p := range m.products {
 		events = append(events, p.events[p.mark:]...)
@@ -219,18 +265,18 @@ func (m *identityMap) since() (events []Event) {
 func (m *identityMap) know(s State, q Query) (*Product, error) {
 	at, known := m.search(s.SKU)
 	if known {
-		return m.products[at], m.products[at].learn(s, q)
+		return m.products[at].Product, m.products[at].learn(s, q)
 	}
 	p, err := s.product(q)
 	if err != nil {
 		return nil, err
 	}
-	p.trace = m.trace
-	m.products = slices.Insert(m.products, at, p)
+	m.insert(at, p, s.NextExpiry)
 	return p, nil
 }
 
 func (m *identityMap) commit(ctx context.Context) error {
+	m.attribute()
 	changes := m.changes[:0]
 	changed := false
 	for _, p := range m.products {
@@ -238,6 +284,7 @@ func (m *identityMap) commit(ctx context.Context) error {
 			continue // added, and nothing happened to it
 		}
 		c := p.changes()
+		c.TraceParents = p.traces
 		changed = changed || len(c.Events) > 0
 		changes = append(changes, c)
 	}
@@ -245,15 +292,26 @@ func (m *identityMap) commit(ctx context.Context) error {
 		return nil
 	}
 	m.begun = true
-	if err := m.store.Commit(ctx, changes); err != nil {
+	if err := m.write(ctx, changes); err != nil {
 		return storeError("Commit", err)
 	}
 	m.written = true
 	return nil
 }
 
-// told returns the events of all products, by SKU.
-func (m *identityMap) told() (events []Event) {
+// write calls the store, and tells the host's hook how that ended.
+func (m *identityMap) write(ctx context.Context, changes []Changes) (err error) {
+	if m.hook != nil {
+		if end := m.hook(ctx); end != nil {
+			err = errUnfinished // stays if the store panics or ends the goroutine
+			defer func() { end(err) }()
+		}
+	}
+	return m.store.Commit(ctx, changes)
+}
+
+// recorded returns the events of all products, by SKU.
+func (m *identityMap) recorded() (events []Event) {
 	for _, p := range m.products {
 		events = append(events, p.events...)
 	}
@@ -273,10 +331,4 @@ func (m *identityMap) end() { m.ended = true }
 
 func (m *identityMap) over() error {
 	return &Error{Op: "Load", Field: "repository", Value: "used after its unit of work", Err: ErrInvalid}
-}
-
-// reading is what a store answered to a query.
-type reading struct {
-	query  Query
-	states []State
 }

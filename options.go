@@ -57,6 +57,11 @@ type UnitOfWorkOptions struct {
 	// host's transaction, because the unit of work doesn't see the host's commit.
 	Committed func(ctx context.Context, events []Event)
 
+	// Commit, if set, is called before each call of Store.Commit, with the attempt's context; the returned function,
+	// which may be nil, is called after the call with its error. Commit is the place for a span or a histogram of
+	// how long commits take.
+	Commit func(ctx context.Context) func(err error)
+
 	// TraceParent, if set, returns the W3C trace parent of the caller's context (not of an attempt's), which is
 	// stored with the events that the caller causes. Any text other than 00-…-…-… in lower case counts as none.
 	TraceParent func(ctx context.Context) string
@@ -83,6 +88,15 @@ type ServiceOptions struct {
 	// inside a host's transaction or over a host's own UnitOfWork nothing is cached, and a positive CacheSize is
 	// an error.
 	CacheSize int
+
+	// Group, if set, is called before each group of commands is carried out, with the number of its commands: 1 for a
+	// command that met nobody. Group is called on the goroutine of one of the callers, with the context of the group.
+	// It needs group commit.
+	Group func(ctx context.Context, commands int)
+
+	// CacheLookup, if set, is called for each product that a group looks for in the cache. A hit that turns out to be
+	// outdated at the commit is followed by a read, and by no second call. It needs the cache.
+	CacheLookup func(ctx context.Context, sku SKU, hit bool)
 }
 
 // mistake is a reason to refuse a setting.
@@ -149,7 +163,8 @@ func (o *UnitOfWorkOptions) fill(store Store) {
 
 // check refuses settings that a Service over the unit of work would have to ignore.
 func (o *ServiceOptions) check(units UnitOfWork) error {
-	own, library := units.(*unit)
+	own := ownUnit(units)
+	library := own != nil
 	if library && own.mistake != nil {
 		return own.mistake
 	}

@@ -32,18 +32,9 @@ type Product struct {
 	asked   [][]OrderID
 
 	complete   bool // there is nothing to load: the product is new
-	kept       bool // it was not read, and orders that it doesn't know count as new
 	moreLapsed bool // more holds have lapsed than were loaded
 
-	expires time.Time // when the next live hold lapses, or earlier; zero for never
-	mark    int       // how many events there were when the present command began
-
 	events []Event
-
-	// trace is the caller's trace parent, "" for none, and traces those of the events, as long as events
-	// or nil if there are none.
-	trace  string
-	traces []string
 }
 
 // batch is a Batch inside its aggregate.
@@ -165,12 +156,6 @@ func (p *Product) more(op string) error {
 
 func (p *Product) tell(e Event) {
 	p.events = append(p.events, e)
-	if p.traces == nil && p.trace != "" {
-		p.traces = make([]string, len(p.events)-1, len(p.events))
-	}
-	if p.traces != nil {
-		p.traces = append(p.traces, p.trace)
-	}
 }
 
 // isNew reports whether the store doesn't have the batch yet.
@@ -219,7 +204,7 @@ func (l *line) add(ref BatchRef, units Quantity) {
 
 // known reports whether an order that has no line here has none at all.
 func (p *Product) known(order OrderID) bool {
-	if p.complete || p.kept || p.byOrder[order] != nil {
+	if p.complete || p.byOrder[order] != nil {
 		return true
 	}
 	return slices.ContainsFunc(p.asked, func(orders []OrderID) bool {

@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -150,7 +151,9 @@ func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split b
 	if split {
 		return p.spread(free, policy, units)
 	}
-	before := policy.total()
+	if policy == nil {
+		policy = EarliestFirst
+	}
 	var first Batch
 	found := false
 	for i, b := range p.batches {
@@ -158,7 +161,8 @@ func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split b
 		if free[i] < units {
 			continue
 		}
-		if candidate := b.with(free[i]); !found || before(candidate, first) < 0 {
+		candidate := b.with(free[i])
+		if !found || cmp.Or(policy(candidate, first), EarliestFirst(candidate, first)) < 0 {
 			first, found = candidate, true
 		}
 	}

@@ -3,6 +3,7 @@ package allocation
 import (
 	"fmt"
 	"slices"
+	"time"
 )
 
 // Product returns the aggregate that was loaded with the given query, for those who write a [Repository]
@@ -15,7 +16,7 @@ func (s State) Product(q Query) (*Product, error) {
 // product keeps the orders of the query, which must be sorted.
 func (s State) product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
-	p.refused, p.lowStock, p.moreLapsed, p.expires = s.Refused, s.LowStock, s.MoreLapsed, s.NextExpiry
+	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
 	if err := p.learn(s, q); err != nil {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func contradiction(sku SKU, format string, args ...any) error {
 // of their own, and for tests that look at the events. It shares no memory with the product.
 func (p *Product) Changes() Changes {
 	c := p.changes()
-	c.Events, c.TraceParents = slices.Clone(c.Events), slices.Clone(c.TraceParents)
+	c.Events = slices.Clone(c.Events)
 	for _, lines := range [][]Allocation{c.NewLines, c.Lines} {
 		for i := range lines {
 			lines[i].Parts = slices.Clone(lines[i].Parts)
@@ -102,7 +103,7 @@ func (p *Product) Changes() Changes {
 func (p *Product) changes() Changes {
 	c := Changes{
 		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock,
-		Events: p.events, TraceParents: p.traces,
+		Events: p.events,
 	}
 	for _, b := range p.batches {
 		switch {
@@ -137,27 +138,27 @@ func (b *batch) change() BatchChange {
 	}
 }
 
-// settle makes a product the one that its commit stored, with open batches only and as if all orders that come
-// were new. It reports false if that product won't do: nothing was committed, nothing is left to allocate, or there are
-// lapsed holds about whose units it would have to know more.
-func (p *Product) settle() bool {
+// rebase turns a committed product into one that was just loaded, with open batches only and without lines. It returns
+// when the next live hold lapses, given when that was before, or false if nothing was committed, nothing is left to
+// allocate, or lapsed holds would have to be loaded.
+func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 	if len(p.events) == 0 || p.moreLapsed {
-		return false
+		return expires, false
 	}
 	last := p.events[len(p.events)-1].Time()
 	for _, l := range p.lines {
 		switch {
 		case l.removed || l.HeldUntil.IsZero():
 		case l.Lapsed(last):
-			return false
-		case p.expires.IsZero() || l.HeldUntil.Before(p.expires):
-			p.expires = l.HeldUntil
+			return expires, false
+		case expires.IsZero() || l.HeldUntil.Before(expires):
+			expires = l.HeldUntil
 		}
 	}
-	p.read, p.complete, p.kept = p.Version(), false, true
+	p.read, p.complete = p.Version(), false
 	p.keepOpenBatches()
 	p.forgetLines()
-	return len(p.batches) > 0
+	return expires, len(p.batches) > 0
 }
 
 func (p *Product) keepOpenBatches() {
@@ -181,5 +182,6 @@ func (p *Product) forgetLines() {
 	clear(p.lines)
 	clear(p.events)
 	clear(p.byOrder)
-	p.lines, p.events, p.traces, p.asked = p.lines[:0], p.events[:0], nil, nil
+	clear(p.asked)
+	p.lines, p.events, p.asked = p.lines[:0], p.events[:0], p.asked[:0]
 }

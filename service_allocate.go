@@ -14,6 +14,8 @@ type order struct {
 	skus     []SKU     // sorted, each once
 	ids      []OrderID // sorted, each once
 	shares   []share   // one for each SKU
+	policy   Policy
+	given    []Allocation
 
 	one struct { // where the lists begin: most orders have one line
 		requests [1]Request
@@ -31,7 +33,7 @@ type share struct {
 }
 
 // newOrder checks and merges requests, and sorts them by product. It keeps none of the caller's memory.
-func newOrder(op string, requests []Request) (*order, error) {
+func newOrder(op string, policy Policy, requests []Request) (*order, error) {
 	if len(requests) == 0 {
 		return nil, invalid(op, "requests", len(requests), "must not be empty")
 	}
@@ -39,7 +41,7 @@ func newOrder(op string, requests []Request) (*order, error) {
 	if err != nil {
 		return nil, err
 	}
-	o := &order{requests: merged}
+	o := &order{requests: merged, policy: policy}
 	o.skus, o.ids, o.shares = o.one.skus[:0], o.one.ids[:0], o.one.shares[:0]
 	if len(merged) == 1 {
 		o.one.requests[0] = merged[0]
@@ -67,49 +69,34 @@ func newOrder(op string, requests []Request) (*order, error) {
 
 // command is what the order needs.
 func (o *order) command(op string) command {
-	return command{op: op, skus: o.skus, orders: o.ids, places: true}
+	return command{op: op, lines: len(o.requests), skus: o.skus, orders: o.ids, places: true, run: o.allocate}
 }
 
-// allocate decides on the order in one unit of work.
-func (o *order) allocate(ctx context.Context, products Repository, policy Policy) (got decision[[]Allocation], err error) {
+// allocate decides on the order in one unit of work. Every product judges its share; the answer names all that is short.
+func (o *order) allocate(ctx context.Context, products Repository) error {
 	loaded, err := products.GetMany(ctx, o.skus, o.ids...)
 	if err != nil {
-		return got, err
+		return err
 	}
+	now := products.Now()
+	var short []Shortage
 	for i, p := range loaded {
-		o.shares[i].product = p
-	}
-	if got.short, err = o.plan(products.Now(), policy); err != nil {
-		return got, err
-	}
-	if got.short == nil {
-		got.given = o.carryOut(products.Now())
-		return got, nil
-	}
-	if slices.ContainsFunc(loaded, func(p *Product) bool { return p.kept }) {
-		return got, errStale
-	}
-	o.refuse(products.Now(), got.short.Shortages)
-	return got, nil
-}
-
-// plan lets every product judge its share. It returns all shortages, unless there is any other error.
-func (o *order) plan(now time.Time, policy Policy) (short *OutOfStockError, err error) {
-	for i := range o.shares {
-		s := &o.shares[i]
-		if s.plan, err = s.product.plan(now, policy, s.requests); err == nil {
-			continue
-		}
+		share := &o.shares[i]
+		share.product = p
+		share.plan, err = p.plan(now, o.policy, share.requests)
 		var ofShare *OutOfStockError
-		if !errors.As(err, &ofShare) {
-			return nil, err
+		switch {
+		case errors.As(err, &ofShare):
+			short = append(short, ofShare.Shortages...)
+		case err != nil:
+			return err
 		}
-		if short == nil {
-			short = &OutOfStockError{}
-		}
-		short.Shortages = append(short.Shortages, ofShare.Shortages...)
 	}
-	return short, nil
+	if short != nil {
+		return &OutOfStockError{Shortages: short}
+	}
+	o.given = o.carryOut(now)
+	return nil
 }
 
 // carryOut does what was planned and returns the allocations in the order of the requests.
@@ -130,12 +117,6 @@ func (o *order) carryOut(now time.Time) []Allocation {
 	return allocations
 }
 
-func (o *order) refuse(now time.Time, shortages []Shortage) {
-	for _, s := range o.shares {
-		s.product.refuse(now, shortages)
-	}
-}
-
 // Allocate promises stock to lines, of one order or of several: to all of them or, with an [*OutOfStockError]
 // that names every line that is short, to none (R5). Lines of one order and SKU are one line with
 // their sum, and the allocations come in the order in which the lines first appear.
@@ -146,16 +127,12 @@ func (o *order) refuse(now time.Time, shortages []Shortage) {
 //
 // A refusal is told by a [LineRefused] (R10). If that can't be committed, the answer is both errors, joined.
 func (s *Service) Allocate(ctx context.Context, requests ...Request) ([]Allocation, error) {
-	return s.allocate(ctx, "Allocate", requests)
-}
-
-func (s *Service) allocate(ctx context.Context, op string, requests []Request) ([]Allocation, error) {
-	order, err := newOrder(op, requests)
+	order, err := newOrder("Allocate", s.policy, requests)
 	if err != nil {
 		return nil, err
 	}
-	got, err := decide(ctx, s, order.command(op), func(ctx context.Context, products Repository) (decision[[]Allocation], error) {
-		return order.allocate(ctx, products, s.policy)
-	})
-	return got.answer(err)
+	if err := s.do(ctx, order.command("Allocate")); err != nil {
+		return nil, err
+	}
+	return order.given, nil
 }

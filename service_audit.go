@@ -21,6 +21,9 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 		return 0, nil, invalid(op, "context", nil, "must not be nil")
 	}
 	ledger, able := s.units.(Ledger)
+	if u := ownUnit(s.units); !able && u != nil {
+		ledger, able = u, true
+	}
 	if !able {
 		return 0, nil, &Error{Op: op, Field: "sku", Value: sku, Err: errors.ErrUnsupported}
 	}
@@ -44,7 +47,7 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // to do.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
-	if s.queue == nil {
+	if s.groups == nil {
 		return s.mendAlone(ctx, op, sku)
 	}
 	if err := checkID(op, "sku", sku); err != nil {
@@ -52,10 +55,13 @@ func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error)
 	}
 	// Between audit and mending nobody else of this Service may come in.
 	alone := *s
-	alone.queue = nil
-	away := s.queue.exclusively(ctx, op, []SKU{sku}, func() { mended, err = alone.mendAlone(ctx, op, sku) })
-	if away != nil {
-		return nil, away
+	alone.groups = nil
+	if err := s.groups.unit.check(ctx, op); err != nil {
+		return nil, err
+	}
+	left := s.groups.queue.Hold(ctx, []claim{{Key: key{sku: sku}}}, func() { mended, err = alone.mendAlone(ctx, op, sku) })
+	if left != nil {
+		return nil, leftError(op, left)
 	}
 	return mended, err
 }
@@ -76,7 +82,10 @@ func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []T
 			return s.mend(ctx, products, version, drifted)
 		}})
 		if !errors.Is(err, errOutdated) {
-			return onlyIf(drifted, err)
+			if err != nil {
+				return nil, err
+			}
+			return drifted, nil
 		}
 		lost = &Error{Op: op, Field: "sku", Value: sku, Err: fmt.Errorf("%w: %w", ErrConflict, err)}
 	}

@@ -62,13 +62,13 @@ func (s *Service) count(
 		return nil, err
 	}
 	c := command{op: op, batch: counted.Batch}
-	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
+	return decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
 		p, err := products.GetByBatch(ctx, counted.Batch)
 		if err != nil {
 			return nil, err
 		}
 		return change(p, counted, products.Now(), s.policy)
-	}))
+	})
 }
 
 // ChangeBatchETA says when a batch will arrive. A repeat changes nothing; once the batch has arrived it is

@@ -3,6 +3,7 @@ package allocation
 import (
 	"cmp"
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 )
@@ -14,21 +15,26 @@ import (
 //
 // Events reach [UnitOfWorkOptions].Committed when all orders are through.
 func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [][]Allocation, errs []error) {
+	const op = "AllocateEach"
 	given, errs = make([][]Allocation, len(orders)), make([]error, len(orders))
-	if s.queue == nil {
-		for i, requests := range orders {
-			given[i], errs[i] = s.allocate(ctx, "AllocateEach", requests)
-		}
-		return given, errs
-	}
-	b := bulk{queue: s.queue, ctx: ctx}
+	b := bulk{service: s, ctx: ctx}
 	items := make([]*item, len(orders))
 	for i, requests := range orders {
-		items[i], errs[i] = b.add(s.policy, requests)
+		order, err := newOrder(op, s.policy, requests)
+		switch {
+		case err != nil:
+		case s.groups == nil:
+			err = s.do(ctx, order.command(op))
+		default:
+			items[i], err = b.add(order, op)
+		}
+		if errs[i] = err; err == nil && items[i] == nil {
+			given[i] = order.given
+		}
 	}
 	b.run()
 	for i, it := range items {
-		if errs[i] == nil {
+		if it != nil {
 			given[i], errs[i] = it.answer()
 		}
 	}
@@ -37,54 +43,48 @@ func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [
 
 // bulk is the orders of one call, on their way through the queue in chunks.
 type bulk struct {
-	queue *queue
-	ctx   context.Context
-	items []*item
+	service *Service
+	ctx     context.Context
+	items   []*item
 
-	mu       sync.Mutex // entering chunks, so that they enter in their order
+	mu       sync.Mutex // held while a chunk enters the queue, so that chunks enter in their order
 	chunks   [][]*item  // still to enter
 	panicked any        // in the store, or in a hook
+	exited   bool       // a policy or a hook ended a worker's goroutine
 }
 
 // item is one order of a bulk.
 type item struct {
-	call
-	got decision[[]Allocation]
-	err error // of its chunk, in which case nobody may look at the call
+	pending
+	order *order
+	left  error // of its chunk, in which case nobody may look at what the command computed
 
 	kind SKU // the same for all that are connected by products
 }
 
-func (b *bulk) add(policy Policy, requests []Request) (*item, error) {
-	const op = "AllocateEach"
-	if err := b.queue.unit.check(b.ctx, op); err != nil {
+func (b *bulk) add(order *order, op string) (*item, error) {
+	u := b.service.groups.unit
+	if err := u.check(b.ctx, op); err != nil {
 		return nil, err
 	}
-	order, err := newOrder(op, requests)
-	if err != nil {
-		return nil, err
-	}
-	it := &item{err: errUnfinished}
-	it.command, it.trace = order.command(op), b.queue.unit.traceParent(b.ctx)
-	it.run = func(ctx context.Context, products Repository) (err error) {
-		it.got, err = order.allocate(ctx, products, policy)
-		return err
-	}
+	it := &item{order: order, left: errUnfinished}
+	it.command, it.trace = order.command(op), u.opts.traceParent(b.ctx)
 	b.items = append(b.items, it)
 	return it, nil
 }
 
 func (it *item) answer() ([]Allocation, error) {
-	if it.err != nil {
-		return nil, it.err
+	if it.left != nil {
+		return nil, it.left
 	}
-	if undecided, err := isUndecided(it.call.err); undecided {
+	if err := it.pending.answer(it.err); err != nil {
 		return nil, err
 	}
-	return it.got.answer(it.call.err)
+	return it.order.given, nil
 }
 
-// run brings all chunks through, as many at a time as there can be groups, and tells of their events.
+// run brings all chunks through, as many at a time as there can be groups, and reports their events. A panic, or the end
+// of a goroutine, reaches the caller's goroutine once all chunks under way are through.
 func (b *bulk) run() {
 	b.cut(b.sorted())
 	func() {
@@ -96,18 +96,22 @@ func (b *bulk) run() {
 		b.work()
 	}()
 	for _, it := range b.items {
-		if it.err != nil {
+		if it.left != nil {
 			continue
 		}
-		if it.call.err == nil && len(it.events) > 0 {
-			b.queue.unit.opts.Committed(b.ctx, it.events)
+		if it.err == nil && len(it.events) > 0 {
+			b.service.groups.unit.opts.Committed(b.ctx, it.events)
 		}
 		if b.panicked == nil {
 			b.panicked = it.panicked
 		}
+		b.exited = b.exited || it.exited
 	}
-	if b.panicked != nil {
+	switch {
+	case b.panicked != nil:
 		panic(b.panicked)
+	case b.exited:
+		runtime.Goexit()
 	}
 }
 
@@ -116,7 +120,7 @@ func (b *bulk) run() {
 func (b *bulk) cut(items []*item) {
 	first, lines := 0, 0
 	for i, it := range items {
-		size := it.lines()
+		size := it.size()
 		next := size
 		if i > 0 && items[i-1].kind != it.kind {
 			next = linesOfKind(items[i:])
@@ -132,55 +136,67 @@ func (b *bulk) cut(items []*item) {
 	}
 }
 
-func (it *item) lines() int { return linesOf([]*call{&it.call}) }
-
 // linesOfKind counts the lines of the orders at the beginning that are connected.
 func linesOfKind(items []*item) (lines int) {
 	for _, it := range items {
 		if it.kind != items[0].kind {
 			break
 		}
-		lines += it.lines()
+		lines += it.size()
 	}
 	return lines
 }
 
 // work brings one chunk after the other through. A panic is kept for the caller's goroutine.
 func (b *bulk) work() {
+	returned := false
 	defer func() {
-		if p := recover(); p != nil {
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			b.panicked = p
-		}
-	}()
-	for {
-		items, e, leading := b.next()
-		if e == nil {
+		if returned {
 			return
 		}
-		_, err := isUndecided(b.queue.pass(e, leading))
+		p := recover()
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.panicked, b.exited = p, p == nil
+	}()
+	for {
+		items, w := b.next()
+		if w == nil {
+			break
+		}
+		err := b.service.groups.queue.Do(b.ctx, w)
+		if err != nil {
+			err = leftError(items[0].op, err)
+		}
 		for _, it := range items {
-			it.err = err
+			it.left = err
 		}
 	}
+	returned = true
 }
 
-// next lets a chunk enter, if there is any left.
-func (b *bulk) next() (items []*item, e *entry, leading bool) {
+// next takes a chunk, if there is any left, and lets no other chunk be taken before this one has its place in the queue.
+func (b *bulk) next() ([]*item, *waiter) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.chunks) == 0 || b.panicked != nil {
-		return nil, nil, false
+	if len(b.chunks) == 0 || b.panicked != nil || b.exited {
+		b.mu.Unlock()
+		return nil, nil
 	}
-	items, b.chunks = b.chunks[0], b.chunks[1:]
-	e = &entry{ctx: b.ctx}
+	items := b.chunks[0]
+	b.chunks = b.chunks[1:]
+	w := &waiter{Entered: b.mu.Unlock}
 	for _, it := range items {
-		e.skus, e.calls = append(e.skus, it.skus...), append(e.calls, &it.call)
+		w.Value, w.Size = append(w.Value, &it.pending), w.Size+it.size()
+		w.Claims = it.appendClaims(w.Claims)
 	}
-	slices.Sort(e.skus)
-	e.skus = slices.Compact(e.skus)
-	return items, e, b.queue.enter(e)
+	slices.SortFunc(w.Claims, byKey)
+	w.Claims = slices.Compact(w.Claims)
+	return items, w
+}
+
+// byKey sorts claims.
+func byKey(a, b claim) int {
+	return cmp.Or(cmp.Compare(a.Key.sku, b.Key.sku), cmp.Compare(a.Key.order, b.Key.order))
 }
 
 // sorted brings orders of the same product together, which stores like (measured: nearly twice as fast), but

@@ -2,10 +2,7 @@ package allocation_test
 
 import (
 	"context"
-	"runtime"
-	"runtime/debug"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -93,27 +90,6 @@ func TestAPanicOfAChunkReachesTheCaller(t *testing.T) {
 	store.both.Add(2)
 	service := serve(t, store, settings{})
 	assert.PanicsWithValue(t, "a broken driver", func() { service.AllocateEach(t.Context(), apart()) })
-}
-
-// TestAChunkThatEndsItsGoroutineIsNoSuccess holds that orders are not said to have gone through if a policy ended the
-// goroutine that was to place them. The caller's own waits until that has happened to the other.
-func TestAChunkThatEndsItsGoroutineIsNoSuccess(t *testing.T) {
-	store := memory.New()
-	require.NoError(t, store.Seed(stock("a1", "A", 1<<40), stock("a2", "A", 1<<40), stock("b1", "B", 1<<40), stock("b2", "B", 1<<40)))
-	ended := make(chan struct{})
-	inOrder := func(allocation.Batch, allocation.Batch) int {
-		if !strings.Contains(string(debug.Stack()), "AllocateEach(") { // not the caller's
-			close(ended)
-			runtime.Goexit()
-		}
-		<-ended
-		return 0
-	}
-	service := serve(t, store, settings{service: allocation.ServiceOptions{Policy: inOrder}})
-	orders := apart()
-	_, errs := service.AllocateEach(t.Context(), orders)
-	assert.Contains(t, []int{chunk, len(orders) - chunk}, len(succeeded(errs)))
-	assert.Len(t, succeeded(errs), placed(store, "A")+placed(store, "B"), "orders that were said to have gone through")
 }
 
 // TestABulkThatWasLeftLooksAtNothing holds that a caller who left while another carries its orders out hears that their

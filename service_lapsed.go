@@ -27,7 +27,7 @@ func (s *Service) ReleaseLapsed(ctx context.Context) (released int, err error) {
 
 func (s *Service) lapsed(ctx context.Context) (skus []SKU, err error) {
 	alone := *s
-	alone.queue = nil // it only looks, and would burden a group with all that it finds
+	alone.groups = nil // it only looks, and would burden a group with all that it finds
 	return decide(ctx, &alone, command{op: "ReleaseLapsed"}, func(ctx context.Context, products Repository) (skus []SKU, err error) {
 		lapsed, err := products.GetLapsed(ctx)
 		for _, p := range lapsed {
@@ -39,11 +39,11 @@ func (s *Service) lapsed(ctx context.Context) (skus []SKU, err error) {
 
 func (s *Service) releaseLapsed(ctx context.Context, sku SKU) (released int, err error) {
 	c := command{op: "ReleaseLapsed", skus: []SKU{sku}}
-	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) (int, error) {
+	return decide(ctx, s, c, func(ctx context.Context, products Repository) (int, error) {
 		p, err := products.Get(ctx, sku)
 		if err != nil {
 			return 0, err
 		}
 		return p.ReleaseLapsed(products.Now()), nil
-	}))
+	})
 }

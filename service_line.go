@@ -2,7 +2,6 @@ package allocation
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
 )
@@ -16,19 +15,13 @@ func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (Allocation,
 		return Allocation{}, err
 	}
 	c := command{op: op, skus: []SKU{wanted.SKU}, orders: []OrderID{wanted.OrderID}}
-	got, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (got decision[Allocation], err error) {
+	return decide(ctx, s, c, func(ctx context.Context, products Repository) (Allocation, error) {
 		p, err := products.Get(ctx, wanted.SKU, wanted.OrderID)
 		if err != nil {
-			return got, err
+			return Allocation{}, err
 		}
-		got.given, err = p.ChangeLine(wanted, products.Now(), s.policy)
-		if errors.As(err, &got.short) {
-			p.refuse(products.Now(), got.short.Shortages)
-			return got, nil
-		}
-		return got, err
+		return p.ChangeLine(wanted, products.Now(), s.policy)
 	})
-	return got.answer(err)
 }
 
 // Cancel takes back the unshipped units of an order, or of its lines of the given SKUs, and returns the lines
@@ -75,13 +68,13 @@ func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, 
 		return Allocation{}, err
 	}
 	c := command{op: op, skus: []SKU{shipped.SKU}, orders: []OrderID{shipped.OrderID}}
-	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) (Allocation, error) {
+	return decide(ctx, s, c, func(ctx context.Context, products Repository) (Allocation, error) {
 		p, err := products.Get(ctx, shipped.SKU, shipped.OrderID)
 		if err != nil {
 			return Allocation{}, err
 		}
 		return p.ShipPart(shipped, products.Now())
-	}))
+	})
 }
 
 // eachLine runs one verb on the lines of an order, by SKU: on all of them, or on those of the given SKUs.
@@ -97,11 +90,11 @@ func (s *Service) eachLine(
 		}
 	}
 	skus = slices.Compact(slices.Sorted(slices.Values(skus)))
-	c := command{op: op, skus: skus, orders: []OrderID{order}}
-	if len(skus) == 0 {
-		c.order = order
+	c := command{op: op, order: order}
+	if len(skus) > 0 {
+		c = command{op: op, skus: skus, orders: []OrderID{order}}
 	}
-	return onlyIf(decide(ctx, s, c, func(ctx context.Context, products Repository) (lines []Allocation, err error) {
+	return decide(ctx, s, c, func(ctx context.Context, products Repository) (lines []Allocation, err error) {
 		ordered, err := productsOf(ctx, products, order, skus)
 		if err != nil {
 			return nil, err
@@ -119,7 +112,7 @@ func (s *Service) eachLine(
 			lines = append(lines, line)
 		}
 		return lines, nil
-	}))
+	})
 }
 
 func productsOf(ctx context.Context, products Repository, order OrderID, skus []SKU) ([]*Product, error) {

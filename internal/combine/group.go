@@ -22,6 +22,9 @@ type Group[K comparable, V any] struct {
 // Leader is the waiter on whose goroutine the group is carried out.
 func (g *Group[K, V]) Leader() *Waiter[K, V] { return g.members[0] }
 
+// LeaderErr is the error of the leader's own context, nil while it hasn't ended.
+func (g *Group[K, V]) LeaderErr() error { return g.members[0].ctx.Err() }
+
 // Members are the leader and its followers, in an order in which those that share a key keep the order of their
 // arrival. The caller must not change the list.
 func (g *Group[K, V]) Members() []*Waiter[K, V] { return g.members }
@@ -52,6 +55,10 @@ func (g *Group[K, V]) Context() (context.Context, context.CancelFunc) {
 	if len(g.members) == 1 {
 		return lead, func() {}
 	}
+	return g.shared(lead)
+}
+
+func (g *Group[K, V]) shared(lead context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(lead))
 	g.queue.mu.Lock()
 	g.cancel = cancel

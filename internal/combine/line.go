@@ -2,7 +2,7 @@ package combine
 
 import "slices"
 
-// line is the claims that wait for one key, first come first served, and the groups that hold the key.
+// line is the claims that wait for one key, in the order of their waiters' arrival, and the groups that hold the key.
 type line[K comparable, V any] struct {
 	key         K
 	first, last *place[K, V]
@@ -20,18 +20,15 @@ type place[K comparable, V any] struct {
 	shared     bool
 }
 
-// add puts a claim at the end of the line, or behind the last claim of a waiter that is ahead of the others.
+// add puts a claim into the line, behind those of all waiters that arrived before.
 func (l *line[K, V]) add(p *place[K, V]) {
 	p.line = l
 	if !p.shared {
 		l.exclusive++
 	}
 	before := l.last
-	if p.waiter.ahead {
-		before = nil
-		for q := l.first; q != nil && q.waiter.ahead; q = q.next {
-			before = q
-		}
+	for before != nil && before.waiter.arrival > p.waiter.arrival {
+		before = before.prev
 	}
 	p.prev = before
 	if before == nil {

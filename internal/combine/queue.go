@@ -2,7 +2,6 @@ package combine
 
 import (
 	"context"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -31,6 +30,7 @@ type Queue[K comparable, V any] struct {
 	spare   []*line[K, V] // for reuse
 	ready   line[K, V]    // waiters that want for nothing but a slot
 	waiting int           // how many are queued
+	arrived int64         // how many have entered so far
 	running []*Group[K, V]
 	crowd   bool // the last group to end had followers
 	ticking bool // a timer runs, see tick
@@ -68,7 +68,11 @@ func (q *Queue[K, V]) Do(ctx context.Context, w *Waiter[K, V]) error {
 			return err
 		}
 	}
-	if leads, err := q.await(w, q.enter(w)); !leads {
+	waits := q.enter(w)
+	if w.Entered != nil {
+		w.Entered()
+	}
+	if leads, err := q.await(w, waits); !leads {
 		return err
 	}
 	returned := false
@@ -109,7 +113,7 @@ func (q *Queue[K, V]) find(ctx context.Context, w *Waiter[K, V]) error {
 		return err
 	}
 	found = true
-	w.Claims, w.holds, w.ahead = append(slices.Clip(w.Claims), claims...), false, true
+	w.Claims, w.holds = append(slices.Clip(w.Claims), claims...), false
 	return nil
 }
 
@@ -120,7 +124,7 @@ func (q *Queue[K, V]) enter(w *Waiter[K, V]) (waits bool) {
 	w.signal = nil
 	q.queue(w, enters)
 	if w.own.held != nil {
-		q.free(&w.own, slices.Clone(w.own.held)) // the waiter is ahead in these lines now
+		q.free(&w.own, slices.Clone(w.own.held)) // the waiter is the first in these lines now
 	}
 	q.consider(w)
 	q.startTicking()
@@ -151,6 +155,10 @@ func (q *Queue[K, V]) await(w *Waiter[K, V], waits bool) (leads bool, err error)
 func (q *Queue[K, V]) queue(w *Waiter[K, V], e event) {
 	w.state.on(e)
 	q.waiting++
+	if w.arrival == 0 {
+		q.arrived++
+		w.arrival = q.arrived
+	}
 	w.turn = place[K, V]{waiter: w}
 	w.places = w.first[:0]
 	if len(w.Claims) > len(w.first) {
@@ -310,72 +318,8 @@ func (q *Queue[K, V]) withdraw(w *Waiter[K, V]) {
 	q.startTicking()
 }
 
-// yield lets callers that are about to come join the group (measured: a quarter more work done under load). A lone
-// caller has nobody to yield to, and would only wake another thread.
-func (q *Queue[K, V]) yield() {
-	q.mu.Lock()
-	crowded := q.crowd || len(q.running) > 1 || q.waiting > 0
-	q.mu.Unlock()
-	if crowded {
-		for range 3 {
-			runtime.Gosched()
-		}
-	}
-}
-
-// gather takes queued waiters into a group, as long as there is room: those that are clear, and those whose keys the
-// group holds or takes with them.
-func (q *Queue[K, V]) gather(g *Group[K, V]) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.waiting == 0 {
-		return
-	}
-	size := g.size()
-	join := func(w *Waiter[K, V]) bool {
-		if w.holds || size+w.Size > q.opts.Size || w.ctx.Err() != nil || !w.clear(g) {
-			return false
-		}
-		size += w.Size
-		g.members = append(g.members, w)
-		g.live++
-		w.group = g
-		q.grant(w, g, joins)
-		return true
-	}
-	for p := q.ready.first; p != nil && size < q.opts.Size; {
-		next := p.next
-		join(p.waiter)
-		p = next
-	}
-	// A line is looked at again whenever a waiter that also stands there joins by way of another line.
-	visit := slices.Clone(g.held)
-	for i := 0; i < len(visit) && size < q.opts.Size; i++ {
-		for p := visit[i].first; p != nil; {
-			next, shared, w := p.next, p.shared, p.waiter
-			others := linesOf(w, visit[i])
-			if join(w) {
-				visit = append(visit, others...)
-			} else if !shared {
-				break
-			}
-			p = next
-		}
-	}
-}
-
-// linesOf returns the lines that a waiter stands in, but for one, and others wait in.
-func linesOf[K comparable, V any](w *Waiter[K, V], but *line[K, V]) (lines []*line[K, V]) {
-	for i := range w.places {
-		if l := w.places[i].line; l != but && l.first != l.last {
-			lines = append(lines, l)
-		}
-	}
-	return lines
-}
-
 // finish tells everybody in a group, and hands on. If the leader's goroutine ended on the way, followers whose work
-// was not decided wait again, before all others.
+// was not decided wait again, with the places of their first arrival.
 func (q *Queue[K, V]) finish(g *Group[K, V], returned bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -384,7 +328,6 @@ func (q *Queue[K, V]) finish(g *Group[K, V], returned bool) {
 		again = g.unsettled()
 	}
 	for _, w := range again {
-		w.ahead = true
 		q.queue(w, returns)
 	}
 	for _, w := range g.members {

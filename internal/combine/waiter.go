@@ -18,8 +18,11 @@ type Waiter[K comparable, V any] struct {
 	Value  V          // the work, for the function that carries out groups
 
 	// Find, if set, is called while the waiter has the keys of Claims to itself. The claims that Find returns are on
-	// further keys; the waiter queues for these, before all others that wait, and keeps the first ones meanwhile.
+	// further keys. The waiter queues for these with the place of its first arrival, and keeps the first ones meanwhile.
 	Find func(ctx context.Context) ([]Claim[K], error)
+
+	// Entered, if set, is called once the waiter has its place in the queue: those that enter later come after it.
+	Entered func()
 
 	ctx    context.Context
 	waited bool
@@ -28,8 +31,8 @@ type Waiter[K comparable, V any] struct {
 	// The queue's mutex guards the fields below.
 	state   state
 	settled bool
-	ahead   bool // queues before those that hold nothing
-	holds   bool // wants its keys and no group
+	arrival int64 // when the waiter first entered: the lower, the earlier
+	holds   bool  // wants its keys and no group
 	group   *Group[K, V]
 	own     Group[K, V]    // which the waiter leads; it holds the waiter's keys before that, too
 	turn    place[K, V]    // in the line for a slot

@@ -11,7 +11,7 @@ type Slice struct {
 	Done      int // orders placed, or refused where a refusal is the right answer
 	Failed    int // orders without the right answer
 	Took      time.Duration
-	Latencies []time.Duration // of the orders that are done
+	Latencies []time.Duration // of the orders in Done
 }
 
 // PerSecond is the throughput in orders.

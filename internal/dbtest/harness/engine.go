@@ -21,7 +21,7 @@ type Engine struct {
 	Dialect *sqlstore.Dialect
 	Server  *servers.Engine // nil for a file
 
-	settings map[string]string // of a server that is measured
+	settings map[string]string // of a server for measurements
 
 	// version selects the engine's own name and version.
 	version string
@@ -29,14 +29,14 @@ type Engine struct {
 	// series is a relation with one column, n, from 1 to %d.
 	series string
 
-	// settle are statements after which the engine puts off no work on rows that were loaded.
+	// settle are statements after which the engine has no work left to do on loaded rows.
 	settle []string
 }
 
-// tables are those that a load fills.
+// tables are the tables filled by a load.
 const tables = `allocation_products, allocation_batches, allocation_lines, allocation_events`
 
-// Engines are all engines that there are.
+// Engines are all engines.
 var Engines = []*Engine{
 	{
 		Name: "sqlite", Dialect: sqlstore.SQLite,
@@ -70,8 +70,8 @@ func ByName(name string) (*Engine, error) {
 	return nil, fmt.Errorf("unknown engine %q", name)
 }
 
-// Measure starts one engine by its name, or "all" of them in turn, with fsync as it comes, and calls measure on each.
-// The databases are gone afterwards. An engine that fails doesn't keep the others from being measured.
+// Measure starts one engine by name, or "all" engines in turn, with the usual durability, and calls measure for each.
+// The databases are removed afterwards. After a failure the other engines are measured all the same.
 func Measure(ctx context.Context, name string, measure func(p *Place) error) error {
 	var failed []error
 	if _, err := ByName(name); name != "all" && err != nil {
@@ -120,7 +120,7 @@ func (e *Engine) Open(dsn string, connections int, opts *sqlstore.Options) (*sql
 	return db, store, nil
 }
 
-// Settle lets the engine do at once the work that a load or a workload has left for later.
+// Settle makes the engine do at once any work put off by a load or a workload, such as a vacuum or a checkpoint.
 func (e *Engine) Settle(ctx context.Context, db *sql.DB) error {
 	for _, statement := range e.settle {
 		if _, err := db.ExecContext(ctx, statement); err != nil {

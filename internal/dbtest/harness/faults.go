@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// FaultKind is a kind of fault that a run can find.
+// FaultKind is a kind of fault.
 type FaultKind string
 
-// Faults are the faults that a run has found, in words. They are not safe for concurrent use.
+// Faults are the faults found by a run, in words, by kind. Faults are not safe for concurrent use.
 type Faults map[FaultKind][]string
 
 // Add notes a fault.
@@ -23,7 +23,7 @@ func (f *Faults) Add(kind FaultKind, format string, args ...any) {
 // faultsShown is how many texts of a kind are shown.
 const faultsShown = 5
 
-// Write prints how many faults there are of each kind, and some of them in detail.
+// Write prints the number of faults of each kind, and up to five faults of a kind in detail.
 func (f Faults) Write(w io.Writer, kinds []FaultKind) {
 	counts := make([]string, len(kinds))
 	for i, kind := range kinds {

@@ -44,7 +44,7 @@ func (e *Engine) Start(ctx context.Context, opts *Options) (p *Place, err error)
 	return p, nil
 }
 
-// Stop stops the server and removes all databases but those in a folder that was asked for.
+// Stop stops the server and removes all databases, except for files in a folder from Options.
 func (p *Place) Stop() error {
 	switch {
 	case p.Running != nil:
@@ -55,7 +55,7 @@ func (p *Place) Stop() error {
 	return nil
 }
 
-// Empty makes a database without tables and returns its DSN.
+// Empty makes a database without tables and returns the DSN.
 func (p *Place) Empty(ctx context.Context) (dsn string, err error) {
 	if p.Running != nil {
 		database, err := p.Running.CreateDatabase(ctx)

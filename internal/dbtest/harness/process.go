@@ -14,30 +14,30 @@ import (
 	"time"
 )
 
-// Process is a process that a command has started, and after a kill the process that took its place. It belongs to one
-// goroutine.
+// Process is a process started by a command; after a kill, Start can start a new one in its place. A Process is for
+// one goroutine.
 type Process struct {
 	Name    string // in errors, such as "client 3"
-	Command string // that the process works for, see [ChildOf]
+	Command string // the name of the parent's command, see [ChildOf]
 	Job     any    // for the process, see [Live]; as JSON
 	Program string // file; this very program by default
 
 	In      io.WriteCloser // the process ends when this is closed
 	Out     io.Reader
-	Printed []string // errors, line by line; a line that a kill has cut off is left out
+	Printed []string // standard error, whole lines; a line cut off by a kill is left out
 
 	cmd    *exec.Cmd
 	stderr bytes.Buffer
 }
 
-// childVariable says in the environment of a process which command it works for, and jobVariable has its job. Nobody
-// else can see the environment, and a job may have a password in it.
+// The environment of a process names the parent's command in childVariable and has the job in jobVariable. A job may
+// hold a password; other users can't read the environment.
 const (
 	childVariable = "ALLOCATION_CHILD_OF"
 	jobVariable   = "ALLOCATION_CHILD_JOB"
 )
 
-// Start starts the process. It doesn't end with the context, but with its input.
+// Start starts the process. The process ends with its input; the end of the context doesn't end the process.
 func (p *Process) Start(ctx context.Context) error {
 	job, err := json.Marshal(p.Job)
 	if err != nil {
@@ -62,13 +62,13 @@ func (p *Process) Start(ctx context.Context) error {
 	return p.cmd.Start()
 }
 
-// Running says that the process was started and nobody has waited for its end.
+// Running reports whether the process was started and has not been waited for.
 func (p *Process) Running() bool {
 	return p.cmd != nil && p.cmd.Process != nil && p.cmd.ProcessState == nil
 }
 
-// Kill ends the process with SIGKILL and waits for it. The error is that of a process that had failed before. To kill a
-// process that is not running does nothing.
+// Kill ends the process with SIGKILL and waits for the end. Kill returns an error if the process had failed before,
+// and does nothing for a process that is not running.
 func (p *Process) Kill() error {
 	if !p.Running() {
 		return nil
@@ -85,8 +85,8 @@ func (p *Process) Kill() error {
 // signal may be called from any goroutine.
 func (p *Process) signal() { _ = p.cmd.Process.Kill() } // the process may have ended
 
-// KillAtEnd kills a running process as soon as the context ends, unless stop is called before. Wait and reads from Out
-// then return.
+// KillAtEnd kills a running process as soon as the context ends, unless stop is called before. Wait and reads from
+// Out then return.
 func (p *Process) KillAtEnd(ctx context.Context) (stop func() bool) {
 	return context.AfterFunc(ctx, p.signal)
 }
@@ -103,7 +103,7 @@ func (p *Process) Wait(ctx context.Context) error {
 	return nil
 }
 
-// keep notes what the process has printed.
+// keep adds the whole lines of standard error to Printed.
 func (p *Process) keep() {
 	lines := bytes.Split(p.stderr.Bytes(), []byte("\n"))
 	for _, line := range lines[:len(lines)-1] {
@@ -111,20 +111,20 @@ func (p *Process) keep() {
 	}
 }
 
-// Exited says that the process ended by itself, and not by a signal.
+// Exited reports whether the process ended by itself, and not by a signal.
 func (p *Process) Exited() bool { return p.cmd.ProcessState.Exited() }
 
-// Failure tells how the process ended, and what it printed.
+// Failure is an error with the exit status of the process and the text of its standard error.
 func (p *Process) Failure() error {
 	return fmt.Errorf("%s: %s\n%s", p.Name, p.cmd.ProcessState, p.stderr.String())
 }
 
-// ChildOf is the command for which another process has started this one, or "" if none has.
+// ChildOf is the name of the command that has started this process, or "".
 func ChildOf() string { return os.Getenv(childVariable) }
 
-// Live is the whole life of a process that has a job, in terms of an exit code. The context of run ends when the input
-// of the process does, which happens at the latest at the end of its parent; the process goes on for the overtime at
-// most. Interrupts from the keyboard are the parent's to deal with.
+// Live is the whole life of a process with a job; the result is the exit code. The context of run ends with the input
+// of the process, at the latest when the parent ends. After that the process goes on for the overtime at most. The
+// process ignores interrupts from the keyboard, because the parent deals with them.
 func Live(job any, overtime time.Duration, run func(ctx context.Context) error) int {
 	signal.Ignore(os.Interrupt, syscall.SIGTERM)
 	ctx, stop := context.WithCancel(context.Background())

@@ -13,25 +13,26 @@ import (
 	"time"
 )
 
-// Command is one of the things that a program does, named by the program's first argument.
+// Command is a command of a program. The first argument of the program names the command.
 type Command struct {
 	Name string
 
-	// Define adds the command's flags to a set and returns the function that runs it once the flags are known.
+	// Define adds the command's flags to a set and returns the function to call after the flags have been parsed.
 	Define func(flags *flag.FlagSet) Run
 
-	// Child is the life of a process that the command has started, in terms of an exit code; nil if it starts none.
+	// Child is the life of a process started by the command; the result is the exit code. Nil if there are none.
 	Child func() int
 }
 
-// Run runs a command, which prints its report on out.
+// Run runs a command and prints the report on out.
 type Run func(ctx context.Context, out io.Writer) error
 
-// ErrFound is returned by a command whose report names faults.
+// ErrFound is returned by a command after a report with faults.
 var ErrFound = errors.New("the run has found faults, see above")
 
-// Main is a program of several commands. Without a name the first one is meant. The program ends when the command is
-// done or has been interrupted; in a process that a command has started, it lives the child's life.
+// Main is the main function of a program with several commands. Without a name, Main runs the first command. Main
+// returns when the command has ended, or exits with code 1 after an error; an interrupt ends the command's context.
+// In a process started by a command, Main runs the command's Child instead.
 func Main(program string, commands ...Command) {
 	if child := ChildOf(); child != "" {
 		for _, c := range commands {

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Quantile is the value below which the given part of the values lies; 0 of none. It sorts a copy.
+// Quantile is the value above the given part of the values; 0 for no values. Quantile sorts a copy.
 func Quantile[N cmp.Ordered](values []N, part float64) N {
 	if len(values) == 0 {
 		return *new(N)
@@ -19,7 +19,7 @@ func Quantile[N cmp.Ordered](values []N, part float64) N {
 // Median is the value in the middle.
 func Median[N cmp.Ordered](values []N) N { return Quantile(values, 0.5) }
 
-// Ratios are those of values that were measured side by side.
+// Ratios are the ratios of values measured side by side.
 func Ratios[N ~int64 | ~float64](above, below []N) []float64 {
 	of := make([]float64, len(above))
 	for i := range above {

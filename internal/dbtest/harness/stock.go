@@ -10,8 +10,8 @@ import (
 // Plenty is a stock that lasts longer than any run.
 const Plenty = 1_000_000_000
 
-// Stock gives each product, which may be new, a batch of units, all in one commit. Like everything that the contender
-// uses, it has to compile against the library of older commits, too.
+// Stock adds a batch to each product, in one commit, and makes the products that are new. Stock has to compile against
+// the library of older commits, too, because the contender uses this package.
 func Stock(ctx context.Context, store allocation.Store, quantity allocation.Quantity, skus ...allocation.SKU) error {
 	units := allocation.NewUnitOfWork(store, nil)
 	return units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {

@@ -103,7 +103,7 @@ func (all Processes) Do(ctx context.Context, c Command) ([]harness.Slice, error)
 	return slices, errors.Join(errs...)
 }
 
-// End ends all processes. None of them has work to finish: every command was answered, or failed.
+// End kills all processes. No process has work to finish, since every command was answered or has failed.
 func (all Processes) End() {
 	for _, p := range all {
 		_ = p.Kill() // a failure was the answer to a command

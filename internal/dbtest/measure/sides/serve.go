@@ -48,7 +48,7 @@ type answer struct {
 	Error string
 }
 
-// Serve does the commands that it reads until its input ends. It is the whole life of a process that holds a side.
+// Serve reads commands and carries them out until the input ends.
 func Serve(ctx context.Context, in io.Reader, out io.Writer) error {
 	commands, answers := json.NewDecoder(in), json.NewEncoder(out)
 	s := &server{}

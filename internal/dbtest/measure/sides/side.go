@@ -20,7 +20,7 @@ var errShort = errors.New("out of stock")
 
 // Side is one way to allocate the lines of an order, all of them or none.
 type Side interface {
-	// Place allocates one unit for each line. The error is errShort if there is none left.
+	// Place allocates one unit for each line, or returns errShort.
 	Place(ctx context.Context, lines []Line) error
 }
 

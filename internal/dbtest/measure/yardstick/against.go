@@ -44,10 +44,10 @@ type contest struct {
 	processes int           // of each side
 	pool      int           // connections of each process
 	fill      bool          // the product has a past
-	turn      sides.Command // what a process does in each round
+	turn      sides.Command // the work of a process in each round
 }
 
-// contests are all workloads, those included that the comparison with SQL by hand treats specially.
+// contests are all workloads, including history, processes and bulk.
 func (s size) contests() []contest {
 	run := sides.Command{Do: sides.DoRun, For: s.turn}
 	var all []contest
@@ -67,8 +67,9 @@ func (s size) contests() []contest {
 	)
 }
 
-// contestant is a build of the library with a database of its own, and what it did in each round of a contest. A
-// database of its own keeps its products out of the other sides' caches, and lets it have a schema of its own.
+// contestant is a build of the library, its database, and its results in each round of a contest. Contestants share
+// no database: products of one side would be stale in the caches of the others, and schemas may differ between
+// commits.
 type contestant struct {
 	name      string
 	program   string
@@ -80,8 +81,8 @@ type contestant struct {
 	failed   int
 }
 
-// against runs all contests, or the only one that is wanted. The commit takes part twice: how it does against
-// itself shows how far the figures can be trusted.
+// against runs all contests, or the wanted contest alone. The commit takes part twice, because the ratio of the
+// commit to itself shows how far the figures can be trusted.
 func (p *place) against(
 	ctx context.Context, programs *contenders, only string, s size, out io.Writer,
 ) (results []*result, err error) {
@@ -113,12 +114,12 @@ func (p *place) against(
 	return results, nil
 }
 
-// contest lets the sides take turns until the result is certain enough. Each round has an order of its own, so that no
-// side always follows the same other one.
+// contest lets the sides take turns until the result is certain, or s.most rounds have passed. Each round has a
+// random order, so that no side always follows the same other side.
 func (p *place) contest(ctx context.Context, s size, c contest, all []*contestant) (*result, error) {
 	c.SKUs = min(c.SKUs, s.skus)
 	for _, one := range all {
-		defer func() { one.processes.End() }() // those that it will have by then
+		defer func() { one.processes.End() }() // the processes started by prepare
 		if err := p.prepare(ctx, s, c, one); err != nil {
 			return nil, fmt.Errorf("%s: %w", one.name, err)
 		}
@@ -135,7 +136,7 @@ func (p *place) contest(ctx context.Context, s size, c contest, all []*contestan
 	return r, nil
 }
 
-// prepare starts the processes of a side, with products that nobody has used before.
+// prepare starts the processes of a side, adds new products, and lets the side warm up.
 func (p *place) prepare(ctx context.Context, s size, c contest, one *contestant) (err error) {
 	open := sides.Command{
 		Do: sides.DoOpen, Engine: p.Name, DSN: one.dsn, Migrate: true,
@@ -166,7 +167,7 @@ func (p *place) prepare(ctx context.Context, s size, c contest, one *contestant)
 	return one.play(ctx, c, 0, false)
 }
 
-// play is a side's turn in a round. One that warms up doesn't count.
+// play is a side's turn in a round. A turn to warm up doesn't count.
 func (one *contestant) play(ctx context.Context, c contest, round int, counts bool) error {
 	turn := c.turn
 	turn.Workload, turn.Orders = c.Workload, fmt.Sprint("round-", round)

@@ -19,17 +19,17 @@ const (
 	moduleFolder  = "internal/dbtest"
 )
 
-// oldest is the first commit whose library the contender has to fit. The packages harness and sides, and the contender
-// itself, use no part of the library that this commit lacks.
+// oldest is the oldest commit that the contender has to compile against. The packages harness and sides may use no
+// part of the library that this commit lacks.
 const oldest = "8c8626d"
 
 // contenders are two builds of one program, which differ in the library alone.
 type contenders struct {
-	commit   string // what was asked for, and its short hash
+	commit   string // name and short hash
 	new, old string // files: built against the working tree, and against the commit
 }
 
-// build builds the contenders into a folder, for the library as it stands here and as it was at a commit.
+// build builds the contenders into a folder: one with the library of the working tree, one with that of a commit.
 func build(ctx context.Context, folder, commit string) (*contenders, error) {
 	root, err := git(ctx, ".", "rev-parse", "--show-toplevel")
 	if err != nil {
@@ -58,7 +58,7 @@ func build(ctx context.Context, folder, commit string) (*contenders, error) {
 	return c, goBuild(ctx, module, c.old, "-modfile", file, "-mod=mod")
 }
 
-// checkOut writes the files of a commit into a new folder. The repository itself stays as it is.
+// checkOut writes the files of a commit into a new folder, and changes nothing in the repository.
 func checkOut(ctx context.Context, root, hash, tree string) error {
 	if err := os.Mkdir(tree, 0o700); err != nil {
 		return err
@@ -81,7 +81,7 @@ func modFile(ctx context.Context, folder, module, tree string) (string, error) {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return "", err
 	}
-	// The library of the commit may name other versions than today's, whose sums stand in its own files.
+	// The go.mod files of the commit may name other versions, and the go.sum files beside them have their sums.
 	var sums []byte
 	for _, name := range []string{
 		filepath.Join(module, "go.sum"), filepath.Join(tree, "go.sum"), filepath.Join(tree, moduleFolder, "go.sum"),
@@ -99,7 +99,8 @@ func modFile(ctx context.Context, folder, module, tree string) (string, error) {
 	return file, err
 }
 
-// goBuild builds the contender in the way in which this program was built, so that compiled packages are used again.
+// goBuild builds the contender, under the race detector if this program was built so: the packages are compiled
+// already.
 func goBuild(ctx context.Context, module, file string, flags ...string) error {
 	args := append([]string{"build", "-buildvcs=false", "-o", file}, flags...)
 	if underRaceDetector() {
@@ -124,14 +125,14 @@ func underRaceDetector() bool {
 	return false
 }
 
-// git asks git about the repository of a folder, whoever owns it.
+// git runs git in a folder. The folder may belong to another user, as clones of a CI system do.
 func git(ctx context.Context, folder string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-c", "safe.directory=*"}, args...)...)
 	cmd.Dir = folder
 	return output(cmd)
 }
 
-// output is what a command prints. Its error has what the command printed as an error.
+// output runs a command and returns its output. An error includes the text of standard error.
 func output(cmd *exec.Cmd) (string, error) {
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr

@@ -8,7 +8,7 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// result is what came of a contest: the sides new, old and old again, in this order.
+// result is the result of a contest. The sides are new, old and old again, in this order.
 type result struct {
 	contest
 	sides  []*contestant
@@ -25,8 +25,8 @@ type comparison struct {
 	median, low, high float64
 }
 
-// compare compares two sides, or a side with two that are alike. Each round then gives two ratios: a mean of the two
-// below would be biased where the noise is skewed, but the ratio of equal sides is as often above 1 as below.
+// compare compares a side with another side, or with two equal sides. With two, each round gives two ratios. A single
+// ratio to their mean would be biased by skewed noise; a ratio of equal sides is above 1 as often as below.
 func compare(above *contestant, below ...*contestant) comparison {
 	c := comparison{rounds: len(above.speeds)}
 	for _, one := range below {
@@ -42,8 +42,8 @@ func (c comparison) String() string {
 }
 
 // certain says whether the 95 % confidence interval of the median is within the tolerance. The interval lies between
-// two of the ratios, so it supposes nothing about their distribution. Two ratios of one round count as one, because
-// they depend on each other.
+// two of the ratios, and makes no assumption about their distribution. Two ratios of one round count as one, because
+// both depend on the same turn.
 func (c comparison) certain() bool {
 	around := 0.98 / math.Sqrt(float64(c.rounds)) // 1.96 standard deviations of the share of ratios below the median
 	width := harness.Quantile(c.ratios, min(0.5+around, 1)) - harness.Quantile(c.ratios, max(0.5-around, 0))

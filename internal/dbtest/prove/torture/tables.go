@@ -83,7 +83,8 @@ func (b *books) numbers(ctx context.Context, db *sql.DB) error {
 // counters compares the batches with their accounts.
 func (b *books) counters(ctx context.Context, db *sql.DB) error {
 	seen := 0
-	err := harness.Rows(ctx, db, `SELECT ref, purchased, allocated FROM allocation_batches`, func(rows *sql.Rows) error {
+	const counted = `SELECT ref, purchased, allocated FROM allocation_batches`
+	err := harness.Rows(ctx, db, counted, func(rows *sql.Rows) error {
 		var ref allocation.BatchRef
 		var purchased, allocated allocation.Quantity
 		if err := rows.Scan(&ref, &purchased, &allocated); err != nil {

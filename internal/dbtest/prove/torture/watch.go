@@ -107,8 +107,8 @@ func (w *watch) note(ctx context.Context, onCached bool, err error) error {
 // opGroup is what an attempt is called that several callers share.
 const opGroup = "Group"
 
-// onCached says that the attempt changes a product without having read it. Commands that place no lines may have read before
-// their attempts.
+// onCached says that the attempt changes a product without having read it. Commands that place no lines may have read
+// before their attempts.
 func (a *attempted) onCached(changes []allocation.Changes) bool {
 	places := a.op == opGroup || a.op == "Allocate"
 	return places && slices.ContainsFunc(changes, func(c allocation.Changes) bool { return !a.read[c.SKU] })

@@ -253,7 +253,7 @@ func newFields(w width, first ...any) *fields {
 }
 
 // scan takes the next row.
-func (f *fields) scan(row *sql.Rows) error {
+func (f *fields) scan(row scanner) error {
 	f.next = width{}
 	return row.Scan(f.targets...)
 }

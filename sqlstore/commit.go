@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -21,7 +20,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	if err == nil {
 		switch {
 		case !slices.ContainsFunc(changes, hasEvents):
-			err = checkVersions(ctx, s.pool(), s.statements.versions, rows.products)
+			err = checkVersions(ctx, s.db, s.statements.versions, rows.products)
 		case s.engine.oneStatement && s.isolation == sql.LevelDefault:
 			err = s.commitStatement(ctx, rows)
 		default:
@@ -37,7 +36,7 @@ func checkVersions(ctx context.Context, r runner, q *query, products []productRo
 		return nil
 	}
 	versions := make(map[allocation.SKU]int64, len(products))
-	err := r.each(ctx, q, []any{idList(skusOf(products))}, func(row *sql.Rows) error {
+	err := r.each(ctx, q, []any{idList(skusOf(products))}, func(row scanner) error {
 		var sku allocation.SKU
 		var version int64
 		err := row.Scan(&sku, &version)
@@ -71,7 +70,7 @@ func (s *Store) commitTransaction(ctx context.Context, rows *relations) error {
 	})
 }
 
-// alone writes with a single statement, and again if the driver says that the statement was never sent. Some
+// commitStatement writes with a single statement, and again if the driver says that the statement was never sent. Some
 // drivers say that of one that was sent (lib/pq, whenever the connection ends): to send it again does no
 // harm, for the versions are checked, but its failure then says nothing about the first.
 func (s *Store) commitStatement(ctx context.Context, rows *relations) error {
@@ -84,22 +83,38 @@ func (s *Store) commitStatement(ctx context.Context, rows *relations) error {
 	return err
 }
 
-// once asks for a connection first, because a failure to get one is no doubt about the outcome.
+// tryStatement asks for a connection first, because a failure to get one is no doubt about the outcome.
 func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool, err error) {
-	conn, err := s.db.Conn(ctx)
+	conn, err := s.db.connect(ctx)
 	if err != nil {
 		return false, err
 	}
-	r := &single{conn: conn}
+	r := &noted{connection: conn}
 	err = s.statements.writer.write(ctx, r, rows)
-	closed := conn.Close()
+	closed := conn.close()
 	switch {
-	case err == nil && closed != nil && !errors.Is(closed, sql.ErrConnDone):
+	case err == nil:
 		return false, closed
-	case r.err != nil && !r.unsent && s.classify(r.err) == unanswered:
+	case r.err != nil && !conn.unsent(r.err) && s.classify(r.err) == unanswered:
 		return false, fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 	}
-	return r.unsent, err
+	return conn.unsent(r.err), err
+}
+
+// noted keeps how the last statement on a connection went.
+type noted struct {
+	connection
+	err error
+}
+
+func (n *noted) exec(ctx context.Context, q *query, args ...any) (matched int64, err error) {
+	matched, n.err = n.connection.exec(ctx, q, args...)
+	return matched, n.err
+}
+
+func (n *noted) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
+	n.err = n.connection.each(ctx, q, args, row)
+	return n.err
 }
 
 // conflictOn is the answer to whom another unit of work came before.

@@ -23,7 +23,11 @@ import (
 // The store is an [allocation.Ledger], and a unit of work on it never tries again. A nil transaction is
 // answered by its methods, as [allocation.ErrInvalid].
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
-	return joined{&inside{store: s, transaction: s.transactionOn(tx, nil), savepoint: s.engine.savepoint}}
+	t := &transaction{}
+	if tx != nil {
+		t.driverTransaction = &sqlTransaction{tx: tx, prepares: s.engine.prepares}
+	}
+	return joined{&inside{store: s, transaction: t, savepoint: s.engine.savepoint}}
 }
 
 // joined is inside a host's transaction.
@@ -76,7 +80,7 @@ type inside struct {
 // check refuses what can't be done any more.
 func (in *inside) check(ctx context.Context, op string) error {
 	switch {
-	case in.transaction.tx == nil:
+	case in.transaction.driverTransaction == nil:
 		return invalid(op, "transaction", nil, "must not be nil")
 	case in.spoilt != nil:
 		return &allocation.Error{
@@ -119,7 +123,7 @@ func (in *inside) lock(ctx context.Context, q allocation.Query) error {
 	skus := slices.Clone(q.SKUs)
 	if choice := in.store.statements.choice(q); choice != nil {
 		l := newLoading(q)
-		err := in.transaction.each(ctx, choice, choice.args(l.arg), func(rows *sql.Rows) error {
+		err := in.transaction.each(ctx, choice, choice.args(l.arg), func(rows scanner) error {
 			skus = append(skus, "")
 			return rows.Scan(&skus[len(skus)-1])
 		})
@@ -132,7 +136,7 @@ func (in *inside) lock(ctx context.Context, q allocation.Query) error {
 	}
 	slices.Sort(skus)
 	lock := in.store.statements.lockRows
-	return in.transaction.each(ctx, lock, []any{idList(skus)}, func(*sql.Rows) error { return nil })
+	return in.transaction.each(ctx, lock, []any{idList(skus)}, func(scanner) error { return nil })
 }
 
 func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) error {

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
@@ -15,14 +14,14 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 	if err := s.check(ctx, op); err != nil {
 		return 0, nil, err
 	}
-	version, tallies, err = s.audit(ctx, s.pool(), sku)
+	version, tallies, err = s.audit(ctx, s.db, sku)
 	return version, tallies, s.explain(ctx, op, err)
 }
 
 func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
 	audit := s.statements.audit
-	err = r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows *sql.Rows) error {
+	err = r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows scanner) error {
 		var kind int
 		var ref allocation.BatchRef
 		var first, second int64
@@ -71,7 +70,7 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
-	events, err := s.events(ctx, s.pool(), sku, after, limit)
+	events, err := s.events(ctx, s.db, sku, after, limit)
 	return events, s.explain(ctx, op, err)
 }
 
@@ -80,7 +79,7 @@ func (s *Store) events(ctx context.Context, r runner, sku allocation.SKU, after 
 	args := q.args(func(name string) any {
 		return map[string]any{"sku": string(sku), "after": after, "limit": max(limit, 0)}[name]
 	})
-	err = r.each(ctx, q, args, func(rows *sql.Rows) error {
+	err = r.each(ctx, q, args, func(rows scanner) error {
 		var sequence int64
 		var kind, data string
 		if err := rows.Scan(&sequence, &kind, &data); err != nil {

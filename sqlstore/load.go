@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"math"
 	"slices"
 	"strconv"
@@ -19,7 +18,7 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
-	states, err := s.load(ctx, s.pool(), q)
+	states, err := s.load(ctx, s.db, q)
 	return states, s.explain(ctx, op, err)
 }
 
@@ -96,7 +95,7 @@ func (l *loading) orders() []allocation.OrderID {
 	return append([]allocation.OrderID{l.Order}, l.Orders...)
 }
 
-func (l *loading) row(row *sql.Rows) error {
+func (l *loading) row(row scanner) error {
 	if err := l.fields.scan(row); err != nil {
 		return err
 	}

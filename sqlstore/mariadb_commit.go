@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
@@ -167,7 +166,7 @@ func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) 
 func (w *mariaDBCommit) countedBatches(ctx context.Context, r runner, batches []changedBatch) error {
 	var exist int
 	args := []any{changedColumns.json(batches)}
-	err := r.each(ctx, w.countBatches, args, func(row *sql.Rows) error { return row.Scan(&exist) })
+	err := r.each(ctx, w.countBatches, args, func(row scanner) error { return row.Scan(&exist) })
 	if err == nil && exist != len(batches) {
 		err = errMissing
 	}

@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
-	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -70,10 +68,10 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.db.Conn(ctx)
+	conn, err := s.db.connect(ctx)
 	if err == nil {
 		err = s.migrate(ctx, conn, migrations)
-		err = errors.Join(err, conn.Close())
+		err = errors.Join(err, conn.close())
 	}
 	if err != nil {
 		return s.explain(ctx, op, err)
@@ -82,7 +80,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 }
 
 // migrate applies what is missing while nobody else can.
-func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migration) error {
+func (s *Store) migrate(ctx context.Context, conn connection, migrations []Migration) error {
 	committed := false
 	defer func() {
 		if !committed {
@@ -90,7 +88,7 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 		}
 	}()
 	for _, statement := range s.engine.lock {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
+		if err := run(ctx, conn, statement); err != nil {
 			return err
 		}
 	}
@@ -100,22 +98,22 @@ func (s *Store) migrate(ctx context.Context, conn *sql.Conn, migrations []Migrat
 	}
 	for _, m := range migrations[min(have, len(migrations)):] {
 		for statement := range strings.SplitAfterSeq(strings.TrimSpace(m.SQL), ";\n") {
-			if _, err := conn.ExecContext(ctx, statement); err != nil {
+			if err := run(ctx, conn, statement); err != nil {
 				return &subjectError{field: "migration", value: m.Name, err: err}
 			}
 		}
 	}
-	_, err = conn.ExecContext(ctx, s.engine.unlock)
+	err = run(ctx, conn, s.engine.unlock)
 	committed = err == nil
 	return err
 }
 
 // undo rolls back, or else gives the connection up.
-func (s *Store) undo(ctx context.Context, conn *sql.Conn) {
+func (s *Store) undo(ctx context.Context, conn connection) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
-	if _, err := conn.ExecContext(ctx, s.engine.undo); err != nil {
-		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+	if err := run(ctx, conn, s.engine.undo); err != nil {
+		conn.discard()
 	}
 }
 
@@ -132,7 +130,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	}
 	for _, want := range s.engine.settings {
 		var have string
-		if err := s.db.QueryRowContext(ctx, want.query).Scan(&have); err != nil {
+		if err := one(ctx, s.db, &query{text: want.query, literal: true}, nil, &have); err != nil {
 			return s.explain(ctx, op, err)
 		}
 		if have != want.want {
@@ -148,11 +146,11 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 	if err != nil {
 		return err
 	}
-	conn, err := s.db.Conn(ctx)
+	conn, err := s.db.connect(ctx)
 	if err != nil {
 		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
 	}
-	defer conn.Close()
+	defer conn.close()
 	have, err := s.version(ctx, conn)
 	if err != nil {
 		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
@@ -163,9 +161,9 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 	return nil
 }
 
-func (s *Store) notMigrated(ctx context.Context, conn *sql.Conn, op string, have, want int) error {
+func (s *Store) notMigrated(ctx context.Context, conn connection, op string, have, want int) error {
 	var database string
-	if err := conn.QueryRowContext(ctx, s.engine.database).Scan(&database); err != nil {
+	if err := one(ctx, conn, &query{text: s.engine.database, literal: true}, nil, &database); err != nil {
 		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
 	}
 	return &allocation.Error{
@@ -189,7 +187,7 @@ func (s *Store) versionTable() string {
 const latestVersion = `SELECT COALESCE(MAX(version), 0) FROM {schema_version}`
 
 // version is the version of the tables, 0 if there are none.
-func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err error) {
+func (s *Store) version(ctx context.Context, conn connection) (version int, err error) {
 	exists := s.templates.compile(s.engine.hasTable)
 	args := exists.args(func(name string) any {
 		return map[string]string{
@@ -197,10 +195,20 @@ func (s *Store) version(ctx context.Context, conn *sql.Conn) (version int, err e
 		}[name]
 	})
 	var tables int
-	if err := conn.QueryRowContext(ctx, exists.text, args...).Scan(&tables); err != nil || tables == 0 {
+	if err := one(ctx, conn, exists, args, &tables); err != nil || tables == 0 {
 		return 0, err
 	}
-	latest := s.templates.compile(latestVersion)
-	err = conn.QueryRowContext(ctx, latest.text).Scan(&version)
+	err = one(ctx, conn, s.templates.compile(latestVersion), nil, &version)
 	return version, err
+}
+
+// run runs a statement without parameters, of any kind.
+func run(ctx context.Context, r runner, statement string) error {
+	_, err := r.exec(ctx, &query{text: statement, literal: true})
+	return err
+}
+
+// one reads the one value that a statement selects.
+func one(ctx context.Context, r runner, q *query, args []any, value any) error {
+	return r.each(ctx, q, args, func(row scanner) error { return row.Scan(value) })
 }

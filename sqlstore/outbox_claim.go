@@ -147,7 +147,7 @@ func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 		}
 	}
 	take := s.statements.outbox.take
-	err := s.pool().each(ctx, take, take.args(l.arg), func(rows *sql.Rows) error {
+	err := s.db.each(ctx, take, take.args(l.arg), func(rows scanner) error {
 		var sku allocation.SKU
 		var t tryCount
 		var holder sql.NullInt64
@@ -164,7 +164,7 @@ func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 func (s *Store) claimable(ctx context.Context, q *query, l lease) (found []map[string]any, err error) {
 	for passed := l.page(); passed >= l.page() && len(found) < l.Products; {
 		passed = 0
-		err := s.pool().each(ctx, q, q.args(l.arg), func(rows *sql.Rows) error {
+		err := s.db.each(ctx, q, q.args(l.arg), func(rows scanner) error {
 			var first sql.NullInt64
 			err := rows.Scan(&l.After, &first, &passed)
 			if first.Valid {
@@ -184,7 +184,7 @@ func (s *Store) deliver(ctx context.Context, l *lease) ([]outbox.Delivery, error
 	last := map[allocation.SKU]int64{}
 	events := map[allocation.SKU][]outbox.Record{}
 	unsent := s.statements.outbox.unsent
-	err := s.pool().each(ctx, unsent, unsent.args(l.arg), func(rows *sql.Rows) error {
+	err := s.db.each(ctx, unsent, unsent.args(l.arg), func(rows scanner) error {
 		var sku allocation.SKU
 		var end int64
 		record, err := scanRecord(rows, &sku, &end)
@@ -208,7 +208,7 @@ func (s *Store) deliver(ctx context.Context, l *lease) ([]outbox.Delivery, error
 }
 
 func (s *Store) release(ctx context.Context, l *lease, sku allocation.SKU) error {
-	_, err := s.pool().exec(ctx, s.statements.outbox.release, string(sku), l.number)
+	_, err := s.db.exec(ctx, s.statements.outbox.release, string(sku), l.number)
 	return err
 }
 
@@ -222,7 +222,7 @@ func (l *lease) delivery(sku allocation.SKU, events []outbox.Record, last int64)
 }
 
 // scanRecord reads an event. One that can't be decoded is told with the event, for whoever should send it.
-func scanRecord(rows *sql.Rows, sku *allocation.SKU, last *int64) (r outbox.Record, err error) {
+func scanRecord(rows scanner, sku *allocation.SKU, last *int64) (r outbox.Record, err error) {
 	var kind, data string
 	var parent sql.NullString
 	if err := rows.Scan(sku, last, &r.Sequence, &kind, &data, &parent); err != nil {

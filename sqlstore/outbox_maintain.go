@@ -48,7 +48,7 @@ func (s *Store) histories(ctx context.Context, after allocation.SKU, before time
 	args := q.args(func(name string) any { return map[string]any{"after": string(after), "limit": purgedProducts}[name] })
 	err = s.retry(ctx, func() error {
 		old, last = nil, ""
-		return s.pool().each(ctx, q, args, func(rows *sql.Rows) error {
+		return s.db.each(ctx, q, args, func(rows scanner) error {
 			var first sql.NullInt64
 			err := rows.Scan(&last, &first)
 			if first.Valid && first.Int64 < before.UnixMicro() {
@@ -86,7 +86,7 @@ func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Ti
 	args := q.args(func(name string) any {
 		return map[string]any{"sku": string(sku), "before": before.UnixMicro(), "limit": purgedEvents}[name]
 	})
-	err = s.pool().each(ctx, q, args, func(rows *sql.Rows) error {
+	err = s.db.each(ctx, q, args, func(rows scanner) error {
 		var first, last, young, unsent sql.NullInt64
 		err := rows.Scan(&first, &last, &young, &unsent)
 		end = last.Int64 + 1
@@ -109,7 +109,7 @@ func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (
 	err = s.inTransaction(ctx, s.isolation, []*query{purge, add}, func(t *transaction) error {
 		moved := movements{}
 		args := purge.args(func(name string) any { return map[string]any{"sku": string(sku), "end": end}[name] })
-		err := t.each(ctx, purge, args, func(rows *sql.Rows) error {
+		err := t.each(ctx, purge, args, func(rows scanner) error {
 			events++
 			return moved.scan(rows)
 		})
@@ -133,7 +133,7 @@ type movements map[allocation.BatchRef]*movement
 
 type movement struct{ purchased, allocated allocation.Quantity }
 
-func (m movements) scan(rows *sql.Rows) error {
+func (m movements) scan(rows scanner) error {
 	var ref sql.Null[allocation.BatchRef]
 	var purchased, allocated allocation.Quantity
 	if err := rows.Scan(&ref, &purchased, &allocated); err != nil || !ref.Valid {
@@ -165,7 +165,7 @@ func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
 		return outbox.Backlog{}, err
 	}
 	var b outbox.Backlog
-	err := s.pool().each(ctx, s.statements.outbox.upkeep.backlog, nil, func(rows *sql.Rows) error {
+	err := s.db.each(ctx, s.statements.outbox.upkeep.backlog, nil, func(rows scanner) error {
 		var oldest sql.NullInt64
 		err := rows.Scan(&b.Products, &b.Events, &oldest)
 		b.Oldest = moment(oldest)
@@ -186,7 +186,7 @@ func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) (
 	var failures []outbox.Failure
 	q := s.statements.outbox.upkeep.failures
 	args := q.args(func(name string) any { return map[string]any{"after": string(after), "limit": limit}[name] })
-	err := s.pool().each(ctx, q, args, func(rows *sql.Rows) error {
+	err := s.db.each(ctx, q, args, func(rows scanner) error {
 		var f outbox.Failure
 		var retryAt int64
 		err := rows.Scan(&f.SKU, &f.Sequence, &f.Tries, &retryAt, &f.Dead, &f.Error)
@@ -210,7 +210,7 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	}
 	forgive := s.statements.outbox.upkeep.retry
 	err := s.retry(ctx, func() error {
-		matched, err := s.pool().exec(ctx, forgive, forgive.args(func(string) any { return string(sku) })...)
+		matched, err := s.db.exec(ctx, forgive, forgive.args(func(string) any { return string(sku) })...)
 		if err == nil && matched == 0 {
 			err = noFailure("sku", sku)
 		}

@@ -36,7 +36,7 @@ func (s *Store) settle(ctx context.Context, t outbox.Settlement) error {
 		return err
 	}
 	// Nothing new was sent, so that the tries count, or it isn't the owner's.
-	_, err = s.pool().exec(ctx, statements.giveBack, statements.giveBack.args(arg)...)
+	_, err = s.db.exec(ctx, statements.giveBack, statements.giveBack.args(arg)...)
 	return err
 }
 
@@ -63,7 +63,7 @@ func (s *Store) together(ctx context.Context, queries []*query, arg func(string)
 	if s.engine.embedded {
 		err = s.inTransaction(ctx, s.isolation, queries, func(t *transaction) error { return run(t) })
 	} else {
-		err = run(s.pool())
+		err = run(s.db)
 	}
 	return rows, err
 }

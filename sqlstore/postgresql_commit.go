@@ -2,7 +2,6 @@ package sqlstore
 
 import (
 	"context"
-	"database/sql"
 	"slices"
 	"sync"
 )
@@ -27,7 +26,7 @@ func (w *postgreSQLCommit) queries() []*query { return nil }
 func (w *postgreSQLCommit) write(ctx context.Context, r runner, rows *relations) error {
 	s := w.statement(rows)
 	var matching, unused int
-	err := r.each(ctx, s.query, s.arguments(&rows.arguments, rows), func(row *sql.Rows) error {
+	err := r.each(ctx, s.query, s.arguments(&rows.arguments, rows), func(row scanner) error {
 		return row.Scan(&matching, &unused)
 	})
 	switch {

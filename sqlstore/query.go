@@ -3,8 +3,6 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"errors"
 	"sync/atomic"
 )
 
@@ -15,7 +13,7 @@ type query struct {
 	repeats bool     // a parameter stands in params once for each use
 	literal bool     // it has values in it, and is not worth preparing
 
-	// prepared is nil until the first use. To analyse a load takes SQLite several times as long as to
+	// prepared belongs to [sqlDatabase], and is nil until the first use. To analyse a load takes SQLite several times as long as to
 	// carry it out.
 	prepared atomic.Pointer[sql.Stmt]
 }
@@ -40,101 +38,52 @@ func (q *query) args(value func(name string) any) []any {
 	return args
 }
 
-// prepare returns the prepared statement. It may need a connection of its own, so no transaction may be open
-// when it is called first: the pool may have only one.
-func (q *query) prepare(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
-	if known := q.prepared.Load(); known != nil {
-		return known, nil
-	}
-	stmt, err := db.PrepareContext(ctx, q.text)
-	if err != nil {
-		return nil, err
-	}
-	if q.prepared.CompareAndSwap(nil, stmt) {
-		return stmt, nil
-	}
-	return q.prepared.Load(), stmt.Close()
+// database is all that this package needs of a driver's interface. [sqlDatabase] is the one over database/sql; the
+// statements know no other type of a driver, so that another interface needs a type beside it and nothing else.
+// It is safe for concurrent use.
+type database interface {
+	runner // each statement by itself, on whichever connection is free
+
+	// prepare prepares statements. It may need a connection of its own, and must not be called while a transaction
+	// is open: the pool may have only one.
+	prepare(ctx context.Context, queries []*query) error
+
+	// begin begins a transaction, which the end of the context doesn't end.
+	begin(ctx context.Context, level sql.IsolationLevel) (driverTransaction, error)
+
+	// connect keeps a connection until close.
+	connect(ctx context.Context) (connection, error)
 }
 
 // runner runs statements: each by itself, or in one transaction.
 type runner interface {
-	// exec returns how many rows the statement met.
+	// exec returns how many rows the statement matched, 0 for a statement with values in its text.
 	exec(ctx context.Context, q *query, args ...any) (int64, error)
 
 	// each hands every row of the answer on.
-	each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error
+	each(ctx context.Context, q *query, args []any, row func(row scanner) error) error
 }
 
-// pool runs statements, each by itself on whichever connection is free.
-type pool struct {
-	db       *sql.DB
-	prepares bool
+// scanner is a row of an answer.
+type scanner interface {
+	Scan(targets ...any) error
 }
 
-func (p pool) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	if !p.prepares || q.literal {
-		return affected(p.db.ExecContext(ctx, q.text, args...))
-	}
-	stmt, err := q.prepare(ctx, p.db)
-	if err != nil {
-		return 0, err
-	}
-	return affected(stmt.ExecContext(ctx, args...))
+// driverTransaction is a transaction that is open until commit or rollback; rollback does nothing after commit.
+type driverTransaction interface {
+	runner
+	commit() error
+	rollback()
 }
 
-func (p pool) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {
-	if !p.prepares || q.literal {
-		rows, err := p.db.QueryContext(ctx, q.text, args...)
-		return scan(rows, err, row)
-	}
-	stmt, err := q.prepare(ctx, p.db)
-	if err != nil {
-		return err
-	}
-	rows, err := stmt.QueryContext(ctx, args...)
-	return scan(rows, err, row)
-}
+// connection runs statements one after the other on one connection, and prepares none.
+type connection interface {
+	runner
 
-// single runs one statement on a connection, and keeps how it went.
-type single struct {
-	conn   *sql.Conn
-	err    error
-	unsent bool // the statement never reached the server
-}
+	// unsent reports whether an error says that the statement never reached the server.
+	unsent(err error) bool
 
-func (s *single) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	rows, err := affected(s.conn.ExecContext(ctx, q.text, args...))
-	return rows, s.note(err)
-}
-
-func (s *single) each(ctx context.Context, q *query, args []any, row func(*sql.Rows) error) error {
-	rows, err := s.conn.QueryContext(ctx, q.text, args...)
-	return s.note(scan(rows, err, row))
-}
-
-// note goes by what drivers promise: ErrBadConn, and nothing else, says that a fresh connection is safe to try.
-func (s *single) note(err error) error {
-	s.err, s.unsent = err, errors.Is(err, driver.ErrBadConn)
-	return err
-}
-
-// scan reads an answer to its end, where errors may be that come after the last row.
-func scan(rows *sql.Rows, err error, row func(*sql.Rows) error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-func affected(result sql.Result, err error) (int64, error) {
-	if err != nil {
-		return 0, err
-	}
-	return result.RowsAffected()
+	// close gives the connection back to the pool; discard ends it.
+	close() error
+	discard()
 }

@@ -131,7 +131,7 @@ func (o *Options) prefix(op string, e *engine) (string, error) {
 // Store keeps products in a database. It is safe for concurrent use, by several processes as well. It has no
 // Close: what it holds on to belongs to the *sql.DB and ends with it.
 type Store struct {
-	db           *sql.DB
+	db           database
 	engine       *engine
 	templates    *templates
 	statements   *statements
@@ -158,15 +158,15 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{db: db, engine: dialect.engine, templates: names, statements: names.statements()}
+	s := &Store{
+		db:     &sqlDatabase{db: db, prepares: dialect.engine.prepares},
+		engine: dialect.engine, templates: names, statements: names.statements(),
+	}
 	if opts != nil {
 		s.isolation, s.hostClassify = opts.Isolation, opts.Classify
 	}
 	return s, nil
 }
-
-// pool is where loads run.
-func (s *Store) pool() pool { return pool{db: s.db, prepares: s.engine.prepares} }
 
 // check refuses a context with which nothing can be done, and bad arguments.
 func (s *Store) check(ctx context.Context, op string, arguments ...error) error {

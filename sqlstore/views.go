@@ -24,7 +24,7 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	}
 	var lines []views.Line
 	values := map[string]any{"order": string(order)}
-	err := s.view(ctx, op, s.statements.views.order, values, func(rows *sql.Rows) error {
+	err := s.view(ctx, op, s.statements.views.order, values, func(rows scanner) error {
 		line, part, err := scanPart(rows)
 		if len(lines) == 0 || lines[len(lines)-1].SKU != line.SKU {
 			line.OrderID = order
@@ -42,7 +42,7 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 }
 
 // scanPart reads a part and what it says of its line.
-func scanPart(rows *sql.Rows) (line views.Line, part views.Part, err error) {
+func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 	var heldUntil, eta, bestBefore sql.NullInt64
 	err = rows.Scan(
 		&line.SKU, &heldUntil, &line.Sequence,
@@ -62,7 +62,7 @@ func (s *Store) BatchLines(
 	}
 	var lines []views.BatchLine
 	values := map[string]any{"batch": string(batch), "after": after, "page": limit}
-	err := s.view(ctx, op, s.statements.views.lines, values, func(rows *sql.Rows) error {
+	err := s.view(ctx, op, s.statements.views.lines, values, func(rows scanner) error {
 		var line views.BatchLine
 		var heldUntil sql.NullInt64
 		err := rows.Scan(&line.OrderID, &line.Quantity, &line.Shipped, &heldUntil, &line.Sequence)
@@ -78,10 +78,10 @@ func (s *Store) BatchLines(
 
 // view runs one query outside any transaction.
 func (s *Store) view(
-	ctx context.Context, op string, q *query, values map[string]any, row func(*sql.Rows) error,
+	ctx context.Context, op string, q *query, values map[string]any, row func(scanner) error,
 ) error {
 	args := q.args(func(name string) any { return values[name] })
-	return s.explain(ctx, op, s.pool().each(ctx, q, args, row))
+	return s.explain(ctx, op, s.db.each(ctx, q, args, row))
 }
 
 // checkView refuses a context with which nothing can be done, and then the first argument with an error.
@@ -116,7 +116,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 		values["sku"+strconv.Itoa(i)] = string(sku)
 	}
 	found := map[allocation.SKU]*views.Stock{}
-	err := s.view(ctx, op, s.statements.views.stockOf(len(distinct)), values, func(rows *sql.Rows) error {
+	err := s.view(ctx, op, s.statements.views.stockOf(len(distinct)), values, func(rows scanner) error {
 		var (
 			sku     allocation.SKU
 			version int64
@@ -169,7 +169,7 @@ func (s *Store) Batches(
 	values := map[string]any{
 		"sku": string(sku), "now": now.UnixMicro(), "more": all, "after": string(after), "page": limit,
 	}
-	err := s.view(ctx, op, s.statements.views.batches, values, func(rows *sql.Rows) error {
+	err := s.view(ctx, op, s.statements.views.batches, values, func(rows scanner) error {
 		if err := fields.scan(rows); err != nil {
 			return err
 		}

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// columns describe the rows of a table, or the rows that a statement takes as its parameters. The text and the
-// arguments of every writer come from these lists, and so does the load, so that a column is named in one place.
+// columns describe the rows of a table, or the rows that a statement takes as parameters. Each column is named
+// once, here: the texts and arguments of all writers, and the loads, come from these lists.
 type columns[R any] []column[R]
 
 // column is one column of a row of type R.
@@ -19,7 +19,7 @@ type column[R any] struct {
 	role role   // how an UPDATE uses the column
 
 	write func(v values, row *R)
-	read  func(f *fields, row *R) // nil if the column is only written
+	read  func(f *fields, row *R) // nil for a column that no load reads
 }
 
 // role is how an UPDATE uses a column.
@@ -44,7 +44,7 @@ func (c column[R]) in(role role) column[R] {
 	return c
 }
 
-// values takes the values of a row, one after the other.
+// values receives the values of a row, column by column.
 type values interface {
 	text(s string)
 	number(n int64)
@@ -143,8 +143,8 @@ func (c columns[R]) list(prefix string) string {
 	return strings.Join(names, ", ")
 }
 
-// assignments are what stands behind SET: the new value for each column that isn't a key, or the old value and the
-// new one for a sum. Each of the three names has a prefix of its own.
+// assignments returns the text behind SET. A set column gets the new value, a sum the old value plus the new value;
+// keys and conditions are left out. Targets, old values and new values each have a prefix.
 func (c columns[R]) assignments(target, old, new string) string {
 	var all []string
 	for _, column := range c {
@@ -159,7 +159,7 @@ func (c columns[R]) assignments(target, old, new string) string {
 	return strings.Join(all, ", ")
 }
 
-// within are the columns of a row that is found by another, with a prefix before their names.
+// within returns the columns of an inner row as columns of the outer row, with a prefix before the names.
 func within[O, R any](prefix string, c columns[R], inner func(row *O) *R) columns[O] {
 	all := make(columns[O], len(c))
 	for i, one := range c {
@@ -170,7 +170,7 @@ func within[O, R any](prefix string, c columns[R], inner func(row *O) *R) column
 	return all
 }
 
-// named returns the column of a name. A statement of this package that asks for another is a mistake that New shows.
+// named returns a column by name. An unknown name is a mistake in a statement of this package, and New panics.
 func (c columns[R]) named(name string) column[R] {
 	for _, column := range c {
 		if column.name == name {
@@ -180,8 +180,9 @@ func (c columns[R]) named(name string) column[R] {
 	panic("sqlstore: there is no column " + name)
 }
 
-// A SELECT over tables of several kinds (UNION ALL) has texts first, then numbers, then instants, each as many as the
-// widest kind has. A kind fills these slots with its columns in their order, and the rest with an empty text, 0 and NULL.
+// slot is a place in the rows of a load. A load joins SELECTs over several tables by UNION ALL, so all rows have
+// the same columns: first texts, then numbers, then instants, as many as the widest table needs. Each table fills
+// the slots with its columns in order; the rest is an empty text, 0 or NULL.
 type slot int
 
 const (
@@ -191,10 +192,10 @@ const (
 	slots
 )
 
-// selection is what one kind selects, by slot.
+// selection is the list of expressions that one table selects, by slot.
 type selection [slots][]string
 
-// selected are the columns of a table with an alias.
+// selected returns the columns of a table with an alias.
 func (c columns[R]) selected(alias string) (s selection) {
 	for _, column := range c {
 		s[column.slot] = append(s[column.slot], alias+"."+column.name)
@@ -202,7 +203,7 @@ func (c columns[R]) selected(alias string) (s selection) {
 	return s
 }
 
-// width is how many slots of each kind a row has.
+// width is the number of slots of each kind.
 type width [slots]int
 
 func widest(all ...selection) (w width) {
@@ -214,7 +215,7 @@ func widest(all ...selection) (w width) {
 	return w
 }
 
-// text is the list behind SELECT.
+// text returns the list behind SELECT.
 func (s selection) text(w width) string {
 	empty := [slots]string{textSlot: `''`, numberSlot: `0`, instantSlot: `NULL`}
 	var all []string
@@ -225,16 +226,16 @@ func (s selection) text(w width) string {
 	return strings.Join(all, ", ")
 }
 
-// fields are the values of a row, from which columns are read in their order. They serve one row after the other.
+// fields hold the values of the current row. Columns are read in order. One value serves all rows of a load.
 type fields struct {
 	texts    []string
 	numbers  []int64
 	instants []sql.NullInt64
 	targets  []any
-	next     width // the first of each slot that was not read yet
+	next     width // the next unread slot of each kind
 }
 
-// newFields has room for a row, behind the targets of columns that have no slot.
+// newFields returns room for rows with the slots of w, behind some first columns without a slot.
 func newFields(w width, first ...any) *fields {
 	f := &fields{
 		texts: make([]string, w[textSlot]), numbers: make([]int64, w[numberSlot]),
@@ -252,7 +253,7 @@ func newFields(w width, first ...any) *fields {
 	return f
 }
 
-// scan takes the next row.
+// scan reads the next row.
 func (f *fields) scan(row scanner) error {
 	f.next = width{}
 	return row.Scan(f.targets...)

@@ -9,8 +9,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Commit writes all changes in one short transaction, or only reads if there is nothing but versions to check.
-// See [allocation.Store].
+// Commit writes all changes in one short transaction; without events Commit only compares versions. See
+// [allocation.Store].
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
 	const op = "Commit"
 	if err := s.check(ctx, op); err != nil {
@@ -30,7 +30,8 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	return s.explain(ctx, op, err)
 }
 
-// checkVersions demands that a statement over SKUs selects the versions that were read; 0 is that of a missing product.
+// checkVersions runs a statement that selects versions by SKU, and returns a conflict unless each product has the
+// version that was read. A missing product has version 0.
 func checkVersions(ctx context.Context, r runner, q *query, products []productRow) error {
 	if len(products) == 0 {
 		return nil
@@ -62,28 +63,30 @@ func skusOf(products []productRow) []allocation.SKU {
 	return skus
 }
 
-// commitTransaction begins with the products, by SKU, under the condition that they have the versions that were read: its
-// first statement is a write that waits for its turn, and whoever comes second finds another version.
+// commitTransaction writes the products first, in the order of the SKUs, on condition that each has the version
+// that was read. The first statement is a write, so the transaction waits for concurrent writers before reading
+// anything; the second of two rivals finds another version.
 func (s *Store) commitTransaction(ctx context.Context, rows *relations) error {
 	return s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {
 		return s.statements.writer.write(ctx, t, rows)
 	})
 }
 
-// commitStatement writes with a single statement, and again if the driver says that the statement was never sent. Some
-// drivers say that of one that was sent (lib/pq, whenever the connection ends): to send it again does no
-// harm, for the versions are checked, but its failure then says nothing about the first.
+// commitStatement commits with a single statement, and sends the statement again if the driver reports that the
+// server never received the statement. Some drivers report so for a received statement (lib/pq, whenever the
+// connection ends). A second try is harmless, because the versions are checked, but a failure of the second try
+// leaves the outcome of the first unknown.
 func (s *Store) commitStatement(ctx context.Context, rows *relations) error {
 	unsent, err := s.tryStatement(ctx, rows)
 	for attempt := 1; err != nil && unsent && ctx.Err() == nil && attempt < 3; attempt++ {
 		if unsent, err = s.tryStatement(ctx, rows); err != nil {
-			err = fmt.Errorf("%w: sent again: %v", allocation.ErrUnknownOutcome, err) //nolint:errorlint // a conflict it is not
+			err = fmt.Errorf("%w: sent again: %v", allocation.ErrUnknownOutcome, err) //nolint:errorlint // no conflict
 		}
 	}
 	return err
 }
 
-// tryStatement asks for a connection first, because a failure to get one is no doubt about the outcome.
+// tryStatement gets a connection first: a failure to connect leaves no doubt about the outcome.
 func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool, err error) {
 	conn, err := s.db.connect(ctx)
 	if err != nil {
@@ -101,7 +104,7 @@ func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool,
 	return conn.unsent(r.err), err
 }
 
-// noted keeps how the last statement on a connection went.
+// noted keeps the error of the last statement on a connection.
 type noted struct {
 	connection
 	err error
@@ -117,7 +120,7 @@ func (n *noted) each(ctx context.Context, q *query, args []any, row func(scanner
 	return n.err
 }
 
-// conflictOn is the answer to whom another unit of work came before.
+// conflictOn returns the error for a product that another unit of work changed first.
 func conflictOn(p productRow) error {
 	return &subjectError{
 		field: "sku", value: p.sku,

@@ -21,7 +21,7 @@ func compileRow[R any](t *templates, c columns[R], text string) rowStatement[R] 
 	return s
 }
 
-// arguments are the arguments of the statement for a row. They are valid until the list is used again.
+// arguments returns the arguments of the statement for a row. The result is valid until the next use of the list.
 func (s rowStatement[R]) arguments(list *argumentList, row *R) []any {
 	list.all = list.all[:0]
 	for _, column := range s.values {
@@ -30,7 +30,7 @@ func (s rowStatement[R]) arguments(list *argumentList, row *R) []any {
 	return list.all
 }
 
-// rowCommit writes row by row. That is fastest where the database is in the same process, and for a single row
+// rowCommit writes row by row. This is the fastest way if the database is in the same process, and for single rows
 // anywhere.
 type rowCommit struct {
 	addProduct, setProduct, checkProduct rowStatement[productRow]
@@ -59,7 +59,7 @@ func newRowCommit(t *templates) *rowCommit {
 	}
 }
 
-// insertRow inserts one row.
+// insertRow returns the text of an insert of one row.
 func insertRow[R any](table string, c columns[R]) string {
 	return `
 			INSERT INTO {` + table + `} (` + c.list("") + `) VALUES (` + c.list(":") + `)`
@@ -72,7 +72,7 @@ func (w *rowCommit) queries() []*query {
 	}
 }
 
-// write writes batches before the lines that refer to them.
+// write writes batches before the lines that refer to the batches.
 func (w *rowCommit) write(ctx context.Context, r runner, rows *relations) error {
 	for i := range rows.products {
 		if err := w.product(ctx, r, rows, &rows.products[i]); err != nil {
@@ -97,7 +97,7 @@ func (w *rowCommit) write(ctx context.Context, r runner, rows *relations) error 
 	return writeEach(ctx, r, rows, w.addEvent, rows.events, aboutEvent)
 }
 
-// writeEach runs a statement for each of some rows.
+// writeEach runs a statement once for each row.
 func writeEach[R any](
 	ctx context.Context, r runner, all *relations, s rowStatement[R], rows []R, about subject[R],
 ) error {
@@ -109,7 +109,7 @@ func writeEach[R any](
 	return nil
 }
 
-// product demands the version that was read, and sets the new one.
+// product writes the new version if the product has the version that was read.
 func (w *rowCommit) product(ctx context.Context, r runner, rows *relations, p *productRow) error {
 	s := w.setProduct
 	switch {
@@ -146,7 +146,7 @@ func (w *rowCommit) batches(ctx context.Context, r runner, rows *relations) erro
 
 var errMissing = errors.New("it doesn't exist")
 
-// batch changes the i-th batch, and returns how many rows matched.
+// batch changes the i-th batch, and returns the number of matching rows.
 func (w *rowCommit) batch(ctx context.Context, r runner, rows *relations, i int) (int64, error) {
 	s := w.changeBatch
 	matched, err := r.exec(ctx, s.query, s.arguments(&rows.arguments, &rows.batches[i])...)

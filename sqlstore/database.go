@@ -54,8 +54,14 @@ func (d *sqlDatabase) prepare(ctx context.Context, queries []*query) error {
 	return nil
 }
 
-// statement returns the prepared statement.
-func (d *sqlDatabase) statement(ctx context.Context, q *query) (*sql.Stmt, error) {
+// prepared is a *sql.Stmt. The end of the database, or of the transaction, closes the statement.
+type prepared interface {
+	ExecContext(ctx context.Context, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, args ...any) (*sql.Rows, error)
+}
+
+// statement returns the prepared statement, and prepares the statement at the first use.
+func (d *sqlDatabase) statement(ctx context.Context, q *query) (prepared, error) {
 	if known := q.prepared.Load(); known != nil {
 		return known, nil
 	}
@@ -63,14 +69,14 @@ func (d *sqlDatabase) statement(ctx context.Context, q *query) (*sql.Stmt, error
 	if err != nil {
 		return nil, err
 	}
-	if q.prepared.CompareAndSwap(nil, stmt) {
-		return stmt, nil
+	if !q.prepared.CompareAndSwap(nil, stmt) { // another goroutine was first
+		defer stmt.Close()
 	}
-	return q.prepared.Load(), stmt.Close()
+	return q.prepared.Load(), nil
 }
 
-// begin waits for a connection as long as the context lasts. Left to itself, database/sql rolls back in the background
-// when the context ends, and then nobody can tell whether COMMIT was sent.
+// begin waits for a connection until ctx ends. The transaction has a context of its own: given ctx, database/sql
+// would roll back in the background when ctx ends, and nobody could tell whether COMMIT was sent.
 func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driverTransaction, error) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	detach := context.AfterFunc(ctx, cancel)
@@ -96,15 +102,15 @@ func (d *sqlDatabase) connect(ctx context.Context) (connection, error) {
 	return sqlConnection{conn}, nil
 }
 
-// closing is how long COMMIT or ROLLBACK may take. Nothing else ends them: what they do must not depend on
-// whether the caller still waits.
+// closing limits the time of COMMIT and ROLLBACK. The caller's context doesn't end COMMIT or ROLLBACK, because the
+// outcome must not depend on whether the caller still waits.
 const closing = 30 * time.Second
 
-// sqlTransaction is a *sql.Tx: one of ours, or a host's.
+// sqlTransaction is the [driverTransaction] over database/sql: a transaction of a store, or of a host.
 type sqlTransaction struct {
 	tx       *sql.Tx
 	prepares bool
-	cancel   context.CancelFunc // nil for a host's
+	cancel   context.CancelFunc // nil for a transaction of a host
 	prepared []preparedStatement
 }
 
@@ -140,8 +146,8 @@ func (t *sqlTransaction) each(ctx context.Context, q *query, args []any, row fun
 	return scan(rows, err, row)
 }
 
-// statement takes no second connection: what isn't prepared yet is prepared on that of the transaction.
-func (t *sqlTransaction) statement(ctx context.Context, q *query) (*sql.Stmt, error) {
+// statement needs no second connection: an unprepared statement is prepared on the connection of the transaction.
+func (t *sqlTransaction) statement(ctx context.Context, q *query) (prepared, error) {
 	for _, known := range t.prepared {
 		if known.query == q {
 			return known.stmt, nil
@@ -156,7 +162,7 @@ func (t *sqlTransaction) statement(ctx context.Context, q *query) (*sql.Stmt, er
 			return nil, err
 		}
 	}
-	t.prepared = append(t.prepared, preparedStatement{q, stmt}) // the end of the transaction closes it
+	t.prepared = append(t.prepared, preparedStatement{q, stmt}) // closed at the end of the transaction
 	return stmt, nil
 }
 
@@ -170,7 +176,7 @@ func (t *sqlTransaction) rollback() {
 	timer := time.AfterFunc(closing, t.cancel)
 	defer timer.Stop()
 	defer t.cancel()
-	_ = t.tx.Rollback() // the connection is given up if it fails
+	_ = t.tx.Rollback() // after an error database/sql gives the connection up
 }
 
 // sqlConnection is one connection of a *sql.DB.
@@ -186,10 +192,10 @@ func (c sqlConnection) each(ctx context.Context, q *query, args []any, row func(
 	return scan(rows, err, row)
 }
 
-// unsent goes by what drivers promise: ErrBadConn, and nothing else, says that a fresh connection is safe to try.
+// unsent relies on the contract of drivers: only ErrBadConn says that a retry on a fresh connection is safe.
 func (c sqlConnection) unsent(err error) bool { return errors.Is(err, driver.ErrBadConn) }
 
-// close returns nil for a connection that is lost: whatever ran on it has said so.
+// close returns nil for a lost connection: the statement has returned the error already.
 func (c sqlConnection) close() error {
 	if err := c.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
 		return err
@@ -199,7 +205,7 @@ func (c sqlConnection) close() error {
 
 func (c sqlConnection) discard() { _ = c.conn.Raw(func(any) error { return driver.ErrBadConn }) }
 
-// scan reads an answer to its end, where errors may be that come after the last row.
+// scan reads an answer to the end. Errors may come after the last row.
 func scan(rows *sql.Rows, err error, row func(scanner) error) error {
 	if err != nil {
 		return err
@@ -213,7 +219,8 @@ func scan(rows *sql.Rows, err error, row func(scanner) error) error {
 	return rows.Err()
 }
 
-// affected asks no driver for the number of rows where there may be none, as after DDL.
+// affected doesn't ask for the number of rows of literal statements: drivers may have no number, for example after
+// DDL.
 func affected(q *query, result sql.Result, err error) (int64, error) {
 	if err != nil || q.literal {
 		return 0, err

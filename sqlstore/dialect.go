@@ -7,114 +7,114 @@ import (
 	"strings"
 )
 
-// Dialect stands for a database engine: one of the variables of this package.
+// Dialect stands for a database engine: [PostgreSQL], [MariaDB] or [SQLite].
 type Dialect struct{ engine *engine }
 
-// engine is what differs between database engines.
+// engine has the differences between database engines: SQL that each engine spells in another way, and abilities.
 type engine struct {
 	name   string
-	folder string // of the migrations, below schema
+	folder string // folder of the migrations, below schema
 
-	// placeholder writes the n-th parameter of a statement, counted from 1. Numbered says that every use
-	// of a parameter may be written the same; otherwise each use is a parameter of its own.
+	// placeholder writes the n-th parameter of a statement, counted from 1. If numbered is true, all uses of a
+	// parameter share one placeholder; otherwise each use is a separate parameter.
 	placeholder func(n int) string
 	numbered    bool
 
-	// list is a relation with one column, value, over the elements of the JSON array of strings that
-	// the given parameter has. It lets a statement take any number of values and keep its text.
+	// list returns a relation with one column, value, over a parameter with a JSON array of strings. A statement
+	// over a list takes any number of values with the same text.
 	list func(param string) string
 
-	// lookup joins a table, called alias, for each row of what stands before: by an index, even where a
-	// planner that knows too little about the data, or sees few rows, would read the whole table. The index is named
-	// where it isn't the primary key.
+	// lookup joins a table, with an alias, to each row on the left by an index. Without the hint a planner with
+	// poor statistics, or with few rows to read, would read the whole table. The index is named unless the primary
+	// key is meant.
 	lookup func(table, alias, index, condition string) string
 
-	// by stands behind a table's alias and names the index to use, where a planner that knows too
-	// little about the data may choose to read the whole table.
+	// indexHint stands behind the alias of a table and names the index to use. Without the hint a planner with poor
+	// statistics may read the whole table.
 	indexHint func(index string) string
 
-	// lapsed selects (sku, order_id) of the first :more lapsed holds of each row of chosen, which takes
-	// a join that every engine spells in its own way.
+	// lapsed selects (sku, order_id) of the first :more lapsed holds of each row of chosen. Each engine needs
+	// another kind of join.
 	lapsed string
 
-	// arms is the most SKUs for which lapsedArm, the same for :sku alone, is repeated instead.
+	// unionArms is the largest number of SKUs for which a load repeats lapsedArm, one SELECT per SKU, in place of
+	// lapsed.
 	unionArms int
 	lapsedArm string
 
-	// expiring selects the held_until of the first hold of p that has not lapsed.
+	// expiring selects held_until of the first live hold of product p.
 	expiring string
 
-	// lapsing selects the SKUs of the :limit products whose holds lapsed first.
+	// lapsing selects the SKUs of the :limit products with the oldest lapsed holds.
 	lapsing string
 
-	// promised selects what the lines of a product have of each batch, as rows of an audit; integer is the
-	// type of 64 bits that a sum is cast to.
+	// promised selects the promised units of each batch of a product, summed over lines, as rows of an audit. Sums
+	// are cast to integer, a type of 64 bits.
 	promised string
 	integer  string
 
-	// unsentSKU is the SKU of an event that has a mark, as the index events_unsent begins with it. Partial says that the
-	// index has no other events, and that statements have to say so, too.
+	// unsentSKU is the SKU of a marked event, as the first column of the index events_unsent. If partial is true,
+	// the index has marked events only, and statements must repeat the index's condition.
 	unsentSKU func(alias string) string
 	partial   bool
 
-	// free selects up to :products free products with unsent events after :after, in order, and the number of the
-	// first of these events. Where an engine can't do it at once, it goes through :page marks and selects
-	// all of their products: with NULL for one that isn't free, and how many marks it has passed then. Nil if
-	// take finds the products itself.
+	// claimable selects up to :products claimable products after the SKU :after, sorted, with the number of the
+	// first unsent event. An engine that can't skip from product to product reads :page marks instead, and selects
+	// all products of these marks: NULL in place of the number for a busy product, and the count of marks so far.
+	// claimable is nil if take finds the products itself.
 	claimable func(c *templates) string
 
-	// take leases free products, of :rows unless there is no free. It returns each with the number and the
-	// tries of its first unsent event, and the number of the claim that has it: another one if it isn't :claim.
+	// take leases claimable products, from :rows if the engine has claimable. take returns each product with the
+	// number and the tries of the first unsent event, and the number of the claim that holds the lease, which may
+	// be a rival's.
 	take func(c *templates) string
 
-	// records is a relation called x over the JSON array of objects that :rows has. Columns are names, each
-	// with its type, text or bigint.
+	// records returns a relation called x over :rows, a JSON array of objects. Columns are names with a type, text
+	// or bigint.
 	records func(columns ...string) string
 
-	// addToSums lets an insert into purged add to what is there.
+	// addToSums makes an insert into purged add to existing sums.
 	addToSums string
 
-	// embedded says that the database is in the host's process: a transaction costs no round trips, and saves
-	// waits for the disk.
+	// embedded says that the database runs in the host's process: a transaction costs no round trips, and several
+	// statements in one transaction wait for the disk once.
 	embedded bool
 
-	// hasTable selects how many tables (0 or 1) are called :table, and database the name of the database.
+	// hasTable selects the number of tables called :table, 0 or 1; database selects the name of the database.
 	hasTable string
 	database string
 
-	// settings are what CheckSchema demands of a connection.
+	// settings lists the settings of a connection that CheckSchema demands.
 	settings []setting
 
-	// A migration, which no two processes have at once, is between lock and unlock; after an error,
-	// undo comes in the place of unlock.
+	// A migration runs between lock and unlock, in one process at a time. After an error undo replaces unlock.
 	lock         []string
 	unlock, undo string
 
-	// reserved is a table prefix that the engine keeps to itself.
+	// reserved is a table prefix that the engine reserves.
 	reserved string
 
-	// schemas says that tables may be qualified with Options.Schema.
+	// schemas says that the engine has schemas, see Options.Schema.
 	schemas bool
 
-	// isolations are the levels that transactions can be asked for, besides the connection's own.
+	// isolations lists the levels of isolation that Options may ask for.
 	isolations []sql.IsolationLevel
 
-	// first is the first statement of a transaction with locks, if it has to lock everything. Else lock
-	// rows is how products are locked one by one, at level locking unless the host wants another.
+	// lockAll is the first statement of Locked on an engine that locks the whole database. Other engines lock
+	// products by lockRows, at the level locking unless the host sets another level.
 	lockAll  string
 	lockRows string
 	locking  sql.IsolationLevel
 
-	// savepoint begins a commit inside a host's transaction, and proves that there is one still.
-	// Empty where a commit is a single statement.
+	// savepoint begins a commit inside a host's transaction, and proves that the transaction is still open.
+	// savepoint is empty where a commit is a single statement.
 	savepoint []string
 
-	// prepares says that statements are worth being prepared by database/sql; otherwise the
-	// driver keeps those that it has seen.
+	// prepares says that database/sql should prepare statements; otherwise the driver caches statements by text.
 	prepares bool
 
-	// writer is how changes are written. Atomic says that one statement can write several tables, so that it takes a
-	// single one, which needs no transaction.
+	// writer returns the statements of a commit. If oneStatement is true, a commit is a single statement and needs
+	// no transaction.
 	writer       func(c *templates) writer
 	oneStatement bool
 
@@ -123,20 +123,20 @@ type engine struct {
 
 // writer writes the changes of one unit of work.
 type writer interface {
-	// write demands the versions first. It answers a *failed that says what it was about.
+	// write checks the versions first. An error is a *subjectError that names the rows concerned.
 	write(ctx context.Context, r runner, rows *relations) error
 
-	// queries are its statements, for those to prepare who need to.
+	// queries returns the statements of the writer, to be prepared ahead of a transaction.
 	queries() []*query
 }
 
-// setting is a query for one value that has to be as wanted.
+// setting is a query for one value, and the wanted value.
 type setting struct {
 	name, query, want string
 }
 
-// compiler turns a statement's markers into what the engine wants: {name} into a table with its schema and
-// prefix, {#name} into an index, which has the prefix only, and :name into a parameter.
+// templates turns the markers of a statement into text for the engine: {name} becomes a table with schema and
+// prefix, {#name} an index with the prefix only, and :name a parameter.
 type templates struct {
 	*engine
 	schema, prefix string
@@ -184,7 +184,7 @@ func numbered(sign string) func(int) string {
 	return func(n int) string { return sign + strconv.Itoa(n) }
 }
 
-// fromLeft is a lookup where a join may demand to go from left to right.
+// fromLeft returns a lookup for an engine with a keyword that fixes the order of a join from left to right.
 func fromLeft(join string, indexHint func(index string) string) func(table, alias, index, condition string) string {
 	return func(table, alias, index, condition string) string {
 		if index != "" {

@@ -8,21 +8,21 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// class says what an error of the engine means.
+// class is the meaning of an engine's error.
 type class int
 
 const (
-	unanswered class = iota // no answer of the engine, as far as one can tell
+	unanswered class = iota // not an answer of the engine, as far as the package can tell
 	answered                // a definite failure
 	conflict                // a fresh attempt may cure it
 	duplicate               // a unique key exists
 	refused                 // another constraint was broken
-	undefined               // possibly a table or column that doesn't exist
+	undefined               // possibly a missing table or column
 )
 
-// Drivers can't be imported here, so their errors are known by what they have: methods and fields.
+// This package imports no driver, so the package recognises the errors of drivers by methods and fields.
 
-// find returns the first error of a tree for which see finds a number.
+// find walks a tree of errors and returns the first value that see finds.
 func find[V any](err error, see func(error) (V, bool)) (found V, ok bool) {
 	for err != nil {
 		if v, ok := see(err); ok {
@@ -45,7 +45,7 @@ func find[V any](err error, see func(error) (V, bool)) (found V, ok bool) {
 	return found, false
 }
 
-// field is the field of a struct, or of what a pointer points at; the zero Value if there is none.
+// field returns a field of a struct, or of the struct behind a pointer; the zero Value if there is none.
 func field(err error, name string) reflect.Value {
 	v := reflect.ValueOf(err)
 	if v.Kind() == reflect.Pointer {
@@ -57,7 +57,7 @@ func field(err error, name string) reflect.Value {
 	return v.FieldByName(name)
 }
 
-// number is the value of a field, or of what a method returns that takes nothing, if it is an integer.
+// number returns an integer field, or the integer result of a method without parameters.
 func number(err error, name string) (int64, bool) {
 	v := field(err, name)
 	if m := reflect.ValueOf(err).MethodByName(name); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
@@ -72,17 +72,17 @@ func number(err error, name string) (int64, bool) {
 	return 0, false
 }
 
-// ErrNotMigrated is wrapped in the [*allocation.Error] of every method that finds the tables missing, or in
-// another version than this package needs. See [Store.Migrate].
+// ErrNotMigrated is wrapped in the [*allocation.Error] of every method that finds tables missing, or a version of
+// the tables that differs from the version of this package. See [Store.Migrate].
 var ErrNotMigrated = errors.New("database is not migrated")
 
-// failed says what a statement was about when it failed.
+// subjectError names the subject of a failed statement.
 type subjectError struct {
 	field string
 	value any
 	err   error
 
-	// taken is what it means that a unique key exists; nil if the database contradicts itself then.
+	// taken is the meaning of an existing unique key; nil if the database contradicts itself.
 	taken error
 }
 
@@ -103,10 +103,3 @@ func invalid(op, field string, value any, rule string) error {
 }
 
 func ended(op string, err error) error { return fmt.Errorf("sqlstore: %s: %w", op, err) }
-
-func checkLimit(op string, limit int) error {
-	if limit < 1 {
-		return invalid(op, "limit", limit, "must be at least 1")
-	}
-	return nil
-}

@@ -9,62 +9,84 @@ import (
 // fixedStatements are the statements of a store, by the names of the fields that have them. A statement without a
 // sentence is never sent by the engines that have it.
 var fixedStatements = []struct{ path, name, when string }{
-	{"bySKU", "load by SKU", "Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products."},
+	{"bySKU", "load by SKU",
+		"Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products."},
 	{"byOrder", "load by order", "Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs."},
-	{"byBatch", "load by batch", "Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity, ChangeBatchETA."},
+	{"byBatch", "load by batch",
+		"Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others."},
 	{"lapsed", "load of lapsed holds", "Reads the products whose holds lapsed first: ReleaseLapsed."},
 	{"chosenBy.0", "SKUs of an order", "Finds the products to lock before a load by order, inside Locked."},
 	{"chosenBy.1", "SKU of a batch", "Finds the product to lock before a load by batch, inside Locked."},
 	{"chosenBy.2", "SKUs of lapsed holds", "Finds the products to lock before a load of lapsed holds, inside Locked."},
 	{"lockRows", "lock products", "Locks products in the order of their SKUs before a load inside Locked."},
-	{"lockAll", "lock everything", "The first statement of Locked on SQLite, where one transaction at a time can write."},
+	{"lockAll", "lock everything",
+		"The first statement of Locked on SQLite, where one transaction at a time can write."},
 	{"versions", "check versions", "A commit of a unit of work that read products and changed none."},
-	{"audit", "audit", "Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend."},
+	{"audit", "audit",
+		"Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend."},
 	{"events", "events", "Reads a page of a product's events: Events."},
 
 	{"writer.addProduct", "commit: add a product", "A commit with a new product: AddBatch for a new SKU."},
 	{"writer.setProduct", "commit: change a product", "A commit that changes a product: nearly every verb."},
-	{"writer.checkProduct", "commit: check a product", "A commit that changes one product and only checks the version of another."},
+	{"writer.checkProduct", "commit: check a product",
+		"A commit that changes one product and only checks the version of another."},
 	{"writer.addBatch", "commit: add a batch", "A commit with a new batch: AddBatch."},
-	{"writer.changeBatch", "commit: change a batch", "A commit that changes a batch: Allocate, Ship, ReceiveBatch and others."},
+	{"writer.changeBatch", "commit: change a batch",
+		"A commit that changes a batch: Allocate, Ship, ReceiveBatch and others."},
 	{"writer.addPart", "commit: add a part of a line", "A commit with a line, for each part: Allocate."},
-	{"writer.removeLine", "commit: remove a line", "A commit that removes a line, or writes a line anew: Cancel, Ship."},
+	{"writer.removeLine", "commit: remove a line",
+		"A commit that removes a line, or writes a line anew: Cancel, Ship."},
 	{"writer.addEvent", "commit: add an event", "Every commit that changes anything, for each event."},
 
-	{"writer.setBoth", "commit: change a product and a batch", "A commit that changes one product and one of its batches: most sales."},
-	{"writer.lockProducts", "commit: lock products", "A commit that changes some products and only checks the versions of others."},
+	{"writer.setBoth", "commit: change a product and a batch",
+		"A commit that changes one product and one of its batches: most sales."},
+	{"writer.lockProducts", "commit: lock products",
+		"A commit that changes some products and only checks the versions of others."},
 	{"writer.addProducts", "commit: add products", "A commit with several products, one of them new."},
-	{"writer.setProducts", "commit: change products", "A commit that changes several products: an order of several lines."},
+	{"writer.setProducts", "commit: change products",
+		"A commit that changes several products: an order of several lines."},
 	{"writer.addBatches", "commit: add batches", "A commit with new batches: AddBatch."},
-	{"writer.changeBatches", "commit: change batches", "A commit that changes several batches: an order of several lines."},
-	{"writer.countBatches", "commit: count batches", "A commit whose UPDATE changed fewer batches than it should: one has its values already, or is missing."},
+	{"writer.changeBatches", "commit: change batches",
+		"A commit that changes several batches: an order of several lines."},
+	{"writer.countBatches", "commit: count batches",
+		"A commit whose UPDATE changed fewer batches than it should: one has its values already, or is missing."},
 	{"writer.removeLines", "commit: remove lines", "A commit that removes lines, or writes lines anew: Cancel, Ship."},
-	{"writer.oneLine", "commit of one line", "A commit that gives one part of one batch to one new line of an existing product: most sales."},
+	{"writer.oneLine", "commit of one line",
+		"A commit that gives one part of one batch to one new line of an existing product: most sales."},
 
-	{"outbox.claimable", "outbox: find claimable products", "Finds products with unsent events that nobody has leased: Claim, before the lease."},
+	{"outbox.claimable", "outbox: find claimable products",
+		"Finds products with unsent events that nobody has leased: Claim, before the lease."},
 	{"outbox.take", "outbox: lease products", "Leases products for a relay: Claim."},
 	{"outbox.unsent", "outbox: read unsent events", "Reads the first unsent events of the leased products: Claim."},
-	{"outbox.release", "outbox: release a product", "Ends the lease of a product that has no unsent events any more: Claim."},
-	{"outbox.sent.0", "outbox: mark events as sent", "Settle of a delivery without a failure; PostgreSQL ends the lease in the same statement."},
+	{"outbox.release", "outbox: release a product",
+		"Ends the lease of a product that has no unsent events any more: Claim."},
+	{"outbox.sent.0", "outbox: mark events as sent",
+		"Settle of a delivery without a failure; PostgreSQL ends the lease in the same statement."},
 	{"outbox.sent.1", "outbox: end a lease", "Settle of a delivery without a failure."},
-	{"outbox.failure.0", "outbox: mark events before a failure as sent", "Settle of a delivery with a failure; PostgreSQL keeps the failure in the same statement."},
+	{"outbox.failure.0", "outbox: mark events before a failure as sent",
+		"Settle of a delivery with a failure; PostgreSQL keeps the failure in the same statement."},
 	{"outbox.failure.1", "outbox: keep a failure", "Settle of a delivery with a failure."},
-	{"outbox.giveBack", "outbox: give a product back", "Settle of a delivery of which nothing new was sent: the failure stays, the lease ends."},
+	{"outbox.giveBack", "outbox: give a product back",
+		"Settle of a delivery of which nothing new was sent: the failure stays, the lease ends."},
 	{"outbox.upkeep.backlog", "outbox: backlog", "Counts the unsent events: Backlog."},
 	{"outbox.upkeep.failures", "outbox: failures", "Lists the products whose first unsent event failed: Failures."},
 	{"outbox.upkeep.retry", "outbox: forget a failure", "Lets a failed event be tried again: Retry."},
 	{"outbox.upkeep.skip", "outbox: forget the failure of an event", "Gives a failed event up: Skip, first statement."},
 	{"outbox.upkeep.mark", "outbox: mark a skipped event as sent", "Gives a failed event up: Skip, second statement."},
-	{"outbox.upkeep.histories", "outbox: first events", "Reads a page of products with the time of the first event of each: Purge."},
-	{"outbox.upkeep.history", "outbox: events of a product", "Finds how far a product's events are sent and old: Purge."},
+	{"outbox.upkeep.histories", "outbox: first events",
+		"Reads a page of products with the time of the first event of each: Purge."},
+	{"outbox.upkeep.history", "outbox: events of a product",
+		"Finds how far a product's events are sent and old: Purge."},
 	{"outbox.upkeep.purge", "outbox: delete events", "Deletes the old events of a product: Purge."},
-	{"outbox.upkeep.addToTheSums", "outbox: add to the sums", "Adds what deleted events had moved to the sums of their batches: Purge."},
+	{"outbox.upkeep.addToTheSums", "outbox: add to the sums",
+		"Adds what deleted events had moved to the sums of their batches: Purge."},
 
 	{"views.order", "view: order", "Reads the lines of an order: Order."},
 	{"views.lines", "view: lines of a batch", "Reads a page of the lines that wait for units of a batch: BatchLines."},
 	{"views.batches", "view: batches", "Reads a page of the batches of a product: Batches."},
 	{"views.stock.0", "view: stock", "Reads what can be promised of products: Stock. On MariaDB: of one product."},
-	{"views.stock.1", "view: stock of two products", "Reads what can be promised of two products. Up to 50 products repeat the part for each."},
+	{"views.stock.1", "view: stock of two products",
+		"Reads what can be promised of two products. Up to 50 products repeat the part for each."},
 	{"views.stock.2", "", ""}, // these repeat the part for each product
 	{"views.stock.3", "", ""},
 	{"views.stock.4", "", ""},
@@ -97,17 +119,22 @@ var shapesOfVerbs = []struct {
 	{"new product with a batch", "AddBatch for a new SKU.", shape{newProducts: true, newBatches: true}},
 	{"new batch", "AddBatch.", shape{one: true, newBatches: true}},
 	{"product", "SetLowStock, Mend, and Allocate that is refused.", shape{one: true}},
-	{"products", "Allocate of an order that is refused, and a unit of work that changes one product of several.", shape{}},
+	{"products", "Allocate of an order that is refused, and a unit of work that changes one product of several.",
+		shape{}},
 	{"batches of a product", "ChangeBatchETA, ReceiveBatch and ChangeBatchQuantity.", shape{one: true, batches: true}},
-	{"lines of a product", "Allocate of several orders or of a split line.", shape{one: true, batches: true, newLines: true}},
+	{"lines of a product", "Allocate of several orders or of a split line.",
+		shape{one: true, batches: true, newLines: true}},
 	{"lines of several products", "Allocate of an order, and AllocateEach.", shape{batches: true, newLines: true}},
-	{"lines of a product, in the place of others", "Allocate of what lapsed holds had.", shape{one: true, batches: true, removed: true, newLines: true}},
+	{"lines of a product, in the place of others", "Allocate of what lapsed holds had.",
+		shape{one: true, batches: true, removed: true, newLines: true}},
 	{"changed lines of a product", "ChangeLine, Ship, ShipPart, and ChangeBatchQuantity that moves lines.",
 		shape{one: true, batches: true, removed: true, upsertLines: true}},
 	{"changed lines of several products", "Ship of an order.", shape{batches: true, removed: true, upsertLines: true}},
 	{"terms of the lines of a product", "Confirm and Extend.", shape{one: true, removed: true, upsertLines: true}},
-	{"terms of the lines of several products", "Confirm and Extend of an order.", shape{removed: true, upsertLines: true}},
-	{"removed lines of a product", "Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.", shape{one: true, batches: true, removed: true}},
+	{"terms of the lines of several products", "Confirm and Extend of an order.",
+		shape{removed: true, upsertLines: true}},
+	{"removed lines of a product", "Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.",
+		shape{one: true, batches: true, removed: true}},
 	{"removed lines of several products", "Cancel of an order.", shape{batches: true, removed: true}},
 }
 
@@ -137,8 +164,11 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 		sku: "chair", sequence: 7, kind: "LowStockSet", data: `{"threshold":3}`, id: "an id", unsentFrom: 7,
 	}}, maxInsert)
 	return []goldenStatement{
-		{"commit: add lines", "A commit with parts of lines, other than a commit of one line; the values are an example.", w.addParts + parts, nil},
-		{"commit: add events", "A commit that is not one of one line; the values are an example.", w.addEvents + events, nil},
+		{"commit: add lines",
+			"A commit with parts of lines, other than a commit of one line; the values are an example.",
+			w.addParts + parts, nil},
+		{"commit: add events",
+			"A commit that is not one of one line; the values are an example.", w.addEvents + events, nil},
 	}
 }
 
@@ -149,8 +179,10 @@ func goldenArms(s *statements) []goldenStatement {
 	arm := s.templates.compile(s.templates.lapsedUnion(1))
 	return []goldenStatement{
 		{"load of one product by SKU", "Reads one product: most verbs.", one.text, one.params},
-		{"load of two products by SKU", "Reads two products. Up to 50 products repeat the part for each.", two.text, two.params},
-		{"repeated: lapsed holds of a product", "The part that is repeated for each product, with UNION between.", arm.text, arm.params},
+		{"load of two products by SKU",
+			"Reads two products. Up to 50 products repeat the part for each.", two.text, two.params},
+		{"repeated: lapsed holds of a product",
+			"The part that is repeated for each product, with UNION between.", arm.text, arm.params},
 	}
 }
 
@@ -164,17 +196,21 @@ func goldenTexts(s *Store) (all []goldenStatement) {
 	}
 	if len(s.engine.savepoint) > 0 {
 		add("savepoint", "Begins a commit inside a transaction of the host.", setSavepoint)
-		add("back to the savepoint", "Undoes a commit inside a transaction of the host, or shows that the transaction exists.", backToSavepoint)
+		add("back to the savepoint",
+			"Undoes a commit inside a transaction of the host, or shows that the transaction exists.", backToSavepoint)
 	}
 	for i, text := range s.engine.lock {
-		add("migration: lock "+strconv.Itoa(i+1), "Keeps other processes from migrating at the same time: Migrate.", text)
+		add("migration: lock "+strconv.Itoa(i+1),
+			"Keeps other processes from migrating at the same time: Migrate.", text)
 	}
 	add("migration: unlock", "Ends a migration: Migrate.", s.engine.unlock)
 	if s.engine.undo != s.engine.unlock {
 		add("migration: undo", "Ends a migration after an error: Migrate.", s.engine.undo)
 	}
-	add("schema: is there a version", "Looks for the table of versions: Migrate, CheckSchema, and any method that misses a table.", s.engine.hasTable)
-	add("schema: version", "Reads the version of the tables: Migrate, CheckSchema, and any method that misses a table.", latestVersion)
+	add("schema: is there a version",
+		"Looks for the table of versions: Migrate, CheckSchema, and any method that misses a table.", s.engine.hasTable)
+	add("schema: version",
+		"Reads the version of the tables: Migrate, CheckSchema, and any method that misses a table.", latestVersion)
 	add("schema: database", "Names the database in an error about missing tables.", s.engine.database)
 	for _, setting := range s.engine.settings {
 		add("setting: "+setting.name, "Reads a setting of the connection: CheckSchema.", setting.query)

@@ -104,8 +104,8 @@ func findQueries(v reflect.Value, path string, found map[string]*query) {
 // goldenFile is what a golden file consists of.
 func goldenFile(engine string, all []goldenStatement) string {
 	var out strings.Builder
-	fmt.Fprintf(&out, "-- The statements of package sqlstore for the engine %q, with the default table prefix.\n", engine)
-	out.WriteString("-- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.\n")
+	fmt.Fprintf(&out, "-- The statements of package sqlstore on %s, with the default table prefix.\n", engine)
+	out.WriteString("-- This file is written by go test ./sqlstore -update. The parts of composed statements stand at the end.\n")
 	for _, s := range all {
 		fmt.Fprintf(&out, "\n-- name: %s\n", s.name)
 		for _, line := range wrapped(s.when, "-- ") {

@@ -10,18 +10,14 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Join returns a store inside a transaction of the host's own, which has to come from the store's database:
-// what the host writes and what is allocated become visible together, or neither does. The host alone
-// commits, rolls back and tries again; the transaction must not be used by anything else
-// while a method of the store runs, and the store is not for several goroutines.
+// Join returns a store inside a transaction of the host, on the store's database: the host's writes and the
+// allocations become visible together, or not at all. Only the host commits, rolls back and retries. Nothing else
+// may use the transaction during a call of the store, and the store is not safe for concurrent use.
 //
-// A version conflict leaves everything in place and as it was before the Commit. After an error of the database the
-// host has to roll back: the server may have ended the transaction already, and to go on would write outside any. The
-// store refuses everything from then on, with an error that wraps the first. So has the host to roll back after an
-// error of a statement of its own, without asking the store again.
-//
-// The store is an [allocation.Ledger], and a unit of work on it never tries again. A nil transaction is
-// answered by its methods, as [allocation.ErrInvalid].
+// A version conflict undoes the Commit only. After a database error, of the store or of the host, the host must
+// roll back: the server may have ended the transaction. The store refuses every call after an error of its own. A
+// unit of work on the store makes one attempt. The store is an [allocation.Ledger]. With a nil transaction every
+// method returns [allocation.ErrInvalid].
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	t := &transaction{}
 	if tx != nil {
@@ -30,10 +26,10 @@ func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	return joined{&inside{store: s, transaction: t, savepoint: s.engine.savepoint}}
 }
 
-// joined is inside a host's transaction.
+// joined is a store in a host's transaction.
 type joined struct{ *inside }
 
-// Joined tells [allocation.NewUnitOfWork] that only the host can begin again.
+// Joined tells [allocation.NewUnitOfWork] that only the host can retry.
 func (joined) Joined() {}
 
 var (
@@ -41,8 +37,8 @@ var (
 	_ allocation.Locker = (*Store)(nil)
 )
 
-// Locked runs fn with a store inside a transaction of its own, see [allocation.Locker]. It keeps a connection until
-// fn returns. SQLite has no locks of rows: there fn is alone in the whole database.
+// Locked runs fn with a store inside a transaction that locks the products before reading, see [allocation.Locker].
+// Locked holds one connection until fn returns. SQLite has no row locks: Locked locks the whole database.
 func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) error {
 	const op = "Locked"
 	if err := s.check(ctx, op); err != nil {
@@ -68,16 +64,16 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 	return s.explain(ctx, op, err)
 }
 
-// inside is a store in a transaction that somebody else ends.
+// inside is a store in a transaction that the caller ends.
 type inside struct {
 	store       *Store
 	transaction *transaction
-	locks       bool     // products are locked before they are read
-	savepoint   []string // what a commit begins with
-	spoilt      error    // that of the first method that has spoilt the transaction
+	locks       bool     // Load locks products before reading
+	savepoint   []string // statements at the beginning of a commit
+	spoilt      error    // the error of the method after which the transaction is unusable
 }
 
-// check refuses what can't be done any more.
+// check returns an error if the store can't be used any more.
 func (in *inside) check(ctx context.Context, op string) error {
 	switch {
 	case in.transaction.driverTransaction == nil:
@@ -91,7 +87,7 @@ func (in *inside) check(ctx context.Context, op string) error {
 	return in.store.check(ctx, op)
 }
 
-// explain says what an error means, and keeps the first that has spoilt the transaction.
+// explain returns the meaning of an error, and remembers the first error after which the transaction is unusable.
 func (in *inside) explain(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
@@ -117,8 +113,8 @@ func (in *inside) Load(ctx context.Context, q allocation.Query) ([]allocation.St
 	return states, in.explain(ctx, op, err)
 }
 
-// lock locks products in the order of their SKUs. They are read by another statement: one that waited for a
-// lock may have seen the rest as it was before.
+// lock locks products in the order of the SKUs. Another statement reads the products afterwards: a statement that
+// waited for a lock may have read other rows before the wait.
 func (in *inside) lock(ctx context.Context, q allocation.Query) error {
 	skus := slices.Clone(q.SKUs)
 	if choice := in.store.statements.choice(q); choice != nil {
@@ -154,8 +150,8 @@ func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) erro
 	return in.explain(ctx, op, err)
 }
 
-// write undoes by itself what it wrote before it lost a race. Without a savepoint that is up to the end of the
-// transaction, which then has to be a rollback.
+// write undoes its own writes after a lost race. Without a savepoint the end of the transaction does so, which must
+// then be a rollback.
 func (in *inside) write(ctx context.Context, rows *relations) error {
 	t := in.transaction
 	for _, statement := range in.savepoint {
@@ -182,7 +178,9 @@ const (
 	backToSavepoint = "ROLLBACK TO SAVEPOINT allocation_commit"
 )
 
-func (in *inside) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+func (in *inside) Audit(
+	ctx context.Context, sku allocation.SKU,
+) (version int64, tallies []allocation.Tally, err error) {
 	const op = "Audit"
 	if err := in.check(ctx, op); err != nil {
 		return 0, nil, err

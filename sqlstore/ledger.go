@@ -8,7 +8,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Audit adds up a product in the database, see [allocation.Ledger].
+// Audit returns the counters and sums of a product, see [allocation.Ledger].
 func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
 	const op = "Audit"
 	if err := s.check(ctx, op); err != nil {
@@ -18,7 +18,9 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 	return version, tallies, s.explain(ctx, op, err)
 }
 
-func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+func (s *Store) audit(
+	ctx context.Context, r runner, sku allocation.SKU,
+) (version int64, tallies []allocation.Tally, err error) {
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
 	audit := s.statements.audit
 	err = r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows scanner) error {
@@ -51,7 +53,8 @@ func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (versio
 	return version, tallies, nil
 }
 
-// account enters a row of the audit: counters, lines, or events, of which there may be two.
+// account adds a row of the audit to a tally: counters, sums of lines, or sums of events. Events have two rows if
+// some events are purged.
 func account(tally *allocation.Tally, kind int, purchased, allocated allocation.Quantity) {
 	switch kind {
 	case 1:
@@ -64,7 +67,7 @@ func account(tally *allocation.Tally, kind int, purchased, allocated allocation.
 	}
 }
 
-// Events returns what happened to a product, see [allocation.Ledger].
+// Events returns a page of a product's events, see [allocation.Ledger].
 func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
 	const op = "Events"
 	if err := s.check(ctx, op); err != nil {
@@ -74,7 +77,9 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 	return events, s.explain(ctx, op, err)
 }
 
-func (s *Store) events(ctx context.Context, r runner, sku allocation.SKU, after int64, limit int) (events []allocation.Event, err error) {
+func (s *Store) events(
+	ctx context.Context, r runner, sku allocation.SKU, after int64, limit int,
+) (events []allocation.Event, err error) {
 	q := s.statements.events
 	args := q.args(func(name string) any {
 		return map[string]any{"sku": string(sku), "after": after, "limit": max(limit, 0)}[name]

@@ -31,13 +31,13 @@ func (s *Store) load(ctx context.Context, r runner, q allocation.Query) ([]alloc
 	return l.states(), nil
 }
 
-// loading builds states out of rows, which come in any order.
+// loading builds states from rows in any order.
 type loading struct {
 	allocation.Query
 	named    map[allocation.OrderID]bool // Order and Orders
 	products map[allocation.SKU]*product
 
-	// The row at hand.
+	// The current row.
 	kind   int
 	sku    allocation.SKU
 	fields *fields
@@ -52,7 +52,7 @@ type product struct {
 type line struct {
 	allocation.Allocation
 	numbers []int // of its parts
-	kept    bool  // it is in the state
+	kept    bool  // already in the state
 }
 
 func newLoading(q allocation.Query) *loading {
@@ -79,15 +79,15 @@ func (l *loading) arg(name string) any {
 		return l.Now.UnixMicro()
 	case "limit":
 		return l.Limit
-	case "more": // one beyond the page shows whether there is more
+	case "more": // the row beyond the page tells whether there are more
 		return l.Limit + 1
-	default: // the SKU of an arm
+	default: // the SKU of a repeated SELECT
 		n, _ := strconv.Atoi(strings.TrimPrefix(name, "sku"))
 		return string(l.SKUs[n])
 	}
 }
 
-// orders are those whose lines are asked for by name.
+// orders returns the orders with lines that the query names.
 func (l *loading) orders() []allocation.OrderID {
 	if l.Order == "" {
 		return l.Orders
@@ -128,13 +128,15 @@ func (l *loading) product(sku allocation.SKU) *product {
 func (p *product) line(key allocation.LineKey) *line {
 	l := p.lines[key]
 	if l == nil {
-		l = &line{Allocation: allocation.Allocation{OrderLine: allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU}}}
+		l = &line{}
+		l.OrderID, l.SKU = key.OrderID, key.SKU
 		p.lines[key] = l
 	}
 	return l
 }
 
-// add puts a part in its place. The first part says what belongs to the line, since the indexes go by its row.
+// add inserts a part at the right place. The row of part 0 has the terms of the line, because the indexes cover
+// only that row.
 func (l *line) add(read lineRow) {
 	if read.number == 0 {
 		l.Split, l.Sequence, l.HeldUntil = read.split, read.sequence, read.heldUntil
@@ -145,11 +147,11 @@ func (l *line) add(read lineRow) {
 	l.Quantity += read.part.Quantity
 }
 
-// states returns what was asked for: lapsed products by their oldest hold, others by SKU.
+// states returns the result: lapsed products sorted by the oldest hold, others by SKU.
 func (l *loading) states() []allocation.State {
 	products := make([]*product, 0, len(l.products))
 	for _, p := range l.products {
-		if p.Version > 0 { // else its own row is missing
+		if p.Version > 0 { // otherwise the product's own row is missing
 			products = append(products, p)
 		}
 	}
@@ -164,7 +166,7 @@ func (l *loading) states() []allocation.State {
 	return states
 }
 
-// firstLapse is when the oldest lapsed hold lapsed.
+// firstLapse returns the time when the oldest lapsed hold lapsed.
 func firstLapse(s allocation.State) time.Time {
 	if len(s.Lines) == 0 {
 		return time.Time{}
@@ -172,9 +174,9 @@ func firstLapse(s allocation.State) time.Time {
 	return s.Lines[0].HeldUntil
 }
 
-// state cuts a product down to what the query asks for. The statement has fetched one lapsed hold, and one
-// line of the batch, beyond the page; they show whether there is more, and go, unless they were asked
-// for by their order as well. Lapsed holds stand first.
+// state cuts a product down to the query's page. The statement reads one lapsed hold, and one line of the batch,
+// beyond the page; these show whether there are more, and are dropped unless the query names their order. Lapsed
+// holds come first.
 func (l *loading) state(p *product) allocation.State {
 	var lapsed, newest, named []*line
 	for _, li := range p.lines {
@@ -205,7 +207,7 @@ func (l *loading) state(p *product) allocation.State {
 	return p.State
 }
 
-// oldest is the LinesFrom of a page, newest line first.
+// oldest returns LinesFrom for a page, newest line first.
 func oldest(page []*line) int64 {
 	if len(page) == 0 {
 		return math.MaxInt64
@@ -213,7 +215,7 @@ func oldest(page []*line) int64 {
 	return page[len(page)-1].Sequence
 }
 
-// keep puts lines into the state, each once.
+// keep adds lines to the state, each once.
 func (p *product) keep(lines []*line) {
 	for _, li := range lines {
 		if !li.kept {
@@ -223,7 +225,7 @@ func (p *product) keep(lines []*line) {
 	}
 }
 
-// dropBatches drops used-up batches that were fetched for a line which was not kept.
+// dropBatches drops used-up batches of lines that are not in the state.
 func (p *product) dropBatches(named allocation.BatchRef) {
 	needed := map[allocation.BatchRef]bool{named: true}
 	for _, a := range p.Lines {
@@ -231,7 +233,9 @@ func (p *product) dropBatches(named allocation.BatchRef) {
 			needed[part.Batch] = true
 		}
 	}
-	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool { return b.Available() <= 0 && !needed[b.Ref] })
+	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
+		return b.Available() <= 0 && !needed[b.Ref]
+	})
 }
 
 // isOpenOn reports whether the line has unshipped units of a batch.

@@ -10,8 +10,8 @@ const (
 	chosenByBatch = `SELECT sku FROM {batches} WHERE ref = :batch`
 )
 
-// lapsedArms repeats lapsedArm for the SKUs :sku0, :sku1 and so on. A UNION ALL would let the rows of all but the
-// first stand beside the same ones of a UNION before it.
+// lapsedUnion repeats lapsedArm for the SKUs :sku0, :sku1 and so on. UNION removes duplicates; UNION ALL would keep
+// duplicates of the rows of the UNION before.
 func (t *templates) lapsedUnion(n int) string {
 	var lapsed strings.Builder
 	for i := range n {
@@ -23,9 +23,9 @@ func (t *templates) lapsedUnion(n int) string {
 	return lapsed.String()
 }
 
-// load compiles one SELECT, so that it sees one moment, with rows of three kinds: products, batches, and parts of
-// lines. Chosen selects the products. Nothing in it reaches rows of the past: all goes through keys
-// and through the indexes of open rows. Where it fetches :more than a page, [loading] cuts.
+// load compiles a load: one SELECT, and so one moment, with rows of three kinds: products, batches, and parts of
+// lines. chosen selects the products. All reads use keys and the indexes of open rows, so that used-up batches and
+// shipped lines cost nothing. The statement fetches :more rows, one beyond the page; [loading] cuts.
 func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *query {
 	lines := t.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
 	return t.compile(`
@@ -48,12 +48,13 @@ func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *q
 		FROM wanted w` + lines)
 }
 
-// The columns that a load reads, besides the kind of the row and the SKU:
+// A load reads the kind of the row, the SKU, and these columns:
 //
-//	kind       texts                 numbers                                      instants
-//	0 product                        version, refused, low_stock                  expiry of the first live hold
-//	1 batch    ref, location         purchased, allocated, announced_quantity     eta, best_before, announced_eta, counted_at, shipped_at
-//	2 part     order_id, batch_ref   part, quantity, shipped, split, sequence     held_until
+//	kind       texts                numbers                                     instants
+//	0 product                       version, refused, low_stock                 expiry of the first live hold
+//	1 batch    ref, location        purchased, allocated, announced_quantity    eta, best_before, announced_eta,
+//	                                                                            counted_at, shipped_at
+//	2 part     order_id, batch_ref  part, quantity, shipped, split, sequence    held_until
 var (
 	loadedProduct  = productColumns.stored().without("sku")
 	loadedBatch    = batchColumns.without("sku")
@@ -63,7 +64,7 @@ var (
 	loadWidth      = widest(productSelection(""), batchSelection, lineSelection)
 )
 
-// productSelection is the columns of a product, and when its first live hold lapses.
+// productSelection selects the columns of a product and the expiry of the first live hold.
 func productSelection(expiring string) selection {
 	s := loadedProduct.selected("p")
 	s[instantSlot] = append(s[instantSlot], "("+expiring+")")

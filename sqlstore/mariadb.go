@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// MariaDB is the dialect of MariaDB 10.6 or later, for any driver whose errors have a field Number, as those of
-// go-sql-driver/mysql do.
+// MariaDB is the dialect of MariaDB 10.6 or later, for drivers whose errors have a field Number, such as
+// go-sql-driver/mysql.
 var MariaDB = &Dialect{&mariaDB}
 
 var mariaDB = engine{
@@ -17,8 +17,8 @@ var mariaDB = engine{
 	list:        func(param string) string { return jsonTable(param, "value VARBINARY(255) PATH '$'") },
 	indexHint:   forceIndex,
 
-	// A row of a join can't limit another table, and a column that is compared with another is no bound of
-	// an index: beyond some SKUs this goes through all holds of a product, the live ones included.
+	// MariaDB can't limit a table by a row of a join, and doesn't use a column of another table as a bound of an
+	// index. So with many SKUs this reads all holds of a product, live holds included.
 	lapsed: `
 			SELECT l.sku, l.order_id FROM (
 				SELECT c.sku,
@@ -50,7 +50,7 @@ var mariaDB = engine{
 		WHERE b.sku = :sku AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = :sku GROUP BY l.batch_ref`,
 	unsentSKU: func(alias string) string { return alias + ".unsent_sku" },
 
-	// A column of another row is no bound of an index, so it can't go from one product to the next.
+	// A column of another row is no bound of an index, so the statement can't skip from product to product.
 	claimable: func(t *templates) string {
 		return `
 		WITH ` + t.busy() + `
@@ -62,18 +62,21 @@ var mariaDB = engine{
 		ORDER BY g.sku`
 	},
 
-	// Assignments take effect one after the other. The number of the claim tells whether it has got the row.
+	// Assignments take effect one after the other. The assignment to claim decides, and the later assignments
+	// compare the claim.
 	take: func(t *templates) string {
 		return leaseColumns + `x.sku, :owner, :claim, :until, x.sequence, 0, 0, 0, ''
 		FROM ` + t.records("sku text", "sequence bigint") + `
 		ON DUPLICATE KEY UPDATE
-			claim = IF({deliveries}.not_before <= :now AND ({deliveries}.dead = 0 OR {deliveries}.sequence < VALUES(sequence)),
+			claim = IF({deliveries}.not_before <= :now
+					AND ({deliveries}.dead = 0 OR {deliveries}.sequence < VALUES(sequence)),
 				VALUES(claim), {deliveries}.claim),
 			owner = IF({deliveries}.claim = :claim, VALUES(owner), {deliveries}.owner),
 			not_before = IF({deliveries}.claim = :claim, VALUES(not_before), {deliveries}.not_before),
 			tries = IF({deliveries}.claim = :claim AND {deliveries}.sequence < VALUES(sequence), 0, {deliveries}.tries),
 			dead = IF({deliveries}.claim = :claim, 0, {deliveries}.dead),
-			sequence = IF({deliveries}.claim = :claim, GREATEST({deliveries}.sequence, VALUES(sequence)), {deliveries}.sequence)
+			sequence = IF({deliveries}.claim = :claim,
+				GREATEST({deliveries}.sequence, VALUES(sequence)), {deliveries}.sequence)
 		RETURNING sku, sequence, tries, claim`
 	},
 	records: func(columns ...string) string {
@@ -86,17 +89,20 @@ var mariaDB = engine{
 		return jsonTable(":rows", typed...) + " x"
 	},
 	addToSums: `
-		ON DUPLICATE KEY UPDATE purchased = {purged}.purchased + VALUES(purchased), allocated = {purged}.allocated + VALUES(allocated)`,
+		ON DUPLICATE KEY UPDATE purchased = {purged}.purchased + VALUES(purchased),
+			allocated = {purged}.allocated + VALUES(allocated)`,
 	hasTable: `
 		SELECT COUNT(*) FROM information_schema.tables
 		WHERE table_schema = COALESCE(NULLIF(:schema, ''), DATABASE()) AND table_name = :table`,
 	database: `SELECT COALESCE(DATABASE(), '')`,
 	settings: []setting{{
-		name: "tx_isolation", query: `SELECT IF(@@tx_isolation = 'READ-UNCOMMITTED', @@tx_isolation, 'READ-COMMITTED or above')`,
-		want: "READ-COMMITTED or above",
+		name:  "tx_isolation",
+		query: `SELECT IF(@@tx_isolation = 'READ-UNCOMMITTED', @@tx_isolation, 'READ-COMMITTED or above')`,
+		want:  "READ-COMMITTED or above",
 	}, {
 		name: "character_set_client",
-		query: `SELECT IF(@@character_set_client = @@character_set_results AND @@character_set_client REGEXP '^utf8', 'utf8mb4',
+		query: `SELECT IF(@@character_set_client = @@character_set_results AND @@character_set_client REGEXP '^utf8',
+			'utf8mb4',
 			CONCAT(@@character_set_client, ', ', COALESCE(@@character_set_results, 'NULL')))`,
 		want: "utf8mb4",
 	}},
@@ -112,7 +118,7 @@ var mariaDB = engine{
 		STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE`,
 	locking: sql.LevelReadCommitted,
 
-	// Outside a transaction there is no savepoint to go back to.
+	// Outside a transaction there is no savepoint to roll back to, so the second statement fails.
 	savepoint: []string{setSavepoint, backToSavepoint},
 	prepares:  true,
 	writer:    newMariaDBCommit,
@@ -121,7 +127,7 @@ var mariaDB = engine{
 
 func forceIndex(index string) string { return "FORCE INDEX ({#" + index + "})" }
 
-// classifyMariaDB goes by the number, see https://mariadb.com/docs/server/reference/error-codes.
+// classifyMariaDB uses the number of the error, see https://mariadb.com/docs/server/reference/error-codes.
 func classifyMariaDB(err error) class {
 	number, ok := find(err, func(err error) (int64, bool) {
 		if !field(err, "Message").IsValid() {
@@ -135,7 +141,7 @@ func classifyMariaDB(err error) class {
 	switch number {
 	case 1213, 1205, 1020: // deadlock, lock wait timeout, record has changed since last read
 		return conflict
-	case 9007, 8028, 8022: // the same, as TiDB says it
+	case 9007, 8028, 8022: // the same in TiDB
 		return conflict
 	case 1062, 1586: // duplicate entry
 		return duplicate

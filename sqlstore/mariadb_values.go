@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// jsonTable is a relation over a parameter that has a JSON array.
+// jsonTable returns a relation over a parameter with a JSON array.
 func jsonTable(param string, columns ...string) string {
 	return "JSON_TABLE(" + param + ", '$[*]' COLUMNS (" + strings.Join(columns, ", ") + "))"
 }
 
-// kindsOfMariaDB are the types of columns that tables have.
+// kindsOfMariaDB has MariaDB's names of types by PostgreSQL's names.
 var kindsOfMariaDB = map[string]string{"text": "VARBINARY(255)", "bigint": "BIGINT", "int": "INT"}
 
-// table is a relation, called x, over the parameter :rows, for which json is the value.
+// table returns a relation called x over the parameter :rows. The argument is the result of json.
 func (c columns[R]) table() string {
 	of := make([]string, len(c))
 	for i, column := range c {
@@ -24,7 +24,7 @@ func (c columns[R]) table() string {
 	return jsonTable(":rows", of...) + " x"
 }
 
-// json is an array of arrays.
+// json returns the rows as a JSON array of arrays.
 func (c columns[R]) json(rows []R) string {
 	l := &jsonList{}
 	l.raw('[')
@@ -33,7 +33,7 @@ func (c columns[R]) json(rows []R) string {
 	return string(l.out)
 }
 
-// tuples are rows as they stand behind VALUES: the first ones, up to so many bytes, and one at least.
+// tuples returns the first rows as the list behind VALUES, up to a size in bytes, but at least one row.
 func (c columns[R]) tuples(rows []R, most int) (text string, n int) {
 	l := &tupleList{}
 	for n < len(rows) && len(l.out) < most {
@@ -79,7 +79,7 @@ type jsonList struct{ written }
 func (l *jsonList) text(s string) {
 	text, err := json.Marshal(s)
 	if err != nil {
-		panic(err) // a string can always be written
+		panic(err) // a string always has a JSON form
 	}
 	l.out = append(l.out, text...)
 }
@@ -88,7 +88,8 @@ func (l *jsonList) null() { l.out = append(l.out, "null"...) }
 
 type tupleList struct{ written }
 
-// text quotes printable ASCII, which means itself in every mode of the server. All else is given by its bytes.
+// text quotes printable ASCII, which is safe in every SQL mode of the server. Other text is written as hexadecimal
+// bytes.
 func (l *tupleList) text(s string) {
 	if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' || r == '\'' || r == '\\' }) {
 		l.out = append(hex.AppendEncode(append(l.out, "_utf8mb4 x'"...), []byte(s)), '\'')

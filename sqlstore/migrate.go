@@ -15,16 +15,15 @@ import (
 //go:embed schema
 var schema embed.FS
 
-// Migration is one step from an empty database to the present tables. Its last statement enters its version
-// into the table schema_version, so that it doesn't matter which tool applied it.
+// Migration is one step to the current tables. The last statement adds the version to the table schema_version, so
+// that any tool can apply migrations.
 type Migration struct {
 	Version int    // 1, 2, 3 …
 	Name    string // such as "0001_allocation"
-	SQL     string // statements, each ended by a semicolon at the end of a line
+	SQL     string // statements, each with a semicolon at the end of a line
 }
 
-// Migrations returns all migrations in their order, with the table prefix filled in, for hosts that have a
-// migration tool of their own. Each has to be applied once, in a transaction.
+// Migrations returns all migrations in order, for a tool of the host. Apply each migration once, in a transaction.
 func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
 	if dialect == nil || dialect.engine == nil {
 		return nil, invalid("Migrations", "dialect", nil, "must not be nil")
@@ -56,9 +55,8 @@ func (t *templates) migrations() ([]Migration, error) {
 	return migrations, nil
 }
 
-// Migrate brings the tables to the version that this package needs, by whichever [Migrations] are missing: all
-// of them or, on an error, none. It may run again, and in several processes at once. A database of a
-// newer version is left alone and answered with [ErrNotMigrated].
+// Migrate applies the missing [Migrations]: all or, on an error, none. Migrate can be repeated, and can run in
+// several processes at once. A database with a newer version stays unchanged, and Migrate returns [ErrNotMigrated].
 func (s *Store) Migrate(ctx context.Context) error {
 	const op = "Migrate"
 	if err := s.check(ctx, op); err != nil {
@@ -79,7 +77,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 	return s.checkVersion(ctx, op)
 }
 
-// migrate applies what is missing while nobody else can.
+// migrate applies the missing migrations while no other process can migrate.
 func (s *Store) migrate(ctx context.Context, conn connection, migrations []Migration) error {
 	committed := false
 	defer func() {
@@ -108,7 +106,7 @@ func (s *Store) migrate(ctx context.Context, conn connection, migrations []Migra
 	return err
 }
 
-// undo rolls back, or else gives the connection up.
+// undo rolls back, or else discards the connection.
 func (s *Store) undo(ctx context.Context, conn connection) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closing)
 	defer cancel()
@@ -117,9 +115,8 @@ func (s *Store) undo(ctx context.Context, conn connection) {
 	}
 }
 
-// CheckSchema tells whether the store can work: it answers [ErrNotMigrated] unless the tables have the version
-// that this package needs, and [allocation.ErrInvalid] if a connection lacks a setting that the
-// guarantees of this package rest on.
+// CheckSchema returns [ErrNotMigrated] unless the tables have the version of this package, and
+// [allocation.ErrInvalid] if a connection lacks a setting on which the guarantees of this package depend.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	const op = "CheckSchema"
 	if err := s.check(ctx, op); err != nil {
@@ -140,7 +137,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-// checkVersion answers ErrNotMigrated unless the tables have the right version.
+// checkVersion returns ErrNotMigrated unless the tables have the version of this package.
 func (s *Store) checkVersion(ctx context.Context, op string) error {
 	migrations, err := s.templates.migrations()
 	if err != nil {
@@ -150,7 +147,7 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 	if err != nil {
 		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
 	}
-	defer conn.close()
+	defer func() { _ = conn.close() }() // the answer is complete
 	have, err := s.version(ctx, conn)
 	if err != nil {
 		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
@@ -186,7 +183,7 @@ func (s *Store) versionTable() string {
 
 const latestVersion = `SELECT COALESCE(MAX(version), 0) FROM {schema_version}`
 
-// version is the version of the tables, 0 if there are none.
+// version returns the version of the tables, 0 if there are none.
 func (s *Store) version(ctx context.Context, conn connection) (version int, err error) {
 	exists := s.templates.compile(s.engine.hasTable)
 	args := exists.args(func(name string) any {
@@ -202,13 +199,13 @@ func (s *Store) version(ctx context.Context, conn connection) (version int, err 
 	return version, err
 }
 
-// run runs a statement without parameters, of any kind.
+// run runs any statement without parameters.
 func run(ctx context.Context, r runner, statement string) error {
 	_, err := r.exec(ctx, &query{text: statement, literal: true})
 	return err
 }
 
-// one reads the one value that a statement selects.
+// one reads a single value.
 func one(ctx context.Context, r runner, q *query, args []any, value any) error {
 	return r.each(ctx, q, args, func(row scanner) error { return row.Scan(value) })
 }

@@ -19,16 +19,15 @@ var (
 	_ outbox.Maintainer = (*Store)(nil)
 )
 
-// What one claim takes at most.
+// Limits of one claim.
 const (
 	mostProducts = 10_000
-	mostEvents   = 1_000 // of each; MariaDB ends a recursion after so many steps
+	mostEvents   = 1_000 // per product; MariaDB ends a recursion after 1,000 steps
 )
 
-// Claim leases products, and then reads their first unsent events, up to 10,000 and 1,000 of each. See [outbox.Store].
-// As long as nothing is unsent, or all of it leased or waiting, it writes nothing. What loses a race on the server,
-// such as a deadlock, is tried again, and in the end an [allocation.ErrConflict]. After an error some products
-// may stay leased until c.Until.
+// Claim leases products, up to 10,000, and reads the first unsent events of each, up to 1,000. See [outbox.Store].
+// Claim writes nothing if no product is claimable. A race that is lost on the server, such as a deadlock, is
+// retried, in the end with [allocation.ErrConflict]. After an error some products may stay leased until c.Until.
 func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 	const op = "Claim"
 	if err := s.checkClaim(ctx, op, c); err != nil {
@@ -56,7 +55,7 @@ func (s *Store) checkClaim(ctx context.Context, op string, c outbox.Claim) error
 		checkAfter(c.After), checkOwner(c.Owner), checkUntil(c))
 }
 
-// checkAfter takes "" for the beginning.
+// checkAfter accepts "", the start of the list.
 func checkAfter(sku allocation.SKU) error {
 	if sku == "" {
 		return nil
@@ -78,8 +77,8 @@ func checkUntil(c outbox.Claim) error {
 	return nil
 }
 
-// attempts are how often something is tried that loses races on the server. Whoever won goes on meanwhile, so that
-// there is no need to wait.
+// attempts limits the retries after races that were lost on the server. The winner proceeds meanwhile, so a pause
+// is not needed.
 const attempts = 5
 
 func (s *Store) retry(ctx context.Context, fn func() error) (err error) {
@@ -91,15 +90,15 @@ func (s *Store) retry(ctx context.Context, fn func() error) (err error) {
 	return err
 }
 
-// lease is a claim under way.
+// lease is a running claim.
 type lease struct {
 	outbox.Claim
-	number    int64                       // tells it from all others
-	claimable string                      // products that were found to be free
-	tries     map[allocation.SKU]tryCount // of those that it got
+	number    int64                       // random, to tell the claim from all others
+	claimable string                      // products that looked claimable, as JSON
+	tries     map[allocation.SKU]tryCount // the leased products
 }
 
-// tries count for one event.
+// tryCount has the tries of one event.
 type tryCount struct {
 	sequence int64
 	count    int
@@ -130,11 +129,11 @@ func (l *lease) arg(name string) any {
 	}
 }
 
-// page is how many marks are gone through at a time where that is necessary: more than one of a product, and those
-// of products that others hold.
+// page is the number of marks to read at a time, for engines that read marks one by one. Products can have several
+// marks, and products of other claims are among the marks.
 func (l *lease) page() int { return 4*l.Products + 50 }
 
-// lease takes products that are free.
+// lease leases claimable products.
 func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 	l := &lease{Claim: c, number: rand.Int64(), tries: map[allocation.SKU]tryCount{}}
 	if claimable := s.statements.outbox.claimable; claimable != nil {
@@ -160,7 +159,7 @@ func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 	return l, err
 }
 
-// free finds products to take. Nothing is promised by that.
+// claimable finds products to lease. A rival may lease the products first.
 func (s *Store) claimable(ctx context.Context, q *query, l lease) (found []map[string]any, err error) {
 	for passed := l.page(); passed >= l.page() && len(found) < l.Products; {
 		passed = 0
@@ -179,7 +178,7 @@ func (s *Store) claimable(ctx context.Context, q *query, l lease) (found []map[s
 	return found[:min(len(found), l.Products)], nil
 }
 
-// deliver reads what a lease is about, once nobody else can take it any more.
+// deliver reads the events of the leased products, which no rival can lease any more.
 func (s *Store) deliver(ctx context.Context, l *lease) ([]outbox.Delivery, error) {
 	last := map[allocation.SKU]int64{}
 	events := map[allocation.SKU][]outbox.Record{}
@@ -196,7 +195,7 @@ func (s *Store) deliver(ctx context.Context, l *lease) ([]outbox.Delivery, error
 	}
 	deliveries := make([]outbox.Delivery, 0, len(events))
 	for _, sku := range slices.Sorted(maps.Keys(l.tries)) {
-		if len(events[sku]) == 0 { // somebody who was late has sent them
+		if len(events[sku]) == 0 { // an earlier owner sent the events late
 			if err := s.release(ctx, l, sku); err != nil {
 				return nil, err
 			}
@@ -221,7 +220,7 @@ func (l *lease) delivery(sku allocation.SKU, events []outbox.Record, last int64)
 	return d
 }
 
-// scanRecord reads an event. One that can't be decoded is told with the event, for whoever should send it.
+// scanRecord reads an event. An event that can't be decoded is delivered with the error.
 func scanRecord(rows scanner, sku *allocation.SKU, last *int64) (r outbox.Record, err error) {
 	var kind, data string
 	var parent sql.NullString

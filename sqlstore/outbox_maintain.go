@@ -12,20 +12,20 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// What a purge takes on at a time.
+// Limits of one step of a purge.
 const (
-	purgedProducts = 1000 // looked at
-	purgedEvents   = 1000 // of a product, deleted in one transaction
+	purgedProducts = 1000 // to look at
+	purgedEvents   = 1000 // of a product, to delete in one transaction
 )
 
-// Purge deletes events that are sent and old, see [outbox.Maintainer]: one product after the other, in the order of
-// their SKUs, and up to a thousand events in a transaction, which keeps nobody from selling.
+// Purge deletes old sent events, see [outbox.Maintainer]: product by product, sorted by SKU, up to a thousand
+// events per transaction, so that sales don't wait.
 func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 	const op = "Purge"
 	if err := s.check(ctx, op); err != nil {
 		return 0, err
 	}
-	before = before.Add(time.Microsecond - 1) // up to the next whole one, which is what can be compared
+	before = before.Add(time.Microsecond - 1) // round up to whole microseconds, the precision of stored times
 	var purged int64
 	for after, more := allocation.SKU(""), true; more; {
 		skus, last, err := s.histories(ctx, after, before)
@@ -42,10 +42,15 @@ func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 	return purged, nil
 }
 
-// histories returns those of a page of products whose first event is old, and the last product of the page.
-func (s *Store) histories(ctx context.Context, after allocation.SKU, before time.Time) (old []allocation.SKU, last allocation.SKU, err error) {
+// histories reads a page of products. histories returns the products whose first event is old, and the last product
+// of the page.
+func (s *Store) histories(
+	ctx context.Context, after allocation.SKU, before time.Time,
+) (old []allocation.SKU, last allocation.SKU, err error) {
 	q := s.statements.outbox.upkeep.histories
-	args := q.args(func(name string) any { return map[string]any{"after": string(after), "limit": purgedProducts}[name] })
+	args := q.args(func(name string) any {
+		return map[string]any{"after": string(after), "limit": purgedProducts}[name]
+	})
 	err = s.retry(ctx, func() error {
 		old, last = nil, ""
 		return s.db.each(ctx, q, args, func(rows scanner) error {
@@ -60,7 +65,7 @@ func (s *Store) histories(ctx context.Context, after allocation.SKU, before time
 	return old, last, err
 }
 
-// purgeProduct deletes the first events of a product, as long as they are sent and old.
+// purgeProduct deletes the first events of a product, up to the first event that is unsent or young.
 func (s *Store) purgeProduct(ctx context.Context, sku allocation.SKU, before time.Time, purged *int64) error {
 	for more := true; more; {
 		var events int64
@@ -79,8 +84,8 @@ func (s *Store) purgeProduct(ctx context.Context, sku allocation.SKU, before tim
 	return nil
 }
 
-// purgeEnd is the number of the event after those to delete next, 0 if there are none. What is sent and old stays so,
-// so that nothing has to be locked meanwhile.
+// purgeEnd returns the number of the first event to keep in the next step, 0 if there is nothing to delete. Old
+// sent events stay old and sent, so no lock is needed between the steps.
 func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Time) (end int64, err error) {
 	q := s.statements.outbox.upkeep.history
 	args := q.args(func(name string) any {
@@ -103,7 +108,7 @@ func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Ti
 	return end, err
 }
 
-// purgeUntil deletes events, and adds what they moved to the sums of their batches.
+// purgeUntil deletes events, and adds their movements to the sums of the batches.
 func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (events int64, err error) {
 	purge, add := s.statements.outbox.upkeep.purge, s.statements.outbox.upkeep.addToTheSums
 	err = s.inTransaction(ctx, s.isolation, []*query{purge, add}, func(t *transaction) error {
@@ -128,7 +133,7 @@ func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (
 	return events, nil
 }
 
-// movements are what events moved in the counters of batches.
+// movements has the sums of the movements of events, by batch.
 type movements map[allocation.BatchRef]*movement
 
 type movement struct{ purchased, allocated allocation.Quantity }
@@ -147,7 +152,7 @@ func (m movements) scan(rows scanner) error {
 	return nil
 }
 
-// json has the batches in their order, so that two purges wait for each other and never in a circle.
+// json lists the batches sorted, so that two purges can't deadlock.
 func (m movements) json(sku allocation.SKU) (string, error) {
 	rows := make([]map[string]any, 0, len(m))
 	for _, ref := range slices.Sorted(maps.Keys(m)) {
@@ -158,7 +163,7 @@ func (m movements) json(sku allocation.SKU) (string, error) {
 	return jsonOf(rows)
 }
 
-// Backlog counts what is unsent, see [outbox.Maintainer].
+// Backlog counts the unsent events, see [outbox.Maintainer].
 func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	const op = "Backlog"
 	if err := s.check(ctx, op); err != nil {
@@ -202,7 +207,7 @@ func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) (
 	return failures, nil
 }
 
-// Retry lets a failed event be tried again, see [outbox.Maintainer]. Whoever is trying it just now keeps the lease.
+// Retry makes a failed event due again, see [outbox.Maintainer]. A relay that is trying the event keeps the lease.
 func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	const op = "Retry"
 	if err := s.check(ctx, op, sku.Validate()); err != nil {
@@ -219,7 +224,7 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	return s.explain(ctx, op, err)
 }
 
-// Skip gives up a failed event, see [outbox.Maintainer]. Whoever is trying it just now keeps the lease.
+// Skip gives a failed event up, see [outbox.Maintainer]. A relay that is trying the event keeps the lease.
 func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) error {
 	const op = "Skip"
 	if err := s.check(ctx, op, sku.Validate()); err != nil {
@@ -229,7 +234,7 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 		if name == "sku" {
 			return string(sku)
 		}
-		return sequence // of the failure, and then the last that counts as sent
+		return sequence // the failed event, and the last event that counts as sent
 	}
 	forgive, mark := s.statements.outbox.upkeep.skip, s.statements.outbox.upkeep.mark
 	err := s.retry(ctx, func() error {
@@ -249,5 +254,6 @@ func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) er
 }
 
 func noFailure(field string, value any) error {
-	return &subjectError{field: field, value: value, err: fmt.Errorf("%w: no such failure of a first unsent event", allocation.ErrNotFound)}
+	err := fmt.Errorf("%w: no such failure of a first unsent event", allocation.ErrNotFound)
+	return &subjectError{field: field, value: value, err: err}
 }

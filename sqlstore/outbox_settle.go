@@ -6,9 +6,9 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// Settle takes the marks of what was sent away, and ends the lease, see [outbox.Store]. What loses a race on the server
-// is tried again, and in the end an [allocation.ErrConflict]. After an error the marks may be gone and the
-// lease not ended; it ends by itself.
+// Settle clears the marks of sent events and ends the lease, see [outbox.Store]. A race that is lost on the server
+// is retried, in the end with [allocation.ErrConflict]. After an error the marks may be cleared without an end of
+// the lease.
 func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
 	const op = "Settle"
 	if err := s.checkSettlement(ctx, op, t); err != nil {
@@ -35,22 +35,22 @@ func (s *Store) settle(ctx context.Context, t outbox.Settlement) error {
 	if err != nil || ended > 0 {
 		return err
 	}
-	// Nothing new was sent, so that the tries count, or it isn't the owner's.
+	// Nothing new was sent, so the failure and the tries stay, or the lease belongs to another owner.
 	_, err = s.db.exec(ctx, statements.giveBack, statements.giveBack.args(arg)...)
 	return err
 }
 
-// settling are the arguments of a settlement.
+// settlementArgs returns the arguments of a settlement.
 func settlementArgs(t outbox.Settlement) func(name string) any {
 	values := map[string]any{"owner": t.Owner, "sku": string(t.SKU), "sent": t.Sent}
 	if f := t.Failure; f != nil {
-		values["sequence"], values["tries"], values["error"] = f.Sequence, f.Tries, beginning(f.Error)
+		values["sequence"], values["tries"], values["error"] = f.Sequence, f.Tries, f.Error
 		values["dead"], values["retry_at"] = zeroOrOne(f.Dead), f.RetryAt.UnixMicro()
 	}
 	return func(name string) any { return values[name] }
 }
 
-// together runs statements one after the other, and returns how many rows the last one met.
+// together runs statements one after the other, and returns the number of rows that the last statement matched.
 func (s *Store) together(ctx context.Context, queries []*query, arg func(string) any) (rows int64, err error) {
 	run := func(r runner) (err error) {
 		for _, q := range queries {

@@ -1,12 +1,12 @@
 package sqlstore
 
-// outboxStatements are about events that leave the building. An event with a mark is the last of a commit that has
-// unsent events; all marks of a product are found by one index, in the order of their numbers.
+// outboxStatements serve the outbox. An event with a mark is the last event of a commit with unsent events; an
+// index has the marks of each product, sorted by number.
 type outboxStatements struct {
-	// For Claim. Free is nil where take finds the products itself.
+	// For Claim. claimable is nil if take finds the products itself.
 	claimable, take, unsent, release *query
 
-	// For Settle. The statements belong together.
+	// For Settle. The statements of a list run one after the other.
 	sent, failure []*query
 	giveBack      *query
 
@@ -36,8 +36,8 @@ func (t *templates) outbox() *outboxStatements {
 	return o
 }
 
-// settling are statements that mark what was sent, and then do something to the delivery: nobody may find
-// the product free and the events unsent.
+// settleWith returns statements that first clear marks and then change the delivery. In the reverse order a rival
+// could find the product claimable and the events unsent.
 func (t *templates) settleWith(delivery string) []*query {
 	if t.oneStatement {
 		return []*query{t.compile(`WITH marks AS (` + t.mark() + `)` + delivery)}
@@ -45,7 +45,7 @@ func (t *templates) settleWith(delivery string) []*query {
 	return []*query{t.compile(t.mark()), t.compile(delivery)}
 }
 
-// marked are the events with a mark, of products whose SKU meets a condition.
+// marked returns the marked events of products whose SKU meets a condition.
 func (t *templates) marked(alias, condition string) string {
 	return `{events} ` + alias + ` ` + t.indexHint("events_unsent") + ` WHERE ` + t.unsent(alias, condition)
 }
@@ -58,21 +58,22 @@ func (t *templates) unsent(alias, condition string) string {
 	return text
 }
 
-// first is the number of a product's first unsent event, NULL if there is none.
+// first returns the number of a product's first unsent event, NULL if there is none.
 func (t *templates) first(sku string) string {
 	return `(SELECT h.unsent_from FROM ` + t.marked("h", "= "+sku) + ` ORDER BY h.sequence LIMIT 1)`
 }
 
-// busy are the products that are somebody's, or wait. A failure ends with its event, whoever sent that. They are read
-// all at once: to look for one at a time takes a plan that is still right once there are many.
+// busy returns a relation of the products that are leased, or that wait after a failure. A failure ends once its
+// event is sent, by any owner. The relation is read at once; a lookup per product would need a plan that depends on
+// the number of rows.
 func (t *templates) busy() string {
 	return `busy (sku) AS (
 			SELECT d.sku FROM {deliveries} d
 			WHERE d.not_before > :now OR d.dead = 1 AND d.sequence >= ` + t.first("d.sku") + `)`
 }
 
-// walk goes from one product with unsent events to the next, however many events each has, until it has passed enough
-// that are free, and selects these.
+// walk skips from product to product with unsent events, however many events each product has, until enough
+// claimable products are found, and selects the claimable products.
 func (t *templates) walk(columns string) string {
 	next := func(condition string) string {
 		return `(SELECT MIN(` + t.unsentSKU("e") + `) FROM ` + t.marked("e", condition) + `)`
@@ -88,21 +89,23 @@ func (t *templates) walk(columns string) string {
 		` + columns + ` FROM walk w WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)`
 }
 
-// leaseColumns are what take inserts of a product whose first unsent event is known.
+// leaseColumns begins the insert of leases. The first unsent event of each product is known.
 const leaseColumns = `INSERT INTO {deliveries} (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
 		SELECT `
 
-// takeOver takes the row of a product that has become free. Rivals wait for each other, and look at what the other has
-// left. Tries are those of the first unsent event.
+// takeOver takes over the row of a product that is claimable again. Rivals wait for each other, and each checks the
+// row that the rival left. Tries count for the first unsent event.
 const takeOver = `
-		ON CONFLICT (sku) DO UPDATE SET owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
-			sequence = CASE WHEN {deliveries}.sequence < excluded.sequence THEN excluded.sequence ELSE {deliveries}.sequence END,
+		ON CONFLICT (sku) DO UPDATE SET
+			owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
+			sequence = CASE WHEN {deliveries}.sequence < excluded.sequence
+				THEN excluded.sequence ELSE {deliveries}.sequence END,
 			tries = CASE WHEN {deliveries}.sequence < excluded.sequence THEN 0 ELSE {deliveries}.tries END,
 			dead = 0
 		WHERE {deliveries}.not_before <= :now AND ({deliveries}.dead = 0 OR {deliveries}.sequence < excluded.sequence)
 		RETURNING sku, sequence, tries, claim`
 
-// unsentText selects the first unsent events of products, in any order, by their keys, and the number of the last.
+// unsentText selects the first unsent events of products, unsorted, by key, and the number of the last.
 func (t *templates) unsentText() string {
 	return `
 		WITH RECURSIVE leased (sku, sequence, last) AS (
@@ -110,7 +113,8 @@ func (t *templates) unsentText() string {
 				(SELECT h.sequence FROM ` + t.marked("h", "= k.value") + ` ORDER BY h.sequence DESC LIMIT 1)
 			FROM ` + t.list(":skus") + ` k),
 		wanted (sku, sequence, until, last) AS (
-			SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < :events THEN l.last ELSE l.sequence + :events - 1 END, l.last
+			SELECT l.sku, l.sequence,
+				CASE WHEN l.last - l.sequence < :events THEN l.last ELSE l.sequence + :events - 1 END, l.last
 			FROM leased l WHERE l.sequence IS NOT NULL
 			UNION ALL
 			SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
@@ -118,8 +122,8 @@ func (t *templates) unsentText() string {
 		t.lookup("events", "e", "", "e.sku = w.sku AND e.sequence = w.sequence")
 }
 
-// mark takes the marks of what was sent away, and moves one whose commit was sent in part. No mark moves backwards. All
-// beyond the first that isn't below :sent stay as they are, and should not even be looked at.
+// mark clears the marks up to :sent. If :sent falls inside a commit, the mark of that commit moves to :sent + 1.
+// Later marks are neither read nor changed, and no mark moves backwards.
 func (t *templates) mark() string {
 	return `
 		UPDATE {events} AS e ` + t.indexHint("events_unsent") + `
@@ -128,7 +132,7 @@ func (t *templates) mark() string {
 			SELECT MIN(h.sequence) FROM ` + t.marked("h", "= :sku") + ` AND h.sequence >= :sent), :sent)`
 }
 
-// upkeepStatements are what the people who run a shop need.
+// upkeepStatements serve the maintenance of the outbox.
 type upkeepStatements struct {
 	backlog, failures   *query
 	retry, skip         *query
@@ -142,7 +146,8 @@ func (t *templates) upkeep() upkeepStatements {
 		backlog: t.compile(t.backlogText()),
 		failures: t.compile(`
 			SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM {deliveries} d
-			WHERE d.sku > :after AND d.tries > 0 AND d.sequence = ` + t.first("d.sku") + ` ORDER BY d.sku LIMIT :limit`),
+			WHERE d.sku > :after AND d.tries > 0 AND d.sequence = ` + t.first("d.sku") + `
+			ORDER BY d.sku LIMIT :limit`),
 		retry: t.compile(t.forgive("")),
 		skip:  t.compile(t.forgive(" AND sequence = :sequence")),
 		mark:  t.compile(t.mark()),
@@ -150,7 +155,8 @@ func (t *templates) upkeep() upkeepStatements {
 			SELECT p.sku, (SELECT e.at FROM {events} e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
 			FROM (SELECT sku FROM {products} WHERE sku > :after ORDER BY sku LIMIT :limit) p ORDER BY p.sku`),
 		history: t.compile(`
-			SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= :before THEN t.sequence END), ` + t.first(":sku") + `
+			SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= :before THEN t.sequence END),
+				` + t.first(":sku") + `
 			FROM (SELECT e.sequence, e.at FROM {events} e WHERE e.sku = :sku ORDER BY e.sequence LIMIT :limit) t`),
 		purge: t.compile(`
 			DELETE FROM {events} WHERE sku = :sku AND sequence < :end RETURNING batch_ref, purchased, allocated`),
@@ -161,7 +167,7 @@ func (t *templates) upkeep() upkeepStatements {
 	}
 }
 
-// backlogText reads each mark, and of each product the first unsent event.
+// backlogText reads every mark, and the first unsent event of each product.
 func (t *templates) backlogText() string {
 	return `
 		SELECT COUNT(*), COALESCE(CAST(SUM(g.events) AS ` + t.integer + `), 0),
@@ -171,17 +177,18 @@ func (t *templates) backlogText() string {
 			FROM ` + t.marked("e", "> ''") + ` GROUP BY e.sku) g`
 }
 
-// forgive forgets the failure of a product's first unsent event. A lease stays.
+// forgive clears the failure of a product's first unsent event. A lease stays.
 func (t *templates) forgive(further string) string {
 	return `
-		UPDATE {deliveries} SET tries = 0, dead = 0, not_before = CASE WHEN claim IS NULL THEN ` + longAgo + ` ELSE not_before END
+		UPDATE {deliveries} SET tries = 0, dead = 0,
+			not_before = CASE WHEN claim IS NULL THEN ` + longAgo + ` ELSE not_before END
 		WHERE sku = :sku AND tries > 0 AND sequence = ` + t.first(":sku") + further
 }
 
-// longAgo is the zero time as it is kept.
+// longAgo is the stored form of the zero time.
 const longAgo = `-62135596800000000`
 
-// addOnConflict adds to the sums of a batch that has some.
+// addOnConflict adds to existing sums of a batch.
 const addOnConflict = `
 		ON CONFLICT (sku, batch_ref) DO UPDATE
 		SET purchased = {purged}.purchased + excluded.purchased, allocated = {purged}.allocated + excluded.allocated`

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// PostgreSQL is the dialect of PostgreSQL 12 or later, for any driver whose errors have a method SQLState()
-// string, as those of jackc/pgx and lib/pq do.
+// PostgreSQL is the dialect of PostgreSQL 12 or later, for drivers whose errors have a method SQLState() string,
+// such as jackc/pgx and lib/pq.
 var PostgreSQL = &Dialect{&postgreSQL}
 
 var postgreSQL = engine{
@@ -14,8 +14,9 @@ var postgreSQL = engine{
 	folder:      "postgresql",
 	placeholder: numbered("$"),
 	numbered:    true,
-	lookup: func(table, alias, _, condition string) string { // OFFSET keeps it from being planned as another join
-		return " CROSS JOIN LATERAL (SELECT * FROM {" + table + "} " + alias + " WHERE " + condition + " OFFSET 0) " + alias
+	lookup: func(table, alias, _, condition string) string { // OFFSET 0 keeps the planner from another join
+		return " CROSS JOIN LATERAL (SELECT * FROM {" + table + "} " + alias +
+			" WHERE " + condition + " OFFSET 0) " + alias
 	},
 	list: func(param string) string {
 		return "(SELECT value FROM json_array_elements_text(CAST(" + param + " AS json)) WHERE value = value || '')"
@@ -24,7 +25,8 @@ var postgreSQL = engine{
 	lapsed: `
 			SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
 				SELECT l.order_id FROM {lines} l
-				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ` + opaque(":now") + ` AND ` + expectFew("l.held_until") + `
+				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ` + opaque(":now") + `
+					AND ` + expectFew("l.held_until") + `
 				ORDER BY l.held_until, l.order_id LIMIT ` + opaque(":more") + `) h`,
 	expiring: `
 			SELECT l.held_until FROM {lines} l
@@ -68,7 +70,7 @@ var postgreSQL = engine{
 	classify:     classifyPostgreSQL,
 }
 
-// classifyPostgreSQL goes by the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
+// classifyPostgreSQL uses the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func classifyPostgreSQL(err error) class {
 	state, ok := find(err, func(err error) (string, bool) {
 		coded, ok := err.(interface{ SQLState() string })
@@ -81,11 +83,11 @@ func classifyPostgreSQL(err error) class {
 		return unanswered
 	}
 	switch state {
-	case "40001", "40P01", "55P03": // a schedule that isn't serial, deadlock, lock not available
+	case "40001", "40P01", "55P03": // not serialisable, deadlock, lock not available
 		return conflict
 	case "57P01", "57P05": // ended by an administrator or as idle: the statement is undone
 		return conflict
-	case "57P02", "40003": // ended by the crash of another process: it may have committed
+	case "57P02", "40003": // ended by the crash of another process: the statement may have committed
 		return unanswered
 	case "23505":
 		return duplicate
@@ -96,7 +98,7 @@ func classifyPostgreSQL(err error) class {
 	case strings.HasPrefix(state, "23"):
 		return refused
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "58"), strings.HasPrefix(state, "XX"):
-		return unanswered // connection, system, internal error: also told while a commit is under way
+		return unanswered // connection, system, internal error: possible during a commit
 	}
 	return answered
 }

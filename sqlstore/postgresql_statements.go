@@ -8,8 +8,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// unnest is the relation, called x, over arrays, which are parameters whose names begin with the prefix. Behind a SELECT
-// the planner doesn't see how long they are.
+// unnest returns a relation called x over arrays. The parameters are the names of the columns behind a prefix. Each
+// parameter stands in a SELECT, which hides the length of the array from the planner.
 func (c columns[R]) unnest(prefix string) string {
 	arrays, names := make([]string, len(c)), make([]string, len(c))
 	for i, column := range c {
@@ -19,7 +19,7 @@ func (c columns[R]) unnest(prefix string) string {
 	return "unnest(" + strings.Join(arrays, ", ") + ") x (" + strings.Join(names, ", ") + ")"
 }
 
-// arrayRows are the parameters of statements over arrays.
+// arrayRows has the parameters of statements over arrays.
 var arrayRows = slices.Concat(
 	arrays("p", productColumns, func(r *relations) []productRow { return r.products }),
 	arrays("n", batchColumns, func(r *relations) []allocation.Batch { return r.newBatches }),
@@ -31,7 +31,7 @@ var arrayRows = slices.Concat(
 	columns[relations]{{name: "changed", write: func(v values, r *relations) { v.number(int64(len(r.batches))) }}},
 )
 
-// arrays are the parameters of unnest: for each column the array of its values.
+// arrays returns the parameters of unnest: for each column the array of values.
 func arrays[R any](prefix string, c columns[R], rows func(r *relations) []R) columns[relations] {
 	all := make(columns[relations], len(c))
 	for i, column := range c {
@@ -49,7 +49,7 @@ func arrays[R any](prefix string, c columns[R], rows func(r *relations) []R) col
 	return all
 }
 
-// array writes the literal of an array of PostgreSQL, which every driver takes as text.
+// array writes an array as a literal of PostgreSQL, which every driver accepts as text.
 type array struct{ out []byte }
 
 func (a *array) separate() {
@@ -85,18 +85,20 @@ func (a *array) number(n int64) { a.out = strconv.AppendInt(a.out, n, 10) }
 
 func (a *array) null() { a.out = append(a.out, "NULL"...) }
 
-// PostgreSQL keeps the plan of a statement only if one that is made for the values at hand would be no cheaper. To make one
-// takes longer than to carry it out; so the statements hide values from the planner, and tell it what to expect.
+// PostgreSQL keeps a generic plan only if a plan for the current values would not be cheaper, and planning takes
+// longer than running one of these statements. So the statements hide values from the planner, and tell the planner
+// what to expect.
 
-// hidden is a parameter whose value the planner doesn't see.
+// opaque hides the value of a parameter from the planner.
 func opaque(param string) string { return "(SELECT CAST(" + param + " AS bigint))" }
 
-// few is a condition that holds for anything but NULL. It makes the planner expect one row where it doesn't know how many there are,
-// so that it looks up what is joined by its key. Else it would read a table that is small at the time, and go
-// on to do so when it is not; and what it takes for dear it compiles at every call (jit).
+// expectFew is a condition that is true for any value except NULL. The condition makes the planner estimate one
+// row, and use the index of the joined table. Without the condition the planner scans a table that is small at
+// first, and keeps scanning when the table grows; and PostgreSQL compiles (JIT) statements with a large estimate,
+// at every call.
 func expectFew(column string) string { return column + " = " + column + " + 0" }
 
-// casts are the values of one row, as parameters with their types. Those of some columns are given.
+// casts returns the values of one row as parameters with types, except for the given columns.
 func (c columns[R]) casts(prefix string, given map[string]string) string {
 	all := make([]string, len(c))
 	for i, column := range c {
@@ -108,7 +110,7 @@ func (c columns[R]) casts(prefix string, given map[string]string) string {
 	return strings.Join(all, ", ")
 }
 
-// A batch that doesn't exist is a division by zero, which undoes the statement.
+// A missing batch is a division by zero, which undoes the statement.
 var oneLineText = `
 	WITH p AS (
 		UPDATE {products} SET ` + productColumns.assignments("", "", ":product_") + `
@@ -127,18 +129,18 @@ var oneLineText = `
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
 
-// shape is what there is to write, besides events.
+// shape says which tables a commit writes, besides events.
 type shape struct {
-	one                            bool // a single product, which exists and changes
+	one                            bool // a single product, existing and changed
 	newProducts, newBatches        bool
-	batches                        bool // that change
+	batches                        bool // changed batches
 	removed, newLines, upsertLines bool
 }
 
-// text puts a statement together out of the parts that have rows: to start the others would take longer than to carry
-// these out. Every part hangs on versions_match alone, which has a row if all products have their versions; so no part may have rows of a
-// product that is only checked. Joined with the products, of which the planner expects few, each row would go through
-// all of them.
+// text puts a statement together from the parts that have rows: starting an empty part costs PostgreSQL more than
+// running the others. Each part runs only if versions_match has a row, that is, if all products have their
+// versions. No part may have rows of a product that is only checked. The parts don't join with the products: the
+// planner expects few products, and would compare each row with all of them.
 func (s shape) text() string {
 	var parts []string
 	for _, part := range commitParts {
@@ -153,7 +155,7 @@ func (s shape) text() string {
 	return "WITH " + strings.Join(parts, ",\n\t") + "\n\t" + end
 }
 
-// commitParts are the parts of a commit that is put together, in their order.
+// commitParts are the parts of a composed commit, in order.
 var commitParts = []struct {
 	name string
 	in   func(s shape) bool
@@ -175,7 +177,7 @@ var commitParts = []struct {
 const (
 	endUnchecked = `SELECT (SELECT COUNT(*) FROM versions_match), 1`
 
-	// A batch that doesn't exist is a division by zero, which undoes the statement.
+	// A missing batch is a division by zero, which undoes the statement.
 	endChecked = `SELECT (SELECT COUNT(*) FROM versions_match),
 		1 / CASE WHEN NOT ` + ifVersionsMatch + ` OR (SELECT COUNT(*) FROM changed) = CAST(:changed AS bigint)
 			THEN 1 ELSE 0 END`
@@ -188,8 +190,8 @@ var oneProduct = `p AS (
 		WHERE sku = :product_sku AND version = :product_seen RETURNING 1),
 	versions_match AS (SELECT 1 FROM p)`
 
-// The rows of products are locked in the order of their SKUs before anything is written, so that those who want
-// the same products wait for each other and never in a circle.
+// lockedProducts locks the products in the order of the SKUs before any write, so that two commits of the same
+// products wait for each other and can't deadlock.
 //
 //nolint:misspell // so SQL spells it
 var lockedProducts = `p AS MATERIALIZED (
@@ -201,8 +203,8 @@ var lockedProducts = `p AS MATERIALIZED (
 const allLocked = `versions_match AS (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p))`
 
-// Products with a seen of 0 must not exist. They are written before anything hangs on it, so that of two who add a
-// product the one that comes second is told so.
+// Products with seen = 0 must not exist. New products are inserted before any part depends on the insert, so that
+// the second of two rivals gets the conflict.
 var addProducts = `new_ok AS (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
 			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.seen = 0)),
@@ -223,11 +225,13 @@ var addBatches = `new_batches AS (
 var changeBatches = `changed AS (
 		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", "x.") + `
 		FROM ` + changedColumns.unnest("b") + `
-		WHERE b.ref = x.ref AND b.sku = x.sku AND ` + expectFew("x.allocated") + ` AND ` + ifVersionsMatch + ` RETURNING 1)`
+		WHERE b.ref = x.ref AND b.sku = x.sku AND ` + expectFew("x.allocated") + `
+			AND ` + ifVersionsMatch + ` RETURNING 1)`
 
 var removeLines = `removed AS (
 		DELETE FROM {lines} l USING ` + removedColumns.unnest("r") + `
-		WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND ` + expectFew("x.part") + ` AND ` + ifVersionsMatch + `)`
+		WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND ` + expectFew("x.part") + `
+			AND ` + ifVersionsMatch + `)`
 
 var addLines = `new_lines AS (` + insertLines("l") + `)`
 

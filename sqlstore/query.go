@@ -6,15 +6,15 @@ import (
 	"sync/atomic"
 )
 
-// query is a statement as the engine wants it.
+// query is a compiled statement.
 type query struct {
 	text    string
-	params  []string // the names of its parameters, in their order
-	repeats bool     // a parameter stands in params once for each use
-	literal bool     // it has values in it, and is not worth preparing
+	params  []string // names of the parameters, in order
+	repeats bool     // params has an entry for each use of a parameter
+	literal bool     // values are in the text, so preparing doesn't pay
 
-	// prepared belongs to [sqlDatabase], and is nil until the first use. To analyse a load takes SQLite several times as long as to
-	// carry it out.
+	// prepared belongs to [sqlDatabase]; nil before the first use. SQLite takes several times as long to analyse a
+	// load as to run the load.
 	prepared atomic.Pointer[sql.Stmt]
 }
 
@@ -29,7 +29,7 @@ func (q *query) param(name string) int {
 	return len(q.params)
 }
 
-// args puts the values of the parameters in their order.
+// args returns the values of the parameters in order.
 func (q *query) args(value func(name string) any) []any {
 	args := make([]any, len(q.params))
 	for i, name := range q.params {
@@ -38,52 +38,52 @@ func (q *query) args(value func(name string) any) []any {
 	return args
 }
 
-// database is all that this package needs of a driver's interface. [sqlDatabase] is the one over database/sql; the
-// statements know no other type of a driver, so that another interface needs a type beside it and nothing else.
-// It is safe for concurrent use.
+// database is the seam between the statements and a driver's interface. [sqlDatabase] implements the seam over
+// database/sql. Statements know no other type of a driver, so another interface needs one more implementation and
+// no change of a statement. A database is safe for concurrent use.
 type database interface {
-	runner // each statement by itself, on whichever connection is free
+	runner // runs each statement by itself, on any free connection
 
-	// prepare prepares statements. It may need a connection of its own, and must not be called while a transaction
-	// is open: the pool may have only one.
+	// prepare prepares statements ahead of a transaction. prepare may need a connection, so no transaction may be
+	// open: the pool may have a single connection.
 	prepare(ctx context.Context, queries []*query) error
 
-	// begin begins a transaction, which the end of the context doesn't end.
+	// begin begins a transaction. The end of ctx doesn't end the transaction.
 	begin(ctx context.Context, level sql.IsolationLevel) (driverTransaction, error)
 
-	// connect keeps a connection until close.
+	// connect reserves a connection until close.
 	connect(ctx context.Context) (connection, error)
 }
 
-// runner runs statements: each by itself, or in one transaction.
+// runner runs statements, each by itself or all in one transaction.
 type runner interface {
-	// exec returns how many rows the statement matched, 0 for a statement with values in its text.
+	// exec returns the number of rows that the statement matched; 0 for literal statements.
 	exec(ctx context.Context, q *query, args ...any) (int64, error)
 
-	// each hands every row of the answer on.
+	// each calls row for every row of the answer.
 	each(ctx context.Context, q *query, args []any, row func(row scanner) error) error
 }
 
-// scanner is a row of an answer.
+// scanner is one row of an answer.
 type scanner interface {
 	Scan(targets ...any) error
 }
 
-// driverTransaction is a transaction that is open until commit or rollback; rollback does nothing after commit.
+// driverTransaction is open until commit or rollback. rollback after commit does nothing.
 type driverTransaction interface {
 	runner
 	commit() error
 	rollback()
 }
 
-// connection runs statements one after the other on one connection, and prepares none.
+// connection runs statements one after the other on one connection, without preparing.
 type connection interface {
 	runner
 
-	// unsent reports whether an error says that the statement never reached the server.
+	// unsent reports whether err says that the server never received the statement.
 	unsent(err error) bool
 
-	// close gives the connection back to the pool; discard ends it.
+	// close returns the connection to the pool; discard ends the connection.
 	close() error
 	discard()
 }

@@ -9,19 +9,19 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// relations are the rows that changes consist of.
+// relations are the rows of a commit, by table.
 type relations struct {
-	products   []productRow // those that are only checked, too; they have no other rows
+	products   []productRow // all products; a product that is only checked has no other rows
 	newBatches []allocation.Batch
 	batches    []changedBatch
 	removed    []removedLine
 	newParts   []lineRow
-	parts      []lineRow // of lines that exist already
+	parts      []lineRow // of existing lines
 	events     []eventRow
 
 	arguments argumentList
 
-	// An allocation of one line needs no more room than this.
+	// Room for an allocation of one line, to save allocations of memory.
 	room struct {
 		product   [1]productRow
 		batch     [1]changedBatch
@@ -33,8 +33,8 @@ type relations struct {
 
 type productRow struct {
 	sku      allocation.SKU
-	seen     int64 // the version that was read, 0 for a new product
-	version  int64 // the version to write, 0 for a product that is only checked
+	seen     int64 // the version that was read; 0 for a new product
+	version  int64 // the version to write; 0 for a product that is only checked
 	refused  int64
 	lowStock allocation.Quantity
 }
@@ -78,8 +78,8 @@ var changedColumns = columns[changedBatch]{
 	instantColumn("shipped_at", func(b *changedBatch) *time.Time { return &b.ShippedAt }),
 }
 
-// removedLine has the number of the first part to remove. SQLite and MariaDB remove all parts, and write anew those
-// that stay.
+// removedLine is a line to remove from the part with the number from. SQLite and MariaDB remove all parts, and
+// write the remaining parts again.
 type removedLine struct {
 	allocation.LineKey
 	from int
@@ -122,7 +122,7 @@ type eventRow struct {
 	purchased, allocated allocation.Quantity
 	data, id             string
 	traceParent          string
-	unsentFrom           int64 // the mark of a commit's last event: the number of the commit's first event; else 0
+	unsentFrom           int64 // the mark: the commit's first number on the commit's last event, 0 on the others
 }
 
 var eventColumns = columns[eventRow]{
@@ -139,7 +139,7 @@ var eventColumns = columns[eventRow]{
 	numberOrNullColumn("unsent_from", func(e *eventRow) *int64 { return &e.unsentFrom }),
 }
 
-// firstRows are the columns of the first row of each relation, for statements about a single product.
+// firstRows has the columns of the first row of each relation, for statements about a single product.
 var firstRows = slices.Concat(
 	within("product_", productColumns, func(r *relations) *productRow { return &r.products[0] }),
 	within("batch_", changedColumns, func(r *relations) *changedBatch { return &r.batches[0] }),
@@ -147,7 +147,7 @@ var firstRows = slices.Concat(
 	within("event_", eventColumns, func(r *relations) *eventRow { return &r.events[0] }),
 )
 
-// argumentList collects values as arguments of a statement.
+// argumentList collects the arguments of a statement.
 type argumentList struct{ all []any }
 
 func (l *argumentList) text(s string) { l.all = append(l.all, s) }
@@ -156,7 +156,7 @@ func (l *argumentList) number(n int64) { l.all = append(l.all, n) }
 
 func (l *argumentList) null() { l.all = append(l.all, nil) }
 
-// relationsOf fails if an event has no JSON.
+// relationsOf returns an error if an event has no JSON form.
 func relationsOf(changes []allocation.Changes) (*relations, error) {
 	r := &relations{}
 	r.makeRoom(changes)
@@ -174,7 +174,7 @@ func relationsOf(changes []allocation.Changes) (*relations, error) {
 	return r, nil
 }
 
-// makeRoom makes each list as long as it will be, where that is more than one row.
+// makeRoom reserves memory for lists with more than one row.
 func (r *relations) makeRoom(changes []allocation.Changes) {
 	var batches, parts, events int
 	for i := range changes {
@@ -240,17 +240,18 @@ func (r *relations) addEvents(c *allocation.Changes) error {
 	return nil
 }
 
-// isOneLine reports whether one existing product gives one part of one batch to one new line, and records one event.
+// isOneLine reports whether the commit gives one part of one batch to one new line of an existing product, and
+// records one event.
 func (r *relations) isOneLine() bool {
 	return len(r.products) == 1 && r.products[0].seen > 0 && len(r.batches) == 1 && len(r.newParts) == 1 &&
 		len(r.events) == 1 && len(r.newBatches)+len(r.removed)+len(r.parts) == 0
 }
 
-// subject says which error a failed statement over rows is, and about what.
+// subject builds the errors of failed statements over rows.
 type subject[R any] struct {
 	field string
 	of    func(row *R) any
-	taken error // what an existing unique key means
+	taken error // the meaning of an existing unique key
 }
 
 var (
@@ -267,7 +268,7 @@ var (
 	aboutEvent   = subject[eventRow]{"event", func(e *eventRow) any { return e.sequence }, nil}
 )
 
-// error is about one subject, or about all of them.
+// error returns an error about the one row, or about all rows.
 func (s subject[R]) error(err error, rows []R) error {
 	about := &subjectError{field: s.field, err: err, taken: s.taken}
 	if len(rows) == 1 {

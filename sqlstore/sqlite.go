@@ -2,8 +2,8 @@ package sqlstore
 
 import "strings"
 
-// SQLite is the dialect of SQLite 3.37 or later. Any driver will do whose errors tell SQLite's extended
-// result code, as those of modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3 do.
+// SQLite is the dialect of SQLite 3.37 or later, for drivers whose errors have the extended result code, such as
+// modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3.
 var SQLite = &Dialect{&sqlite}
 
 var sqlite = engine{
@@ -15,8 +15,8 @@ var sqlite = engine{
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
 	indexHint:   indexedBy,
 
-	// Where SQLite has samples of the data (STAT4), it prepares a statement anew whenever a parameter changes that it
-	// could look up among them. It can't look up a sum.
+	// With samples of the data (STAT4) SQLite prepares a statement again whenever a parameter changes that could be
+	// looked up in the samples. A sum can't be looked up.
 	lapsed: `
 			SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
 				SELECT json_group_array(order_id) FROM (
@@ -52,7 +52,8 @@ var sqlite = engine{
 	undo:      `ROLLBACK`,
 	reserved:  "sqlite_",
 
-	// A transaction that begins by writing waits for its turn; one that has read first can't.
+	// A transaction that begins with a write waits for other writers; a transaction that begins with a read fails
+	// instead.
 	lockAll:   `UPDATE {products} SET version = version WHERE sku = ''`,
 	savepoint: []string{setSavepoint},
 	prepares:  true,
@@ -60,7 +61,7 @@ var sqlite = engine{
 	classify:  classifySQLite,
 }
 
-// extracted is a relation over a JSON array of objects.
+// extracted returns a relation over a JSON array of objects.
 func extracted(columns ...string) string {
 	values := make([]string, len(columns))
 	for i, column := range columns {
@@ -72,7 +73,7 @@ func extracted(columns ...string) string {
 
 func indexedBy(index string) string { return "INDEXED BY {#" + index + "}" }
 
-// classifySQLite goes by the result code, see https://sqlite.org/rescode.html.
+// classifySQLite uses the result code, see https://sqlite.org/rescode.html.
 func classifySQLite(err error) class {
 	code, ok := find(err, sqliteCode)
 	if !ok {
@@ -83,7 +84,7 @@ func classifySQLite(err error) class {
 		return undefined
 	case 5, 6: // BUSY, LOCKED
 		return conflict
-	case 10: // IOERR: what was written may or may not be there after a restart
+	case 10: // IOERR: after a restart the writes may exist or not
 		return unanswered
 	case 19: // CONSTRAINT
 		switch code {
@@ -95,7 +96,8 @@ func classifySQLite(err error) class {
 	return answered
 }
 
-// sqliteCode is the extended result code: modernc.org/sqlite has it as Code, others keep it apart.
+// sqliteCode returns the extended result code: modernc.org/sqlite has a method Code, the other drivers a separate
+// field.
 func sqliteCode(err error) (int64, bool) {
 	if code, ok := number(err, "ExtendedCode"); ok && code != 0 {
 		return code, true

@@ -6,14 +6,14 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// statements are all that a store says to its database, except for migrations.
+// statements has all statements of a store except migrations.
 type statements struct {
 	templates *templates
 	writer    writer
 
-	bySKU, byOrder, byBatch, lapsed *query // loads, one for each way to select products
+	bySKU, byOrder, byBatch, lapsed *query // loads, by the selection of products
 	byFewSKUs                       sync.Map
-	chosenBy                        [3]*query // to lock the products of all loads but the first
+	chosenBy                        [3]*query // select the products to lock before each load except a load by SKU
 
 	versions, audit, events *query
 
@@ -54,7 +54,7 @@ func (t *templates) statements() *statements {
 	return s
 }
 
-// ahead are the statements that a transaction may need, to be prepared before it takes its connection.
+// ahead returns the statements that a commit may need, to be prepared before the transaction begins.
 func (s *statements) ahead() []*query {
 	queries := s.writer.queries()
 	for _, q := range []*query{s.lockAll, s.lockRows} {
@@ -81,12 +81,13 @@ func (s *statements) load(q allocation.Query) *query {
 	if known, ok := s.byFewSKUs.Load(n); ok {
 		return known.(*query)
 	}
-	made := s.templates.load(`SELECT DISTINCT value FROM `+s.templates.list(":skus")+` k`, "", "", s.templates.lapsedUnion(n))
+	t := s.templates
+	made := t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.lapsedUnion(n))
 	known, _ := s.byFewSKUs.LoadOrStore(n, made)
 	return known.(*query)
 }
 
-// choice returns the statement for the SKUs that a query selects, nil if it names them itself.
+// choice returns the statement that selects the SKUs of a query; nil if the query names the SKUs.
 func (s *statements) choice(q allocation.Query) *query {
 	switch {
 	case q.Lapsed:
@@ -105,18 +106,19 @@ func (s *statements) plain(text string) *query {
 	return known.(*query)
 }
 
-// auditText is one SELECT as well: the version, the counters, the lines' sums and the events' sums, which those that
-// were purged add to.
+// auditText is one SELECT, and so one moment: version, counters, sums of lines, and sums of events with the sums of
+// purged events.
 func (t *templates) auditText() string {
 	return `
 		SELECT 0, '', version, 0 FROM {products} WHERE sku = :sku
 		UNION ALL
-		SELECT 1, b.ref, b.purchased, b.allocated FROM {batches} b ` + t.indexHint("batches_by_sku") + ` WHERE b.sku = :sku
+		SELECT 1, b.ref, b.purchased, b.allocated
+		FROM {batches} b ` + t.indexHint("batches_by_sku") + ` WHERE b.sku = :sku
 		UNION ALL
 ` + t.promised + `
 		UNION ALL
-		SELECT 3, batch_ref, CAST(SUM(purchased) AS ` + t.integer + `), CAST(SUM(allocated) AS ` + t.integer + `) FROM {events}
-		WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref
+		SELECT 3, batch_ref, CAST(SUM(purchased) AS ` + t.integer + `), CAST(SUM(allocated) AS ` + t.integer + `)
+		FROM {events} WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref
 		UNION ALL
 		SELECT 3, batch_ref, purchased, allocated FROM {purged} WHERE sku = :sku`
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// classify asks the host first.
+// classify asks the host's Classify first.
 func (s *Store) classify(err error) class {
 	if s.hostClassify != nil {
 		switch known := s.hostClassify(err); {
@@ -28,8 +28,8 @@ func (s *Store) classify(err error) class {
 	return s.engine.classify(err)
 }
 
-// explain is meaning, and tells whether the error is one of missing tables. No transaction may be open, since it
-// may have to ask the database what is there.
+// explain is like meaning, and detects missing tables. No transaction may be open, because explain may query the
+// database.
 func (s *Store) explain(ctx context.Context, op string, err error) error {
 	if err != nil && ctx.Err() == nil && s.classify(err) == undefined {
 		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
@@ -39,7 +39,7 @@ func (s *Store) explain(ctx context.Context, op string, err error) error {
 	return s.meaning(ctx, op, err)
 }
 
-// meaning turns an error into what the contract of [allocation.Store] says.
+// meaning turns an error into an error of the contract of [allocation.Store].
 func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
@@ -61,39 +61,37 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
 }
 
-// Options are the settings of [New] and [Migrations]. Zero values mean the defaults.
+// Options are the settings of [New] and [Migrations]; zero values are the defaults.
 type Options struct {
-	// TablePrefix begins the name of every table and index, so that they stand apart from the host's
-	// own, and so that one database can hold several stores: "allocation_" by default. It is a
-	// lower-case letter or underscore and at most 29 more of these or digits.
+	// TablePrefix begins the name of every table and index, "allocation_" by default: a lower-case letter or
+	// underscore, and at most 29 lower-case letters, digits or underscores.
 	TablePrefix string
 
-	// Schema is where the tables are, by default wherever the connection looks first: a schema of
-	// PostgreSQL, a database of MariaDB. It has the form of a prefix, with at most 63 bytes, and must
-	// exist. SQLite has none.
+	// Schema is the schema (PostgreSQL) or database (MariaDB) of the tables, in the form of a prefix of at most 63
+	// bytes; by default the connection's own. The schema must exist. SQLite has none.
 	Schema string
 
-	// Isolation is the level of the transactions of Commit and Locked; by default that of the connection,
-	// except that Locked reads committed rows, which is all that it needs. At
-	// [sql.LevelSerializable] the engine checks by itself what the versions check anyway. It costs
-	// PostgreSQL two round trips for a commit.
+	// Isolation is the level of the transactions of Commit and Locked, by default the connection's level for Commit
+	// and READ COMMITTED for Locked. A level makes a commit on PostgreSQL two round trips longer.
 	Isolation sql.IsolationLevel
 
-	// Classify is asked first what an error of the driver means, for drivers and servers that this
-	// package doesn't know. It answers [allocation.ErrConflict] if nothing was written and a fresh attempt may
-	// cure it, [allocation.ErrDuplicate] if a unique key exists, [allocation.ErrUnknownOutcome] if it
-	// is no answer of the server, and nil if it doesn't know. It must be safe for concurrent use.
+	// Classify, if set, interprets an error of an unknown driver or server: ErrConflict if nothing was written and
+	// a retry may succeed, ErrDuplicate if a unique key exists, ErrUnknownOutcome if the error is no answer of the
+	// server, nil for others. Classify must be safe for concurrent use.
 	Classify func(error) error
 }
 
-const defaultPrefix = "allocation_"
+const (
+	defaultPrefix = "allocation_"
+	namesAre      = "must be a to z, 0 to 9 and _, no digit first, and at most " // and a number of bytes
+)
 
 var (
 	validPrefix = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,29}$`)
 	validSchema = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 )
 
-// names returns how tables are named, if the options are valid.
+// templates returns the names of tables and indexes, if the options are valid.
 func (o *Options) templates(op string, e *engine) (*templates, error) {
 	if o == nil {
 		o = &Options{}
@@ -106,21 +104,22 @@ func (o *Options) templates(op string, e *engine) (*templates, error) {
 	case o.Schema != "" && !e.schemas:
 		return nil, invalid(op, "schema", o.Schema, "must be empty: the engine has none")
 	case o.Schema != "" && !validSchema.MatchString(o.Schema):
-		return nil, invalid(op, "schema", o.Schema, "must be a to z, 0 to 9 and _, no digit first, and at most 63 bytes")
+		return nil, invalid(op, "schema", o.Schema, namesAre+"63 bytes")
 	case o.Isolation != sql.LevelDefault && !slices.Contains(e.isolations, o.Isolation):
-		return nil, invalid(op, "isolation", o.Isolation, "is not a level at which this engine keeps the promises of a store")
+		return nil, invalid(op, "isolation", o.Isolation,
+			"is not a level at which this engine keeps the promises of a store")
 	}
 	return &templates{engine: e, schema: o.Schema, prefix: prefix}, nil
 }
 
-// prefix returns the table prefix, if it is a valid one.
+// prefix returns the table prefix, if valid.
 func (o *Options) prefix(op string, e *engine) (string, error) {
 	if o.TablePrefix == "" {
 		return defaultPrefix, nil
 	}
 	switch prefix := o.TablePrefix; {
 	case !validPrefix.MatchString(prefix):
-		return "", invalid(op, "table prefix", prefix, "must be a to z, 0 to 9 and _, no digit first, and at most 30 bytes")
+		return "", invalid(op, "table prefix", prefix, namesAre+"30 bytes")
 	case e.reserved != "" && strings.HasPrefix(prefix, e.reserved):
 		return "", invalid(op, "table prefix", prefix, "is reserved by the engine")
 	default:
@@ -128,8 +127,8 @@ func (o *Options) prefix(op string, e *engine) (string, error) {
 	}
 }
 
-// Store keeps products in a database. It is safe for concurrent use, by several processes as well. It has no
-// Close: what it holds on to belongs to the *sql.DB and ends with it.
+// Store keeps products in a database. A Store is safe for concurrent use, also by several processes, and needs no
+// Close.
 type Store struct {
 	db           database
 	engine       *engine
@@ -144,9 +143,8 @@ var (
 	_ allocation.Ledger = (*Store)(nil)
 )
 
-// New returns a store over a database, which has to be migrated, see [Store.Migrate]. It does not talk to the
-// database yet. The options may be nil. A nil database or dialect and bad options are an
-// [*allocation.Error] that wraps [allocation.ErrInvalid].
+// New returns a store over a database with migrated tables, see [Store.Migrate], without querying the database. The
+// options may be nil. Bad arguments are an [*allocation.Error] that wraps [allocation.ErrInvalid].
 func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	switch {
 	case db == nil:
@@ -168,7 +166,7 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	return s, nil
 }
 
-// check refuses a context with which nothing can be done, and bad arguments.
+// check returns an error for a nil or ended context, or the first error of the arguments.
 func (s *Store) check(ctx context.Context, op string, arguments ...error) error {
 	if ctx == nil {
 		return invalid(op, "context", nil, "must not be nil")

@@ -8,13 +8,13 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// transaction is a transaction with its first error: one of ours, or a host's, which has no driverTransaction if the
-// host gave none.
+// transaction is a transaction and the first error in the transaction. The driverTransaction is nil if the host
+// passed a nil transaction.
 type transaction struct {
 	driverTransaction
 
-	// broken is the first error of a statement. From then on the server may have ended the transaction, so
-	// that what comes next would be a transaction of its own, or may refuse all but a rollback.
+	// broken is the first error of a statement. After an error the server may have ended the transaction, so that
+	// the next statement would be a transaction of its own, or the server may refuse all statements but ROLLBACK.
 	broken error
 }
 
@@ -36,8 +36,8 @@ func (t *transaction) note(err error) {
 	}
 }
 
-// inTransaction commits what fn does, unless fn returns an error, panics or ends its goroutine. The statements that fn may
-// need are prepared before it takes its connection.
+// inTransaction commits the work of fn, unless fn returns an error, panics or ends the goroutine. The statements of
+// fn are prepared before the transaction takes a connection.
 func (s *Store) inTransaction(
 	ctx context.Context, level sql.IsolationLevel, queries []*query, fn func(*transaction) error,
 ) error {

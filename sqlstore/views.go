@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -16,10 +15,10 @@ import (
 
 var _ views.Reader = (*Store)(nil)
 
-// Order returns what an order got, see [views.OrderReader].
+// Order returns the lines of an order, see [views.OrderReader].
 func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
 	const op = "Order"
-	if err := s.checkView(ctx, op, order.Validate()); err != nil {
+	if err := s.check(ctx, op, order.Validate()); err != nil {
 		return nil, err
 	}
 	var lines []views.Line
@@ -41,7 +40,7 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	return lines, nil
 }
 
-// scanPart reads a part and what it says of its line.
+// scanPart reads a part, and the columns of its line.
 func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 	var heldUntil, eta, bestBefore sql.NullInt64
 	err = rows.Scan(
@@ -52,12 +51,12 @@ func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 	return line, part, err
 }
 
-// BatchLines returns a page of the lines that wait for units of a batch, see [views.LineReader].
+// BatchLines returns a page of the open lines of a batch, see [views.LineReader].
 func (s *Store) BatchLines(
 	ctx context.Context, batch allocation.BatchRef, after int64, limit int,
 ) ([]views.BatchLine, error) {
 	const op = "BatchLines"
-	if err := s.checkView(ctx, op, batch.Validate(), checkLimit(op, limit)); err != nil {
+	if err := s.check(ctx, op, batch.Validate(), atLeast(1, "limit", limit)); err != nil {
 		return nil, err
 	}
 	var lines []views.BatchLine
@@ -84,30 +83,17 @@ func (s *Store) view(
 	return s.explain(ctx, op, s.db.each(ctx, q, args, row))
 }
 
-// checkView refuses a context with which nothing can be done, and then the first argument with an error.
-func (s *Store) checkView(ctx context.Context, op string, arguments ...error) error {
-	if err := s.check(ctx, op); err != nil {
-		return err
-	}
-	err := cmp.Or(arguments...)
-	var found *allocation.Error
-	if errors.As(err, &found) {
-		return &allocation.Error{Op: op, Field: found.Field, Value: found.Value, Err: found.Err}
-	}
-	return err
-}
-
-// all is more than any product has lapsed holds.
+// all is larger than the number of lapsed holds of any product.
 const all int64 = math.MaxInt64
 
-// Stock returns what can be promised of products, however many, see [views.StockReader].
+// Stock returns the available stock of any number of products, see [views.StockReader].
 func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 	const op = "Stock"
 	invalid := make([]error, len(skus))
 	for i, sku := range skus {
 		invalid[i] = sku.Validate()
 	}
-	if err := s.checkView(ctx, op, invalid...); err != nil || len(skus) == 0 {
+	if err := s.check(ctx, op, invalid...); err != nil || len(skus) == 0 {
 		return nil, err
 	}
 	distinct := slices.Compact(slices.Sorted(slices.Values(skus)))
@@ -127,7 +113,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 		if found[sku] == nil {
 			found[sku] = &views.Stock{SKU: sku}
 		}
-		found[sku].Version += version // which one row has
+		found[sku].Version += version // only one row has the version
 		found[sku].Add(moment(eta), free)
 		return err
 	})
@@ -137,7 +123,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 	return inOrder(skus, found), nil
 }
 
-// inOrder returns what was found of each product, as often as it was asked for.
+// inOrder returns the stock of each product in the order of skus, with repetitions.
 func inOrder(skus []allocation.SKU, found map[allocation.SKU]*views.Stock) []views.Stock {
 	var stocks []views.Stock
 	for _, sku := range skus {
@@ -159,7 +145,7 @@ func (s *Store) Batches(
 	if after != "" {
 		invalid = after.Validate()
 	}
-	if err := s.checkView(ctx, op, sku.Validate(), invalid, checkLimit(op, limit)); err != nil {
+	if err := s.check(ctx, op, sku.Validate(), invalid, atLeast(1, "limit", limit)); err != nil {
 		return nil, err
 	}
 	var batches []views.Batch

@@ -2,12 +2,11 @@ package sqlstore
 
 import "math/bits"
 
-// viewQueries are the statements of the read models. As in a load, all goes through keys and the indexes of open
-// rows.
+// viewQueries are the statements of the read models. As in a load, all reads use keys and the indexes of open rows.
 type viewQueries struct {
 	order, lines, batches *query
 
-	stock []*query // for up to 1, 2, 4 … products, the last for any number
+	stock []*query // for up to 1, 2, 4 … products; the last statement for any number
 }
 
 func (t *templates) viewQueries() *viewQueries {
@@ -18,7 +17,8 @@ func (t *templates) viewQueries() *viewQueries {
 			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
 			ORDER BY l.sku, l.part`),
 		lines: t.compile(`
-			SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence FROM {lines} l ` + t.indexHint("lines_open") + `
+			SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
+			FROM {lines} l ` + t.indexHint("lines_open") + `
 			WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
 				AND l.sequence > :after
 			ORDER BY l.sequence LIMIT :page`),
@@ -31,14 +31,14 @@ func (t *templates) viewQueries() *viewQueries {
 	return v
 }
 
-// stockOf returns the statement for n products. It may have room for more, whose SKUs are NULL then: a statement for
-// every n would be too many to be kept prepared.
+// stockOf returns the statement for n products. The statement may have room for more products, with NULL for their
+// SKUs: a statement for every n would be too many prepared statements.
 func (v *viewQueries) stockOf(n int) *query {
 	return v.stock[min(bits.Len(uint(n-1)), len(v.stock)-1)]
 }
 
-// stockText selects the versions of the chosen products, the free units of their open batches, and those that
-// lapsed holds have of any. A batch that has promised more than it has needs some of these for itself.
+// stockText selects the versions of products, the free units of open batches, and the units of lapsed holds in any
+// batch. A batch with more promised than purchased units keeps some of the lapsed units.
 func (t *templates) stockText(lapsed string) string {
 	return `
 		WITH chosen (sku) AS (SELECT value FROM ` + t.list(":skus") + ` k),` + t.lapsedUnits(lapsed) + `
@@ -51,7 +51,7 @@ func (t *templates) stockText(lapsed string) string {
 		FROM unbound u` + t.lookup("batches", "b", "", "b.ref = u.ref")
 }
 
-// batchesText selects a page of the batches of a product, and the units that lapsed holds have of any of them.
+// batchesText selects a page of a product's batches, and the units of lapsed holds in any of the batches.
 func (t *templates) batchesText() string {
 	lapsed := t.lapsedArm
 	if lapsed == "" {
@@ -70,7 +70,7 @@ func (t *templates) batchesText() string {
 // viewWidth is that of a batch.
 var viewWidth = widest(loadedBatch.selected(""))
 
-// lapsedUnits are the unshipped units that lapsed holds have of each batch.
+// lapsedUnits selects the unshipped units of lapsed holds, by batch.
 func (t *templates) lapsedUnits(lapsed string) string {
 	return `
 		holds (sku, order_id) AS (` + lapsed + `),

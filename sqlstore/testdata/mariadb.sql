@@ -1,5 +1,5 @@
--- The statements of package sqlstore for the engine "mariadb", with the default table prefix.
--- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.
+-- The statements of package sqlstore on mariadb, with the default table prefix.
+-- This file is written by go test ./sqlstore -update. The parts of composed statements stand at the end.
 
 -- name: load by SKU
 -- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
@@ -83,8 +83,7 @@ FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND
 ;
 
 -- name: load by batch
--- Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity,
--- ChangeBatchETA.
+-- Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others.
 -- Parameters: batch, orders, now, limit, now, limit, now, batch, batch, more, batch, now.
 WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?),
 wanted (sku, order_id) AS (
@@ -213,7 +212,7 @@ SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) 
 SELECT 0, '', version, 0 FROM allocation_products WHERE sku = ?
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
-  FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku) WHERE b.sku = ?
+FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku) WHERE b.sku = ?
 UNION ALL
 
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
@@ -221,8 +220,8 @@ FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
   STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_open)
 WHERE b.sku = ? AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = ? GROUP BY l.batch_ref
 UNION ALL
-SELECT 3, batch_ref, CAST(SUM(purchased) AS SIGNED), CAST(SUM(allocated) AS SIGNED) FROM allocation_events
-WHERE sku = ? AND batch_ref IS NOT NULL GROUP BY batch_ref
+SELECT 3, batch_ref, CAST(SUM(purchased) AS SIGNED), CAST(SUM(allocated) AS SIGNED)
+FROM allocation_events WHERE sku = ? AND batch_ref IS NOT NULL GROUP BY batch_ref
 UNION ALL
 SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = ?
 ;
@@ -370,15 +369,15 @@ SELECT x.sku, ?, ?, ?, x.sequence, 0, 0, 0, ''
 FROM JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$.sku', sequence BIGINT PATH '$.sequence')) x
 ON DUPLICATE KEY UPDATE
   claim = IF(allocation_deliveries.not_before <= ?
-    AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < VALUES(sequence)),
+      AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < VALUES(sequence)),
     VALUES(claim), allocation_deliveries.claim),
   owner = IF(allocation_deliveries.claim = ?, VALUES(owner), allocation_deliveries.owner),
   not_before = IF(allocation_deliveries.claim = ?, VALUES(not_before), allocation_deliveries.not_before),
   tries = IF(allocation_deliveries.claim = ? AND allocation_deliveries.sequence < VALUES(sequence), 0,
     allocation_deliveries.tries),
   dead = IF(allocation_deliveries.claim = ?, 0, allocation_deliveries.dead),
-  sequence = IF(allocation_deliveries.claim = ?, GREATEST(allocation_deliveries.sequence, VALUES(sequence)),
-    allocation_deliveries.sequence)
+  sequence = IF(allocation_deliveries.claim = ?,
+    GREATEST(allocation_deliveries.sequence, VALUES(sequence)), allocation_deliveries.sequence)
 RETURNING sku, sequence, tries, claim
 ;
 
@@ -392,7 +391,8 @@ WITH RECURSIVE leased (sku, sequence, last) AS (
       WHERE h.unsent_sku = k.value ORDER BY h.sequence DESC LIMIT 1)
   FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, sequence, until, last) AS (
-  SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < ? THEN l.last ELSE l.sequence + ? - 1 END, l.last
+  SELECT l.sku, l.sequence,
+    CASE WHEN l.last - l.sequence < ? THEN l.last ELSE l.sequence + ? - 1 END, l.last
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
@@ -463,7 +463,8 @@ FROM (
 SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
 WHERE d.sku > ? AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from
   FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = d.sku
-  ORDER BY h.sequence LIMIT 1) ORDER BY d.sku LIMIT ?
+  ORDER BY h.sequence LIMIT 1)
+ORDER BY d.sku LIMIT ?
 ;
 
 -- name: outbox: forget a failure
@@ -508,7 +509,7 @@ FROM (SELECT sku FROM allocation_products WHERE sku > ? ORDER BY sku LIMIT ?) p 
 -- Parameters: before, sku, sku, limit.
 SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= ? THEN t.sequence END),
   (SELECT h.unsent_from FROM allocation_events h FORCE INDEX (allocation_events_unsent)
-  WHERE h.unsent_sku = ? ORDER BY h.sequence LIMIT 1)
+    WHERE h.unsent_sku = ? ORDER BY h.sequence LIMIT 1)
 FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ? ORDER BY e.sequence LIMIT ?) t
 ;
 
@@ -543,7 +544,7 @@ ORDER BY l.sku, l.part
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
 -- Parameters: batch, batch, after, page.
 SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
-  FROM allocation_lines l FORCE INDEX (allocation_lines_open)
+FROM allocation_lines l FORCE INDEX (allocation_lines_open)
 WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
   AND l.sequence > ?
 ORDER BY l.sequence LIMIT ?
@@ -780,7 +781,7 @@ SELECT IF(@@tx_isolation = 'READ-UNCOMMITTED', @@tx_isolation, 'READ-COMMITTED o
 
 -- name: setting: character_set_client
 -- Reads a setting of the connection: CheckSchema.
-SELECT IF(@@character_set_client = @@character_set_results
-  AND @@character_set_client REGEXP '^utf8', 'utf8mb4',
+SELECT IF(@@character_set_client = @@character_set_results AND @@character_set_client REGEXP '^utf8',
+'utf8mb4',
 CONCAT(@@character_set_client, ', ', COALESCE(@@character_set_results, 'NULL')))
 ;

@@ -1,5 +1,5 @@
--- The statements of package sqlstore for the engine "postgresql", with the default table prefix.
--- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.
+-- The statements of package sqlstore on postgresql, with the default table prefix.
+-- This file is written by go test ./sqlstore -update. The parts of composed statements stand at the end.
 
 -- name: load by SKU
 -- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
@@ -75,8 +75,7 @@ FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order
 ;
 
 -- name: load by batch
--- Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity,
--- ChangeBatchETA.
+-- Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others.
 -- Parameters: batch, orders, now, more.
 WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = $1),
 wanted (sku, order_id) AS (
@@ -198,14 +197,15 @@ SELECT p.sku, p.version FROM (SELECT value FROM json_array_elements_text(CAST($1
 -- Parameters: sku.
 SELECT 0, '', version, 0 FROM allocation_products WHERE sku = $1
 UNION ALL
-SELECT 1, b.ref, b.purchased, b.allocated FROM allocation_batches b  WHERE b.sku = $1
+SELECT 1, b.ref, b.purchased, b.allocated
+FROM allocation_batches b  WHERE b.sku = $1
 UNION ALL
 
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM allocation_lines l
 WHERE l.sku = $1 AND l.open = 1 GROUP BY l.batch_ref
 UNION ALL
-SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT) FROM allocation_events
-WHERE sku = $1 AND batch_ref IS NOT NULL GROUP BY batch_ref
+SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT)
+FROM allocation_events WHERE sku = $1 AND batch_ref IS NOT NULL GROUP BY batch_ref
 UNION ALL
 SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = $1
 ;
@@ -266,10 +266,10 @@ SELECT w.sku, CAST($4 AS text), CAST($5 AS bigint), CAST($6 AS bigint), (SELECT 
   FROM allocation_events h  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = w.sku
   AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0, 0, 0, '' FROM walk w
   WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)
-ON CONFLICT (sku) DO UPDATE SET owner = excluded.owner, claim = excluded.claim,
-  not_before = excluded.not_before,
-  sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN excluded.sequence ELSE
-    allocation_deliveries.sequence END,
+ON CONFLICT (sku) DO UPDATE SET
+  owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
+  sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence
+    THEN excluded.sequence ELSE allocation_deliveries.sequence END,
   tries = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN 0 ELSE
     allocation_deliveries.tries END,
   dead = 0
@@ -290,8 +290,8 @@ WITH RECURSIVE leased (sku, sequence, last) AS (
       ORDER BY h.sequence DESC LIMIT 1)
   FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json)) WHERE value = value || '') k),
 wanted (sku, sequence, until, last) AS (
-  SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < $2 THEN l.last ELSE l.sequence + $2 - 1 END,
-    l.last
+  SELECT l.sku, l.sequence,
+    CASE WHEN l.last - l.sequence < $2 THEN l.last ELSE l.sequence + $2 - 1 END, l.last
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
@@ -360,7 +360,8 @@ FROM (
 SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
 WHERE d.sku > $1 AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from FROM allocation_events h 
   WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = d.sku AND h.unsent_from IS NOT NULL
-  ORDER BY h.sequence LIMIT 1) ORDER BY d.sku LIMIT $2
+  ORDER BY h.sequence LIMIT 1)
+ORDER BY d.sku LIMIT $2
 ;
 
 -- name: outbox: forget a failure
@@ -407,8 +408,8 @@ FROM (SELECT sku FROM allocation_products WHERE sku > $1 ORDER BY sku LIMIT $2) 
 -- Parameters: before, sku, limit.
 SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= $1 THEN t.sequence END),
   (SELECT h.unsent_from FROM allocation_events h 
-  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $2 AND h.unsent_from IS NOT NULL
-  ORDER BY h.sequence LIMIT 1)
+    WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = $2 AND h.unsent_from IS NOT NULL
+    ORDER BY h.sequence LIMIT 1)
 FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = $2 ORDER BY e.sequence LIMIT $3) t
 ;
 
@@ -441,7 +442,8 @@ ORDER BY l.sku, l.part
 -- name: view: lines of a batch
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
 -- Parameters: batch, after, page.
-SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence FROM allocation_lines l
+SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
+FROM allocation_lines l
 WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
   AND l.sequence > $2
 ORDER BY l.sequence LIMIT $3
@@ -640,8 +642,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from)
@@ -673,8 +675,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
     sequence)
@@ -723,8 +725,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
     sequence)
@@ -764,8 +766,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
   DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
@@ -810,8 +812,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
   DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
@@ -868,8 +870,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
   DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
@@ -1000,8 +1002,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
   DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
@@ -1046,8 +1048,8 @@ changed AS (
   FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-    FROM versions_match) RETURNING 1),
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
   DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
@@ -1139,8 +1141,8 @@ UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated
 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
   (SELECT CAST($7 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
-WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0 AND EXISTS (SELECT 1
-  FROM versions_match) RETURNING 1)
+WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+  AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1)
 ;
 
 -- name: part: remove lines

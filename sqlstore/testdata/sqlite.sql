@@ -1,5 +1,5 @@
--- The statements of package sqlstore for the engine "sqlite", with the default table prefix.
--- go test ./sqlstore -update writes this file. Statements that are put together have their parts at the end.
+-- The statements of package sqlstore on sqlite, with the default table prefix.
+-- This file is written by go test ./sqlstore -update. The parts of composed statements stand at the end.
 
 -- name: load by SKU
 -- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
@@ -70,8 +70,7 @@ FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.
 ;
 
 -- name: load by batch
--- Reads the product of a batch with a page of its newest lines: ReceiveBatch, ChangeBatchQuantity,
--- ChangeBatchETA.
+-- Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others.
 -- Parameters: batch, orders, now, more.
 WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?1),
 wanted (sku, order_id) AS (
@@ -166,15 +165,15 @@ SELECT p.sku, p.version FROM (SELECT value FROM json_each(?1)) k CROSS JOIN allo
 SELECT 0, '', version, 0 FROM allocation_products WHERE sku = ?1
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
-  FROM allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = ?1
+FROM allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = ?1
 UNION ALL
 
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
   FROM allocation_lines l INDEXED BY allocation_lines_open
 WHERE l.sku = ?1 AND l.open = 1 GROUP BY l.batch_ref
 UNION ALL
-SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT) FROM allocation_events
-WHERE sku = ?1 AND batch_ref IS NOT NULL GROUP BY batch_ref
+SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT)
+FROM allocation_events WHERE sku = ?1 AND batch_ref IS NOT NULL GROUP BY batch_ref
 UNION ALL
 SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = ?1
 ;
@@ -270,10 +269,10 @@ INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, trie
 SELECT x.sku, ?1, ?2, ?3, x.sequence, 0, 0, 0, ''
 FROM (SELECT json_extract(value, '$.sku') AS sku, json_extract(value, '$.sequence') AS sequence
   FROM json_each(?4)) x WHERE true
-ON CONFLICT (sku) DO UPDATE SET owner = excluded.owner, claim = excluded.claim,
-  not_before = excluded.not_before,
-  sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN excluded.sequence ELSE
-    allocation_deliveries.sequence END,
+ON CONFLICT (sku) DO UPDATE SET
+  owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
+  sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence
+    THEN excluded.sequence ELSE allocation_deliveries.sequence END,
   tries = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN 0 ELSE
     allocation_deliveries.tries END,
   dead = 0
@@ -292,8 +291,8 @@ WITH RECURSIVE leased (sku, sequence, last) AS (
       AND h.unsent_from IS NOT NULL ORDER BY h.sequence DESC LIMIT 1)
   FROM (SELECT value FROM json_each(?1)) k),
 wanted (sku, sequence, until, last) AS (
-  SELECT l.sku, l.sequence, CASE WHEN l.last - l.sequence < ?2 THEN l.last ELSE l.sequence + ?2 - 1 END,
-    l.last
+  SELECT l.sku, l.sequence,
+    CASE WHEN l.last - l.sequence < ?2 THEN l.last ELSE l.sequence + ?2 - 1 END, l.last
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
@@ -365,7 +364,8 @@ FROM (
 SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
 WHERE d.sku > ?1 AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from
   FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = d.sku
-  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1) ORDER BY d.sku LIMIT ?2
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
+ORDER BY d.sku LIMIT ?2
 ;
 
 -- name: outbox: forget a failure
@@ -410,7 +410,7 @@ FROM (SELECT sku FROM allocation_products WHERE sku > ?1 ORDER BY sku LIMIT ?2) 
 -- Parameters: before, sku, limit.
 SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= ?1 THEN t.sequence END),
   (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
-  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
+    AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
 FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ?2 ORDER BY e.sequence LIMIT ?3) t
 ;
 
@@ -446,7 +446,7 @@ ORDER BY l.sku, l.part
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
 -- Parameters: batch, after, page.
 SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
-  FROM allocation_lines l INDEXED BY allocation_lines_open
+FROM allocation_lines l INDEXED BY allocation_lines_open
 WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
   AND l.sequence > ?2
 ORDER BY l.sequence LIMIT ?3

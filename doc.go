@@ -1,6 +1,6 @@
-// Package allocation allocates customers' order lines to batches of stock, and never promises the same unit
-// twice. A shop, a warehouse or a ticket seller embeds it: the rules are here, the storage is whatever
-// the host plugs in, such as package memory, package sqlstore, or a [Store] of its own.
+// Package allocation allocates customers' order lines to batches of stock, and never promises the
+// same unit twice. A shop, a warehouse or a ticket seller embeds the package. The rules are here; the
+// host chooses the storage: package memory, package sqlstore, or a [Store] of its own.
 //
 //	units := allocation.NewUnitOfWork(store, nil)
 //	service, err := allocation.New(units, nil)
@@ -18,25 +18,47 @@
 //
 // # Model
 //
-// Stock is bought in batches ([Batch]): a quantity of one [SKU] that is in the warehouse or arrives at its
-// ETA. A customer's order has lines ([OrderLine]). To allocate a line is to promise it units of a batch; the
-// result is an [Allocation]. All batches of a SKU and their lines form one aggregate, the [Product], with
-// one version number; its methods are the only way to change them, and hold the rules:
+// Stock is bought in batches. A [Batch] is a quantity of one [SKU] that is in the warehouse or
+// arrives at the batch's ETA. A customer's order has lines ([OrderLine]). To allocate a line is to
+// promise the line units of a batch; the result is an [Allocation]. An allocation may be a hold,
+// which lapses at a given time unless the customer confirms before. All batches of a SKU and their
+// lines form one aggregate, the [Product], with one version number. Only the methods of Product
+// change batches and lines, and they hold the rules below.
 //
-//   - the warehouse goes before shipments and shipments by ETA, or as a [Policy] says;
-//   - a line goes whole into one batch, unless its [Request] allows it to be split;
-//   - OrderID and SKU name a line, and allocating it again returns what it has;
-//   - an order is allocated as a whole or not at all, and the error names all that is short;
-//   - a hold lapses by itself: its units are free from the moment that its time has passed;
-//   - a batch that loses units moves its newest lines to other batches, or tells which it had to release.
+// The model asks no clock and does no I/O. Quantities are whole units, times are UTC in microseconds.
 //
-// The model asks no clock and does no I/O. Quantities are whole units, times UTC in microseconds.
+// # Rules
+//
+// Comments in this package cite the rules by number.
+//
+//   - R1: Stock in the warehouse goes before shipments, and shipments go by ETA; ties go to the lower
+//     Ref. A [Policy] can decide otherwise.
+//   - R2: A line comes whole from one batch, unless the [Request] allows a split. In a split each
+//     further batch gives only the remainder.
+//   - R3: OrderID and SKU name a line. Allocating a line again returns the allocation unchanged; with
+//     another quantity the call is an [ErrMismatch].
+//   - R4: A unit of demand counts once. Lines with the same name are added up, and each line is
+//     judged on the stock that earlier lines left.
+//   - R5: An order is allocated as a whole or not at all, and the error names every shortage.
+//   - R6: Cutting a batch below its promises moves the newest lines to other batches; units that fit
+//     nowhere are released and reported.
+//   - R7: A hold lapses by itself: from its time on the units are free, and the hold never comes
+//     back.
+//   - R8: Announcing, counting and shipping can be repeated without harm; units that have not arrived
+//     can't be shipped.
+//   - R9: Every change is recorded by an [Event]. The product's version is the number of its last
+//     event, and the events add up to the counters.
+//   - R10: A refusal changes no batch and no line. Refusals are recorded once, until something else
+//     happens to the product.
+//   - R11: Time is an argument, in UTC and whole microseconds.
+//   - R12: Identifiers, quantities and times are checked before the store is touched.
 //
 // # Service and units of work
 //
-// [Service] has one method for each thing that a host does: add, receive and count batches; allocate, change,
-// cancel and ship lines; confirm and extend holds. Each is one unit of work, all or nothing, and safe to
-// repeat. To group several commands, or to decide on products oneself, use the [UnitOfWork]:
+// [Service] has one method for each thing that a host does: add, receive and count batches; allocate,
+// change, cancel and ship lines; confirm and extend holds. Each method is one unit of work, all or
+// nothing, and safe to repeat. To group several commands, or to decide on products in the host's own
+// code, use the [UnitOfWork]:
 //
 //	err := units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 //		chair, err := products.Get(ctx, "RED-CHAIR", "order-17")
@@ -44,39 +66,52 @@
 //			return err
 //		}
 //		_, err = chair.Allocate(products.Now(), nil, request)
-//		return err // nil commits everything; anything else forgets it
+//		return err // nil commits everything; any error forgets everything
 //	})
 //
-// Concurrency is optimistic: nothing is locked or open while the function runs, and the commit checks that
-// every product which was read still has the version that was read. If not, the function runs again.
+// Concurrency is optimistic. While the function runs, nothing is locked and no transaction is open.
+// The commit checks that every product still has the version that was read; if not, the function runs
+// again.
 //
-// A Service makes use of that check: commands that meet on a product share one commit, and the next allocation from a
-// product needs no read. Both are on unless [ServiceOptions] say otherwise. [Service.AllocateEach] is for many orders
-// at once.
+// A Service makes use of the check: commands that meet on a product share one commit, and recently
+// committed products are cached, so that the next allocation needs no read. Both are on unless
+// [ServiceOptions] say otherwise. [Service.AllocateEach] is for many orders at once.
 //
 // # Errors
 //
-// An [*Error] names the operation, the subject and its value, and wraps one of the sentinels: [ErrInvalid]
-// before anything is written; [ErrNotFound], [ErrMismatch], [ErrNotAllowed] and [ErrLapsed] when the model
-// refuses; [ErrConflict] when every attempt lost its race; [ErrUnknownOutcome] when the answer to a commit
-// was lost. Lines that can't be met are an [*OutOfStockError]. After any error but ErrUnknownOutcome
-// nothing has changed.
+// An [*Error] names the operation, the subject and the value, and wraps one of the sentinels:
+// [ErrInvalid] before anything is written; [ErrNotFound], [ErrMismatch], [ErrNotAllowed] and
+// [ErrLapsed] when the model refuses; [ErrConflict] when every attempt lost its race;
+// [ErrUnknownOutcome] when the answer to a commit was lost. Lines that can't be met are an
+// [*OutOfStockError]. After any error of a unit of work but ErrUnknownOutcome no batch and no line
+// has changed.
 //
 // # Events
 //
-// Every change tells what happened by an [Event], stored with it in the same commit. A product's events are
-// numbered without gaps, and each has its entry in a ledger: what it moved in a batch's counters. A store
-// that is a [Ledger] gives them back; [Service.Reconcile] checks that counters, lines and events agree.
+// Every change records an [Event], stored in the same commit. A product's events are numbered without
+// gaps, and each event is an entry in a ledger: the difference that the event made to a batch's
+// counters. A store that is a [Ledger] reads the events back; [Service.Reconcile] checks that
+// counters, lines and events agree.
 //
-// Package bus calls a host's handlers in the same process, after the commit. Package outbox brings events to a
-// broker, at least once and in their order. Package views answers what a shop shows, without any aggregate.
-// [UnitOfWorkOptions] have the hooks for logs, counters and spans.
+// Package bus calls a host's handlers in the same process, after the commit. Package outbox brings
+// events to a broker, at least once and in order. Package views answers a shop's questions without
+// loading any aggregate.
+//
+// # Hooks
+//
+// [UnitOfWorkOptions] have hooks for spans, counters and logs: Attempt runs around each attempt of a
+// unit of work, Commit around each call of the store's Commit, and Committed gets the events of a
+// commit. Logger hears of lost races. [ServiceOptions] have two more: Group gets the number of
+// commands that share a commit, and CacheLookup gets each hit or miss of the product cache. A host
+// may also wrap the library's [UnitOfWork]; a method Unwrap on the wrapper keeps group commit and the
+// cache working.
 //
 // # Writing a store
 //
-// An adapter writes the two methods of [Store]: Load reads products as plain values ([State]), Commit writes
-// what changed ([Changes]) under a version check. Identity map, retries and rules come on top of them and
-// are not the adapter's concern. Package storetest has a row for everything that a store must do, and says
-// why. A store that can account for itself implements [Ledger] too, one whose rows can be locked [Locker], and one whose events
-// are to leave the building outbox.Store. A store passes the topics of the suite that it declares.
+// An adapter writes the two methods of [Store]: Load reads products as plain values ([State]), Commit
+// writes the differences ([Changes]) under a version check. The unit of work adds identity map,
+// retries and rules on top. Package storetest has a row for each promise of a store, and says why the
+// promise matters. A store may offer more: a [Ledger] accounts for stock, a [Locker] locks products,
+// and an outbox.Store hands out the events. Each ability has its own topic in the suite, and a store
+// passes the topics that the store declares.
 package allocation

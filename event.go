@@ -8,27 +8,28 @@ import (
 	"time"
 )
 
-// Event is something that happened to a product. Every change of a product is told by at least one
-// (R9); an event concerns at most one line and at most one batch, so that a split line is told by
-// as many as it has parts. The concrete types of this package are the only implementations.
+// Event is a change of a product, or a refusal, in the past tense. Every change is recorded by at
+// least one event (R9). An event concerns at most one line and at most one batch, so a split line is
+// recorded by as many events as the line has parts. The concrete types of this package are the only
+// implementations.
 //
-// A product's events are numbered from 1 without gaps; the product's version is the number of its
-// last. Their JSON form is stable: fields are added, never renamed or removed.
+// A product's events are numbered from 1 without gaps; the product's version is the number of the
+// last event. The JSON form of events is stable: fields are added, never renamed or removed.
 type Event interface {
-	// Kind is the name of the type, such as "LineAllocated". It identifies the type in storage and
+	// Kind is the name of the type, such as "LineAllocated". Kind identifies the type in storage and
 	// never changes.
 	Kind() string
 
-	// Time is when it happened.
+	// Time is when the change happened.
 	Time() time.Time
 
-	// Movement is the event's entry in the ledger: by how many units it moved the purchased and
-	// the allocated counter of a batch. Summed over all events of a product they are the counters.
-	// The batch is "" when nothing moved.
+	// Movement is the event's entry in the ledger: the differences that the event made to the
+	// purchased and the allocated counter of a batch, in units. The sum over all events of a product
+	// gives the counters. The batch is "" when no counter moved.
 	Movement() (batch BatchRef, purchased, allocated Quantity)
 }
 
-// BatchAdded tells that a batch was announced: bought and under way, or in the warehouse already.
+// BatchAdded records the announcement of a batch: bought and under way, or in the warehouse already.
 type BatchAdded struct {
 	SKU        SKU       `json:"sku"`
 	At         time.Time `json:"at"`
@@ -39,7 +40,7 @@ type BatchAdded struct {
 	BestBefore time.Time `json:"best_before,omitzero"`
 }
 
-// BatchETAChanged tells that a batch will arrive at another time than was said before.
+// BatchETAChanged records a new time of arrival.
 type BatchETAChanged struct {
 	SKU   SKU       `json:"sku"`
 	At    time.Time `json:"at"`
@@ -48,8 +49,8 @@ type BatchETAChanged struct {
 	To    time.Time `json:"to"`
 }
 
-// BatchReceived tells that a batch arrived in the warehouse. From and To are its purchased units
-// before and after they were counted.
+// BatchReceived records the arrival of a batch in the warehouse. From and To are the purchased units
+// before and after the count.
 type BatchReceived struct {
 	SKU   SKU       `json:"sku"`
 	At    time.Time `json:"at"`
@@ -58,7 +59,8 @@ type BatchReceived struct {
 	To    Quantity  `json:"to"`
 }
 
-// BatchQuantityChanged tells that a batch was counted, and what it has now.
+// BatchQuantityChanged records a count of a batch. From and To are the purchased units before and
+// after.
 type BatchQuantityChanged struct {
 	SKU   SKU       `json:"sku"`
 	At    time.Time `json:"at"`
@@ -67,8 +69,8 @@ type BatchQuantityChanged struct {
 	To    Quantity  `json:"to"`
 }
 
-// BatchCorrected tells that the ledger disagreed with the batch and its lines, and by how much it is
-// put right, see [Service.Mend].
+// BatchCorrected records a correction of the ledger, see [Service.Mend]: Purchased and Allocated are
+// the differences by which the sums of the events were wrong.
 type BatchCorrected struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
@@ -77,8 +79,8 @@ type BatchCorrected struct {
 	Allocated Quantity  `json:"allocated"`
 }
 
-// LineAllocated tells that units of a batch were promised to a line: a new one, one that grew, or one
-// that was moved away from another batch. HeldUntil is zero for a firm line.
+// LineAllocated records a promise of units of a batch to a line: to a new line, to a line that grew,
+// or to a line that moved from another batch. HeldUntil is zero for a firm line.
 type LineAllocated struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
@@ -88,8 +90,8 @@ type LineAllocated struct {
 	HeldUntil time.Time `json:"held_until,omitzero"`
 }
 
-// LineDeallocated tells that units of a batch are no longer promised to a line: it was cancelled, it
-// shrank, or it is being moved to another batch, which a LineAllocated tells next.
+// LineDeallocated records the end of a promise: the line was cancelled, shrank, or is moving to
+// another batch. A LineAllocated follows for each batch that the line moves to.
 type LineDeallocated struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`
@@ -98,8 +100,8 @@ type LineDeallocated struct {
 	Quantity Quantity  `json:"quantity"`
 }
 
-// LineReleased tells that a line lost units because its batch was cut and no other batch could take
-// them (R6). Somebody has to tell the customer.
+// LineReleased records a broken promise: the batch was cut and no other batch had room for the units
+// (R6). The host has to inform the customer.
 type LineReleased struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`
@@ -108,7 +110,7 @@ type LineReleased struct {
 	Quantity Quantity  `json:"quantity"`
 }
 
-// LineShipped tells that units of a line left the warehouse, and with them its batch.
+// LineShipped records a shipment: units of a line have left the batch and the warehouse.
 type LineShipped struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`
@@ -117,8 +119,8 @@ type LineShipped struct {
 	Quantity Quantity  `json:"quantity"`
 }
 
-// LineRefused tells that a line could not be met. It is told once until something else happens to
-// the product (R10), however many lines are refused meanwhile.
+// LineRefused records a refusal. Until something else happens to the product no further refusal is
+// recorded, however many lines are refused meanwhile (R10).
 type LineRefused struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
@@ -127,14 +129,14 @@ type LineRefused struct {
 	Available Quantity  `json:"available"`
 }
 
-// HoldConfirmed tells that a held line became firm.
+// HoldConfirmed records that a held line became firm.
 type HoldConfirmed struct {
 	SKU     SKU       `json:"sku"`
 	At      time.Time `json:"at"`
 	OrderID OrderID   `json:"order_id"`
 }
 
-// HoldExtended tells that a line is held for longer.
+// HoldExtended records a later end of a hold.
 type HoldExtended struct {
 	SKU     SKU       `json:"sku"`
 	At      time.Time `json:"at"`
@@ -143,9 +145,8 @@ type HoldExtended struct {
 	To      time.Time `json:"to"`
 }
 
-// HoldLapsed tells that a hold passed its time and that its units of a batch are free. It is told when
-// the product is next changed, or by [Service.ReleaseLapsed]; the units were free from the moment
-// the hold passed.
+// HoldLapsed records the end of a lapsed hold on one batch. The event is recorded when the product is
+// next changed, or by [Service.ReleaseLapsed]; the units have been free since HeldUntil (R7).
 type HoldLapsed struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
@@ -155,7 +156,7 @@ type HoldLapsed struct {
 	HeldUntil time.Time `json:"held_until"`
 }
 
-// LowStockSet tells that the product's low-stock threshold was changed; 0 means none.
+// LowStockSet records a new low-stock threshold of the product; 0 means none.
 type LowStockSet struct {
 	SKU  SKU       `json:"sku"`
 	At   time.Time `json:"at"`
@@ -163,8 +164,8 @@ type LowStockSet struct {
 	To   Quantity  `json:"to"`
 }
 
-// LowStockCrossed tells that the available units of a product fell below its threshold (Low), or that
-// they reached it again.
+// LowStockCrossed records that the available units of a product fell below the threshold (Low), or
+// reached the threshold again.
 type LowStockCrossed struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
@@ -233,9 +234,9 @@ func (LowStockCrossed) Movement() (BatchRef, Quantity, Quantity) {
 	return "", 0, 0
 }
 
-// DecodeEvent is the way back from [Event.Kind] and the event's JSON, for stores that keep events as
-// text. Fields that this version doesn't know are ignored; a kind that it doesn't know is an
-// [*Error] that wraps [ErrInvalid].
+// DecodeEvent is the inverse of [Event.Kind] and the event's JSON, for stores that store events as
+// text. DecodeEvent ignores unknown fields, which a later version may have added. An unknown kind is
+// an [*Error] that wraps [ErrInvalid].
 func DecodeEvent(kind string, data []byte) (Event, error) {
 	decode, known := decoders[kind]
 	if !known {
@@ -243,14 +244,16 @@ func DecodeEvent(kind string, data []byte) (Event, error) {
 	}
 	event, err := decode(data)
 	if err == nil && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-		err = errors.New("it must be an object")
+		err = errors.New("an event must be a JSON object")
 	}
 	if err != nil {
-		return nil, &Error{Op: "DecodeEvent", Field: "data", Value: string(data), Err: fmt.Errorf("%w: %w", ErrInvalid, err)}
+		err = fmt.Errorf("%w: %w", ErrInvalid, err)
+		return nil, &Error{Op: "DecodeEvent", Field: "data", Value: string(data), Err: err}
 	}
 	return event, nil
 }
 
+// decoders has the decoder of every kind of event.
 var decoders = map[string]func([]byte) (Event, error){
 	"BatchAdded":           decode[BatchAdded],
 	"BatchETAChanged":      decode[BatchETAChanged],
@@ -269,6 +272,7 @@ var decoders = map[string]func([]byte) (Event, error){
 	"LowStockCrossed":      decode[LowStockCrossed],
 }
 
+// decode reads an event of a known type.
 func decode[E Event](data []byte) (Event, error) {
 	var event E
 	err := json.Unmarshal(data, &event)

@@ -6,19 +6,20 @@ import (
 	"log/slog"
 )
 
-// errUnfinished is the error that hooks get for a function that neither returned nor panicked with an answer.
+// errUnfinished is the error that hooks get for a function that panicked or ended the goroutine.
 var errUnfinished = errors.New("allocation: the function did not return")
 
+// about returns the attributes of every log record.
 func about(op string, attempt int, err error) []slog.Attr {
 	return []slog.Attr{slog.String("op", op), slog.Int("attempt", attempt), slog.Any("error", err)}
 }
 
-// logLostRace writes that another attempt will follow.
+// logLostRace logs a lost race, after which another attempt follows.
 func (o *UnitOfWorkOptions) logLostRace(ctx context.Context, op string, attempt int, err error) {
 	o.Logger.LogAttrs(ctx, slog.LevelDebug, "allocation: lost a race", about(op, attempt, err)...)
 }
 
-// logEnd writes errors that a host can't cure by other arguments.
+// logEnd logs an error that other arguments can't cure.
 func (o *UnitOfWorkOptions) logEnd(ctx context.Context, op string, attempt int, err error) {
 	var message string
 	switch {
@@ -32,7 +33,7 @@ func (o *UnitOfWorkOptions) logEnd(ctx context.Context, op string, attempt int, 
 	o.Logger.LogAttrs(ctx, slog.LevelWarn, message, about(op, attempt, err)...)
 }
 
-// traceParent returns the trace parent that is stored with the events which a caller causes, "" for none.
+// traceParent returns the trace parent of a caller's context, "" for none.
 func (o *UnitOfWorkOptions) traceParent(ctx context.Context) string {
 	if o.TraceParent == nil {
 		return ""
@@ -43,7 +44,8 @@ func (o *UnitOfWorkOptions) traceParent(ctx context.Context) string {
 	return ""
 }
 
-// isTraceParent checks the form of version 00: 2, 32, 16 and 2 hexadecimal digits in lower case, with hyphens.
+// isTraceParent checks the form of version 00: 2, 32, 16 and 2 hexadecimal digits in lower case, with
+// hyphens.
 func isTraceParent(text string) bool {
 	if len(text) != len("00-0123456789abcdef0123456789abcdef-0123456789abcdef-00") || text[:2] != "00" {
 		return false

@@ -5,24 +5,25 @@ import (
 	"slices"
 )
 
-// Policy decides which of two batches a line should be given first: negative for a, positive for b,
-// 0 if it doesn't care, as in [cmp.Compare]. It must be a pure function of its arguments and give a
-// consistent order. Where it doesn't care [EarliestFirst] decides, so that the same input always
-// gives the same answer. A nil Policy is [EarliestFirst].
+// Policy decides which of two batches a line should be given first: the result is negative for a,
+// positive for b, and 0 if the policy has no preference, as in [cmp.Compare]. A policy must be a pure
+// function of the two batches and give a consistent order. Where a policy has no preference,
+// [EarliestFirst] decides, so that the same input always gives the same answer. A nil Policy is
+// [EarliestFirst].
 type Policy func(a, b Batch) int
 
-// EarliestFirst prefers the warehouse to shipments, and the shipment that arrives first; ties go to the
-// lower Ref (R1).
+// EarliestFirst prefers the warehouse to shipments, and earlier shipments to later shipments; ties go
+// to the lower Ref (R1).
 func EarliestFirst(a, b Batch) int {
-	// The zero time, which stands for the warehouse, is before every other.
+	// The zero time, which stands for the warehouse, is before every other time.
 	if byETA := a.ETA.Compare(b.ETA); byETA != 0 {
 		return byETA
 	}
 	return cmp.Compare(a.Ref, b.Ref)
 }
 
-// FirstExpiredFirst prefers the batch whose BestBefore comes first, for goods that perish; batches
-// that keep come last.
+// FirstExpiredFirst prefers the batch with the earlier BestBefore, for perishable goods; batches
+// without a BestBefore come last.
 func FirstExpiredFirst(a, b Batch) int {
 	switch keepsA, keepsB := a.BestBefore.IsZero(), b.BestBefore.IsZero(); {
 	case keepsA && keepsB:
@@ -35,7 +36,7 @@ func FirstExpiredFirst(a, b Batch) int {
 	return a.BestBefore.Compare(b.BestBefore)
 }
 
-// PreferLocations prefers batches at the given locations, in the given order, to all others.
+// PreferLocations prefers batches at the given locations, in the given order, to all other batches.
 func PreferLocations(locations ...Location) Policy {
 	locations = slices.Clone(locations)
 	rank := func(b Batch) int {
@@ -47,8 +48,9 @@ func PreferLocations(locations ...Location) Policy {
 	return func(a, b Batch) int { return cmp.Compare(rank(a), rank(b)) }
 }
 
-// Then asks next where p doesn't care. [EarliestFirst] always cares, so it is of use only at the end. A
-// function becomes a Policy by conversion: Policy(FirstExpiredFirst).Then(other).
+// Then returns a policy that asks next where p has no preference. [EarliestFirst] always has a
+// preference and is of use only as the last policy. A function becomes a Policy by conversion:
+// Policy(FirstExpiredFirst).Then(other).
 func (p Policy) Then(next Policy) Policy {
 	return func(a, b Batch) int {
 		if order := p.compare(a, b); order != 0 {
@@ -58,6 +60,7 @@ func (p Policy) Then(next Policy) Policy {
 	}
 }
 
+// compare asks the policy; a nil policy is EarliestFirst.
 func (p Policy) compare(a, b Batch) int {
 	if p == nil {
 		return EarliestFirst(a, b)
@@ -65,5 +68,5 @@ func (p Policy) compare(a, b Batch) int {
 	return p(a, b)
 }
 
-// total breaks every tie that p leaves.
+// total returns a policy without ties: EarliestFirst breaks each tie of p.
 func (p Policy) total() Policy { return p.Then(EarliestFirst) }

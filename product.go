@@ -8,56 +8,59 @@ import (
 	"time"
 )
 
-// Product is the aggregate root: all batches of one SKU and the lines that were allocated to them, under
-// one version number. Its methods are the only way to change what is inside, and keep its rules;
-// each one either does all of what it says or returns an error and changes nothing.
+// Product is the aggregate root: all batches of one SKU and the lines allocated to the batches, under
+// one version number. Only the methods of Product change batches and lines, and they hold the rules;
+// each method either does everything that its comment says, or returns an error and changes nothing.
 //
-// A product holds what was loaded with it, see [Repository]. Asked about anything else it answers
-// [ErrNotLoaded]. It is not safe for concurrent use and must not be used after its unit of work.
+// A product knows the batches and lines that were loaded, see [Repository]. Asked about any other
+// batch or line, a product returns [ErrNotLoaded]. A Product is not safe for concurrent use and must
+// not be used after its unit of work.
 //
-// Methods take the present time as an argument. Times are kept in UTC and cut to microseconds.
+// Methods take the present time as an argument. Times are converted to UTC and cut to microseconds
+// (R11).
 type Product struct {
 	sku      SKU
-	read     int64 // the version that was loaded
+	read     int64 // the version in the store
 	refused  int64 // the number of the last refusal's event
 	lowStock Quantity
 
-	// batches are the open ones and those of the loaded lines, in the order of loading.
+	// batches are the open batches and the batches of the loaded lines, in the order of loading.
 	batches []*batch
 
-	// lines are the loaded ones, in the order of loading. An order that is not in byOrder has no line if it is
-	// among those that were asked for, each list sorted.
+	// lines are the loaded lines, in the order of loading. An order in asked that is not in byOrder
+	// has no line of the product; each list in asked is sorted.
 	lines   []*line
 	byOrder map[OrderID]*line
 	asked   [][]OrderID
 
-	complete   bool // there is nothing to load: the product is new
+	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
 
 	events []Event
 }
 
-// batch is a Batch inside its aggregate.
+// batch is a Batch inside the aggregate.
 type batch struct {
 	Batch
-	stored Batch // as the store has it; its Ref is "" if the store doesn't
+	stored Batch // the batch in the store; Ref is "" for a new batch
 
-	// linesFrom says which of the open lines on this batch are loaded: those with at least this Sequence.
+	// linesFrom says which open lines on the batch are loaded: all lines from this Sequence on.
 	linesFrom int64
 }
 
-// noLines is the linesFrom of a batch whose lines were not asked for.
+// noLines is the linesFrom of a batch whose lines were not loaded by batch.
 const noLines = math.MaxInt64
 
-// line is an Allocation inside its aggregate.
+// line is an Allocation inside the aggregate.
 type line struct {
 	Allocation
-	stored  bool // the store has a line of this order
-	changed bool // it differs from the stored one
-	removed bool // it is gone
+	stored  bool // the store has a line of the order
+	changed bool // the line differs from the stored line
+	removed bool // the line has no units left
 }
 
-// NewProduct returns a product without batches that no store knows yet; add it to the [Repository].
+// NewProduct returns a product without batches for a SKU new to the store; add the product to the
+// [Repository].
 func NewProduct(sku SKU) (*Product, error) {
 	if err := checkID("NewProduct", "sku", sku); err != nil {
 		return nil, err
@@ -65,15 +68,15 @@ func NewProduct(sku SKU) (*Product, error) {
 	return &Product{sku: sku, byOrder: map[OrderID]*line{}, complete: true}, nil
 }
 
-// SKU names the product.
+// SKU returns the name of the product.
 func (p *Product) SKU() SKU { return p.sku }
 
-// Version is the number of the product's last event, told by this unit of work or before it; 0 if there
-// is none yet.
+// Version is the number of the product's last event, stored or recorded by this unit of work; 0 for
+// none.
 func (p *Product) Version() int64 { return p.read + int64(len(p.events)) }
 
-// Batches iterates over the batches that are loaded: all that have units available, and those that the
-// loaded lines come from.
+// Batches iterates over the loaded batches: all batches with units available, and the batches of the
+// loaded lines.
 func (p *Product) Batches() iter.Seq[Batch] {
 	return func(yield func(Batch) bool) {
 		for _, b := range p.batches {
@@ -84,9 +87,9 @@ func (p *Product) Batches() iter.Seq[Batch] {
 	}
 }
 
-// Line returns what an order was given. It answers [ErrNotFound] if the order has no line of this
-// product, [ErrLapsed] if it is a hold that has lapsed by now, and [ErrNotLoaded] if the order was
-// not asked for when the product was loaded.
+// Line returns the allocation of an order. Line returns [ErrNotFound] if the order has no line of
+// this product, [ErrLapsed] if the line is a hold that has lapsed by now, and [ErrNotLoaded] if the
+// product was loaded without the order.
 func (p *Product) Line(order OrderID, now time.Time) (Allocation, error) {
 	l, err := p.live("Line", order, clean(now))
 	if err != nil {
@@ -95,7 +98,7 @@ func (p *Product) Line(order OrderID, now time.Time) (Allocation, error) {
 	return l.copy(), nil
 }
 
-// index finds a batch among the loaded ones; -1 if it isn't.
+// index returns the place of a batch among the loaded batches, -1 if the batch is not loaded.
 func (p *Product) index(ref BatchRef) int {
 	for i, b := range p.batches {
 		if b.Ref == ref {
@@ -105,7 +108,8 @@ func (p *Product) index(ref BatchRef) int {
 	return -1
 }
 
-// batch finds a batch that the caller named.
+// batch returns a batch named by the caller. A new product knows all of its batches, so any other
+// batch does not exist.
 func (p *Product) batch(op string, ref BatchRef) (*batch, error) {
 	if err := checkID(op, "batch", ref); err != nil {
 		return nil, err
@@ -119,7 +123,7 @@ func (p *Product) batch(op string, ref BatchRef) (*batch, error) {
 	return nil, &Error{Op: op, Field: "batch", Value: ref, Err: ErrNotLoaded}
 }
 
-// find finds the line of an order, lapsed or not.
+// find returns the line of an order, lapsed or not.
 func (p *Product) find(op string, order OrderID) (*line, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
@@ -129,61 +133,69 @@ func (p *Product) find(op string, order OrderID) (*line, error) {
 	case l == nil && !p.known(order):
 		return nil, &Error{Op: op, Field: "order", Value: order, Err: ErrNotLoaded}
 	case l == nil || l.removed:
-		return nil, &Error{Op: op, Field: "order", Value: order, Err: fmt.Errorf("line of sku %q: %w", p.sku, ErrNotFound)}
+		return nil, p.lineError(op, order, ErrNotFound)
 	}
 	return l, nil
 }
 
-// live is find for commands that a lapsed hold can't take.
+// live is find for commands that are refused after a hold has lapsed (R7).
 func (p *Product) live(op string, order OrderID, now time.Time) (*line, error) {
 	l, err := p.find(op, order)
 	if err != nil {
 		return nil, err
 	}
 	if l.Lapsed(now) {
-		return nil, &Error{Op: op, Field: "order", Value: order, Err: fmt.Errorf("line of sku %q: %w", p.sku, ErrLapsed)}
+		return nil, p.lineError(op, order, ErrLapsed)
 	}
 	return l, nil
 }
 
-// errMore is what the product answers when it depends on holds or lines beyond the page that was
-// loaded. A unit of work begins again with a larger page.
+// lineError returns an error about the line of an order.
+func (p *Product) lineError(op string, order OrderID, reason error) error {
+	return &Error{Op: op, Field: "order", Value: order, Err: fmt.Errorf("line of sku %q: %w", p.sku, reason)}
+}
+
+// errMore is returned when a decision depends on holds or lines beyond the loaded page. The unit of
+// work begins again with a larger page.
 var errMore = fmt.Errorf("%w: there is more than one page", ErrNotLoaded)
 
+// more returns errMore for the product.
 func (p *Product) more(op string) error {
 	return &Error{Op: op, Field: "sku", Value: p.sku, Err: errMore}
 }
 
-func (p *Product) tell(e Event) {
+// record adds an event; the product's version moves by one (R9).
+func (p *Product) record(e Event) {
 	p.events = append(p.events, e)
 }
 
-// isNew reports whether the store doesn't have the batch yet.
+// isNew reports whether the store has no such batch yet.
 func (b *batch) isNew() bool { return b.stored.Ref == "" }
 
-// copy returns the allocation without sharing memory with the aggregate.
+// copy returns the allocation without shared memory.
 func (l *line) copy() Allocation {
 	a := l.Allocation
 	a.Parts = append([]Part(nil), a.Parts...)
 	return a
 }
 
-// give promises units of a batch to the line and tells it.
+// give promises units of a batch to the line, and records the promise.
 func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
 	p.batches[p.index(ref)].Allocated += units
 	l.add(ref, units)
-	p.tell(LineAllocated{
+	p.record(LineAllocated{
 		SKU: p.sku, At: now, OrderID: l.OrderID, Batch: ref, Quantity: units, HeldUntil: l.HeldUntil,
 	})
 }
 
-// take takes units of a batch away from the line; the caller tells why.
+// take takes units of a batch away from the line; the caller records why.
 func (p *Product) take(l *line, ref BatchRef, units Quantity) {
 	p.batches[p.index(ref)].Allocated -= units
 	l.add(ref, -units)
 }
 
-// add changes the line's part from one batch and keeps the sum; a part, and a line, without units is gone.
+// add changes the line's part from one batch, and the sum. A part without units is removed, and so is
+// a line without parts.
 func (l *line) add(ref BatchRef, units Quantity) {
 	l.changed = true
 	l.Quantity += units
@@ -202,7 +214,7 @@ func (l *line) add(ref BatchRef, units Quantity) {
 	l.removed = false
 }
 
-// known reports whether an order that has no line here has none at all.
+// known reports whether the line of an order is loaded, or known to be missing.
 func (p *Product) known(order OrderID) bool {
 	if p.complete || p.byOrder[order] != nil {
 		return true
@@ -213,7 +225,7 @@ func (p *Product) known(order OrderID) bool {
 	})
 }
 
-// knows reports whether all orders were asked for.
+// knows reports whether the lines of all orders are known.
 func (p *Product) knows(orders []OrderID) bool {
 	for _, order := range orders {
 		if !p.known(order) {

@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Allocate promises stock to lines, all of them or none; a nil policy is [EarliestFirst]. Lines of one
-// order are one line with their sum, lines of several orders are judged one after the other on what
-// the earlier ones left (R4). A line that has its allocation already keeps it, whatever the terms
-// (R3); the same line with another quantity is [ErrMismatch].
+// Allocate promises stock to lines, to all lines or to none; a nil policy is [EarliestFirst]. Lines
+// of one order are added up; lines of several orders are judged one after the other, each on the
+// stock that earlier lines left (R4). A line that has an allocation already is returned unchanged,
+// whatever the terms of the request; with another quantity the answer is [ErrMismatch] (R3).
 //
-// The allocations come in the order in which the lines first appear. If any line can't be met, the answer is an
-// [*OutOfStockError] that names each.
+// The allocations come in the order in which the lines first appear. If any line can't be met, the
+// answer is an [*OutOfStockError] that names every short line.
 func (p *Product) Allocate(now time.Time, policy Policy, requests ...Request) ([]Allocation, error) {
 	requests, err := merge("Allocate", requests)
 	if err != nil {
@@ -27,10 +27,10 @@ func (p *Product) Allocate(now time.Time, policy Policy, requests ...Request) ([
 	return p.carryOut(plan, now), nil
 }
 
-// merge checks requests and adds up those that name the same line (R4).
+// merge checks requests and adds up the requests for each line (R4).
 func merge(op string, requests []Request) ([]Request, error) {
 	if len(requests) == 1 && requests[0].HoldUntil.IsZero() {
-		return requests, requests[0].check(op) // there is nothing to merge or to clean
+		return requests, requests[0].check(op) // nothing to merge or to clean
 	}
 	merged := make([]Request, 0, len(requests))
 	seen := make(map[LineKey]int, len(requests))
@@ -69,7 +69,7 @@ func (r Request) check(op string) error {
 	return checkTimeIfAny(op, "hold until", r.HoldUntil)
 }
 
-// checkHold refuses a new hold whose time has passed.
+// checkHold refuses a new hold if the time has passed.
 func (r Request) checkHold(now time.Time) error {
 	if r.HoldUntil.IsZero() {
 		return nil
@@ -77,14 +77,15 @@ func (r Request) checkHold(now time.Time) error {
 	return checkHold("Allocate", r.HoldUntil, now)
 }
 
-// planned is what one request will get.
+// planned is a request together with the stock chosen for the request.
 type planned struct {
 	Request
 	parts   []Part
-	already *line // the allocation that the line has
+	already *line // the line, if already allocated
 }
 
-// plan judges merged requests one after the other and changes nothing.
+// plan judges merged requests one after the other and changes nothing. If any request can't be met,
+// plan returns an OutOfStockError with every shortage (R5).
 func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]planned, error) {
 	plan := make([]planned, 0, len(requests))
 	free := p.free(now)
@@ -114,7 +115,8 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 	return plan, nil
 }
 
-// short is the answer to lines that can't be met, as far as the product can tell.
+// short returns the error for lines without enough stock, or errMore if further lapsed holds may free
+// units.
 func (p *Product) short(op string, shortages ...Shortage) error {
 	if p.moreLapsed {
 		return p.more(op)
@@ -122,7 +124,8 @@ func (p *Product) short(op string, shortages ...Shortage) error {
 	return &OutOfStockError{Shortages: shortages}
 }
 
-// repeated returns the allocation that the line has already (R3), nil if it has none.
+// repeated returns the line if the line is already allocated (R3), nil if the line is new or has
+// lapsed.
 func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 	if r.SKU != p.sku {
 		return nil, invalid("Allocate", "sku", r.SKU, fmt.Sprintf("must be %q, the product's", p.sku))
@@ -144,9 +147,9 @@ func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 	return l, nil
 }
 
-// choose finds the batches for so many units: one for all of them, or with split as many as it takes,
-// each asked only for what the ones before it left (R2). It returns nil if there is too little, and
-// the most that could have been given.
+// choose finds the batches for so many units: one batch for all units, or with split as many batches
+// as needed, each asked only for the remainder (R2). If there is too little, choose returns nil and
+// the most units that the line could have been given.
 func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split bool) (parts []Part, most Quantity) {
 	if split {
 		return p.spread(free, policy, units)
@@ -172,14 +175,14 @@ func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split b
 	return []Part{{Batch: first.Ref, Quantity: units}}, units
 }
 
-// with is the batch as a policy sees it: with so many units available.
+// with returns the batch as a policy sees the batch: with so many units available.
 func (b *batch) with(free Quantity) Batch {
 	seen := b.Batch
 	seen.Allocated = b.Purchased - free
 	return seen
 }
 
-// spread takes units from batches in the order of the policy.
+// spread takes units from several batches in the order of the policy.
 func (p *Product) spread(free []Quantity, policy Policy, units Quantity) (parts []Part, most Quantity) {
 	var candidates []Batch
 	for i, b := range p.batches {
@@ -202,14 +205,15 @@ func (p *Product) spread(free []Quantity, policy Policy, units Quantity) (parts 
 	return parts, most
 }
 
-// reserve counts planned parts as taken.
+// reserve counts planned parts as taken from free.
 func (p *Product) reserve(free []Quantity, parts []Part) {
 	for _, part := range parts {
 		free[p.index(part.Batch)] -= part.Quantity
 	}
 }
 
-// carryOut does what was planned.
+// carryOut allocates as planned. Lapsed holds are released first, since their units may be part of
+// the plan.
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 	wasLow := p.isLow()
 	allocations := make([]Allocation, len(plan))
@@ -224,11 +228,12 @@ func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 		}
 		allocations[i] = l.copy()
 	}
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return allocations
 }
 
-// open adds a line without units. It takes the place of a lapsed hold of the same order, if there is one.
+// open adds a line without units. If the order has a lapsed or removed line, the new line replaces
+// the old.
 func (p *Product) open(r Request) *line {
 	l := p.byOrder[r.OrderID]
 	if l == nil {
@@ -245,14 +250,14 @@ func (p *Product) open(r Request) *line {
 	return l
 }
 
-// refuse tells that lines could not be met, unless nothing was told since the last refusal (R10).
+// refuse records the product's shortages, unless the last event is a refusal already (R10).
 func (p *Product) refuse(now time.Time, shortages []Shortage) {
 	if p.refused == p.Version() {
 		return
 	}
 	for _, s := range shortages {
 		if s.SKU == p.sku {
-			p.tell(LineRefused{SKU: p.sku, At: now, OrderID: s.OrderID, Quantity: s.Quantity, Available: s.Available})
+			p.record(LineRefused{SKU: p.sku, At: now, OrderID: s.OrderID, Quantity: s.Quantity, Available: s.Available})
 			p.refused = p.Version()
 		}
 	}

@@ -6,9 +6,10 @@ import (
 	"time"
 )
 
-// AddBatch announces a batch. The same announcement again changes nothing, whatever happened to the
-// batch since; another one under the same Ref is [ErrMismatch] (R8). Refs are unique over all
-// products, which only the store can tell: Commit answers [ErrDuplicate] if the batch was not loaded.
+// AddBatch announces a batch. The same announcement again changes nothing, even if the batch has
+// changed since; another announcement under the same Ref is [ErrMismatch] (R8). Refs are unique over
+// all products, which only the store can check: Commit returns [ErrDuplicate] if the batch exists and
+// was not loaded.
 func (p *Product) AddBatch(announced Batch, now time.Time) error {
 	const op = "AddBatch"
 	if err := announced.check(op); err != nil {
@@ -24,23 +25,27 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 	now = clean(now)
 	wasLow := p.isLow()
 	p.batches = append(p.batches, &batch{Batch: b})
-	p.tell(BatchAdded{
-		SKU: p.sku, At: now, Batch: b.Ref, Quantity: b.Purchased, ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore,
+	p.record(BatchAdded{
+		SKU: p.sku, At: now, Batch: b.Ref, Quantity: b.Purchased,
+		ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore,
 	})
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return nil
 }
 
+// checkAnnouncedAs refuses an announcement that differs from the first announcement of the batch
+// (R8).
 func (b *batch) checkAnnouncedAs(again Batch) error {
-	if b.SKU == again.SKU && b.AnnouncedQuantity == again.AnnouncedQuantity && b.AnnouncedETA.Equal(again.AnnouncedETA) &&
+	if b.SKU == again.SKU && b.AnnouncedQuantity == again.AnnouncedQuantity &&
+		b.AnnouncedETA.Equal(again.AnnouncedETA) &&
 		b.Location == again.Location && b.BestBefore.Equal(again.BestBefore) {
 		return nil
 	}
 	return &Error{Op: "AddBatch", Field: "batch", Value: b.Ref, Err: fmt.Errorf("announced before: %w", ErrMismatch)}
 }
 
-// ChangeBatchETA says when a batch will arrive. Lines that were allocated to it stay; later ones are
-// ranked by the new time. A batch that is in the warehouse is [ErrNotAllowed].
+// ChangeBatchETA says when a batch will arrive. Lines allocated to the batch stay; for later lines
+// the batch ranks by the new time. A batch in the warehouse is [ErrNotAllowed].
 func (p *Product) ChangeBatchETA(ref BatchRef, eta, now time.Time) error {
 	const op = "ChangeBatchETA"
 	if err := checkTime(op, "eta", eta); err != nil {
@@ -54,22 +59,24 @@ func (p *Product) ChangeBatchETA(ref BatchRef, eta, now time.Time) error {
 		return notAllowed(op, "batch", ref, "it is in the warehouse")
 	}
 	if eta = clean(eta); !eta.Equal(b.ETA) {
-		p.tell(BatchETAChanged{SKU: p.sku, At: clean(now), Batch: ref, From: b.ETA, To: eta})
+		p.record(BatchETAChanged{SKU: p.sku, At: clean(now), Batch: ref, From: b.ETA, To: eta})
 		b.ETA = eta
 	}
 	return nil
 }
 
-// Count is the result of counting a batch: so many units were there at that moment, promised ones
-// included, shipped ones not. The moment identifies the count: a batch takes no notice of one that is
-// not later than its last count, which makes a repeated message harmless. A new count from before the
-// batch's last shipment is [ErrNotAllowed], since it counted what has left since: count again.
+// Count is the result of counting a batch: so many units were there at the moment At, promised units
+// included, shipped units not. The moment identifies the count: a batch ignores a count that is not
+// later than the last count, so a repeated message does no harm (R8). A new count from before the
+// batch's last shipment is [ErrNotAllowed], since the count includes units that have left since:
+// count again.
 type Count struct {
 	Batch    BatchRef
 	Quantity Quantity
 	At       time.Time
 }
 
+// check refuses a count with bad data.
 func (c Count) check(op string) error {
 	if err := checkID(op, "batch", c.Batch); err != nil {
 		return err
@@ -80,10 +87,10 @@ func (c Count) check(op string) error {
 	return checkTime(op, "counted at", c.At)
 }
 
-// ReceiveBatch says that a batch arrived, and what was counted then. If that is less than promised,
-// lines move as in [Product.ChangeBatchQuantity]. If the batch was counted later than that already, the
-// later count stays and only the arrival is news. A batch that has arrived before is [ErrNotAllowed],
-// unless the count is a repeat.
+// ReceiveBatch says that a batch has arrived, and how many units were counted then. If fewer units
+// arrived than were promised, lines move as in [Product.ChangeBatchQuantity]. If the batch already
+// has a later count, the later count stays and only the arrival is recorded. A batch that has arrived
+// before is [ErrNotAllowed], unless the count is a repeat.
 func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (released []OrderLine, err error) {
 	const op = "ReceiveBatch"
 	now = clean(now)
@@ -97,7 +104,7 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 			quantity, at = b.Purchased, b.CountedAt
 		}
 		return p.setQuantity(op, b, quantity, now, policy, func() {
-			p.tell(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: quantity})
+			p.record(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: quantity})
 			b.ETA, b.CountedAt = time.Time{}, at
 		})
 	case b.knows(counted):
@@ -106,9 +113,10 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 	return nil, notAllowed(op, "batch", b.Ref, "it is in the warehouse")
 }
 
-// ChangeBatchQuantity sets the purchased units of a batch to what was counted. If that is less than what
-// it has promised, its newest lines move to other batches, as the policy and each line's own Split
-// say; what fits nowhere is released and returned, as lines with the units that they lost (R6).
+// ChangeBatchQuantity sets the purchased units of a batch to the counted quantity. If fewer units
+// were counted than promised, the newest lines move to other batches, under the policy and each
+// line's own Split. Units that fit nowhere are released and returned, as lines with the quantity lost
+// (R6).
 func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Policy) (released []OrderLine, err error) {
 	const op = "ChangeBatchQuantity"
 	now = clean(now)
@@ -121,11 +129,12 @@ func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Polic
 		return nil, notAllowed(op, "counted at", counted.At, "units were shipped after that")
 	}
 	return p.setQuantity(op, b, counted.Quantity, now, policy, func() {
-		p.tell(BatchQuantityChanged{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: counted.Quantity})
+		p.record(BatchQuantityChanged{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: counted.Quantity})
 		b.CountedAt = at
 	})
 }
 
+// counted checks a count and returns the counted batch.
 func (p *Product) counted(op string, c Count, now time.Time) (*batch, error) {
 	if err := c.check(op); err != nil {
 		return nil, err
@@ -136,27 +145,27 @@ func (p *Product) counted(op string, c Count, now time.Time) (*batch, error) {
 	return p.batch(op, c.Batch)
 }
 
-// knows reports whether the batch was counted at that moment or later.
+// knows reports whether the batch was counted at the moment of c or later.
 func (b *batch) knows(c Count) bool { return !clean(c.At).After(b.CountedAt) }
 
-// setQuantity changes what a batch has; tell tells it.
+// setQuantity changes the purchased units of a batch; record records the event.
 func (p *Product) setQuantity(
-	op string, b *batch, quantity Quantity, now time.Time, policy Policy, tell func(),
+	op string, b *batch, quantity Quantity, now time.Time, policy Policy, record func(),
 ) (released []OrderLine, err error) {
 	wasLow := p.isLow()
 	moves, err := p.cut(op, b, quantity, now, policy)
 	if err != nil {
 		return nil, err
 	}
-	released = p.carryOutCut(b, quantity, now, moves, tell)
-	p.tellIfCrossed(wasLow, now)
+	released = p.carryOutCut(b, quantity, now, moves, record)
+	p.recordIfCrossed(wasLow, now)
 	return released, nil
 }
 
-// carryOutCut lets lines leave the batch before it shrinks and join others after, so that no event in between
-// says that more was promised than is there.
+// carryOutCut lets lines leave the batch before the batch shrinks, and join other batches afterwards,
+// so that at no event more units are promised than the batch has.
 func (p *Product) carryOutCut(
-	b *batch, quantity Quantity, now time.Time, moves []move, tell func(),
+	b *batch, quantity Quantity, now time.Time, moves []move, record func(),
 ) (released []OrderLine) {
 	if b.Allocated > quantity {
 		p.releaseLapsed(now)
@@ -167,11 +176,11 @@ func (p *Product) carryOutCut(
 		}
 		if m.lost > 0 {
 			p.take(m.line, b.Ref, m.lost)
-			p.tell(LineReleased{SKU: p.sku, At: now, OrderID: m.line.OrderID, Batch: b.Ref, Quantity: m.lost})
+			p.record(LineReleased{SKU: p.sku, At: now, OrderID: m.line.OrderID, Batch: b.Ref, Quantity: m.lost})
 			released = append(released, OrderLine{OrderID: m.line.OrderID, SKU: p.sku, Quantity: m.lost})
 		}
 	}
-	tell()
+	record()
 	b.Purchased = quantity
 	for _, m := range moves {
 		for _, part := range m.to {
@@ -181,7 +190,7 @@ func (p *Product) carryOutCut(
 	return released
 }
 
-// move is what happens to a line whose batch is cut: so many units go to other batches, so many are lost.
+// move is the fate of a line whose batch is cut: some units go to other batches, the rest is lost.
 type move struct {
 	line  *line
 	to    []Part
@@ -189,7 +198,7 @@ type move struct {
 	lost  Quantity
 }
 
-// cut plans which lines leave a batch that shall have fewer units, and changes nothing.
+// cut plans which lines leave a batch that is to have fewer units, and changes nothing (R6).
 func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, policy Policy) ([]move, error) {
 	free := p.free(now)
 	at := p.index(b.Ref)
@@ -205,7 +214,7 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 		free[at] += l.partOf(b.Ref).open()
 	}
 	moves := make([]move, 0, len(leaving))
-	// The oldest goes first: it has the oldest promise.
+	// The oldest promise chooses first.
 	for _, l := range slices.Backward(leaving) {
 		if m := p.moveFrom(b, l, free, policy); m.moved > 0 || m.lost > 0 {
 			moves = append(moves, m)
@@ -214,7 +223,8 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 	return moves, nil
 }
 
-// newestOn lists the newest live lines on a batch, newest first, that together have so many units.
+// newestOn returns the newest live lines on a batch, newest first, until the lines have so many
+// units.
 func (p *Product) newestOn(op string, b *batch, units Quantity, now time.Time) ([]*line, error) {
 	if units <= 0 {
 		return nil, nil
@@ -235,8 +245,9 @@ func (p *Product) newestOn(op string, b *batch, units Quantity, now time.Time) (
 	return nil, p.more(op)
 }
 
-// moveFrom finds places for a line's units on b, and counts them as taken from free. What b can keep stays;
-// of the rest, a line that may be split keeps as much as there is room for.
+// moveFrom finds places for a line's units on b, and counts the places as taken from free. A line
+// stays if b can keep all of the line's units. Otherwise, without Split, the units move together or
+// are lost; with Split b keeps as many units as possible, and the rest moves as far as there is room.
 func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy) move {
 	at, units := p.index(b.Ref), l.partOf(b.Ref).open()
 	if free[at] >= units {

@@ -2,7 +2,7 @@ package allocation
 
 import "time"
 
-// Confirm makes a held line firm. A firm line stays as it is; a lapsed hold is [ErrLapsed].
+// Confirm makes a held line firm. A firm line is returned unchanged; a lapsed hold is [ErrLapsed].
 func (p *Product) Confirm(order OrderID, now time.Time) (Allocation, error) {
 	now = clean(now)
 	l, err := p.live("Confirm", order, now)
@@ -11,13 +11,14 @@ func (p *Product) Confirm(order OrderID, now time.Time) (Allocation, error) {
 	}
 	if !l.HeldUntil.IsZero() {
 		l.HeldUntil, l.changed = time.Time{}, true
-		p.tell(HoldConfirmed{SKU: p.sku, At: now, OrderID: order})
+		p.record(HoldConfirmed{SKU: p.sku, At: now, OrderID: order})
 	}
 	return l.copy(), nil
 }
 
-// Extend holds a line until a later time; one that is held for that long already stays as it is. A
-// firm line is [ErrNotAllowed], a lapsed hold [ErrLapsed]: its units may be sold by now.
+// Extend holds a line until a later time; a line held for that long already is returned unchanged. A
+// firm line is [ErrNotAllowed]. A lapsed hold is [ErrLapsed], since the units may have been sold
+// (R7).
 func (p *Product) Extend(order OrderID, until, now time.Time) (Allocation, error) {
 	until, now = clean(until), clean(now)
 	if err := checkHold("Extend", until, now); err != nil {
@@ -31,22 +32,25 @@ func (p *Product) Extend(order OrderID, until, now time.Time) (Allocation, error
 		return Allocation{}, notAllowed("Extend", "order", order, "the line is firm")
 	}
 	if until.After(l.HeldUntil) {
-		p.tell(HoldExtended{SKU: p.sku, At: now, OrderID: order, From: l.HeldUntil, To: until})
+		p.record(HoldExtended{SKU: p.sku, At: now, OrderID: order, From: l.HeldUntil, To: until})
 		l.HeldUntil, l.changed = until, true
 	}
 	return l.copy(), nil
 }
 
-// ReleaseLapsed tells of the loaded holds that have lapsed by now, frees their units for good and
-// returns how many lines that were. To a sale it makes no difference: lapsed units are free anyway.
+// ReleaseLapsed records the end of the loaded holds that have lapsed by now, and returns the number
+// of lines released. For a sale the release makes no difference, since lapsed units are free anyway
+// (R7).
 func (p *Product) ReleaseLapsed(now time.Time) int {
 	now = clean(now)
 	wasLow := p.isLow()
 	released := p.releaseLapsed(now)
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return released
 }
 
+// releaseLapsed is ReleaseLapsed inside another change, which compares the stock with the threshold
+// itself.
 func (p *Product) releaseLapsed(now time.Time) (released int) {
 	for _, l := range p.lines {
 		if !l.removed && l.Lapsed(now) {
@@ -57,12 +61,12 @@ func (p *Product) releaseLapsed(now time.Time) (released int) {
 	return released
 }
 
-// lapse removes a hold. A held line has no shipped units, so that nothing of it stays.
+// lapse removes a hold. A held line has no shipped units, so nothing of the line stays.
 func (p *Product) lapse(l *line, now time.Time) {
 	for len(l.Parts) > 0 {
 		part := l.Parts[0]
 		p.take(l, part.Batch, part.Quantity)
-		p.tell(HoldLapsed{
+		p.record(HoldLapsed{
 			SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
 		})
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Cancel takes a line's unshipped units back and returns what stays: the shipped part, with zero
-// quantity if there is none. A line that has nothing left to take back stays as it is.
+// Cancel takes a line's unshipped units back and returns the shipped rest, with quantity 0 if nothing
+// was shipped. A line without unshipped units is returned unchanged.
 func (p *Product) Cancel(order OrderID, now time.Time) (Allocation, error) {
 	now = clean(now)
 	l, err := p.find("Cancel", order)
@@ -20,15 +20,15 @@ func (p *Product) Cancel(order OrderID, now time.Time) (Allocation, error) {
 	} else {
 		p.shrink(l, l.open(), now)
 	}
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return l.copy(), nil
 }
 
-// ChangeLine gives a line another quantity. A smaller one frees units, the last batch's first; below
-// what was shipped it is [ErrNotAllowed]. For a larger one a whole line stays in its batch if the
-// batch can take it, else it moves to one that can; a line that may be split gets only what it lacks
-// from other batches. If that can't be met, the line stays as it was and the answer is an
-// [*OutOfStockError]. A nil policy is [EarliestFirst].
+// ChangeLine gives a line another quantity. A smaller quantity frees units, beginning with the last
+// batch; a quantity below the shipped units is [ErrNotAllowed]. For a larger quantity a whole line
+// stays in its batch if the batch has room, and otherwise moves to a batch with room; a line that may
+// be split takes only the missing units from other batches. If the quantity can't be met, the line
+// stays as before and the answer is an [*OutOfStockError]. A nil policy is [EarliestFirst].
 func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Allocation, error) {
 	const op = "ChangeLine"
 	now = clean(now)
@@ -53,11 +53,11 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 			return Allocation{}, err
 		}
 	}
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return l.copy(), nil
 }
 
-// shrink takes unshipped units away, the last part's first.
+// shrink takes unshipped units away, beginning with the last part.
 func (p *Product) shrink(l *line, units Quantity, now time.Time) {
 	for i := len(l.Parts) - 1; i >= 0 && units > 0; i-- {
 		part := l.Parts[i]
@@ -70,7 +70,7 @@ func (p *Product) shrink(l *line, units Quantity, now time.Time) {
 	}
 }
 
-// grow gives the line more units, or refuses and changes nothing.
+// grow gives the line more units, or returns an error and changes nothing.
 func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) error {
 	free := p.free(now)
 	parts, home, most := p.roomFor(l, free, policy, more)
@@ -81,7 +81,7 @@ func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) err
 		})
 	}
 	if home.Quantity > 0 && p.moreLapsed {
-		return p.more("ChangeLine") // with more units free it might stay where it is
+		return p.more("ChangeLine") // with more units free the line might stay in its batch
 	}
 	p.releaseLapsed(now)
 	if home.Quantity > 0 {
@@ -93,10 +93,12 @@ func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) err
 	return nil
 }
 
-// roomFor finds batches for more units of a line. If the line has to leave its batch for that, home is
-// the part that it leaves and parts have room for that as well. Without room parts is nil and most
-// the largest quantity that the line could have.
-func (p *Product) roomFor(l *line, free []Quantity, policy Policy, more Quantity) (parts []Part, home Part, most Quantity) {
+// roomFor finds batches for more units of a line. If the line has to leave a batch, home is the part
+// that leaves, and parts have room for home as well. Without room parts is nil, and most is the
+// largest quantity that the line could have.
+func (p *Product) roomFor(
+	l *line, free []Quantity, policy Policy, more Quantity,
+) (parts []Part, home Part, most Quantity) {
 	if l.Split {
 		parts, most = p.choose(free, policy, more, true)
 		return parts, Part{}, addSaturating(l.Quantity, most)
@@ -117,10 +119,10 @@ func (p *Product) roomFor(l *line, free []Quantity, policy Policy, more Quantity
 	return parts, home, addSaturating(l.Shipped(), most)
 }
 
-// deallocate takes units of a batch away from the line and tells it.
+// deallocate takes units of a batch away from the line, and records the end of the promise.
 func (p *Product) deallocate(l *line, ref BatchRef, units Quantity, now time.Time) {
 	p.take(l, ref, units)
-	p.tell(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: ref, Quantity: units})
+	p.record(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: ref, Quantity: units})
 }
 
 // Ship lets all units of a line leave the warehouse, see [Product.ShipPart].
@@ -132,10 +134,10 @@ func (p *Product) Ship(order OrderID, now time.Time) (Allocation, error) {
 	return p.ship("Ship", l, l.Quantity, clean(now))
 }
 
-// ShipPart lets units of a line leave the warehouse. The quantity of shipped is the total that has left
-// so far, these units included, so that a repeat changes nothing (R8); a lower total than was
-// reported before is a belated repeat and changes nothing either. A total above the line's
-// quantity, a line that is only held, and units of a batch that has not arrived are [ErrNotAllowed].
+// ShipPart lets units of a line leave the warehouse. The quantity of shipped is the total shipped so
+// far, these units included, so that a repeat changes nothing (R8); a total below the last reported
+// total is a belated repeat and changes nothing either. A total above the line's quantity, a line
+// that is only held, and units of a batch that has not arrived are [ErrNotAllowed].
 func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error) {
 	const op = "ShipPart"
 	if err := shipped.check(op); err != nil {
@@ -151,6 +153,8 @@ func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error)
 	return p.ship(op, l, shipped.Quantity, clean(now))
 }
 
+// ship brings the shipped units of a line up to the total, part by part, from batches in the
+// warehouse.
 func (p *Product) ship(op string, l *line, total Quantity, now time.Time) (Allocation, error) {
 	switch {
 	case total > l.Quantity:
@@ -180,12 +184,12 @@ func (p *Product) ship(op string, l *line, total Quantity, now time.Time) (Alloc
 		part.Shipped += share
 		l.changed = true
 		units -= share
-		p.tell(LineShipped{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: share})
+		p.record(LineShipped{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: share})
 	}
 	return l.copy(), nil
 }
 
-// arrived counts the line's unshipped units that are in the warehouse.
+// arrived counts the line's unshipped units in the warehouse.
 func (p *Product) arrived(l *line) Quantity {
 	var units Quantity
 	for _, part := range l.Parts {
@@ -196,7 +200,7 @@ func (p *Product) arrived(l *line) Quantity {
 	return units
 }
 
-// partOf returns the line's part from one batch, zero if it has none.
+// partOf returns the line's part from one batch, zero for none.
 func (l *line) partOf(ref BatchRef) Part {
 	for _, part := range l.Parts {
 		if part.Batch == ref {
@@ -206,7 +210,8 @@ func (l *line) partOf(ref BatchRef) Part {
 	return Part{}
 }
 
-// linesOn lists the lines with unshipped units on a batch that are known to be the newest, newest first.
+// linesOn returns the lines with unshipped units on a batch, newest first, as far back as all lines
+// are known.
 func (p *Product) linesOn(b *batch, now time.Time) []*line {
 	var on []*line
 	for _, l := range p.lines {

@@ -2,8 +2,8 @@ package allocation
 
 import "time"
 
-// mend makes the counters of batches agree with their lines, and the ledger with both. All counters come
-// first: whether a batch has to be cut depends on the room in the others.
+// mend makes the counters of batches agree with the lines, and the ledger with both. All counters
+// come before any cut, since the need for a cut depends on the room in the other batches.
 func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
 	wasLow := p.isLow()
 	for _, t := range drifted {
@@ -12,7 +12,7 @@ func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
 			return err
 		}
 		b.Allocated += t.Promised - t.Allocated
-		p.tell(BatchCorrected{
+		p.record(BatchCorrected{
 			SKU: p.sku, At: now, Batch: b.Ref,
 			Purchased: t.Purchased - t.RecordedPurchased, Allocated: t.Promised - t.RecordedAllocated,
 		})
@@ -25,6 +25,6 @@ func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
 		}
 		p.carryOutCut(b, b.Purchased, now, moves, func() {})
 	}
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return nil
 }

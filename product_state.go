@@ -6,14 +6,15 @@ import (
 	"time"
 )
 
-// Product returns the aggregate that was loaded with the given query, for those who write a [Repository]
-// of their own. It shares no memory with the state. A state that contradicts itself is an [*Error] that wraps no sentinel: no caller can cure it.
+// Product returns the aggregate loaded by the given query, for hosts with a [Repository] of their
+// own. The product shares no memory with the state. A state that contradicts itself is an [*Error]
+// that wraps no sentinel, since no caller can cure the contradiction.
 func (s State) Product(q Query) (*Product, error) {
 	q.Orders = slices.Sorted(slices.Values(q.Orders))
 	return s.product(q)
 }
 
-// product keeps the orders of the query, which must be sorted.
+// product retains the orders of the query; the list must be sorted.
 func (s State) product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
 	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
@@ -23,8 +24,8 @@ func (s State) product(q Query) (*Product, error) {
 	return p, nil
 }
 
-// learn adds what a further load of the same version brought. What is known already may have been
-// changed by now and stays.
+// learn adds the result of a further load of the product. Known batches and lines stay, since this
+// unit of work may have changed some. Another version than before is an [ErrConflict].
 func (p *Product) learn(s State, q Query) error {
 	if s.SKU != p.sku || s.Version != p.read {
 		return &Error{
@@ -52,12 +53,14 @@ func (p *Product) learn(s State, q Query) error {
 	return nil
 }
 
+// learnBatch adds a batch unless known.
 func (p *Product) learnBatch(b Batch) {
 	if p.index(b.Ref) < 0 {
 		p.batches = append(p.batches, &batch{Batch: b, stored: b, linesFrom: noLines})
 	}
 }
 
+// learnLine adds a line unless known, and refuses a line if the parts don't add up.
 func (p *Product) learnLine(a Allocation) error {
 	if p.byOrder[a.OrderID] != nil {
 		return nil
@@ -65,7 +68,8 @@ func (p *Product) learnLine(a Allocation) error {
 	var sum Quantity
 	for _, part := range a.Parts {
 		if p.index(part.Batch) < 0 || part.open() < 0 {
-			return contradiction(p.sku, "order %q has %d of %d units shipped from batch %q", a.OrderID, part.Shipped, part.Quantity, part.Batch)
+			return contradiction(p.sku, "order %q has %d of %d units shipped from batch %q",
+				a.OrderID, part.Shipped, part.Quantity, part.Batch)
 		}
 		sum += part.Quantity
 	}
@@ -79,6 +83,7 @@ func (p *Product) learnLine(a Allocation) error {
 	return nil
 }
 
+// contradiction returns the error for a state that breaks the rules.
 func contradiction(sku SKU, format string, args ...any) error {
 	return &Error{
 		Op: "Load", Field: "sku", Value: sku,
@@ -86,8 +91,8 @@ func contradiction(sku SKU, format string, args ...any) error {
 	}
 }
 
-// Changes returns what was done to the product since it was loaded, for those who write a [UnitOfWork]
-// of their own, and for tests that look at the events. It shares no memory with the product.
+// Changes returns the differences since the product was loaded, for hosts with a [UnitOfWork] of
+// their own, and for tests that look at the events. The changes share no memory with the product.
 func (p *Product) Changes() Changes {
 	c := p.changes()
 	c.Events = slices.Clone(c.Events)
@@ -127,6 +132,7 @@ func (p *Product) changes() Changes {
 	return c
 }
 
+// change returns the difference to the stored batch.
 func (b *batch) change() BatchChange {
 	return BatchChange{
 		Ref:       b.Ref,
@@ -138,9 +144,10 @@ func (b *batch) change() BatchChange {
 	}
 }
 
-// rebase turns a committed product into one that was just loaded, with open batches only and without lines. It returns
-// when the next live hold lapses, given when that was before, or false if nothing was committed, nothing is left to
-// allocate, or lapsed holds would have to be loaded.
+// rebase turns a committed product into a cache entry: open batches only, no lines. Rebase returns
+// the time of the next expiry of a live hold, no later than expires, the expiry so far. Rebase
+// reports false if the product can't be cached: nothing was committed, no unit is left, or lapsed
+// holds would have to be loaded.
 func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 	if len(p.events) == 0 || p.moreLapsed {
 		return expires, false
@@ -156,12 +163,13 @@ func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 		}
 	}
 	p.read, p.complete = p.Version(), false
-	p.keepOpenBatches()
+	p.dropUsedUpBatches()
 	p.forgetLines()
 	return expires, len(p.batches) > 0
 }
 
-func (p *Product) keepOpenBatches() {
+// dropUsedUpBatches drops the batches without available units; the open batches are now as stored.
+func (p *Product) dropUsedUpBatches() {
 	open := p.batches[:0]
 	for _, b := range p.batches {
 		if b.Available() > 0 {
@@ -173,7 +181,7 @@ func (p *Product) keepOpenBatches() {
 	p.batches = open
 }
 
-// forgetLines forgets what the next command doesn't need, and keeps the memory for it unless that is much.
+// forgetLines forgets lines, events and orders. Unless large, the lists serve the next command again.
 func (p *Product) forgetLines() {
 	const much = 64
 	if len(p.lines) > much || len(p.events) > much {

@@ -2,18 +2,18 @@ package allocation
 
 import "time"
 
-// Available counts the units that can be promised at now from batches that are in the warehouse.
-// Units of lapsed holds are free. It answers [ErrNotLoaded] if more holds have lapsed than were
-// loaded.
+// Available counts the units in the warehouse that can be promised at now. Units of lapsed holds are
+// free (R7). Available returns [ErrNotLoaded] if more holds have lapsed than were loaded.
 func (p *Product) Available(now time.Time) (Quantity, error) {
 	return p.available("Available", now, func(b *batch) bool { return b.ETA.IsZero() })
 }
 
-// AvailableBy is like Available and counts the batches that arrive by the given time as well.
+// AvailableBy is like Available, but also counts the batches that arrive by the given time.
 func (p *Product) AvailableBy(by, now time.Time) (Quantity, error) {
 	return p.available("AvailableBy", now, func(b *batch) bool { return !b.ETA.After(by) })
 }
 
+// available counts the free units of the batches for which counts is true.
 func (p *Product) available(op string, now time.Time, counts func(*batch) bool) (Quantity, error) {
 	if p.moreLapsed {
 		return 0, p.more(op)
@@ -28,8 +28,8 @@ func (p *Product) available(op string, now time.Time, counts func(*batch) bool) 
 	return sum, nil
 }
 
-// free lists what each batch could give at now: what is available and what lapsed holds still occupy. It is
-// negative for a batch that has promised more than it has.
+// free returns the units that each batch could give at now: the unpromised units and the units of
+// lapsed holds. The number is negative for a batch that has promised more units than the batch has.
 func (p *Product) free(now time.Time) []Quantity {
 	free := make([]Quantity, len(p.batches))
 	for i, b := range p.batches {
@@ -46,13 +46,12 @@ func (p *Product) free(now time.Time) []Quantity {
 	return free
 }
 
-// LowStock is the threshold below which the product's available units are told to be low; 0 if there is
-// none.
+// LowStock is the low-stock threshold of the product, 0 for none, see [Product.SetLowStock].
 func (p *Product) LowStock() Quantity { return p.lowStock }
 
-// SetLowStock changes the threshold below which the product's available units, arriving ones included,
-// are told to be low by a [LowStockCrossed]; 0 removes it. The units of a lapsed hold count once the
-// hold has been released.
+// SetLowStock sets the low-stock threshold; 0 removes the threshold. A [LowStockCrossed] is recorded
+// whenever the product's available units, arriving units included, fall below the threshold or are no
+// longer below. The units of a lapsed hold count once the hold has been released.
 func (p *Product) SetLowStock(threshold Quantity, now time.Time) error {
 	if err := checkQuantity("SetLowStock", "threshold", threshold, 0); err != nil {
 		return err
@@ -61,17 +60,18 @@ func (p *Product) SetLowStock(threshold Quantity, now time.Time) error {
 		return nil
 	}
 	now, wasLow := clean(now), p.isLow()
-	p.tell(LowStockSet{SKU: p.sku, At: now, From: p.lowStock, To: threshold})
+	p.record(LowStockSet{SKU: p.sku, At: now, From: p.lowStock, To: threshold})
 	p.lowStock = threshold
-	p.tellIfCrossed(wasLow, now)
+	p.recordIfCrossed(wasLow, now)
 	return nil
 }
 
+// isLow reports whether the available units are below the threshold.
 func (p *Product) isLow() bool {
 	return p.lowStock > 0 && p.unpromised() < p.lowStock
 }
 
-// unpromised is the sum of the counters, which depends on no clock.
+// unpromised returns the sum of the available units by the counters, whatever the time.
 func (p *Product) unpromised() Quantity {
 	var sum Quantity
 	for _, b := range p.batches {
@@ -80,9 +80,10 @@ func (p *Product) unpromised() Quantity {
 	return sum
 }
 
-// tellIfCrossed ends every change of a counter or of the threshold.
-func (p *Product) tellIfCrossed(wasLow bool, now time.Time) {
+// recordIfCrossed ends every change of a counter or of the threshold, and records the event if the
+// stock became low or is no longer low.
+func (p *Product) recordIfCrossed(wasLow bool, now time.Time) {
 	if low := p.isLow(); low != wasLow {
-		p.tell(LowStockCrossed{SKU: p.sku, At: now, Available: p.unpromised(), Threshold: p.lowStock, Low: low})
+		p.record(LowStockCrossed{SKU: p.sku, At: now, Available: p.unpromised(), Threshold: p.lowStock, Low: low})
 	}
 }

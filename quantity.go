@@ -5,13 +5,14 @@ import (
 	"math"
 )
 
-// Quantity counts whole units. What is asked for is 1 to 2^53−1, the largest number that every JSON
-// reader keeps exact; a counter may be 0, a difference negative.
+// Quantity counts whole units. A caller may ask for 1 to 2^53−1 units; every JSON reader reads
+// numbers up to 2^53−1 exactly. A counter may be 0, and a difference may be negative.
 type Quantity int64
 
+// maxQuantity is the most units a caller may ask for.
 const maxQuantity = Quantity(1<<53 - 1)
 
-// checkQuantity refuses what is asked for unless it is from least to 2^53−1.
+// checkQuantity refuses a quantity below least or above maxQuantity (R12).
 func checkQuantity(op, field string, q, least Quantity) error {
 	switch {
 	case q < least:
@@ -22,7 +23,8 @@ func checkQuantity(op, field string, q, least Quantity) error {
 	return nil
 }
 
-// addSaturating adds two counts that are not negative; a sum over many batches may exceed what one of them can have.
+// addSaturating adds two counts; neither may be negative. A sum over many batches may exceed the
+// largest quantity of a single batch; the sum then stays at the largest int64.
 func addSaturating(a, b Quantity) Quantity {
 	if a > math.MaxInt64-b {
 		return math.MaxInt64

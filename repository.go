@@ -5,132 +5,139 @@ import (
 	"time"
 )
 
-// Repository is what a use case sees: products as if all of them were in memory. Within one unit of
-// work there is one copy of a product, whichever way it was asked for.
+// Repository gives a use case products as if all products were in memory. Within one unit of work
+// there is one copy of each product, whether asked for by SKU, batch or order.
 //
-// A product comes with its open batches and with the lines that were asked for; its history stays where
-// it is. Products are changed through their own methods, and only kept if the unit of work commits.
+// A product comes with the open batches and with the lines of the given orders; the product's history
+// stays in the store. Products are changed through their methods, and changes last only if the unit
+// of work commits.
 //
-// Errors: [ErrNotFound], wrapped in an [*Error]; [ErrInvalid] for a bad identifier; [ErrConflict] if a
-// product changed in the store between two calls; whatever the store returned. A Repository is not
-// safe for concurrent use and refuses everything once its unit of work has ended.
+// Errors: [ErrNotFound], wrapped in an [*Error]; [ErrInvalid] for a bad identifier; [ErrConflict] if
+// a product changed in the store between two calls; any error of the store. A Repository is not safe
+// for concurrent use and refuses every call once the unit of work has ended.
 type Repository interface {
-	// Now is the moment that the unit of work reads and decides for, in UTC and whole microseconds.
-	// It stays the same until the unit of work ends or begins again.
+	// Now is the present time of the unit of work, for reads and decisions, in UTC and whole
+	// microseconds. Now stays the same until the unit of work ends or begins again.
 	Now() time.Time
 
-	// Get returns a product, with its lines of the given orders.
+	// Get returns a product, with the lines of the given orders.
 	Get(ctx context.Context, sku SKU, orders ...OrderID) (*Product, error)
 
 	// GetMany is Get for many products in one read, in the order of skus, which must not repeat. If
-	// any is missing it returns none, and an error for each that is missing, joined.
+	// any product is missing, GetMany returns no product and joins an error for each missing SKU.
 	GetMany(ctx context.Context, skus []SKU, orders ...OrderID) ([]*Product, error)
 
-	// GetByBatch returns the product that owns a batch, with that batch, used up or not, and the
-	// newest of its open lines.
+	// GetByBatch returns the product that owns a batch, with the batch, used up or not, and the
+	// newest of the batch's open lines.
 	GetByBatch(ctx context.Context, ref BatchRef) (*Product, error)
 
-	// GetByOrder returns the products that an order has lines of, by SKU, with these lines.
+	// GetByOrder returns the products for which an order has lines, by SKU, with the lines of the
+	// order.
 	GetByOrder(ctx context.Context, order OrderID) ([]*Product, error)
 
-	// GetLapsed returns products that have lapsed holds, those that lapsed first, up to a page of
-	// them; none if there are none.
+	// GetLapsed returns products with lapsed holds, the earliest lapsed first, at most a page of
+	// products; none and no error if no hold has lapsed.
 	GetLapsed(ctx context.Context) ([]*Product, error)
 
-	// Add makes a new product known. It answers [ErrDuplicate] if this unit of work has one of the
-	// same SKU; if only the store has one, the commit is a lost race.
+	// Add makes a new product part of the unit of work. Add returns [ErrDuplicate] if the unit of
+	// work has a product with the SKU already; if only the store has a product with the SKU, the
+	// commit is a lost race.
 	Add(p *Product) error
 }
 
-// Store is what an adapter implements; everything that is the same for every store is done by the unit
-// of work on top of it. A Store must be safe for concurrent use. It keeps plain values and decides
-// nothing: the rules are the product's. Package storetest tells whether one keeps its promises.
+// Store is the interface that an adapter implements; the unit of work does everything that is the
+// same for every store. A Store must be safe for concurrent use. A Store stores plain values and
+// decides nothing: the product holds the rules. Package storetest checks the promises of a store.
 //
-// A store inside a transaction of the host's own has a method Joined(): a unit of work on it never tries
-// again, since only the host can begin that transaction again.
+// A store inside a transaction of the host has a method Joined(): a unit of work on the store never
+// tries again, since only the host can begin the transaction again.
 //
-// A context that is nil is an [*Error] that wraps [ErrInvalid]. One that has ended is answered with an
-// error that wraps its cause's [context.Canceled] or [context.DeadlineExceeded], and nothing has
-// been written then.
+// A nil context is an [*Error] that wraps [ErrInvalid]. If the context has ended, the error wraps
+// [context.Canceled] or [context.DeadlineExceeded], and nothing has been written.
 type Store interface {
-	// Load reads the products that the query selects, each with what [State] lists, all as of one
-	// moment: never half of a commit. Missing ones are left out; the order doesn't matter. The
+	// Load reads the products selected by the query, each with the fields listed at [State], all as
+	// of one moment: never half of a commit. Missing products are left out; the order is free. The
 	// states share no memory with the store or with each other.
 	Load(ctx context.Context, q Query) ([]State, error)
 
-	// Commit writes all changes, or none and returns an error:
+	// Commit writes all changes, or returns an error and writes none:
 	//
-	//   - ErrConflict if any product has another version than Read, or doesn't exist (or, with Read
-	//     0, does), whether or not it has events. Anything that a fresh attempt may cure is an
-	//     ErrConflict too.
+	//   - ErrConflict if any product has another version than Read, whether or not there are events;
+	//     a product that does not exist counts as version 0. Any failure that a fresh attempt may
+	//     cure is an ErrConflict too.
 	//   - ErrDuplicate if a batch of NewBatches, under any SKU, or a line of NewLines exists.
-	//   - ErrUnknownOutcome if it can't be told whether the changes were written.
+	//   - ErrUnknownOutcome if the store can't tell whether the changes were written.
 	//
-	// A conflict is found before a duplicate. Once it returns nil, every later Load sees the
-	// changes. The changes are sorted by SKU, each SKU once; there may be none. Commit must not keep or change them.
+	// A conflict is found before a duplicate. After Commit has returned nil, every Load sees the
+	// changes. The changes are sorted by SKU, each SKU once; the list may be empty. Commit must
+	// neither retain nor change the list.
 	Commit(ctx context.Context, changes []Changes) error
 }
 
-// Locker is an optional ability of a [Store]: to keep others away from products that a unit of work has read.
-// [UnitOfWork.Do] uses it after a lost race, or from the start if [UnitOfWorkOptions].LockFirst is set.
+// Locker is an optional ability of a [Store]: to lock products while a unit of work decides.
+// [UnitOfWork.Do] locks after a lost race, or from the first attempt if [UnitOfWorkOptions].LockFirst
+// is set.
 type Locker interface {
-	// Locked begins a transaction and runs fn with a Store inside it. That store's Load locks the
-	// products which it selects, in the order of their SKUs, before it reads them; its Commit writes
-	// into the transaction, under the same version check as ever. Locked commits if fn returns nil, and
-	// takes everything back if it returns an error, panics or ends its goroutine. Errors are those of
-	// Load and Commit; a deadlock is ErrConflict.
+	// Locked begins a transaction and runs fn with a Store inside the transaction. Load on that store
+	// locks the selected products, in the order of their SKUs, before reading; Commit writes into the
+	// transaction, under the usual version check. Locked commits if fn returns nil, and rolls back if
+	// fn returns an error, panics or ends the goroutine. Errors are as for Load and Commit; a
+	// deadlock is an ErrConflict.
 	Locked(ctx context.Context, fn func(Store) error) error
 }
 
-// Query selects the products of one Load in exactly one of four ways: SKUs, Order, Batch or Lapsed.
+// Query selects the products of one Load in exactly one of four ways: by SKUs, Order, Batch or
+// Lapsed.
 type Query struct {
 	SKUs   []SKU    // these products
-	Order  OrderID  // products that this order has lines of
+	Order  OrderID  // the products for which this order has lines
 	Batch  BatchRef // the product that owns this batch
-	Lapsed bool     // products with lapsed holds, those that lapsed first
+	Lapsed bool     // products with lapsed holds, the earliest lapsed first
 
-	// Orders are further orders whose lines are loaded with each selected product.
+	// Orders are further orders. Their lines are loaded with each selected product.
 	Orders []OrderID
 
-	// Now decides which holds have lapsed: those with a HeldUntil that is not after it.
+	// Now decides which holds have lapsed: all with a HeldUntil at or before Now.
 	Now time.Time
 
-	// Limit, at least 1, is how many lapsed holds are loaded at most per product, how many lines of
-	// Batch, and how many products by Lapsed.
+	// Limit, at least 1, bounds the lapsed holds loaded with a product, the lines loaded for Batch,
+	// and the products selected by Lapsed.
 	Limit int
 }
 
-// State is a product as a store keeps it, and as much of it as a [Query] asks for. Times are UTC.
+// State is a product in a store, as far as a [Query] asks for the product. Times are UTC.
 type State struct {
 	SKU      SKU
-	Version  int64    // number of its last event, at least 1
+	Version  int64    // the number of the last event, at least 1
 	Refused  int64    // Changes.Refused of the last commit
 	LowStock Quantity // Changes.LowStock of the last commit
 
-	// Batches are all that have units available, the one of Query.Batch, and those of Lines; each once.
+	// Batches are all batches with units available, the batch of Query.Batch, and the batches of
+	// Lines; each once.
 	Batches []Batch
 
-	// Lines are, each once and with all its parts in their order:
+	// Lines are, each line once and with all parts in their order:
 	//
-	//   - those of Query.Order and Query.Orders,
-	//   - the lapsed holds, the first Query.Limit of them by HeldUntil and OrderID,
-	//   - those with unshipped units of Query.Batch, the Query.Limit newest by Sequence.
+	//   - the lines of Query.Order and Query.Orders,
+	//   - the lapsed holds, at most the first Query.Limit by HeldUntil and OrderID,
+	//   - the lines with unshipped units of Query.Batch, at most the Query.Limit newest by Sequence.
 	Lines []Allocation
 
 	// MoreLapsed says that more than Query.Limit holds have lapsed.
 	MoreLapsed bool
 
-	// LinesFrom is 0 if Query.Batch has no more than Query.Limit lines with unshipped units, else the
-	// Sequence of the last of the Query.Limit newest. It has no meaning for other queries.
+	// LinesFrom is 0 if Query.Batch has at most Query.Limit lines with unshipped units; otherwise
+	// LinesFrom is the Sequence of the oldest line among the Query.Limit newest. For other queries
+	// LinesFrom has no meaning.
 	LinesFrom int64
 
-	// NextExpiry is the earliest HeldUntil after Query.Now, zero if there is none: until then no more
-	// units become free by themselves, and a state may be kept.
+	// NextExpiry is the earliest HeldUntil after Query.Now, zero for none. Until then no unit becomes
+	// free by the passing of time, and the state may be cached.
 	NextExpiry time.Time
 }
 
-// Changes is what one unit of work did to one product. Without events it only demands that the product
-// still has the version that was read.
+// Changes are the differences that one unit of work made to one product. Changes without events only
+// demand that the product still has the version Read.
 type Changes struct {
 	SKU      SKU
 	Read     int64    // the version that was read; 0 if the product is new, and then there are events
@@ -141,45 +148,46 @@ type Changes struct {
 	NewBatches []Batch       // as they are at the end of the unit of work
 	Batches    []BatchChange // of existing batches
 
-	// NewLines must not exist in the store, Lines replace the whole line with the same key, and Removed names
-	// lines to delete. All lines are of the SKU above, and no line is in more than one of the three lists.
+	// NewLines must not exist in the store, Lines replace the whole line with the same key, and
+	// Removed names lines to delete. All lines have the SKU above, and no line is in more than one of
+	// the three lists.
 	NewLines []Allocation
 	Lines    []Allocation
 	Removed  []LineKey
 
-	// Events have the numbers Read+1 to Version. A store that hands them out, as package outbox has it,
-	// keeps the trace parent of each beside it: TraceParents is as long as Events, "" for an event
-	// that has none, or it is nil.
+	// Events have the numbers Read+1 to Version. TraceParents is nil, or has one entry for each
+	// event, "" for an event without a trace parent. A store with an outbox stores each event's trace
+	// parent beside the event.
 	Events       []Event
 	TraceParents []string
 }
 
-// BatchChange is what changed in an existing batch. Counters come as differences, so that the store's
-// own check on their sum holds even where somebody changed a row by hand.
+// BatchChange is the difference made to an existing batch. Counters come as differences, so that the
+// store's own check of the sum holds even where somebody changed a row by hand.
 type BatchChange struct {
 	Ref       BatchRef
 	Purchased Quantity  // difference
 	Allocated Quantity  // difference
-	ETA       time.Time // value
-	CountedAt time.Time // value
-	ShippedAt time.Time // value
+	ETA       time.Time // new value
+	CountedAt time.Time // new value
+	ShippedAt time.Time // new value
 }
 
-// Ledger is an optional ability of a [Store], and of a [UnitOfWork] over one: to account for what it keeps.
-// Contexts are answered as by a Store.
+// Ledger is an optional ability of a [Store], and of a [UnitOfWork] over a store: to account for the
+// stock. Contexts are answered as by a Store.
 type Ledger interface {
-	// Audit adds up a product as of one moment, and returns the product's version then. Every batch
-	// that is known by its counters, a line or an event has a tally; the order doesn't matter. An
-	// unknown SKU is an [*Error] that wraps [ErrNotFound].
+	// Audit adds up a product as of one moment, and returns the product's version at that moment.
+	// Every batch that is known by counters, by a line or by an event has a tally; the order is free.
+	// An unknown SKU is an [*Error] that wraps [ErrNotFound].
 	Audit(ctx context.Context, sku SKU) (version int64, tallies []Tally, err error)
 
-	// Events returns a product's events in the order of their numbers: at most limit of them,
-	// beginning with the one after the given number, 0 for the first. An unknown SKU has none.
+	// Events returns a product's events in the order of their numbers: at most limit events,
+	// beginning after the given number, 0 for the first event. An unknown SKU has no events.
 	Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error)
 }
 
-// Tally is one batch, accounted for three times. All three agree unless somebody changed the storage by hand,
-// or the storage lost something.
+// Tally is one batch in three accounts: counters, lines and events. All three agree unless somebody
+// changed the storage by hand, or the storage lost something.
 type Tally struct {
 	Batch BatchRef
 
@@ -187,10 +195,10 @@ type Tally struct {
 	Purchased Quantity
 	Allocated Quantity
 
-	// Promised is the sum of what the lines have from the batch, without what was shipped.
+	// Promised is the sum of the lines' units from the batch, without the shipped units.
 	Promised Quantity
 
-	// RecordedPurchased and RecordedAllocated are the sums of what the events moved.
+	// RecordedPurchased and RecordedAllocated are the sums of the movements of the events.
 	RecordedPurchased Quantity
 	RecordedAllocated Quantity
 }

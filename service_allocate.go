@@ -8,16 +8,16 @@ import (
 	"time"
 )
 
-// order is a call's requests, and the products that they are for.
+// order is a call's requests, sorted by product.
 type order struct {
-	requests []Request // as they came
+	requests []Request // merged, in the order of the call
 	skus     []SKU     // sorted, each once
 	ids      []OrderID // sorted, each once
 	shares   []share   // one for each SKU
 	policy   Policy
 	given    []Allocation
 
-	one struct { // where the lists begin: most orders have one line
+	one struct { // the lists of a single line, without further allocations
 		requests [1]Request
 		skus     [1]SKU
 		ids      [1]OrderID
@@ -25,14 +25,14 @@ type order struct {
 	}
 }
 
-// share is what one product is asked for.
+// share is a product's part of an order.
 type share struct {
 	product  *Product
 	requests []Request
 	plan     []planned
 }
 
-// newOrder checks and merges requests, and sorts them by product. It keeps none of the caller's memory.
+// newOrder checks, merges and sorts requests. The order shares no memory with the caller.
 func newOrder(op string, policy Policy, requests []Request) (*order, error) {
 	if len(requests) == 0 {
 		return nil, invalid(op, "requests", len(requests), "must not be empty")
@@ -67,12 +67,13 @@ func newOrder(op string, policy Policy, requests []Request) (*order, error) {
 	return o, nil
 }
 
-// command is what the order needs.
+// command returns the command for a Service.
 func (o *order) command(op string) command {
 	return command{op: op, lines: len(o.requests), skus: o.skus, orders: o.ids, places: true, run: o.allocate}
 }
 
-// allocate decides on the order in one unit of work. Every product judges its share; the answer names all that is short.
+// allocate decides on the order within a unit of work. All products judge their shares before any
+// product changes, and the error names every shortage (R5).
 func (o *order) allocate(ctx context.Context, products Repository) error {
 	loaded, err := products.GetMany(ctx, o.skus, o.ids...)
 	if err != nil {
@@ -99,10 +100,10 @@ func (o *order) allocate(ctx context.Context, products Repository) error {
 	return nil
 }
 
-// carryOut does what was planned and returns the allocations in the order of the requests.
+// carryOut allocates as planned, and returns the allocations in the order of the requests.
 func (o *order) carryOut(now time.Time) []Allocation {
 	if len(o.shares) == 1 {
-		return o.shares[0].product.carryOut(o.shares[0].plan, now) // in the order of the requests already
+		return o.shares[0].product.carryOut(o.shares[0].plan, now) // already in the order of the requests
 	}
 	given := make(map[LineKey]Allocation, len(o.requests))
 	for _, s := range o.shares {
@@ -117,15 +118,17 @@ func (o *order) carryOut(now time.Time) []Allocation {
 	return allocations
 }
 
-// Allocate promises stock to lines, of one order or of several: to all of them or, with an [*OutOfStockError]
-// that names every line that is short, to none (R5). Lines of one order and SKU are one line with
-// their sum, and the allocations come in the order in which the lines first appear.
+// Allocate promises stock to lines of one order or of several: to all lines or, with an
+// [*OutOfStockError] that names every short line, to none (R5). Lines of one order and SKU are added
+// up (R4), and the allocations come in the order in which the lines first appear.
 //
-// A line that has its allocation already keeps it and gets it again, whatever the terms now, so that a
-// repeat answers what the first call did (R3): a held line stays held, [Service.Confirm] makes it firm. A
-// line that is known with another quantity is [ErrMismatch]; so is a repeat after the line was changed.
+// A line that has an allocation already is returned unchanged, whatever the terms of the request, so
+// that a repeat returns the allocations of the first call (R3). A held line stays held;
+// [Service.Confirm] makes the line firm. A known line with another quantity is [ErrMismatch], and so
+// is a repeat after the line was changed.
 //
-// A refusal is told by a [LineRefused] (R10). If that can't be committed, the answer is both errors, joined.
+// A refusal is recorded by a [LineRefused] (R10). If the event can't be committed, both errors are
+// returned, joined.
 func (s *Service) Allocate(ctx context.Context, requests ...Request) ([]Allocation, error) {
 	order, err := newOrder("Allocate", s.policy, requests)
 	if err != nil {

@@ -6,13 +6,15 @@ import (
 	"fmt"
 )
 
-// Reconcile compares the counters, lines and events of a product and returns the batches where they disagree;
-// none if all is well. It answers [errors.ErrUnsupported], wrapped, if the store is no [Ledger].
+// Reconcile compares the counters, lines and events of a product and returns the batches where the
+// three disagree, none if all is well. Over a store that is no [Ledger] the error wraps
+// [errors.ErrUnsupported].
 func (s *Service) Reconcile(ctx context.Context, sku SKU) ([]Tally, error) {
 	_, drifted, err := s.audit(ctx, "Reconcile", sku)
 	return drifted, err
 }
 
+// audit returns the product's version and the batches whose accounts disagree.
 func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64, drifted []Tally, err error) {
 	if err := checkID(op, "sku", sku); err != nil {
 		return 0, nil, err
@@ -39,12 +41,12 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 	return version, drifted, nil
 }
 
-// Mend puts right what Reconcile finds, and returns what it found. What customers were promised is taken for
-// true: a batch's allocated counter becomes the sum of its lines. So is what a batch has, its purchased
-// counter; if more was promised than that, the newest lines move or are released as in
-// [Service.ChangeBatchQuantity]. The ledger gets a [BatchCorrected] that makes it agree. A batch that is gone
-// and known only by lines or events is [ErrNotFound] and has to be put back by hand. A repeat finds nothing
-// to do.
+// Mend corrects the differences that Reconcile finds, and returns them. Promises to customers count
+// as true: a batch's allocated counter becomes the sum of the lines. The purchased counter counts as
+// true as well; if more units were promised than the batch has, the newest lines move or are released
+// as in [Service.ChangeBatchQuantity]. A [BatchCorrected] makes the ledger agree. If a batch is
+// missing and known by lines or events alone, the error is [ErrNotFound], and the batch has to be put
+// back by hand. A repeat finds no difference.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
 	if s.groups == nil {
@@ -53,19 +55,22 @@ func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error)
 	if err := checkID(op, "sku", sku); err != nil {
 		return nil, err
 	}
-	// Between audit and mending nobody else of this Service may come in.
+	// Between audit and mending no other command of this Service may change the product.
 	alone := *s
 	alone.groups = nil
 	if err := s.groups.unit.check(ctx, op); err != nil {
 		return nil, err
 	}
-	left := s.groups.queue.Hold(ctx, []claim{{Key: key{sku: sku}}}, func() { mended, err = alone.mendAlone(ctx, op, sku) })
+	left := s.groups.queue.Hold(ctx, []claim{{Key: key{sku: sku}}}, func() {
+		mended, err = alone.mendAlone(ctx, op, sku)
+	})
 	if left != nil {
 		return nil, leftError(op, left)
 	}
 	return mended, err
 }
 
+// mendAlone audits and mends, and begins again with the audit if the product has changed in between.
 func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []Tally, err error) {
 	var lost error
 	for range mendAttempts {
@@ -77,7 +82,7 @@ func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []T
 		case err != nil || len(drifted) == 0:
 			return nil, err
 		}
-		// The audit is over before the unit of work begins, which may hold the only connection there is.
+		// The audit has ended before the unit of work begins: each may need the only connection.
 		err = s.do(ctx, command{op: op, skus: []SKU{sku}, run: func(ctx context.Context, products Repository) error {
 			return s.mend(ctx, products, version, drifted)
 		}})
@@ -92,11 +97,14 @@ func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []T
 	return nil, lost
 }
 
-// mendAttempts is how often a product may change between its audit and its mending.
+// mendAttempts is how often a product may change between audit and mending before Mend gives up.
 const mendAttempts = 10
 
+// errOutdated ends a unit of work whose product has changed since the audit.
 var errOutdated = errors.New("changed since it was audited")
 
+// mend loads the product by every drifted batch, so that the lines of all of them are known, and
+// corrects the product if the version is still the audited version.
 func (s *Service) mend(ctx context.Context, products Repository, version int64, drifted []Tally) error {
 	var p *Product
 	var err error

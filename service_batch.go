@@ -6,23 +6,25 @@ import (
 	"time"
 )
 
-// AddBatch announces a batch of stock, and its product if this is the first. A repeat changes nothing; another
-// announcement under the same Ref is [ErrMismatch].
+// AddBatch announces a batch of stock, and creates the product with the first batch. A repeat changes
+// nothing; another announcement under the same Ref is [ErrMismatch] (R8).
 func (s *Service) AddBatch(ctx context.Context, announced Batch) error {
 	const op = "AddBatch"
 	if err := announced.check(op); err != nil {
 		return err
 	}
-	return s.do(ctx, command{op: op, skus: []SKU{announced.SKU}, batch: announced.Ref, itself: true, run: func(ctx context.Context, products Repository) error {
+	c := command{op: op, skus: []SKU{announced.SKU}, batch: announced.Ref, itself: true}
+	c.run = func(ctx context.Context, products Repository) error {
 		p, err := owner(ctx, products, announced)
 		if err != nil {
 			return err
 		}
 		return p.AddBatch(announced, products.Now())
-	}})
+	}
+	return s.do(ctx, c)
 }
 
-// owner finds the product of a batch that may be known already, or makes it.
+// owner returns the product of a batch, or a new product if neither the batch nor the SKU is known.
 func owner(ctx context.Context, products Repository, announced Batch) (*Product, error) {
 	p, err := products.GetByBatch(ctx, announced.Ref)
 	if err == nil && p.SKU() != announced.SKU {
@@ -41,20 +43,21 @@ func owner(ctx context.Context, products Repository, announced Batch) (*Product,
 	return p, products.Add(p)
 }
 
-// ReceiveBatch says that a batch has arrived, and what was counted then. It returns the lines that lost units
-// because fewer arrived than were promised, each with what it lost. A repeat changes nothing and
-// returns none.
+// ReceiveBatch says that a batch has arrived, and how many units were counted then. If fewer units
+// arrived than were promised, lines move as in [Service.ChangeBatchQuantity], and the lines that lost
+// units are returned, each with the quantity lost. A repeat changes nothing and returns no lines.
 func (s *Service) ReceiveBatch(ctx context.Context, counted Count) (released []OrderLine, err error) {
 	return s.count(ctx, "ReceiveBatch", counted, (*Product).ReceiveBatch)
 }
 
-// ChangeBatchQuantity sets a batch to what was counted. Lines that it can't keep move to other batches, newest
-// first; those that fit nowhere are released and returned, each with the units that it lost (R6). A
-// repeat changes nothing and returns none.
+// ChangeBatchQuantity sets the units of a batch to the counted quantity. If fewer units were counted
+// than promised, the newest lines move to other batches. Units that fit nowhere are released and
+// returned, as lines with the quantity lost (R6). A repeat changes nothing and returns no lines.
 func (s *Service) ChangeBatchQuantity(ctx context.Context, counted Count) (released []OrderLine, err error) {
 	return s.count(ctx, "ChangeBatchQuantity", counted, (*Product).ChangeBatchQuantity)
 }
 
+// count brings the count of a batch to the product's method.
 func (s *Service) count(
 	ctx context.Context, op string, counted Count, change func(*Product, Count, time.Time, Policy) ([]OrderLine, error),
 ) (released []OrderLine, err error) {
@@ -71,8 +74,8 @@ func (s *Service) count(
 	})
 }
 
-// ChangeBatchETA says when a batch will arrive. A repeat changes nothing; once the batch has arrived it is
-// [ErrNotAllowed].
+// ChangeBatchETA says when a batch will arrive. A batch that has arrived is [ErrNotAllowed]. A repeat
+// changes nothing.
 func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Time) error {
 	const op = "ChangeBatchETA"
 	if err := checkID(op, "batch", ref); err != nil {
@@ -90,7 +93,8 @@ func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Tim
 	}})
 }
 
-// SetLowStock changes a product's low-stock threshold, see [Product.SetLowStock]. A repeat changes nothing.
+// SetLowStock sets a product's low-stock threshold, see [Product.SetLowStock]. A repeat changes
+// nothing.
 func (s *Service) SetLowStock(ctx context.Context, sku SKU, threshold Quantity) error {
 	const op = "SetLowStock"
 	if err := checkID(op, "sku", sku); err != nil {

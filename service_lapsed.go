@@ -2,10 +2,11 @@ package allocation
 
 import "context"
 
-// ReleaseLapsed tells of the holds that have lapsed ([HoldLapsed]) and clears them away, a page of products at
-// a time and each product by itself, and returns how many lines that were. Nothing has to wait for
-// it, since lapsed units are free from the moment the hold passes; call it now and then so that the
-// events come even for products that nobody buys. A repeat goes on where the first call ended.
+// ReleaseLapsed records the end of lapsed holds ([HoldLapsed]) and returns the number of lines
+// released. Each product is a commit of its own; after an error the released lines stay released, and
+// a repeat goes on with the rest. No sale has to wait for ReleaseLapsed, since lapsed units are free
+// at once (R7); call ReleaseLapsed now and then so that events come even for products that nobody
+// buys.
 func (s *Service) ReleaseLapsed(ctx context.Context) (released int, err error) {
 	for {
 		skus, err := s.lapsed(ctx)
@@ -20,15 +21,17 @@ func (s *Service) ReleaseLapsed(ctx context.Context) (released int, err error) {
 			}
 		}
 		if released == before {
-			return released, nil // others were faster
+			return released, nil // others have released the holds
 		}
 	}
 }
 
+// lapsed returns the SKUs of a page of products with lapsed holds.
 func (s *Service) lapsed(ctx context.Context) (skus []SKU, err error) {
 	alone := *s
-	alone.groups = nil // it only looks, and would burden a group with all that it finds
-	return decide(ctx, &alone, command{op: "ReleaseLapsed"}, func(ctx context.Context, products Repository) (skus []SKU, err error) {
+	alone.groups = nil // the lookup changes nothing, and would burden a group with the products found
+	c := command{op: "ReleaseLapsed"}
+	return decide(ctx, &alone, c, func(ctx context.Context, products Repository) (skus []SKU, err error) {
 		lapsed, err := products.GetLapsed(ctx)
 		for _, p := range lapsed {
 			skus = append(skus, p.SKU())
@@ -37,6 +40,7 @@ func (s *Service) lapsed(ctx context.Context) (skus []SKU, err error) {
 	})
 }
 
+// releaseLapsed releases the lapsed holds of one product, and returns the number of lines released.
 func (s *Service) releaseLapsed(ctx context.Context, sku SKU) (released int, err error) {
 	c := command{op: "ReleaseLapsed", skus: []SKU{sku}}
 	return decide(ctx, s, c, func(ctx context.Context, products Repository) (int, error) {

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// ChangeLine gives a line another quantity: more units if they can be had, else the line stays as it was and
-// the answer is an [*OutOfStockError]; or fewer, but not fewer than were shipped. See
-// [Product.ChangeLine]. A repeat changes nothing and returns the same allocation.
+// ChangeLine gives a line another quantity, see [Product.ChangeLine]. If more units can't be had, the
+// line stays as before and the answer is an [*OutOfStockError]; a quantity below the shipped units is
+// [ErrNotAllowed]. A repeat changes nothing and returns the same allocation.
 func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (Allocation, error) {
 	const op = "ChangeLine"
 	if err := wanted.check(op); err != nil {
@@ -24,26 +24,28 @@ func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (Allocation,
 	})
 }
 
-// Cancel takes back the unshipped units of an order, or of its lines of the given SKUs, and returns the lines
-// that stay because some of their units have shipped, with what was shipped. A repeat changes
-// nothing and returns the same; if nothing stayed, it is [ErrNotFound].
+// Cancel takes back the unshipped units of an order, or of the order's lines of the given SKUs.
+// Cancel returns the lines with shipped units, each with the shipped quantity. A repeat changes
+// nothing and returns the same lines; if no line has shipped units, the repeat is [ErrNotFound].
 func (s *Service) Cancel(ctx context.Context, order OrderID, skus ...SKU) (shipped []Allocation, err error) {
 	all, err := s.eachLine(ctx, "Cancel", order, skus, (*Product).Cancel)
 	return slices.DeleteFunc(all, func(a Allocation) bool { return a.Quantity == 0 }), err
 }
 
-// Confirm makes the holds of an order firm, or those of its lines of the given SKUs: all of them, or none if
-// any has lapsed. It returns what is firm now. Without SKUs it knows only the lines that are there: one whose
-// hold lapsed and was cleared away, or that was released because its batch was cut (R6), is not among them.
-// Name the SKUs of the whole order, as after a payment, and a line that is gone is [ErrNotFound] and confirms
-// none; one that is there and has lapsed is [ErrLapsed]. A repeat changes nothing and returns the same.
+// Confirm makes the holds of an order firm, or the holds of the order's lines of the given SKUs: all
+// of them, or none if any has lapsed. Confirm returns the lines, all firm. Without SKUs Confirm sees
+// only the lines that exist: a line whose hold lapsed and was cleared away, or that was released
+// because the batch was cut (R6), is not missed. After a payment, for example, name the SKUs of the
+// whole order: then a missing line is [ErrNotFound], a lapsed line is [ErrLapsed], and nothing is
+// confirmed. A repeat changes nothing and returns the same lines.
 func (s *Service) Confirm(ctx context.Context, order OrderID, skus ...SKU) ([]Allocation, error) {
 	return s.eachLine(ctx, "Confirm", order, skus, (*Product).Confirm)
 }
 
-// Extend holds the lines of an order, or those of the given SKUs, until a later time: all of them, or none if
-// any has lapsed ([ErrLapsed]) or is firm ([ErrNotAllowed]). As with [Service.Confirm], only lines whose SKUs
-// are given can be missed. A repeat changes nothing and returns the same.
+// Extend holds the lines of an order, or the order's lines of the given SKUs, until a later time: all
+// of them, or none if any has lapsed ([ErrLapsed]) or is firm ([ErrNotAllowed]). As with
+// [Service.Confirm], a missing line is noticed only if the line's SKU is given. A repeat changes
+// nothing and returns the same lines.
 func (s *Service) Extend(ctx context.Context, order OrderID, until time.Time, skus ...SKU) ([]Allocation, error) {
 	if err := checkTime("Extend", "hold until", until); err != nil {
 		return nil, err
@@ -53,15 +55,16 @@ func (s *Service) Extend(ctx context.Context, order OrderID, until time.Time, sk
 	})
 }
 
-// Ship lets all units of an order leave the warehouse, or those of its lines of the given SKUs: all of them,
-// or none if any has not arrived, or is only held ([ErrNotAllowed]). A repeat changes nothing and
-// returns the same.
+// Ship lets all units of an order leave the warehouse, or all units of the order's lines of the given
+// SKUs. If any unit has not arrived, or any line is only held, the answer is [ErrNotAllowed] and
+// nothing is shipped (R8). A repeat changes nothing and returns the same lines.
 func (s *Service) Ship(ctx context.Context, order OrderID, skus ...SKU) ([]Allocation, error) {
 	return s.eachLine(ctx, "Ship", order, skus, (*Product).Ship)
 }
 
-// ShipPart lets units of a line leave the warehouse; the quantity of shipped is the total that has left so far.
-// See [Product.ShipPart]. A repeat, however late, changes nothing and returns the line as it is.
+// ShipPart lets units of a line leave the warehouse; the quantity of shipped is the total shipped so
+// far, see [Product.ShipPart]. A repeat, however late, changes nothing and returns the line
+// unchanged.
 func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, error) {
 	const op = "ShipPart"
 	if err := shipped.check(op); err != nil {
@@ -77,9 +80,11 @@ func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, 
 	})
 }
 
-// eachLine runs one verb on the lines of an order, by SKU: on all of them, or on those of the given SKUs.
+// eachLine runs a verb on the lines of an order, by SKU: on all lines, or on the lines of the given
+// SKUs.
 func (s *Service) eachLine(
-	ctx context.Context, op string, order OrderID, skus []SKU, verb func(*Product, OrderID, time.Time) (Allocation, error),
+	ctx context.Context, op string, order OrderID, skus []SKU,
+	verb func(*Product, OrderID, time.Time) (Allocation, error),
 ) ([]Allocation, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
@@ -99,7 +104,7 @@ func (s *Service) eachLine(
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range ordered { // before anything is changed
+		for _, p := range ordered { // before any product changes
 			if _, err := p.find(op, order); err != nil {
 				return nil, err
 			}
@@ -115,6 +120,7 @@ func (s *Service) eachLine(
 	})
 }
 
+// productsOf loads the products with the lines of an order: all of them, or the given SKUs.
 func productsOf(ctx context.Context, products Repository, order OrderID, skus []SKU) ([]*Product, error) {
 	if len(skus) == 0 {
 		return products.GetByOrder(ctx, order)

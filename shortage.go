@@ -5,22 +5,23 @@ import (
 	"strings"
 )
 
-// Shortage is a line that could not be met.
+// Shortage is a line without enough stock, and how much stock there was.
 type Shortage struct {
 	OrderLine
 
-	// Available is the most that the line could have been given on its own terms, in units: the
-	// largest batch's for a line that must go whole into one, the sum of all for one that may be
-	// split, always after the lines that were judged before it.
+	// Available is the most that the line could have been given under its Split, in units: without
+	// Split the units of the largest batch, with Split the sum over all batches. Lines judged earlier
+	// have been served before.
 	Available Quantity
 }
 
-// OutOfStockError is returned when at least one line of a call could not be met; then none of the
-// call's lines got anything (R5). It names every line that was short.
+// OutOfStockError is returned when at least one line of a call could not be met; then no line of the
+// call got anything (R5). The error names every short line.
 type OutOfStockError struct {
 	Shortages []Shortage
 }
 
+// Error names every shortage, with the wanted and the available units.
 func (e *OutOfStockError) Error() string {
 	var text strings.Builder
 	text.WriteString("allocation: out of stock")

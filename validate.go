@@ -7,14 +7,16 @@ import (
 	"unicode/utf8"
 )
 
+// maxIDBytes is the greatest length of an identifier (R12).
 const maxIDBytes = 255
 
-// invalid returns the error for an argument that breaks the given rule.
+// invalid returns the error for an argument that breaks a rule.
 func invalid(op, field string, value any, rule string) error {
 	return &Error{Op: op, Field: field, Value: value, Err: fmt.Errorf("%w: %s", ErrInvalid, rule)}
 }
 
-// checkID refuses what a store couldn't keep apart from another identifier, or not keep at all (R12).
+// checkID refuses an identifier if a store could confuse the identifier with another, or could not
+// store it (R12).
 func checkID[ID ~string](op, field string, id ID) error {
 	text := string(id)
 	switch {
@@ -32,14 +34,15 @@ func checkID[ID ~string](op, field string, id ID) error {
 	return nil
 }
 
-// checkTime refuses a time that RFC 3339, and with it JSON, can't write.
+// checkTime refuses a time if RFC 3339, and therefore JSON, can't express the time.
 func checkTime(op, field string, t time.Time) error {
-	if kept := clean(t); kept.IsZero() || kept.Year() < 1 || kept.Year() > 9999 {
+	if cut := clean(t); cut.IsZero() || cut.Year() < 1 || cut.Year() > 9999 {
 		return invalid(op, field, t, "must be set and in the years 1 to 9999")
 	}
 	return nil
 }
 
+// checkTimeIfAny is checkTime, but accepts the zero time.
 func checkTimeIfAny(op, field string, t time.Time) error {
 	if t.IsZero() {
 		return nil
@@ -47,7 +50,7 @@ func checkTimeIfAny(op, field string, t time.Time) error {
 	return checkTime(op, field, t)
 }
 
-// clean brings a time into the form that every store keeps: UTC, whole microseconds (R11).
+// clean brings a time into the form of every store: UTC, in whole microseconds (R11).
 func clean(t time.Time) time.Time {
 	if t.IsZero() {
 		return time.Time{}

@@ -124,7 +124,7 @@ func (n *noted) each(ctx context.Context, q *query, args []any, row func(scanner
 func conflictOn(p productRow) error {
 	return &subjectError{
 		field: "sku", value: p.sku,
-		err: fmt.Errorf("%w: its version is not %d any more", allocation.ErrConflict, p.seen),
+		err: fmt.Errorf("%w: the version is no longer %d", allocation.ErrConflict, p.seen),
 	}
 }
 
@@ -135,6 +135,6 @@ func conflictOnAny(products []productRow) error {
 	}
 	return &subjectError{
 		field: "sku", value: skusOf(products),
-		err: fmt.Errorf("%w: not all of them have the version that was read any more", allocation.ErrConflict),
+		err: fmt.Errorf("%w: a version has changed since the read", allocation.ErrConflict),
 	}
 }

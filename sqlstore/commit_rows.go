@@ -144,7 +144,7 @@ func (w *rowCommit) batches(ctx context.Context, r runner, rows *relations) erro
 	return nil
 }
 
-var errMissing = errors.New("it doesn't exist")
+var errMissing = errors.New("no such batch of the product")
 
 // batch changes the i-th batch, and returns the number of matching rows.
 func (w *rowCommit) batch(ctx context.Context, r runner, rows *relations, i int) (int64, error) {

@@ -81,7 +81,7 @@ func (in *inside) check(ctx context.Context, op string) error {
 	case in.spoilt != nil:
 		return &allocation.Error{
 			Op: op, Field: "transaction", Value: in.store.engine.name,
-			Err: fmt.Errorf("it must be rolled back after: %w", in.spoilt),
+			Err: fmt.Errorf("must be rolled back after: %w", in.spoilt),
 		}
 	}
 	return in.store.check(ctx, op)

@@ -131,7 +131,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 			return s.explain(ctx, op, err)
 		}
 		if have != want.want {
-			return invalid(op, want.name, have, "must be "+want.want+" on every connection, see the package's comment")
+			return invalid(op, want.name, have, "must be "+want.want+" on every connection, see the package comment")
 		}
 	}
 	return nil

@@ -56,7 +56,7 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	case class == duplicate && at.taken != nil:
 		reason = fmt.Errorf("%w: %w", at.taken, err)
 	case class == duplicate, class == refused:
-		reason = fmt.Errorf("the database refuses: %w", err)
+		reason = fmt.Errorf("refused by the database: %w", err)
 	}
 	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
 }

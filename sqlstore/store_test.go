@@ -51,7 +51,7 @@ func TestNewTakesGoodPrefixes(t *testing.T) {
 }
 
 func TestANilOrEndedContextIsRefusedBeforeTheDatabaseIsAsked(t *testing.T) {
-	store, err := New(new(sql.DB), SQLite, nil) // which would panic
+	store, err := New(new(sql.DB), SQLite, nil) // a query would panic
 	require.NoError(t, err)
 	ended, cancel := context.WithCancel(context.Background())
 	cancel()

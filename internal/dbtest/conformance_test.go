@@ -137,7 +137,9 @@ func (h hosted) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 	return version, tallies, err
 }
 
-func (h hosted) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) (events []allocation.Event, err error) {
+func (h hosted) Events(
+	ctx context.Context, sku allocation.SKU, after int64, limit int,
+) (events []allocation.Event, err error) {
 	err = h.inTx(ctx, func(store allocation.Store) error {
 		events, err = store.(allocation.Ledger).Events(ctx, sku, after, limit)
 		return err

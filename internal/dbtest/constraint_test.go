@@ -21,7 +21,8 @@ var byHand = map[string]string{
 	"a line of an unknown batch":    `UPDATE allocation_lines SET batch_ref = 'x'`,
 	"a batch of an unknown product": `UPDATE allocation_batches SET sku = 'x'`,
 	"a batch with lines deleted":    `DELETE FROM allocation_batches`,
-	"the same line again": `INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+	"the same line again": `
+		INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
 		SELECT order_id, sku, part, batch_ref, quantity, shipped, split, sequence FROM allocation_lines`,
 	"version nothing": `UPDATE allocation_products SET version = 0`,
 }
@@ -121,7 +122,8 @@ func TestR12IdentifiersAreComparedAsBytes(t *testing.T) {
 		for i, name := range names {
 			units := allocation.Quantity(i + 1)
 			sku, ref, order := allocation.SKU(name), allocation.BatchRef(name), allocation.OrderID(name)
-			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: ref, SKU: sku, Purchased: units}), "batch %q", name)
+			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: ref, SKU: sku, Purchased: units}),
+				"batch %q", name)
 			_, err := service.Allocate(ctx, firm(order, sku, units))
 			require.NoError(t, err, "order %q", name)
 		}
@@ -142,7 +144,8 @@ func requireRefusedByItself(t *testing.T, err error) {
 	var typed *allocation.Error
 	require.ErrorAs(t, err, &typed)
 	for _, sentinel := range []error{
-		allocation.ErrConflict, allocation.ErrDuplicate, allocation.ErrUnknownOutcome, allocation.ErrNotAllowed, allocation.ErrMismatch,
+		allocation.ErrConflict, allocation.ErrDuplicate, allocation.ErrUnknownOutcome, allocation.ErrNotAllowed,
+		allocation.ErrMismatch,
 	} {
 		require.NotErrorIs(t, err, sentinel)
 	}

@@ -25,7 +25,9 @@ var otherDrivers = []*engine{
 	},
 	{
 		name: "PostgreSQL with lib/pq, binary parameters", dialect: sqlstore.PostgreSQL, empty: on(servers.PostgreSQL),
-		connector: func(dsn string) (driver.Connector, error) { return pq.NewConnector(dsn + "&binary_parameters=yes") },
+		connector: func(dsn string) (driver.Connector, error) {
+			return pq.NewConnector(dsn + "&binary_parameters=yes")
+		},
 	},
 	{
 		name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFile,
@@ -37,7 +39,8 @@ var otherDrivers = []*engine{
 type mattn struct{ file string }
 
 func (m mattn) Connect(context.Context) (driver.Conn, error) {
-	return m.Driver().Open("file:" + m.file + "?_foreign_keys=1&_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL")
+	return m.Driver().Open("file:" + m.file +
+		"?_foreign_keys=1&_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL")
 }
 
 func (mattn) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
@@ -85,7 +88,8 @@ func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 		"1213":                   {onMariaDB, &numberError{1213, "deadlock"}, allocation.ErrConflict},
 		"1205":                   {onMariaDB, &numberError{1205, "lock wait timeout"}, allocation.ErrConflict},
 		"1020":                   {onMariaDB, &numberError{1020, "record has changed"}, allocation.ErrConflict},
-		"1927":                   {onMariaDB, &numberError{1927, "connection was killed"}, allocation.ErrUnknownOutcome},
+		"1927": {onMariaDB, &numberError{1927, "connection was killed"},
+			allocation.ErrUnknownOutcome},
 		"4025":                   {onMariaDB, &numberError{4025, "constraint failed"}, nil},
 		"busy, by fields":        {onSQLite, fieldsError{5, 517}, allocation.ErrConflict},
 		"input/output by fields": {onSQLite, fieldsError{10, 0}, allocation.ErrUnknownOutcome},
@@ -94,8 +98,10 @@ func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			err := commitThatFails(t, c.on, c.err, nil)
 			require.ErrorIs(t, err, c.err)
-			for _, sentinel := range []error{allocation.ErrConflict, allocation.ErrDuplicate, allocation.ErrUnknownOutcome} {
-				require.Equal(t, sentinel == c.want, errors.Is(err, sentinel), "%v, %v", err, sentinel) //nolint:errorlint // sentinels are compared
+			for _, sentinel := range []error{allocation.ErrConflict, allocation.ErrDuplicate,
+				allocation.ErrUnknownOutcome} {
+				same := sentinel == c.want //nolint:errorlint // sentinels are compared
+				require.Equal(t, same, errors.Is(err, sentinel), "%v, %v", err, sentinel)
 			}
 		})
 	}

@@ -41,7 +41,8 @@ var (
 		name: "SQLite", dialect: sqlstore.SQLite, empty: sqliteFile, connector: connectSQLite,
 		steps: []string{"BEGIN", "UPDATE allocation_products", "INSERT INTO allocation_events"}, commit: "COMMIT",
 		strangers: `SELECT COUNT(*) FROM sqlite_master
-			WHERE name NOT LIKE 'north\_%' ESCAPE '\' AND name NOT LIKE 'south\_%' ESCAPE '\' AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
+			WHERE name NOT LIKE 'north\_%' ESCAPE '\' AND name NOT LIKE 'south\_%' ESCAPE '\'
+				AND name NOT LIKE 'sqlite\_%' ESCAPE '\'`,
 	}
 	onPostgreSQL = &engine{
 		name: "PostgreSQL", dialect: sqlstore.PostgreSQL, empty: on(servers.PostgreSQL), connector: connectPgx(""),

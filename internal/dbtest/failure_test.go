@@ -27,7 +27,8 @@ var operations = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		return err
 	},
 	"Commit": func(ctx context.Context, s *sqlstore.Store) error {
-		return s.Commit(ctx, []allocation.Changes{{SKU: "chair", Version: 1, Events: []allocation.Event{allocation.LineRefused{}}}})
+		return s.Commit(ctx, []allocation.Changes{{SKU: "chair", Version: 1,
+			Events: []allocation.Event{allocation.LineRefused{}}}})
 	},
 	"Commit of checks": func(ctx context.Context, s *sqlstore.Store) error {
 		return s.Commit(ctx, []allocation.Changes{{SKU: "chair", Read: 1, Version: 1}})
@@ -106,7 +107,8 @@ func TestALockedDatabaseIsErrConflict(t *testing.T) {
 
 func TestALostAnswerToCommitIsErrUnknownOutcome(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
-		for name, lost := range map[string]error{"bad connection": driver.ErrBadConn, "end of file": io.ErrUnexpectedEOF} {
+		for name, lost := range map[string]error{"bad connection": driver.ErrBadConn,
+			"end of file": io.ErrUnexpectedEOF} {
 			if e == onPostgreSQL && errors.Is(lost, driver.ErrBadConn) {
 				continue // which a driver answers only if it sent nothing, so that there is no doubt
 			}

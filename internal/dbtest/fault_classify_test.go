@@ -36,8 +36,10 @@ func classifyStrange(err error) error {
 }
 
 func TestWhatAHostsClassifierSaysCounts(t *testing.T) {
-	const load, product, line, commit = "WITH chosen", "UPDATE allocation_products", "INSERT INTO allocation_lines", "COMMIT"
-	busy, taken, gone, other := &strangeError{"busy"}, &strangeError{"taken"}, &strangeError{"gone"}, &strangeError{"other"}
+	const load, product = "WITH chosen", "UPDATE allocation_products"
+	const line, commit = "INSERT INTO allocation_lines", "COMMIT"
+	busy, taken := &strangeError{"busy"}, &strangeError{"taken"}
+	gone, other := &strangeError{"gone"}, &strangeError{"other"}
 	conflict, duplicate, unknown := allocation.ErrConflict, allocation.ErrDuplicate, allocation.ErrUnknownOutcome
 	for _, c := range []struct {
 		name string
@@ -74,7 +76,8 @@ func TestWhatAHostsClassifierSaysCounts(t *testing.T) {
 			_, err := newService(t, units, nil).Allocate(context.Background(), firm("o", "chair", 1))
 			require.ErrorIs(t, err, c.err)
 			for _, sentinel := range []error{conflict, duplicate, unknown} {
-				assert.Equal(t, sentinel == c.want, errors.Is(err, sentinel), "%v is %v", err, sentinel) //nolint:errorlint // which of them
+				same := sentinel == c.want //nolint:errorlint // which of them
+				assert.Equal(t, same, errors.Is(err, sentinel), "%v is %v", err, sentinel)
 			}
 		})
 	}

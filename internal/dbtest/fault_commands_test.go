@@ -82,12 +82,17 @@ var commands = []command{
 	{name: "Allocate over batches", run: allocating(split("o", "chair", 11))},
 	{name: "Allocate an order", run: allocating(firm("o", "chair", 2), held("o", "table", 3), split("p", "table", 7))},
 	{name: "Allocate what is short", run: allocating(firm("o", "chair", 50))},
-	{name: "Allocate an order of which a line is short", run: allocating(firm("o", "chair", 1), firm("o", "table", 50))},
+	{name: "Allocate an order of which a line is short",
+		run: allocating(firm("o", "chair", 1), firm("o", "table", 50))},
 	{name: "ChangeLine to more", run: changing("old", 6)},
 	{name: "ChangeLine to less", run: changing("old", 1)},
 	{name: "ChangeLine to what is short", run: changing("old", 60)},
-	{name: "Cancel", run: func(ctx context.Context, s *allocation.Service) (any, error) { return s.Cancel(ctx, "old") }},
-	{name: "Confirm", run: func(ctx context.Context, s *allocation.Service) (any, error) { return s.Confirm(ctx, "basket") }},
+	{name: "Cancel", run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.Cancel(ctx, "old")
+	}},
+	{name: "Confirm", run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.Confirm(ctx, "basket")
+	}},
 	{name: "Extend", run: func(ctx context.Context, s *allocation.Service) (any, error) {
 		return s.Extend(ctx, "basket", lapse.Add(time.Hour), "table", "chair")
 	}},
@@ -105,7 +110,9 @@ func adding(b allocation.Batch) func(context.Context, *allocation.Service) (any,
 	return func(ctx context.Context, s *allocation.Service) (any, error) { return nil, s.AddBatch(ctx, b) }
 }
 
-func recounting(ref allocation.BatchRef, units allocation.Quantity) func(context.Context, *allocation.Service) (any, error) {
+func recounting(
+	ref allocation.BatchRef, units allocation.Quantity,
+) func(context.Context, *allocation.Service) (any, error) {
 	return func(ctx context.Context, s *allocation.Service) (any, error) {
 		return s.ChangeBatchQuantity(ctx, allocation.Count{Batch: ref, Quantity: units, At: counted})
 	}
@@ -115,7 +122,9 @@ func allocating(requests ...allocation.Request) func(context.Context, *allocatio
 	return func(ctx context.Context, s *allocation.Service) (any, error) { return s.Allocate(ctx, requests...) }
 }
 
-func changing(order allocation.OrderID, units allocation.Quantity) func(context.Context, *allocation.Service) (any, error) {
+func changing(
+	order allocation.OrderID, units allocation.Quantity,
+) func(context.Context, *allocation.Service) (any, error) {
 	return func(ctx context.Context, s *allocation.Service) (any, error) {
 		return s.ChangeLine(ctx, firm(order, "chair", units).OrderLine)
 	}

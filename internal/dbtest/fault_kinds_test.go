@@ -30,7 +30,8 @@ type judged struct {
 // faults are how exchanges with an engine go wrong, with errors as its driver makes them.
 func (e *engine) faults() []judged {
 	lost := map[*sqlstore.Dialect]error{
-		sqlstore.SQLite: io.ErrUnexpectedEOF, sqlstore.PostgreSQL: io.ErrUnexpectedEOF, sqlstore.MariaDB: mysql.ErrInvalidConn,
+		sqlstore.SQLite: io.ErrUnexpectedEOF, sqlstore.PostgreSQL: io.ErrUnexpectedEOF,
+		sqlstore.MariaDB: mysql.ErrInvalidConn,
 	}[e.dialect]
 	cuts := []judged{
 		{fault{name: "cut before it was sent", err: driver.ErrBadConn, cut: true}, unsent},

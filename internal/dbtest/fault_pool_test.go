@@ -29,7 +29,9 @@ func TestCommandsWithLocksNeedOneConnection(t *testing.T) {
 
 func TestMendTriesAgainWhenItsAuditMeetsAConflict(t *testing.T) {
 	r := onSQLite.breaking(t)
-	c := command{name: "Mend", run: func(ctx context.Context, s *allocation.Service) (any, error) { return s.Mend(ctx, "lamp") }}
+	c := command{name: "Mend", run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.Mend(ctx, "lamp")
+	}}
 	f := judged{fault{name: "BUSY", err: coded(5)}, curable}
 	r.try(t, c, r.recorded(t, c), f, 1, func(x exchange) bool { return x.kind == "query" })
 }

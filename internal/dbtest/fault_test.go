@@ -54,7 +54,8 @@ func (r *rig) refresh(t testing.TB) {
 
 // commits says whether an exchange is one that makes changes last.
 func (r *rig) commits(x exchange) bool {
-	return x.kind == "commit" || !x.inTx && r.commit != "COMMIT" && strings.HasPrefix(strings.TrimSpace(x.text), r.commit)
+	return x.kind == "commit" || !x.inTx && r.commit != "COMMIT" &&
+		strings.HasPrefix(strings.TrimSpace(x.text), r.commit)
 }
 
 // run runs a command on a store.
@@ -137,7 +138,8 @@ func (r *rig) try(t testing.TB, c command, rec record, f judged, n int, suits fu
 		require.Equal(t, rec.first, answer(value, err), "answer without a fault")
 		return false
 	}
-	where := fmt.Sprintf("%s at %d, %s (in a transaction: %t) %.60q", f.name, n, struck.kind, struck.inTx, strings.TrimSpace(struck.text))
+	where := fmt.Sprintf("%s at %d, %s (in a transaction: %t) %.60q", f.name, n, struck.kind, struck.inTx,
+		strings.TrimSpace(struck.text))
 	past := 0
 	for _, x := range before {
 		if r.commits(x) && x.kind != "query" {

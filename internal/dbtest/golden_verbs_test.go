@@ -52,7 +52,8 @@ func (v *verbs) batches() {
 	ctx := v.Context()
 	for _, b := range []allocation.Batch{
 		{Ref: "b1", SKU: "chair", Purchased: 14}, {Ref: "b2", SKU: "chair", Purchased: 10, ETA: start.Add(time.Hour)},
-		{Ref: "b3", SKU: "table", Purchased: 10}, {Ref: "b4", SKU: "table", Purchased: 10}, {Ref: "b5", SKU: "lamp", Purchased: 10},
+		{Ref: "b3", SKU: "table", Purchased: 10}, {Ref: "b4", SKU: "table", Purchased: 10},
+		{Ref: "b5", SKU: "lamp", Purchased: 10},
 	} {
 		v.calls("AddBatch", v.service.AddBatch(ctx, b))
 	}
@@ -75,7 +76,8 @@ func (v *verbs) lines() {
 	split.Split = true
 	v.allocate("Allocate a split line", split)
 	v.allocate("Allocate again", firm("o1", "chair", 2))
-	_, errs := v.service.AllocateEach(ctx, [][]allocation.Request{{firm("o6", "chair", 1)}, {firm("o7", "table", 1), firm("o7", "lamp", 1)}})
+	_, errs := v.service.AllocateEach(ctx, [][]allocation.Request{{firm("o6", "chair", 1)},
+		{firm("o7", "table", 1), firm("o7", "lamp", 1)}})
 	for _, err := range errs {
 		v.calls("AllocateEach", err)
 	}
@@ -134,7 +136,8 @@ func (v *verbs) counts() {
 	v.calls("ReceiveBatch", err)
 	for i, quantity := range []allocation.Quantity{6, 2, 0} {
 		v.clock.Advance(time.Second)
-		_, err = v.service.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b1", Quantity: quantity, At: v.clock.Now()})
+		_, err = v.service.ChangeBatchQuantity(ctx,
+			allocation.Count{Batch: "b1", Quantity: quantity, At: v.clock.Now()})
 		v.calls(fmt.Sprint("ChangeBatchQuantity ", i), err)
 	}
 	_, err = v.service.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b2", Quantity: 0, At: v.clock.Now()})
@@ -158,13 +161,14 @@ func (v *verbs) checks() {
 	v.calls("Do, which changes nothing", units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 		return read(products, "chair", "table")
 	}))
-	v.calls("Do, which changes one of two", units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
-		lamp, err := products.Get(ctx, "lamp")
-		if err != nil {
-			return err
-		}
-		return errors.Join(lamp.SetLowStock(3, v.clock.Now()), read(products, "chair"))
-	}))
+	v.calls("Do, which changes one of two", units.Do(ctx,
+		func(ctx context.Context, products allocation.Repository) error {
+			lamp, err := products.Get(ctx, "lamp")
+			if err != nil {
+				return err
+			}
+			return errors.Join(lamp.SetLowStock(3, v.clock.Now()), read(products, "chair"))
+		}))
 	_, err := v.service.Reconcile(ctx, "chair")
 	v.calls("Reconcile", err)
 	exec(v, v.other, `UPDATE allocation_batches SET purchased = purchased + 1 WHERE ref = 'b5'`)
@@ -232,7 +236,8 @@ func (v *verbs) outbox() {
 
 func (v *verbs) transactions() {
 	ctx := v.Context()
-	locking := newService(v, allocation.NewUnitOfWork(v.store, &allocation.UnitOfWorkOptions{LockFirst: true, Now: v.clock.Now}), nil)
+	locking := newService(v, allocation.NewUnitOfWork(v.store,
+		&allocation.UnitOfWorkOptions{LockFirst: true, Now: v.clock.Now}), nil)
 	_, err := locking.Allocate(ctx, firm("l1", "lamp", 1))
 	v.calls("Allocate with locks", err)
 	_, err = locking.Ship(ctx, "l1")

@@ -65,11 +65,13 @@ func TestTheHostsRowAndItsAllocationCommitOrVanishTogether(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		ctx := context.Background()
 		s := e.shop(t)
-		for order, end := range map[string]func(tx *sql.Tx) error{"kept": (*sql.Tx).Commit, "gone": (*sql.Tx).Rollback} {
+		for order, end := range map[string]func(tx *sql.Tx) error{"kept": (*sql.Tx).Commit,
+			"gone": (*sql.Tx).Rollback} {
 			tx, joined := s.begin(t)
 			s.order(t, tx, order)
 			service, _ := serviceOn(t, joined)
-			_, err := service.Allocate(ctx, firm(allocation.OrderID(order), "chair", 1), firm(allocation.OrderID(order), "table", 1))
+			_, err := service.Allocate(ctx, firm(allocation.OrderID(order), "chair", 1),
+				firm(allocation.OrderID(order), "table", 1))
 			require.NoError(t, err)
 			require.NoError(t, end(tx))
 		}
@@ -90,7 +92,8 @@ func TestALostRaceInAHostsTransactionWritesNothingAndLeavesItUsable(t *testing.T
 	each(t, engines, func(t *testing.T, e *engine) {
 		ctx := context.Background()
 		s := e.shop(t)
-		chair, table := decide(t, s.store, "chair", firm("o", "chair", 1)), decide(t, s.store, "table", firm("o", "table", 1))
+		chair := decide(t, s.store, "chair", firm("o", "chair", 1))
+		table := decide(t, s.store, "table", firm("o", "table", 1))
 		service, _ := serviceOn(t, s.store)
 		_, err := service.Allocate(ctx, firm("first", "table", 1))
 		require.NoError(t, err)
@@ -110,7 +113,8 @@ func TestAHostThatCommitsAfterAnErrorHasNothingOfTheFailedCommit(t *testing.T) {
 		s := e.shop(t)
 		chair := decide(t, s.store, "chair", firm("o", "chair", 1))
 		table := decide(t, s.store, "table", firm("o", "table", 1))
-		table.NewBatches = append(table.NewBatches, allocation.Batch{Ref: "b", SKU: "table", Purchased: 1}) // is the chairs'
+		// The batch belongs to the chairs.
+		table.NewBatches = append(table.NewBatches, allocation.Batch{Ref: "b", SKU: "table", Purchased: 1})
 		tx, joined := s.begin(t)
 		s.order(t, tx, "o")
 		err := joined.Commit(ctx, []allocation.Changes{chair, table})
@@ -152,7 +156,8 @@ func wantNumber(t *testing.T, err error, number uint16) {
 func TestNothingIsAutocommittedAfterADeadlockOnMariaDB(t *testing.T) {
 	ctx := context.Background()
 	s := onMariaDB.shop(t)
-	chair, table := decide(t, s.store, "chair", firm("o", "chair", 1)), decide(t, s.store, "table", firm("o", "table", 1))
+	chair := decide(t, s.store, "chair", firm("o", "chair", 1))
+	table := decide(t, s.store, "table", firm("o", "table", 1))
 
 	other, err := s.db.BeginTx(ctx, nil)
 	require.NoError(t, err)
@@ -185,7 +190,8 @@ func TestNothingIsAutocommittedAfterAnOutdatedSnapshotOnMariaDB(t *testing.T) {
 	ctx := context.Background()
 	s := onMariaDB.shop(t)
 	s.db.SetMaxIdleConns(0)
-	chair, table := decide(t, s.store, "chair", firm("o", "chair", 1)), decide(t, s.store, "table", firm("o", "table", 1))
+	chair := decide(t, s.store, "chair", firm("o", "chair", 1))
+	table := decide(t, s.store, "table", firm("o", "table", 1))
 
 	tx, joined := s.begin(t)
 	_, err := tx.ExecContext(ctx, `SET SESSION innodb_snapshot_isolation = ON`)

@@ -90,7 +90,8 @@ func TestLockedCommitsNothingOnceACommitInsideFailed(t *testing.T) {
 		s := e.shop(t)
 		chair := decide(t, s.store, "chair", firm("o", "chair", 1))
 		table := decide(t, s.store, "table", firm("o", "table", 1))
-		table.NewBatches = append(table.NewBatches, allocation.Batch{Ref: "b", SKU: "table", Purchased: 1}) // is the chairs'
+		// The batch belongs to the chairs.
+		table.NewBatches = append(table.NewBatches, allocation.Batch{Ref: "b", SKU: "table", Purchased: 1})
 		err := s.store.Locked(ctx, func(store allocation.Store) error {
 			assert.ErrorIs(t, store.Commit(ctx, []allocation.Changes{chair, table}), allocation.ErrDuplicate)
 			return nil

@@ -43,7 +43,8 @@ func TestMigrateMayRunInSeveralProcessesAtOnce(t *testing.T) {
 
 func TestAFailedMigrateLeavesNothing(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
-		for _, table := range []string{"allocation_events", "allocation_purged"} { // of the first migration, of the second
+		// One table of each migration.
+		for _, table := range []string{"allocation_events", "allocation_purged"} {
 			t.Run(table, func(t *testing.T) {
 				ctx := context.Background()
 				db := e.new(t).open(t)

@@ -22,46 +22,53 @@ import (
 var backlogs = map[*engine][]string{
 	onSQLite: {
 		`INSERT INTO allocation_products SELECT 's' || value, 100, 0, 0 FROM json_each((
-			WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20) SELECT json_group_array(n) FROM n))`,
+			WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1
+				FROM n WHERE n < 20) SELECT json_group_array(n) FROM n))`,
 		`INSERT INTO allocation_products VALUES ('hot', 1000, 0, 0)`,
 		`WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
 			INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
 			SELECT 'hot', n, 'HoldConfirmed', 1, 0, 0, '{}', n FROM n`,
 		`WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 100)
 			INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END FROM n, allocation_products WHERE sku <> 'hot'`,
+			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END FROM n,
+				allocation_products WHERE sku <> 'hot'`,
 	},
 	onPostgreSQL: {
 		`INSERT INTO allocation_products SELECT 's' || n, 100, 0, 0 FROM generate_series(1, 100) n`,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
 			SELECT 'hot', n, 'HoldConfirmed', 1, 0, 0, '{}', n FROM generate_series(1, 100000) n`,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END FROM generate_series(1, 100) n, allocation_products`,
+			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END 
+				FROM generate_series(1, 100) n, allocation_products`,
 	},
 	onMariaDB: {
 		`INSERT INTO allocation_products SELECT CONCAT('s', seq), 100, 0, 0 FROM seq_1_to_100`,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
 			SELECT 'hot', seq, 'HoldConfirmed', 1, 0, 0, '{}', seq FROM seq_1_to_100000`,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT sku, seq, 'HoldConfirmed', 1, 0, 0, '{}', IF(seq > 98, seq, NULL) FROM seq_1_to_100, allocation_products`,
+			SELECT sku, seq, 'HoldConfirmed', 1, 0, 0, '{}', IF(seq > 98, seq, NULL) FROM seq_1_to_100,
+				allocation_products`,
 	},
 }
 
 // statistics are how an engine counts what there is.
 var statistics = map[*engine]string{
 	onSQLite: `ANALYZE`, onPostgreSQL: `ANALYZE`, //nolint:misspell // so SQL spells it
-	onMariaDB: `ANALYZE TABLE allocation_products, allocation_events, allocation_deliveries`, //nolint:misspell // so SQL spells it
+	//nolint:misspell // so SQL spells it
+	onMariaDB: `ANALYZE TABLE allocation_products, allocation_events, allocation_deliveries`,
 }
 
 // rowsSeen are how many rows and index entries a server has read, for whoever has a pool of one connection.
 var rowsSeen = map[*engine][]string{
 	onPostgreSQL: {
 		`SELECT pg_stat_force_next_flush()`,
-		`SELECT (SELECT SUM(seq_tup_read) FROM pg_stat_user_tables) + (SELECT SUM(idx_tup_read) FROM pg_stat_user_indexes)`,
+		`SELECT (SELECT SUM(seq_tup_read) FROM pg_stat_user_tables) +
+			(SELECT SUM(idx_tup_read) FROM pg_stat_user_indexes)`,
 	},
 	onMariaDB: {
 		`SELECT SUM(variable_value) FROM information_schema.session_status
-			WHERE variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_PREV', 'HANDLER_READ_FIRST', 'HANDLER_READ_LAST')`,
+			WHERE variable_name IN ('HANDLER_READ_KEY', 'HANDLER_READ_NEXT', 'HANDLER_READ_PREV',
+				'HANDLER_READ_FIRST', 'HANDLER_READ_LAST')`,
 	},
 }
 
@@ -130,7 +137,8 @@ func TestARelayReadsNoMoreThanItSends(t *testing.T) {
 }
 
 func TestNoStatementOfARelayReadsTheEventsOfSQLiteThrough(t *testing.T) {
-	for name, prepare := range map[string]string{"without statistics": `SELECT 1`, "with statistics": statistics[onSQLite]} {
+	for name, prepare := range map[string]string{"without statistics": `SELECT 1`,
+		"with statistics": statistics[onSQLite]} {
 		t.Run(name, func(t *testing.T) {
 			spied, db := openSpied(t, dsn(newFile(t)))
 			store := migrated(t, db)
@@ -151,11 +159,14 @@ func TestNoStatementOfARelayReadsTheEventsOfSQLiteThrough(t *testing.T) {
 					continue
 				}
 				for _, step := range plan(t, db, statement) {
-					if strings.Contains(step, "allocation_events") || strings.HasPrefix(step, "SEARCH e ") || strings.HasPrefix(step, "SEARCH h ") {
+					if strings.Contains(step, "allocation_events") || strings.HasPrefix(step, "SEARCH e ") ||
+						strings.HasPrefix(step, "SEARCH h ") {
 						seen++
-						assert.Regexp(t, `^SEARCH (e|h|allocation_events) USING (COVERING INDEX|INDEX|PRIMARY KEY) ?(allocation_events_unsent)? \(sku`, step)
+						assert.Regexp(t, `^SEARCH (e|h|allocation_events) USING (COVERING INDEX|INDEX|PRIMARY KEY) ?`+
+							`(allocation_events_unsent)? \(sku`, step)
 					}
-					assert.NotRegexp(t, `AUTOMATIC|^SCAN (e|h|allocation_events|allocation_products)\b`, step, "a step of\n%s", statement)
+					assert.NotRegexp(t, `AUTOMATIC|^SCAN (e|h|allocation_events|allocation_products)\b`, step,
+						"a step of\n%s", statement)
 				}
 			}
 			assert.Greater(t, seen, 10, "steps that read events")
@@ -170,7 +181,8 @@ func occupied(t testing.TB, store *sqlstore.Store) {
 	service, _ := serviceOn(t, store)
 	for i := range 4 {
 		sku := allocation.SKU(fmt.Sprint("sku-", i))
-		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 1}))
+		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku,
+			Purchased: 1}))
 	}
 	require.Len(t, claim(t, store, everything("relay", 0)), 4)
 	for i, s := range []outbox.Settlement{
@@ -199,8 +211,10 @@ func (p place) forbidWriting(t testing.TB, db *sql.DB) (undo func()) {
 		return func() { exec(t, db, `SET SESSION TRANSACTION READ WRITE`) }
 	}
 	for _, table := range []string{"events", "deliveries"} {
-		exec(t, db, `CREATE OR REPLACE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''a row is written''; END'`)
-		exec(t, db, `CREATE TRIGGER forbid BEFORE INSERT OR UPDATE OR DELETE ON allocation_`+table+` FOR EACH ROW EXECUTE FUNCTION forbid()`)
+		exec(t, db, `CREATE OR REPLACE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql
+			AS 'BEGIN RAISE ''a row is written''; END'`)
+		exec(t, db, `CREATE TRIGGER forbid BEFORE INSERT OR UPDATE OR DELETE ON allocation_`+table+`
+			FOR EACH ROW EXECUTE FUNCTION forbid()`)
 	}
 	return func() { exec(t, db, `DROP FUNCTION forbid CASCADE`) }
 }
@@ -241,7 +255,8 @@ func TestRoundTripsOfARelayDontDependOnTheNumberOfProducts(t *testing.T) {
 		settleAll(t, store)
 		for i := range 20 {
 			sku := allocation.SKU(fmt.Sprint("sku-", i))
-			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))
+			require.NoError(t, service.AddBatch(ctx,
+				allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))
 		}
 		spied.trips()
 		deliveries := claim(t, store, everything("relay", 0))

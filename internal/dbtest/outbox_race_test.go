@@ -104,7 +104,8 @@ func TestManyRelaysNeverHoldAProductTogetherAndLoseNothing(t *testing.T) {
 		sku := func(i int) allocation.SKU { return allocation.SKU(fmt.Sprint("sku-", i%skus)) }
 		service, _ := serviceOn(t, stores[0])
 		for i := range skus {
-			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku(i)), SKU: sku(i), Purchased: 1000}))
+			require.NoError(t, service.AddBatch(ctx,
+				allocation.Batch{Ref: allocation.BatchRef(sku(i)), SKU: sku(i), Purchased: 1000}))
 		}
 		r := newReceiver(t)
 		var committing atomic.Int64
@@ -151,7 +152,8 @@ func TestPurgesBesideEverybodyElseKeepTheAccounts(t *testing.T) {
 		service, _ := serviceOn(t, store)
 		sku := func(i int) allocation.SKU { return allocation.SKU(fmt.Sprint("sku-", i%skus)) }
 		for i := range skus {
-			require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku(i)), SKU: sku(i), Purchased: 1000}))
+			require.NoError(t, service.AddBatch(ctx,
+				allocation.Batch{Ref: allocation.BatchRef(sku(i)), SKU: sku(i), Purchased: 1000}))
 		}
 		r := newReceiver(t)
 		var committing, purged atomic.Int64
@@ -190,7 +192,8 @@ func TestPurgesBesideEverybodyElseKeepTheAccounts(t *testing.T) {
 			assert.Empty(t, left, "events of sku %q", sku(i))
 			_, tallies, err := store.Audit(ctx, sku(i))
 			require.NoError(t, err)
-			assert.Equal(t, []allocation.Tally{{Batch: allocation.BatchRef(sku(i)), Purchased: 1000, RecordedPurchased: 1000}}, tallies)
+			assert.Equal(t, []allocation.Tally{{Batch: allocation.BatchRef(sku(i)), Purchased: 1000,
+				RecordedPurchased: 1000}}, tallies)
 		}
 	})
 }
@@ -204,7 +207,8 @@ func TestALongHistoryIsPurgedInSteps(t *testing.T) {
 		c := allocation.Changes{SKU: "chair", Read: 1, Version: 1, LowStock: 1}
 		for range 2500 {
 			c.Version++
-			c.Events = append(c.Events, allocation.BatchCorrected{SKU: "chair", At: start, Batch: "b", Purchased: 1, Allocated: -1})
+			c.Events = append(c.Events, allocation.BatchCorrected{SKU: "chair", At: start, Batch: "b", Purchased: 1,
+				Allocated: -1})
 		}
 		require.NoError(t, store.Commit(ctx, []allocation.Changes{c}))
 		require.NoError(t, store.Settle(ctx, outbox.Settlement{SKU: "chair", Sent: 2400}))

@@ -58,13 +58,15 @@ type letter struct {
 func letters(t testing.TB, db *sql.DB) (all []letter) {
 	t.Helper()
 	rows, err := db.QueryContext(context.Background(), `
-		SELECT COALESCE(CAST(id AS CHAR(36)), ''), aggregatetype, sku, kind, data, COALESCE(trace_parent, ''), sequence, unsent_from
+		SELECT COALESCE(CAST(id AS CHAR(36)), ''), aggregatetype, sku, kind, data, COALESCE(trace_parent, ''),
+			sequence, unsent_from
 		FROM allocation_events ORDER BY sku, sequence`)
 	require.NoError(t, err)
 	defer rows.Close()
 	for rows.Next() {
 		var l letter
-		require.NoError(t, rows.Scan(&l.id, &l.aggregate, &l.sku, &l.kind, &l.data, &l.parent, &l.sequence, &l.unsentFrom))
+		require.NoError(t, rows.Scan(&l.id, &l.aggregate, &l.sku, &l.kind, &l.data, &l.parent, &l.sequence,
+			&l.unsentFrom))
 		all = append(all, l)
 	}
 	require.NoError(t, rows.Err())
@@ -112,9 +114,11 @@ func TestOtherProgramsCanReadEventsFromTheLedger(t *testing.T) {
 			assert.False(t, want[l.id], "id %q stands twice", l.id)
 			want[l.id] = true
 			assert.Equal(t, "product", l.aggregate)
-			assert.Equal(t, sql.NullInt64{Int64: l.sequence, Valid: true}, l.unsentFrom, "mark of an event that has a commit of its own")
+			assert.Equal(t, sql.NullInt64{Int64: l.sequence, Valid: true}, l.unsentFrom,
+				"mark of an event that has a commit of its own")
 			half := map[string]int64{"chair": 5, "table's": 3}[l.sku]
-			assert.Equal(t, map[bool]string{true: parent}[l.sequence > half], l.parent, "trace parent of event %d of sku %q", l.sequence, l.sku)
+			assert.Equal(t, map[bool]string{true: parent}[l.sequence > half], l.parent,
+				"trace parent of event %d of sku %q", l.sequence, l.sku)
 		}
 	})
 }
@@ -195,7 +199,8 @@ func TestAProductThatIsSettledLeavesNoRowBehind(t *testing.T) {
 		ctx := context.Background()
 		db, store := e.fresh(t)
 		service, _ := stocked(t, store)
-		failing := outbox.Settlement{Owner: "relay", SKU: "chair", Failure: &outbox.Failure{Sequence: 1, Tries: 1, RetryAt: start}}
+		failing := outbox.Settlement{Owner: "relay", SKU: "chair",
+			Failure: &outbox.Failure{Sequence: 1, Tries: 1, RetryAt: start}}
 		for range 2 {
 			require.Len(t, claim(t, store, everything("relay", 0)), 1)
 			require.NoError(t, store.Settle(ctx, failing))
@@ -213,8 +218,10 @@ func TestAnEventThatCantBeDecodedStopsNobodyElse(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		db, store := e.fresh(t)
 		service, _ := stocked(t, store)
-		require.NoError(t, service.AddBatch(context.Background(), allocation.Batch{Ref: "t", SKU: "table", Purchased: 1}))
-		require.NoError(t, service.AddBatch(context.Background(), allocation.Batch{Ref: "b2", SKU: "chair", Purchased: 1}))
+		require.NoError(t, service.AddBatch(context.Background(),
+			allocation.Batch{Ref: "t", SKU: "table", Purchased: 1}))
+		require.NoError(t, service.AddBatch(context.Background(),
+			allocation.Batch{Ref: "b2", SKU: "chair", Purchased: 1}))
 		exec(t, db, `UPDATE allocation_events SET kind = 'ChairPainted' WHERE sku = 'chair' AND sequence = 1`)
 		deliveries := claim(t, store, everything("relay", 0))
 		require.Len(t, deliveries, 2)

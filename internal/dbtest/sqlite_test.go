@@ -117,7 +117,9 @@ func load(t testing.TB, store allocation.Store, sku allocation.SKU, orders ...al
 }
 
 // decide returns what allocating requests would write.
-func decide(t testing.TB, store allocation.Store, sku allocation.SKU, requests ...allocation.Request) allocation.Changes {
+func decide(
+	t testing.TB, store allocation.Store, sku allocation.SKU, requests ...allocation.Request,
+) allocation.Changes {
 	t.Helper()
 	q := allocation.Query{SKUs: []allocation.SKU{sku}, Now: start, Limit: 100}
 	for _, r := range requests {

@@ -18,11 +18,13 @@ func TestRoundTripsDontDependOnTheNumberOfLines(t *testing.T) {
 	type lines struct{ one, many int }
 	read := map[*engine]lines{
 		onPostgreSQL: {2, 2}, // a read and a write
-		onMariaDB:    {6, 7}, // a read; BEGIN, products, batches (with the product, if there is one), lines, events, COMMIT
+		// a read; BEGIN, products, batches (with the product, if there is one), lines, events, COMMIT
+		onMariaDB: {6, 7},
 	}
 	const products = 20
 	each(t, remote, func(t *testing.T, e *engine) {
-		for name, opts := range map[string]*allocation.ServiceOptions{"products are read": {CacheSize: -1}, "products are kept": nil} {
+		for name, opts := range map[string]*allocation.ServiceOptions{"products are read": {CacheSize: -1},
+			"products are kept": nil} {
 			t.Run(name, func(t *testing.T) {
 				kept := 0
 				if opts == nil {
@@ -44,7 +46,8 @@ func countTrips(t *testing.T, e *engine, opts *allocation.ServiceOptions, want m
 	var lines []allocation.Request
 	for i := range slices.Max(slices.Collect(maps.Keys(want))) {
 		sku := allocation.SKU(fmt.Sprintf("sku-%02d", i))
-		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))
+		require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku,
+			Purchased: 10}))
 		lines = append(lines, firm("", sku, 1))
 	}
 	for n, trips := range want {

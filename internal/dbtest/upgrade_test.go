@@ -61,7 +61,8 @@ func day(days, minutes int) time.Time {
 func requireKept(t *testing.T, store *sqlstore.Store) {
 	t.Helper()
 	states, err := store.Load(context.Background(), allocation.Query{
-		SKUs: []allocation.SKU{"chair", "Ж lamp"}, Orders: []allocation.OrderID{"o-1", "o-2", "o-3", "o-4"}, Now: day(0, 20), Limit: 10,
+		SKUs: []allocation.SKU{"chair", "Ж lamp"}, Orders: []allocation.OrderID{"o-1", "o-2", "o-3",
+			"o-4"}, Now: day(0, 20), Limit: 10,
 	})
 	require.NoError(t, err)
 	require.Len(t, states, 2)
@@ -131,12 +132,14 @@ func requireOutgoing(t *testing.T, store *sqlstore.Store, version int) {
 	t.Helper()
 	var failed []outbox.Failure
 	if version > 1 {
-		failed = []outbox.Failure{{SKU: "chair", Sequence: 13, Tries: 3, RetryAt: day(0, 15), Error: "no route to the broker"}}
+		failed = []outbox.Failure{{SKU: "chair", Sequence: 13, Tries: 3, RetryAt: day(0, 15),
+			Error: "no route to the broker"}}
 	}
 	failures, err := store.Failures(t.Context(), "", 10)
 	require.NoError(t, err)
 	assert.Equal(t, failed, failures, "Failures")
-	early, err := store.Claim(t.Context(), outbox.Claim{Owner: "relay-3", Products: 9, Events: 9, Now: day(0, 14), Until: day(0, 20)})
+	early, err := store.Claim(t.Context(), outbox.Claim{Owner: "relay-3", Products: 9, Events: 9, Now: day(0, 14),
+		Until: day(0, 20)})
 	require.NoError(t, err)
 	assert.Empty(t, early, "Claim while a relay has the lamps, and the chairs wait")
 	requireOutgoingOf(t, store, version, 0)
@@ -155,7 +158,8 @@ func requireOutgoingOf(t *testing.T, store *sqlstore.Store, version, further int
 		}
 	}
 	now := day(0, 20+20*further)
-	deliveries, err := store.Claim(t.Context(), outbox.Claim{Owner: "relay-3", Products: 9, Events: 9, Now: now, Until: now.Add(time.Minute)})
+	deliveries, err := store.Claim(t.Context(), outbox.Claim{Owner: "relay-3", Products: 9, Events: 9, Now: now,
+		Until: now.Add(time.Minute)})
 	require.NoError(t, err)
 	got := map[allocation.SKU][]int64{}
 	for _, d := range deliveries {
@@ -219,7 +223,8 @@ func everyRow(t *testing.T, db *sql.DB) (all []string) {
 	t.Helper()
 	for _, table := range []string{
 		"schema_version ORDER BY version", "products ORDER BY sku", "batches ORDER BY ref",
-		"lines ORDER BY order_id, sku, part", "events ORDER BY sku, sequence", "deliveries ORDER BY sku", "purged ORDER BY sku, batch_ref",
+		"lines ORDER BY order_id, sku, part", "events ORDER BY sku, sequence", "deliveries ORDER BY sku",
+		"purged ORDER BY sku, batch_ref",
 	} {
 		all = append(all, rowsOf(t, db, table)...)
 	}

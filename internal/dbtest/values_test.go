@@ -13,7 +13,8 @@ import (
 )
 
 var awkward = []string{
-	`a'b`, `a"b`, `a\b`, `a\\'b`, "a\u2028b", "ä", "日本", "🙂", `{a,b}`, `a?b`, `a:x`, `NULL`, `null`, `a<b>&c`, `%s`, "a\x01b", "a\tb", "a\nb",
+	`a'b`, `a"b`, `a\b`, `a\\'b`, "a\u2028b", "ä", "日本", "🙂", `{a,b}`, `a?b`, `a:x`, `NULL`, `null`,
+	`a<b>&c`, `%s`, "a\x01b", "a\tb", "a\nb",
 	`--a`, `/*!a*/`, `"`, `\`, `'`, `~`, "\u007f", `$1`, "a\u00a0b",
 }
 
@@ -34,7 +35,8 @@ func TestNamesMeanThemselves(t *testing.T) {
 			sku, order := allocation.SKU(name), allocation.OrderID(name)
 			both := []allocation.SKU{sku, sku + "2"}
 			for _, sku := range both {
-				batch := allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 100, Location: allocation.Location(name)}
+				batch := allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 100,
+					Location: allocation.Location(name)}
 				require.NoError(t, service.AddBatch(ctx, batch), "%q", name)
 			}
 			_, err := service.Allocate(ctx, firm(order, sku, 1))

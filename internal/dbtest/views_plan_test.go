@@ -36,16 +36,20 @@ func crowdOf(name, numbers string) []string {
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 			SELECT ` + named("used ") + `, 'chair', 0, 0, '', 10` + from,
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
-			SELECT ` + named("shipped ") + `, 'chair', 0, CASE WHEN n % 2 = 0 THEN 'b' ELSE ` + named("used ") + ` END, 1, 1, 0, 1000 + n` + from,
+			SELECT
+				` + named("shipped ") + `, 'chair', 0, CASE WHEN n % 2 = 0 THEN 'b' ELSE ` + named("used ") + ` END,
+				1, 1, 0, 1000 + n` + from,
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
 			SELECT ` + named("waiting ") + `, 'chair', 0, 'b', 1, 0, 0, 9000000000000000, 100000 + n` + from,
 	}
 }
 
 var analyse = map[*engine]string{
-	onSQLite:     `ANALYZE`,                                                                 //nolint:misspell // so SQL spells it
-	onPostgreSQL: `VACUUM ANALYZE`,                                                          //nolint:misspell // so SQL spells it
-	onMariaDB:    `ANALYZE TABLE allocation_products, allocation_batches, allocation_lines`, //nolint:misspell // so SQL spells it
+	onSQLite:     `ANALYZE`,        //nolint:misspell // so SQL spells it
+	onPostgreSQL: `VACUUM ANALYZE`, //nolint:misspell // so SQL spells it
+
+	//nolint:misspell // so SQL spells it
+	onMariaDB: `ANALYZE TABLE allocation_products, allocation_batches, allocation_lines`,
 }
 
 // looks are all statements of the views.
@@ -150,7 +154,8 @@ func TestViewsReadNoTableOfAServerThrough(t *testing.T) {
 // counters add up the rows that a connection has read in tables and indexes since the transaction began, or ever.
 var counters = map[*engine]string{
 	onPostgreSQL: `SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables`,
-	onMariaDB:    `SELECT SUM(variable_value) FROM information_schema.session_status WHERE variable_name LIKE 'Handler_read%'`,
+	onMariaDB: `SELECT SUM(variable_value) FROM information_schema.session_status
+		WHERE variable_name LIKE 'Handler_read%'`,
 }
 
 func TestViewsReadNoRowsOfThePast(t *testing.T) {

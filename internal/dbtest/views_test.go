@@ -111,7 +111,8 @@ func TestStockOfAnyNumberOfProducts(t *testing.T) {
 		for i := range 40 {
 			sku := allocation.SKU(fmt.Sprintf("sku-%02d", i))
 			skus = append(skus, sku)
-			require.NoError(t, service.AddBatch(t.Context(), allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))
+			require.NoError(t, service.AddBatch(t.Context(),
+				allocation.Batch{Ref: allocation.BatchRef(sku), SKU: sku, Purchased: 10}))
 			held, lapsed := firm("held", sku, 2), firm("lapsed", sku, 3)
 			held.HoldUntil, lapsed.HoldUntil = start.Add(2*time.Hour), start.Add(time.Hour)
 			lines = append(lines, held, lapsed, firm("firm", sku, 1))
@@ -146,7 +147,8 @@ func requireStock(t *testing.T, r views.StockReader, now time.Time, skus, known 
 func TestStocksOfARepeatedProductShareNothing(t *testing.T) {
 	_, store := onSQLite.fresh(t)
 	service, _ := serviceOn(t, store)
-	require.NoError(t, service.AddBatch(t.Context(), allocation.Batch{Ref: "b", SKU: "chair", Purchased: 5, ETA: start}))
+	require.NoError(t, service.AddBatch(t.Context(),
+		allocation.Batch{Ref: "b", SKU: "chair", Purchased: 5, ETA: start}))
 	stocks, err := store.Stock(t.Context(), start, "chair", "chair")
 	require.NoError(t, err)
 	stocks[0].Arriving[0].Quantity = 0
@@ -179,7 +181,8 @@ func TestLapsedUnitsOfAnOversoldBatchMakeGoodForItFirst(t *testing.T) {
 }
 
 // requireFree changes by hand what batch "b" has, and wants so many units to be free, as the model does.
-func requireFree(t *testing.T, db *sql.DB, store *sqlstore.Store, now time.Time, purchased int, want allocation.Quantity) {
+func requireFree(t *testing.T, db *sql.DB, store *sqlstore.Store, now time.Time, purchased int,
+	want allocation.Quantity) {
 	t.Helper()
 	exec(t, db, fmt.Sprint(`UPDATE allocation_batches SET purchased = `, purchased))
 	stocks, err := store.Stock(t.Context(), now, "chair")

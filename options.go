@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -168,21 +169,29 @@ func (o *ServiceOptions) check(units UnitOfWork) error {
 	if library && own.mistake != nil {
 		return own.mistake
 	}
-	cache := func(made bool, rule string) mistake {
-		return mistake{o.CacheSize > 0 && made, "CacheSize", o.CacheSize, rule}
+	joined := library && own.joined
+	groups := func(set bool, field string, value any) []mistake {
+		return []mistake{
+			{set && o.NoGroupCommit, field, value, "must not be set with NoGroupCommit"},
+			{set && !library, field, value, "needs a unit of work of NewUnitOfWork, or a wrapper with Unwrap"},
+			{set && joined, field, value, "must not be set inside a host's transaction"},
+		}
 	}
-	return firstMistake("New", []mistake{
-		{units == nil, "unit of work", nil, "must not be nil"},
-		cache(o.NoGroupCommit, "must not be set with NoGroupCommit"),
-		cache(!library, "needs a unit of work of NewUnitOfWork"),
-		cache(library && own.opts.LockFirst, "must not be set with LockFirst"),
-		cache(library && own.joined, "must not be set inside a host's transaction"),
-	})
+	return firstMistake("New", slices.Concat(
+		[]mistake{{units == nil, "unit of work", nil, "must not be nil"}},
+		groups(o.CacheSize > 0, "CacheSize", o.CacheSize),
+		groups(o.Group != nil, "Group", nil),
+		groups(o.CacheLookup != nil, "CacheLookup", nil),
+		[]mistake{
+			{o.CacheSize > 0 && own.locksFirst(), "CacheSize", o.CacheSize, "must not be set with LockFirst"},
+			{o.CacheLookup != nil && (o.CacheSize < 0 || own.locksFirst()), "CacheLookup", nil, "needs the cache"},
+		},
+	))
 }
 
 // cacheSize is how many products are cached over a unit of work of the library.
 func (o *ServiceOptions) cacheSize(u *unit) int {
-	if o.CacheSize < 0 || u.opts.LockFirst {
+	if o.CacheSize < 0 || u.locksFirst() {
 		return 0
 	}
 	return cmp.Or(o.CacheSize, 4096)

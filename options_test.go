@@ -125,7 +125,10 @@ func TestServiceIgnoresNoSetting(t *testing.T) {
 	plain := untouchable{t: t}
 	units := allocation.NewUnitOfWork(plain, nil)
 	locking := allocation.NewUnitOfWork(untouchableLocker{plain}, &allocation.UnitOfWorkOptions{LockFirst: true})
+	joined := allocation.NewUnitOfWork(untouchableJoined{plain}, nil)
 	cached := allocation.ServiceOptions{CacheSize: 7}
+	groups := func(context.Context, int) {}
+	lookups := func(context.Context, allocation.SKU, bool) {}
 	tests := map[string]struct {
 		units allocation.UnitOfWork
 		opts  allocation.ServiceOptions
@@ -135,8 +138,16 @@ func TestServiceIgnoresNoSetting(t *testing.T) {
 		"no unit of work":                    {nil, allocation.ServiceOptions{}, "unit of work", nil},
 		"CacheSize with NoGroupCommit":       {units, allocation.ServiceOptions{CacheSize: 7, NoGroupCommit: true}, "CacheSize", 7},
 		"CacheSize with LockFirst":           {locking, cached, "CacheSize", 7},
-		"CacheSize in a host's transaction":  {allocation.NewUnitOfWork(untouchableJoined{plain}, nil), cached, "CacheSize", 7},
+		"CacheSize in a host's transaction":  {joined, cached, "CacheSize", 7},
 		"CacheSize over a host's UnitOfWork": {foreign{units}, cached, "CacheSize", 7},
+		"Group with NoGroupCommit":           {units, allocation.ServiceOptions{Group: groups, NoGroupCommit: true}, "Group", nil},
+		"Group in a host's transaction":      {joined, allocation.ServiceOptions{Group: groups}, "Group", nil},
+		"Group over a host's UnitOfWork":     {foreign{units}, allocation.ServiceOptions{Group: groups}, "Group", nil},
+		"CacheLookup without a cache": {
+			units, allocation.ServiceOptions{CacheLookup: lookups, CacheSize: -1}, "CacheLookup", nil,
+		},
+		"CacheLookup with LockFirst":           {locking, allocation.ServiceOptions{CacheLookup: lookups}, "CacheLookup", nil},
+		"CacheLookup over a host's UnitOfWork": {foreign{units}, allocation.ServiceOptions{CacheLookup: lookups}, "CacheLookup", nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

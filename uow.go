@@ -82,6 +82,9 @@ func (u *unit) Do(ctx context.Context, fn func(context.Context, Repository) erro
 	return w.do(ctx)
 }
 
+// locksFirst reports whether every attempt locks; false for a host's own unit of work.
+func (u *unit) locksFirst() bool { return u != nil && u.opts.LockFirst }
+
 // check refuses a context in which no unit of work can begin.
 func (u *unit) check(ctx context.Context, op string) error {
 	switch {

@@ -1,0 +1,155 @@
+package allocation_test
+
+import (
+	"context"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// countingWrapper is a wrapper around the library's unit of work that counts.
+type countingWrapper struct {
+	allocation.UnitOfWork
+	does, runs atomic.Int64
+}
+
+func (c *countingWrapper) Unwrap() allocation.UnitOfWork { return c.UnitOfWork }
+
+func (c *countingWrapper) Do(ctx context.Context, fn func(context.Context, allocation.Repository) error) error {
+	c.does.Add(1)
+	return c.UnitOfWork.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+		c.runs.Add(1)
+		return fn(ctx, products)
+	})
+}
+
+// TestWrapperSeesEachGroupOnce holds that commands which share a commit are one Do of the outermost wrapper, and that
+// each wrapper sees every attempt once.
+func TestWrapperSeesEachGroupOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 100))
+		var attempts atomic.Int64
+		inner := &countingWrapper{UnitOfWork: allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
+			Attempt: func(ctx context.Context, _ string, _ int) (context.Context, func(error)) {
+				attempts.Add(1)
+				return ctx, nil
+			},
+		})}
+		outer := &countingWrapper{UnitOfWork: inner}
+		var groups []int
+		service := newService(t, outer, &allocation.ServiceOptions{
+			Group: func(_ context.Context, commands int) { groups = append(groups, commands) },
+		})
+		var all []<-chan outcome
+		for i := range 10 {
+			all = append(all, callAllocate(t.Context(), service, want(numbered("o", i), "LAMP", 1)))
+		}
+		close(store.let)
+		for _, one := range all {
+			require.NoError(t, (<-one).err)
+		}
+		assert.Equal(t, []int{1, 9}, groups)
+		for _, w := range []*countingWrapper{outer, inner} {
+			assert.Equal(t, []int64{2, 2}, []int64{w.does.Load(), w.runs.Load()})
+		}
+		assert.Equal(t, int64(2), attempts.Load())
+	})
+}
+
+// TestWrapperSeesEveryAttempt holds that a lost race reaches the wrapper's function again.
+func TestWrapperSeesEveryAttempt(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
+	store.FailCommit(allocation.ErrConflict)
+	w := &countingWrapper{UnitOfWork: allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Backoff: 1})}
+	_, err := newService(t, w, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	assert.Equal(t, []int64{1, 2}, []int64{w.does.Load(), w.runs.Load()})
+}
+
+// TestServiceWorksThroughAWrapper holds that cache, events, Reconcile and Mend work as without a wrapper, whether commands
+// share their commits or not.
+func TestServiceWorksThroughAWrapper(t *testing.T) {
+	for name, opts := range map[string]allocation.ServiceOptions{"groups": {}, "no groups": {NoGroupCommit: true}} {
+		t.Run(name, func(t *testing.T) {
+			store := memory.New()
+			require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+			var events []allocation.Event
+			var ops []string
+			var hits []bool
+			if !opts.NoGroupCommit {
+				opts.CacheLookup = func(_ context.Context, _ allocation.SKU, hit bool) { hits = append(hits, hit) }
+			}
+			w := &countingWrapper{UnitOfWork: allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
+				Committed: func(_ context.Context, told []allocation.Event) { events = append(events, told...) },
+				Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+					ops = append(ops, op)
+					return ctx, nil
+				},
+			})}
+			service := newService(t, w, &opts)
+			for i := range 2 {
+				_, err := service.Allocate(t.Context(), want(numbered("o", i), "LAMP", 2))
+				require.NoError(t, err)
+			}
+			_, err := service.Cancel(t.Context(), numbered("o", 0))
+			require.NoError(t, err)
+			var short *allocation.OutOfStockError
+			_, err = service.Allocate(t.Context(), want("o9", "LAMP", 20))
+			require.ErrorAs(t, err, &short)
+			assert.Len(t, events, 4)
+			assert.Contains(t, ops, "Allocate")
+			assert.Contains(t, ops, "Cancel")
+			if !opts.NoGroupCommit {
+				assert.Equal(t, []bool{false, true}, hits[:2])
+			}
+			drifted, err := service.Reconcile(t.Context(), "LAMP")
+			require.NoError(t, err)
+			assert.Empty(t, drifted)
+			_, err = service.Mend(t.Context(), "LAMP")
+			require.NoError(t, err)
+		})
+	}
+}
+
+// refusing is a wrapper that never calls the unit of work inside.
+type refusing struct{ allocation.UnitOfWork }
+
+func (r refusing) Unwrap() allocation.UnitOfWork { return r.UnitOfWork }
+
+func (r refusing) Do(context.Context, func(context.Context, allocation.Repository) error) error {
+	return errBroken
+}
+
+func TestWrapperMayRefuse(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+	given, err := newService(t, refusing{allocation.NewUnitOfWork(store, nil)}, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.ErrorIs(t, err, errBroken)
+	assert.Empty(t, given)
+}
+
+// TestCommitHookHearsEachCommit holds that the hook is called around each call of the store's Commit, with its error.
+func TestCommitHookHearsEachCommit(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+	store.FailCommit(allocation.ErrConflict)
+	var heard []error
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Backoff: 1, Commit: func(context.Context) func(error) {
+		return func(err error) { heard = append(heard, err) }
+	}})
+	_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	require.Len(t, heard, 2)
+	assert.ErrorIs(t, heard[0], allocation.ErrConflict)
+	assert.NoError(t, heard[1])
+	_, err = newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	assert.Len(t, heard, 2, "a repeat commits nothing")
+}

@@ -46,7 +46,7 @@ var (
 		skus: 1000, slice: time.Second, rounds: 5, best: []int{2, 4, 8, 16, 32}, tries: 3,
 		lines: 1_000_000, batches: 10_000, bulk: 100_000, processes: 4, shared: 5 * time.Second,
 		wanted: func(sides.Workload) bool { return true },
-		turn:   150 * time.Millisecond, least: 24, most: 240, past: 100_000, usedUp: 1_000, bulkTurn: 4_000,
+		turn:   150 * time.Millisecond, least: 24, most: 480, past: 100_000, usedUp: 1_000, bulkTurn: 4_000,
 	}
 	small = size{
 		skus: 1000, slice: 150 * time.Millisecond, rounds: 1, best: []int{2}, tries: 1,

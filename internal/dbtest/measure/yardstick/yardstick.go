@@ -36,7 +36,7 @@ func define(flags *flag.FlagSet) harness.Run {
 	only := flags.String("workload", "", "the only workload to measure; all by default")
 	short := flags.Bool("short", false, "short slices: shows that it works, the figures mean little")
 	commit := flags.String("against", "", "compare the working tree with this `commit` in place of SQL by hand")
-	rounds := flags.Int("rounds", 0, "most rounds of each workload with -against; 240 by default")
+	rounds := flags.Int("rounds", 0, "most rounds of each workload with -against; 480 by default")
 	return func(ctx context.Context, out io.Writer) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()

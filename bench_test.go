@@ -19,7 +19,8 @@ func BenchmarkAllocate(b *testing.B) {
 			ctx := b.Context()
 			for i := range size.batches {
 				err := service.AddBatch(ctx, allocation.Batch{
-					Ref: allocation.BatchRef(fmt.Sprint("b", i)), SKU: "LAMP", Purchased: 1 << 40, ETA: time.Unix(int64(i), 0),
+					Ref: allocation.BatchRef(fmt.Sprint("b", i)), SKU: "LAMP",
+					Purchased: 1 << 40, ETA: time.Unix(int64(i), 0),
 				})
 				if err != nil {
 					b.Fatal(err)

@@ -11,9 +11,9 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// TestKeptProductTakesNoAttempt holds that a kept product which won't do is no lost race: with one attempt only, the
-// answers are the same as without what is kept.
-func TestKeptProductTakesNoAttempt(t *testing.T) {
+// A stale cached product doesn't count as a lost race: with a single attempt the answers are the same
+// as without a cache.
+func TestStaleCachedProductTakesNoAttempt(t *testing.T) {
 	fresh := func(t *testing.T) *processes {
 		t.Helper()
 		p := newProcesses(t, settings{units: allocation.UnitOfWorkOptions{Attempts: 1}}, stock("b1", "LAMP", 10))
@@ -44,9 +44,9 @@ func TestKeptProductTakesNoAttempt(t *testing.T) {
 	})
 }
 
-// TestKeptProductIsForgottenWhenItsSuccessorWillNotDo holds that a command whose own copy can't be kept leaves no older
-// one behind, against which the next command would lose a race with itself.
-func TestKeptProductIsForgottenWhenItsSuccessorWillNotDo(t *testing.T) {
+// A command whose product can't be cached leaves no older copy in the cache; the next command would
+// lose a race because of the older copy.
+func TestCachedProductIsDroppedIfTheNextCannotBeCached(t *testing.T) {
 	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 	p.warm(t, want("o1", "LAMP", 1))
 	_, err := p.one.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 1, At: morning})
@@ -57,13 +57,13 @@ func TestKeptProductIsForgottenWhenItsSuccessorWillNotDo(t *testing.T) {
 	assert.Equal(t, []int{1, 1}, []int{loads, commits}, "reads and commits, one of them for the refusal")
 }
 
-// TestKeptProductsAreSmall holds that what is kept of a product doesn't hold on to the memory of the commit that it came
-// from: the other products and orders of a chunk.
-func TestKeptProductsAreSmall(t *testing.T) {
+// A cached product doesn't hold the memory of the commit: the other products and orders of the chunk
+// are free.
+func TestCachedProductsAreSmall(t *testing.T) {
 	const orders, lines = 256, 4
-	inUse := func(keep int) uint64 {
+	inUse := func(cacheSize int) uint64 {
 		store := memory.New()
-		service := serve(t, store, settings{service: allocation.ServiceOptions{CacheSize: keep}})
+		service := serve(t, store, settings{service: allocation.ServiceOptions{CacheSize: cacheSize}})
 		bulk := make([][]allocation.Request, orders)
 		for i := range bulk {
 			for k := range lines {
@@ -83,6 +83,6 @@ func TestKeptProductsAreSmall(t *testing.T) {
 		return heap.HeapAlloc
 	}
 	none, all := inUse(-1), inUse(0)
-	assert.Greater(t, all, none, "nothing was kept")
-	assert.Less(t, (int64(all)-int64(none))/(orders*lines), int64(2<<10), "bytes for each kept product")
+	assert.Greater(t, all, none, "nothing was cached")
+	assert.Less(t, (int64(all)-int64(none))/(orders*lines), int64(2<<10), "bytes for each cached product")
 }

@@ -12,7 +12,8 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// processes are two Services over one store, as in two processes, and a count of the reads of the first.
+// processes are two Services over one store, as in two processes, with a count of the reads of the
+// first.
 type processes struct {
 	store     *watchedStore
 	clock     *memory.Clock
@@ -20,7 +21,7 @@ type processes struct {
 	twosUnits allocation.UnitOfWork
 }
 
-// watchedStore counts what one process asks of the store.
+// watchedStore counts the calls of one process.
 type watchedStore struct {
 	*memory.Store
 	loads, commits int
@@ -36,7 +37,7 @@ func (c *watchedStore) Commit(ctx context.Context, changes []allocation.Changes)
 	return c.Store.Commit(ctx, changes)
 }
 
-// lockableWatched is a watched store that can lock, as far as one process can tell.
+// lockableWatched is a watchedStore with locks; within one process nothing has to be locked.
 type lockableWatched struct{ *watchedStore }
 
 func (l lockableWatched) Locked(_ context.Context, fn func(allocation.Store) error) error {
@@ -59,22 +60,24 @@ func newProcesses(t *testing.T, with settings, batches ...allocation.Batch) *pro
 	return p
 }
 
-// allocate places a line in the first process, and returns how often it read and tried to write.
-func (p *processes) allocate(t *testing.T, r allocation.Request) (given []allocation.Allocation, loads, commits int, err error) {
+// allocate places a line in the first process, and returns the number of reads and of commits tried.
+func (p *processes) allocate(
+	t *testing.T, r allocation.Request,
+) (given []allocation.Allocation, loads, commits int, err error) {
 	t.Helper()
 	p.store.loads, p.store.commits = 0, 0
 	given, err = p.one.Allocate(t.Context(), r)
 	return given, p.store.loads, p.store.commits, err
 }
 
-// warm leaves a kept product in the first process.
+// warm leaves a cached product in the first process.
 func (p *processes) warm(t *testing.T, r allocation.Request) {
 	t.Helper()
 	_, _, _, err := p.allocate(t, r)
 	require.NoError(t, err)
 }
 
-func TestKeptProductNeedsNoRead(t *testing.T) {
+func TestCachedProductNeedsNoRead(t *testing.T) {
 	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 	p.warm(t, want("o1", "LAMP", 1))
 	given, loads, commits, err := p.allocate(t, want("o2", "LAMP", 2))
@@ -84,7 +87,7 @@ func TestKeptProductNeedsNoRead(t *testing.T) {
 	assert.Equal(t, 1, commits, "commits")
 }
 
-func TestKeptProductIsTurnedOff(t *testing.T) {
+func TestCacheCanBeTurnedOff(t *testing.T) {
 	for name, opts := range map[string]settings{
 		"negative CacheSize": {service: allocation.ServiceOptions{CacheSize: -1}},
 		"NoGroupCommit":      {service: allocation.ServiceOptions{NoGroupCommit: true}},
@@ -100,7 +103,7 @@ func TestKeptProductIsTurnedOff(t *testing.T) {
 	}
 }
 
-func TestKeptProductsAreBounded(t *testing.T) {
+func TestCachedProductsAreBounded(t *testing.T) {
 	p := newProcesses(t, settings{service: allocation.ServiceOptions{CacheSize: 2}},
 		stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "DESK", 10), stock("b4", "VASE", 10))
 	skus := []allocation.SKU{"LAMP", "SOFA", "DESK", "VASE"}
@@ -114,12 +117,12 @@ func TestKeptProductsAreBounded(t *testing.T) {
 	p.store.loads = 0
 	_, err := p.one.Allocate(t.Context(), lines...)
 	require.NoError(t, err)
-	assert.Equal(t, 1, p.store.loads, "reads, since at most two of four were kept")
+	assert.Equal(t, 1, p.store.loads, "reads, since at most two of four are cached")
 }
 
-// TestKeptProductIsNoAnswer holds that what writes nothing is answered from a fresh read, whatever another process did
-// between two calls of this one.
-func TestKeptProductIsNoAnswer(t *testing.T) {
+// An answer without a commit comes from a fresh read, whatever another process has done between two
+// calls of this process.
+func TestAnswersWithoutACommitComeFromAFreshRead(t *testing.T) {
 	held := func(order allocation.OrderID) allocation.Request {
 		r := want(order, "LAMP", 6)
 		r.HoldUntil = morning.Add(time.Minute)
@@ -135,17 +138,17 @@ func TestKeptProductIsNoAnswer(t *testing.T) {
 		other  func(ctx context.Context, p *processes) error
 		then   allocation.Request
 		given  allocation.Quantity
-		short  bool // then given is what there would have been
+		short  bool // given is the available quantity
 		reason error
 	}{
 		{"another sells out", want("o1", "LAMP", 1), func(_ context.Context, p *processes) error {
 			return place(p.two, want("o2", "LAMP", 9))
 		}, want("o3", "LAMP", 1), 0, true, nil},
-		{"another cancels what this one would have found short", want("o1", "LAMP", 9), func(ctx context.Context, p *processes) error {
+		{"a line was cancelled: enough stock", want("o1", "LAMP", 9), func(ctx context.Context, p *processes) error {
 			_, err := p.two.Cancel(ctx, "o1")
 			return err
 		}, want("o3", "LAMP", 10), 10, false, nil},
-		{"another cancels the line, and a new one is asked for", want("o1", "LAMP", 4), func(ctx context.Context, p *processes) error {
+		{"the line was cancelled: no repeat", want("o1", "LAMP", 4), func(ctx context.Context, p *processes) error {
 			_, err := p.two.Cancel(ctx, "o1")
 			return err
 		}, want("o1", "LAMP", 5), 5, false, nil},
@@ -162,14 +165,14 @@ func TestKeptProductIsNoAnswer(t *testing.T) {
 			p.clock.Set(morning.Add(time.Minute))
 			return err
 		}, want("o3", "LAMP", 9), 9, false, nil},
-		{"nobody does anything, and the call is repeated", want("o1", "LAMP", 3), func(context.Context, *processes) error {
+		{"the call is repeated", want("o1", "LAMP", 3), func(context.Context, *processes) error {
 			return nil
 		}, want("o1", "LAMP", 3), 3, false, nil},
 		{"another changes the line", want("o1", "LAMP", 3), func(ctx context.Context, p *processes) error {
 			_, err := p.two.ChangeLine(ctx, want("o1", "LAMP", 4).OrderLine)
 			return err
 		}, want("o1", "LAMP", 3), 0, false, allocation.ErrMismatch},
-		{"a host's own unit of work takes the rest", want("o1", "LAMP", 1), func(ctx context.Context, p *processes) error {
+		{"a host's unit of work takes the rest", want("o1", "LAMP", 1), func(ctx context.Context, p *processes) error {
 			return p.twosUnits.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 				lamp, err := products.Get(ctx, "LAMP", "o2")
 				if err != nil {
@@ -205,8 +208,8 @@ func TestKeptProductIsNoAnswer(t *testing.T) {
 	}
 }
 
-// TestKeptProductIsNotSeenElsewhere holds that only the commands of a Service use what it keeps.
-func TestKeptProductIsNotSeenElsewhere(t *testing.T) {
+// Only the commands of the Service itself use its cache.
+func TestCachedProductIsNotSeenElsewhere(t *testing.T) {
 	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
 	units := allocation.NewUnitOfWork(p.store, nil)
 	service := newService(t, units, nil)

@@ -21,7 +21,9 @@ func TestErrorNamesOperationAndSubject(t *testing.T) {
 			`allocation: Get: sku "RED-LAMP": no such thing`,
 		},
 		"quantity": {
-			allocation.Error{Op: "Allocate", Field: "quantity", Value: allocation.Quantity(-3), Err: allocation.ErrInvalid},
+			allocation.Error{
+				Op: "Allocate", Field: "quantity", Value: allocation.Quantity(-3), Err: allocation.ErrInvalid,
+			},
 			`allocation: Allocate: quantity "-3": invalid`,
 		},
 		"what would break a log line": {

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-func TestR9_EveryVerbIsTold(t *testing.T) {
+func TestR9_EveryVerbIsRecorded(t *testing.T) {
 	p := newTested(t)
 	tomorrow := mondayPlus(1)
 	steps := []struct {
@@ -19,8 +19,14 @@ func TestR9_EveryVerbIsTold(t *testing.T) {
 		want []string
 	}{
 		{"AddBatch", func() error { return p.AddBatch(inWarehouse("a", 10), monday) }, []string{"BatchAdded a +10 +0"}},
-		{"AddBatch of a shipment", func() error { return p.AddBatch(arriving("b", 10, 2), monday) }, []string{"BatchAdded b +10 +0"}},
-		{"ChangeBatchETA", func() error { return p.ChangeBatchETA("b", mondayPlus(3), monday) }, []string{"BatchETAChanged"}},
+		{
+			"AddBatch of a shipment", func() error { return p.AddBatch(arriving("b", 10, 2), monday) },
+			[]string{"BatchAdded b +10 +0"},
+		},
+		{
+			"ChangeBatchETA", func() error { return p.ChangeBatchETA("b", mondayPlus(3), monday) },
+			[]string{"BatchETAChanged"},
+		},
 		{
 			"Allocate, whole", func() error { _, err := p.Allocate(monday, nil, whole("w", 6)); return err },
 			[]string{"LineAllocated w a +0 +6"},
@@ -36,15 +42,30 @@ func TestR9_EveryVerbIsTold(t *testing.T) {
 			},
 			[]string{"LineAllocated h b +0 +2", "LineAllocated l b +0 +1"},
 		},
-		{"Extend", func() error { _, err := p.Extend("h", mondayPlus(2), monday); return err }, []string{"HoldExtended"}},
+		{
+			"Extend", func() error { _, err := p.Extend("h", mondayPlus(2), monday); return err },
+			[]string{"HoldExtended"},
+		},
 		{"Confirm", func() error { _, err := p.Confirm("h", monday); return err }, []string{"HoldConfirmed"}},
 		{"ReleaseLapsed", func() error { p.ReleaseLapsed(tomorrow); return nil }, []string{"HoldLapsed l b +0 -1"}},
-		{"ChangeLine, more", func() error { _, err := p.ChangeLine(lineOf("h", 4), tomorrow, nil); return err }, []string{"LineAllocated h b +0 +2"}},
-		{"ChangeLine, fewer", func() error { _, err := p.ChangeLine(lineOf("h", 3), tomorrow, nil); return err }, []string{"LineDeallocated h b +0 -1"}},
-		{"ShipPart", func() error { _, err := p.ShipPart(lineOf("s", 1), tomorrow); return err }, []string{"LineShipped s a -1 -1"}},
+		{
+			"ChangeLine, more", func() error { _, err := p.ChangeLine(lineOf("h", 4), tomorrow, nil); return err },
+			[]string{"LineAllocated h b +0 +2"},
+		},
+		{
+			"ChangeLine, fewer", func() error { _, err := p.ChangeLine(lineOf("h", 3), tomorrow, nil); return err },
+			[]string{"LineDeallocated h b +0 -1"},
+		},
+		{
+			"ShipPart", func() error { _, err := p.ShipPart(lineOf("s", 1), tomorrow); return err },
+			[]string{"LineShipped s a -1 -1"},
+		},
 		{"Ship", func() error { _, err := p.Ship("w", tomorrow); return err }, []string{"LineShipped w a -6 -6"}},
 		{
-			"ReceiveBatch", func() error { _, err := p.ReceiveBatch(counted("b", 4, monday), tomorrow, nil); return err },
+			"ReceiveBatch", func() error {
+				_, err := p.ReceiveBatch(counted("b", 4, monday), tomorrow, nil)
+				return err
+			},
 			[]string{"LineReleased h b +0 -3", "BatchReceived b -6 +0"},
 		},
 		{
@@ -54,13 +75,16 @@ func TestR9_EveryVerbIsTold(t *testing.T) {
 			},
 			[]string{"LineDeallocated s a +0 -1", "BatchQuantityChanged a -1 +0", "LineAllocated s b +0 +1"},
 		},
-		{"Cancel", func() error { _, err := p.Cancel("s", tomorrow); return err }, []string{"LineDeallocated s b +0 -3", "LineDeallocated s a +0 -2"}},
+		{
+			"Cancel", func() error { _, err := p.Cancel("s", tomorrow); return err },
+			[]string{"LineDeallocated s b +0 -3", "LineDeallocated s a +0 -2"},
+		},
 		{"SetLowStock", func() error { return p.SetLowStock(3, tomorrow) }, []string{"LowStockSet"}},
 	}
 	for _, step := range steps {
 		before := p.Version()
 		require.NoError(t, step.verb(), step.name)
-		assert.Equal(t, step.want, p.told(int(before)), "events of %s", step.name)
+		assert.Equal(t, step.want, p.recorded(int(before)), "events of %s", step.name)
 		assert.Equal(t, before+int64(len(step.want)), p.Version(), "version after %s", step.name)
 		p.checkAccount()
 	}
@@ -96,7 +120,10 @@ func TestR9_SequenceIsTheNumberOfTheLinesFirstEvent(t *testing.T) {
 func TestR9_ChangesAreWhatAStoreWrites(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 10), arriving("b", 10, 1), inWarehouse("idle", 1))
 	p.allocates(whole("stays", 1), whole("grows", 2), whole("goes", 3), hold("lapses", 1, mondayPlus(1)))
-	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"stays", "grows", "goes", "new", "brief"}, Now: mondayPlus(1), Limit: 9}
+	q := allocation.Query{
+		SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"stays", "grows", "goes", "new", "brief"},
+		Now: mondayPlus(1), Limit: 9,
+	}
 	loaded := loadTested(t, page(p.state(), q), q)
 	at := mondayPlus(1)
 	_, err := loaded.ChangeLine(lineOf("grows", 4), at, nil)
@@ -121,7 +148,8 @@ func TestR9_ChangesAreWhatAStoreWrites(t *testing.T) {
 }
 
 func dropZero(changes []allocation.BatchChange) []allocation.BatchChange {
-	return slices.DeleteFunc(changes, func(c allocation.BatchChange) bool { return c == allocation.BatchChange{Ref: c.Ref} })
+	return slices.DeleteFunc(changes,
+		func(c allocation.BatchChange) bool { return c == allocation.BatchChange{Ref: c.Ref} })
 }
 
 func orders(lines []allocation.Allocation) []string {

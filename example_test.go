@@ -171,7 +171,7 @@ func ExampleUnitOfWork() {
 	_, store, clock := chairs()
 	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: clock.Now})
 
-	// A use case of the host's own: sell only what leaves ten chairs for the shop window.
+	// A use case of the host: ten chairs stay in the shop window.
 	err := units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 		chair, err := products.Get(ctx, "RED-CHAIR", "order-17")
 		if err != nil {

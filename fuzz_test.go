@@ -13,8 +13,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// shelf is the naive model: what is free in each batch and what each order has, recomputed from scratch by whoever
-// asks. It is written from the rules and shares nothing with the product.
+// shelf is a naive model: the free units of each batch and the allocation of each order, computed
+// afresh at each question. The shelf follows the rules and shares no code with the product.
 type shelf struct {
 	batches []allocation.Batch // as announced
 	lines   map[allocation.OrderID]promise
@@ -25,7 +25,7 @@ type promise struct {
 	parts []allocation.Part
 }
 
-// free adds up what nobody was promised at now; a lapsed promise is none (R7).
+// free adds up the units promised to nobody at now; a lapsed hold promises nothing (R7).
 func (s *shelf) free(now time.Time) map[allocation.BatchRef]allocation.Quantity {
 	free := map[allocation.BatchRef]allocation.Quantity{}
 	for _, b := range s.batches {
@@ -43,7 +43,7 @@ func (s *shelf) free(now time.Time) map[allocation.BatchRef]allocation.Quantity 
 
 func (l promise) live(now time.Time) bool { return l.HoldUntil.IsZero() || now.Before(l.HoldUntil) }
 
-// ranked lists the batches as R1 wants them.
+// ranked returns the batches in the order of R1.
 func (s *shelf) ranked() []allocation.BatchRef {
 	ranked := slices.Clone(s.batches)
 	slices.SortFunc(ranked, func(a, b allocation.Batch) int {
@@ -62,8 +62,11 @@ func (s *shelf) ranked() []allocation.BatchRef {
 	return refs
 }
 
-// pick takes units from free (R2); without enough it takes none and says what the most would have been.
-func (s *shelf) pick(free map[allocation.BatchRef]allocation.Quantity, r allocation.Request) (parts []allocation.Part, most allocation.Quantity) {
+// pick takes units from free (R2). If there are too few, pick takes none and returns the most that
+// were available.
+func (s *shelf) pick(
+	free map[allocation.BatchRef]allocation.Quantity, r allocation.Request,
+) (parts []allocation.Part, most allocation.Quantity) {
 	var sum allocation.Quantity
 	for _, units := range free {
 		sum, most = sum+units, max(most, units)
@@ -90,8 +93,10 @@ func (s *shelf) pick(free map[allocation.BatchRef]allocation.Quantity, r allocat
 	return parts, most
 }
 
-// allocate is R3 to R5, one line after the other; a refusal leaves the shelf as it was.
-func (s *shelf) allocate(now time.Time, requests []allocation.Request) (given []string, short []allocation.Shortage, err error) {
+// allocate applies R3 to R5, one line after the other; a refusal leaves the shelf unchanged.
+func (s *shelf) allocate(
+	now time.Time, requests []allocation.Request,
+) (given []string, short []allocation.Shortage, err error) {
 	var merged []allocation.Request
 	for _, r := range requests {
 		i := slices.IndexFunc(merged, func(m allocation.Request) bool { return m.OrderID == r.OrderID })
@@ -144,8 +149,8 @@ func batchesFrom(data []byte) []allocation.Batch {
 	return batches
 }
 
-// callsFrom reads calls of several lines each, two bytes a line: who wants how many, and on which terms. The moment of
-// a call is its place in hours.
+// callsFrom reads calls of several lines each, two bytes a line: the order, the quantity and the
+// terms. The moment of a call is its place in hours.
 func callsFrom(data []byte) [][]allocation.Request {
 	calls := [][]allocation.Request{nil}
 	for i := 0; i+1 < len(data) && i < 64; i += 2 {
@@ -183,7 +188,7 @@ func FuzzAllocate(f *testing.F) {
 	})
 }
 
-// allocatesLike compares one call with what the naive model says of it.
+// allocatesLike compares one call with the naive model.
 func (p *tested) allocatesLike(
 	now time.Time, call []allocation.Request, given []string, short []allocation.Shortage, reason error,
 ) {
@@ -209,7 +214,7 @@ func (p *tested) allocatesLike(
 	require.Equal(p.t, before, p.snapshot(), "what the product is after a refusal")
 }
 
-// hasFree compares what is available with what the naive model adds up.
+// hasFree compares the available units with the naive model.
 func (p *tested) hasFree(now time.Time, free map[allocation.BatchRef]allocation.Quantity) {
 	p.t.Helper()
 	var want allocation.Quantity
@@ -223,7 +228,7 @@ func (p *tested) hasFree(now time.Time, free map[allocation.BatchRef]allocation.
 
 func FuzzChangeBatchQuantity(f *testing.F) {
 	f.Add([]byte{9, 0, 9, 0}, []byte{6*4 + 0, 0, 6*4 + 1, 4}, byte(4), byte(0))            // a whole line moves
-	f.Add([]byte{9, 0, 2, 1, 3, 2}, []byte{6 * 7, 1 | 4}, byte(1), byte(0))                // a split line is spread, and loses the rest
+	f.Add([]byte{9, 0, 2, 1, 3, 2}, []byte{6 * 7, 1 | 4}, byte(1), byte(0))                // a split line loses units
 	f.Add([]byte{9, 0, 9, 0}, []byte{6 * 5, 4, 6*3 + 1, 4}, byte(0), byte(3))              // partly shipped lines
 	f.Add([]byte{9, 0, 4, 0}, []byte{6 * 4, 2 | 4 | 1<<4, 6*4 + 1, 4}, byte(1), byte(0))   // a lapsed hold goes first
 	f.Add([]byte{9, 0, 9, 1}, []byte{6 * 5, 0, 6*3 + 1, 4, 6*5 + 2, 4}, byte(2), byte(64)) // after a cancelled line
@@ -252,7 +257,7 @@ func FuzzChangeBatchQuantity(f *testing.F) {
 	})
 }
 
-// liveLines are the lines that bind stock at now, newest first.
+// liveLines returns the lines that bind stock at now, newest first.
 func liveLines(p *tested, now time.Time) []allocation.Allocation {
 	var live []allocation.Allocation
 	for _, a := range p.Changes().NewLines {
@@ -264,7 +269,7 @@ func liveLines(p *tested, now time.Time) []allocation.Allocation {
 	return live
 }
 
-// openOn is how many unshipped units a line has from a batch.
+// openOn returns the unshipped units of a line from a batch.
 func openOn(a allocation.Allocation, ref allocation.BatchRef) allocation.Quantity {
 	for _, part := range a.Parts {
 		if part.Batch == ref {
@@ -274,9 +279,10 @@ func openOn(a allocation.Allocation, ref allocation.BatchRef) allocation.Quantit
 	return 0
 }
 
-// checkCut is R6, as what must hold between the lines before and after.
+// checkCut checks R6 by comparing the lines before and after.
 func (p *tested) checkCut(
-	now time.Time, ref allocation.BatchRef, to allocation.Quantity, before []allocation.Allocation, released []allocation.OrderLine,
+	now time.Time, ref allocation.BatchRef, to allocation.Quantity,
+	before []allocation.Allocation, released []allocation.OrderLine,
 ) {
 	p.t.Helper()
 	tooMany := -to
@@ -294,7 +300,8 @@ func (p *tested) checkCut(
 		if err != nil {
 			require.ErrorIs(p.t, err, allocation.ErrNotFound)
 		}
-		require.Equal(p.t, old.Quantity, a.Quantity+lost[old.OrderID], "units of order %q, kept and lost", old.OrderID)
+		require.Equal(p.t, old.Quantity, a.Quantity+lost[old.OrderID],
+			"units of order %q, remaining and lost", old.OrderID)
 		require.Equal(p.t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
 		leaves := openOn(old, ref)
 		if tooMany <= 0 || leaves == 0 {
@@ -306,11 +313,13 @@ func (p *tested) checkCut(
 	}
 	for b := range p.Batches() {
 		require.GreaterOrEqual(p.t, b.Available(), allocation.Quantity(0), "Available() of batch %q", b.Ref)
-		require.True(p.t, b.Ref != ref || b.Purchased == to, "Purchased = %d, want %d (batch %q)", b.Purchased, to, b.Ref)
+		require.True(p.t, b.Ref != ref || b.Purchased == to,
+			"Purchased = %d, want %d (batch %q)", b.Purchased, to, b.Ref)
 	}
 }
 
-// checkMoved holds the terms of a line that left a batch, and that it lost only what fits nowhere.
+// checkMoved checks that a line which left a batch has the same terms, and lost only units that fit
+// nowhere.
 func (p *tested) checkMoved(old, a allocation.Allocation, ref allocation.BatchRef, lost allocation.Quantity) {
 	p.t.Helper()
 	units := openOn(old, ref)
@@ -322,7 +331,8 @@ func (p *tested) checkMoved(old, a allocation.Allocation, ref allocation.BatchRe
 		if b.Ref != ref {
 			got -= openOn(old, b.Ref)
 		}
-		require.GreaterOrEqual(p.t, got, allocation.Quantity(0), "units of order %q in batch %q, which wasn't cut", a.OrderID, b.Ref)
+		require.GreaterOrEqual(p.t, got, allocation.Quantity(0),
+			"units of order %q in batch %q, which wasn't cut", a.OrderID, b.Ref)
 		whole = whole || got == units
 	}
 	if old.Split {
@@ -330,5 +340,6 @@ func (p *tested) checkMoved(old, a allocation.Allocation, ref allocation.BatchRe
 		return
 	}
 	require.True(p.t, whole, "a whole line of %d units went to %q and lost %d", units, from(a), lost)
-	require.True(p.t, lost == 0 || largest < lost, "order %q lost %d units, and one batch has %d", old.OrderID, lost, largest)
+	require.True(p.t, lost == 0 || largest < lost,
+		"order %q lost %d units, and one batch has %d", old.OrderID, lost, largest)
 }

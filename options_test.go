@@ -24,7 +24,7 @@ func refused(t *testing.T, err error, op, field string, value any) {
 	assert.Equal(t, []any{op, field, value}, []any{detail.Op, detail.Field, detail.Value})
 }
 
-// untouchable is a store that fails the test if anything is asked of it.
+// untouchable is a store that fails the test when called.
 type untouchable struct {
 	allocation.Store
 	t *testing.T
@@ -65,8 +65,8 @@ type untouchableJoinedLocker struct{ untouchableLocker }
 
 func (untouchableJoinedLocker) Joined() {}
 
-// TestUnitOfWorkIgnoresNoSetting holds that a setting which can't be honoured is an error, of New and of everything that
-// the unit of work is asked for, before the store is touched.
+// A setting that can't be honoured is an error of New and of every method of the unit of work, before
+// the store is touched.
 func TestUnitOfWorkIgnoresNoSetting(t *testing.T) {
 	plain := untouchable{t: t}
 	joined := untouchableJoined{plain}
@@ -105,22 +105,22 @@ func TestUnitOfWorkIgnoresNoSetting(t *testing.T) {
 			units := allocation.NewUnitOfWork(tt.store, &tt.opts)
 			_, err := allocation.New(units, nil)
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
-			err = units.Do(t.Context(), func(context.Context, allocation.Repository) error { t.Error("ran"); return nil })
+			err = units.Do(t.Context(),
+				func(context.Context, allocation.Repository) error { t.Error("ran"); return nil })
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
 			_, _, err = units.(allocation.Ledger).Audit(t.Context(), "LAMP")
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
 			_, err = units.(allocation.Ledger).Events(t.Context(), "LAMP", 0, 1)
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
 
-			wrapped := newService(t, foreign{units}, nil) // New can't look into a host's own unit of work
+			wrapped := newService(t, foreign{units}, nil) // New can't look into a host's unit of work
 			_, err = wrapped.Allocate(t.Context(), want("o1", "LAMP", 1))
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
 		})
 	}
 }
 
-// TestServiceIgnoresNoSetting holds that New answers for a unit of work that isn't there, and for a cache that nothing
-// would be put into.
+// New refuses a nil unit of work, and settings of groups or of the cache without groups or cache.
 func TestServiceIgnoresNoSetting(t *testing.T) {
 	plain := untouchable{t: t}
 	units := allocation.NewUnitOfWork(plain, nil)
@@ -135,19 +135,27 @@ func TestServiceIgnoresNoSetting(t *testing.T) {
 		field string
 		value any
 	}{
-		"no unit of work":                    {nil, allocation.ServiceOptions{}, "unit of work", nil},
-		"CacheSize with NoGroupCommit":       {units, allocation.ServiceOptions{CacheSize: 7, NoGroupCommit: true}, "CacheSize", 7},
+		"no unit of work": {nil, allocation.ServiceOptions{}, "unit of work", nil},
+		"CacheSize with NoGroupCommit": {
+			units, allocation.ServiceOptions{CacheSize: 7, NoGroupCommit: true}, "CacheSize", 7,
+		},
 		"CacheSize with LockFirst":           {locking, cached, "CacheSize", 7},
 		"CacheSize in a host's transaction":  {joined, cached, "CacheSize", 7},
 		"CacheSize over a host's UnitOfWork": {foreign{units}, cached, "CacheSize", 7},
-		"Group with NoGroupCommit":           {units, allocation.ServiceOptions{Group: groups, NoGroupCommit: true}, "Group", nil},
-		"Group in a host's transaction":      {joined, allocation.ServiceOptions{Group: groups}, "Group", nil},
-		"Group over a host's UnitOfWork":     {foreign{units}, allocation.ServiceOptions{Group: groups}, "Group", nil},
+		"Group with NoGroupCommit": {
+			units, allocation.ServiceOptions{Group: groups, NoGroupCommit: true}, "Group", nil,
+		},
+		"Group in a host's transaction":  {joined, allocation.ServiceOptions{Group: groups}, "Group", nil},
+		"Group over a host's UnitOfWork": {foreign{units}, allocation.ServiceOptions{Group: groups}, "Group", nil},
 		"CacheLookup without a cache": {
 			units, allocation.ServiceOptions{CacheLookup: lookups, CacheSize: -1}, "CacheLookup", nil,
 		},
-		"CacheLookup with LockFirst":           {locking, allocation.ServiceOptions{CacheLookup: lookups}, "CacheLookup", nil},
-		"CacheLookup over a host's UnitOfWork": {foreign{units}, allocation.ServiceOptions{CacheLookup: lookups}, "CacheLookup", nil},
+		"CacheLookup with LockFirst": {
+			locking, allocation.ServiceOptions{CacheLookup: lookups}, "CacheLookup", nil,
+		},
+		"CacheLookup over a host's UnitOfWork": {
+			foreign{units}, allocation.ServiceOptions{CacheLookup: lookups}, "CacheLookup", nil,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +166,7 @@ func TestServiceIgnoresNoSetting(t *testing.T) {
 	}
 }
 
-// TestSettingsThatCanBeHonoured holds that nothing else is refused.
+// No other setting is refused.
 func TestSettingsThatCanBeHonoured(t *testing.T) {
 	plain := untouchable{t: t}
 	locker := untouchableLocker{plain}
@@ -171,15 +179,26 @@ func TestSettingsThatCanBeHonoured(t *testing.T) {
 		units allocation.UnitOfWork
 		opts  allocation.ServiceOptions
 	}{
-		"every setting":              {allocation.NewUnitOfWork(locker, &all), off},
-		"a long Backoff by itself":   {allocation.NewUnitOfWork(plain, &allocation.UnitOfWorkOptions{Backoff: time.Hour}), off},
-		"a short MaxBackoff":         {allocation.NewUnitOfWork(plain, &allocation.UnitOfWorkOptions{MaxBackoff: 1}), off},
-		"a cache":                    {allocation.NewUnitOfWork(plain, nil), allocation.ServiceOptions{CacheSize: 1}},
-		"off over a host's own":      {foreign{allocation.NewUnitOfWork(plain, nil)}, off},
-		"off in a transaction":       {allocation.NewUnitOfWork(untouchableJoined{plain}, nil), off},
-		"one attempt in it":          {allocation.NewUnitOfWork(untouchableJoined{plain}, &allocation.UnitOfWorkOptions{Attempts: 1}), off},
-		"locks in it":                {allocation.NewUnitOfWork(untouchableJoinedLocker{locker}, &allocation.UnitOfWorkOptions{LockFirst: true}), off},
-		"defaults in a transaction":  {allocation.NewUnitOfWork(untouchableJoined{plain}, nil), allocation.ServiceOptions{}},
+		"every setting": {allocation.NewUnitOfWork(locker, &all), off},
+		"a long Backoff by itself": {
+			allocation.NewUnitOfWork(plain, &allocation.UnitOfWorkOptions{Backoff: time.Hour}), off,
+		},
+		"a short MaxBackoff": {
+			allocation.NewUnitOfWork(plain, &allocation.UnitOfWorkOptions{MaxBackoff: 1}), off,
+		},
+		"a cache":               {allocation.NewUnitOfWork(plain, nil), allocation.ServiceOptions{CacheSize: 1}},
+		"off over a host's own": {foreign{allocation.NewUnitOfWork(plain, nil)}, off},
+		"off in a transaction":  {allocation.NewUnitOfWork(untouchableJoined{plain}, nil), off},
+		"one attempt in a transaction": {
+			allocation.NewUnitOfWork(untouchableJoined{plain}, &allocation.UnitOfWorkOptions{Attempts: 1}), off,
+		},
+		"locks in a transaction": {
+			allocation.NewUnitOfWork(untouchableJoinedLocker{locker}, &allocation.UnitOfWorkOptions{LockFirst: true}),
+			off,
+		},
+		"defaults in a transaction": {
+			allocation.NewUnitOfWork(untouchableJoined{plain}, nil), allocation.ServiceOptions{},
+		},
 		"defaults over a host's own": {foreign{allocation.NewUnitOfWork(plain, nil)}, allocation.ServiceOptions{}},
 	}
 	for name, tt := range tests {
@@ -190,7 +209,7 @@ func TestSettingsThatCanBeHonoured(t *testing.T) {
 	}
 }
 
-// TestAPauseIsAsLongAsTheOneSettingAllows holds that the default of Backoff or MaxBackoff adapts to the other one.
+// If only one of Backoff and MaxBackoff is set, the default of the other adapts.
 func TestAPauseIsAsLongAsTheOneSettingAllows(t *testing.T) {
 	pausesOf := func(t *testing.T, opts allocation.UnitOfWorkOptions) (pauses []time.Duration) {
 		t.Helper()

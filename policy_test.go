@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// order lists the batches in the order in which a policy gives them out, one unit of each to a split line.
+// order lists the batches in the order in which a policy gives out one unit of each to a split line.
 func order(t *testing.T, policy allocation.Policy, batches []allocation.Batch) string {
 	t.Helper()
 	p := newTested(t, batches...)
@@ -54,7 +54,10 @@ func TestR1_PolicyOrder(t *testing.T) {
 		batches []allocation.Batch
 		want    string
 	}{
-		{"warehouse before shipments, shipments by earliest ETA", allocation.EarliestFirst, plain, "here tomorrow next-week"},
+		{
+			"warehouse before shipments, shipments by earliest ETA", allocation.EarliestFirst, plain,
+			"here tomorrow next-week",
+		},
 		{"nil is EarliestFirst", nil, plain, "here tomorrow next-week"},
 		{
 			"a shipment that should have come already is still a shipment", nil,
@@ -62,20 +65,29 @@ func TestR1_PolicyOrder(t *testing.T) {
 		},
 		{
 			"ties go to the lower Ref, as bytes", nil,
-			[]allocation.Batch{inWarehouse("b", 1), inWarehouse("B", 1), inWarehouse("a", 1), inWarehouse("10", 1), inWarehouse("9", 1)},
+			[]allocation.Batch{
+				inWarehouse("b", 1), inWarehouse("B", 1), inWarehouse("a", 1), inWarehouse("10", 1),
+				inWarehouse("9", 1),
+			},
 			"10 9 B a b",
 		},
 		{
 			"shipments of one moment go by Ref", nil,
 			[]allocation.Batch{arriving("b", 1, 2), arriving("a", 1, 2)}, "a b",
 		},
-		{"first expired first, what keeps last", allocation.FirstExpiredFirst, perishable, "days month keeps"},
+		{"first expired first, not perishable last", allocation.FirstExpiredFirst, perishable, "days month keeps"},
 		{
 			"first expired first falls back on EarliestFirst", allocation.FirstExpiredFirst,
-			[]allocation.Batch{arriving("a", 1, 5), bestBefore(9, arriving("b", 1, 1)), bestBefore(9, inWarehouse("c", 1)), inWarehouse("d", 1)},
+			[]allocation.Batch{
+				arriving("a", 1, 5), bestBefore(9, arriving("b", 1, 1)), bestBefore(9, inWarehouse("c", 1)),
+				inWarehouse("d", 1),
+			},
 			"c b d a",
 		},
-		{"locations in the given order, then the others", allocation.PreferLocations("leeds", "hull"), places, "l h-early h-late nowhere y"},
+		{
+			"locations in the given order, then the others", allocation.PreferLocations("leeds", "hull"), places,
+			"l h-early h-late nowhere y",
+		},
 		{"no location is preferred", allocation.PreferLocations(), places, "l nowhere y h-early h-late"},
 		{
 			"then asks next where the first doesn't care",
@@ -86,11 +98,19 @@ func TestR1_PolicyOrder(t *testing.T) {
 			},
 			"h5 h9 x1 x2",
 		},
-		{"then nil is EarliestFirst", allocation.PreferLocations("york").Then(nil), places, "y l nowhere h-early h-late"},
-		{"nil then anything is EarliestFirst", allocation.Policy(nil).Then(allocation.FirstExpiredFirst), perishable, "keeps month days"},
+		{
+			"then nil is EarliestFirst", allocation.PreferLocations("york").Then(nil), places,
+			"y l nowhere h-early h-late",
+		},
+		{
+			"nil then anything is EarliestFirst", allocation.Policy(nil).Then(allocation.FirstExpiredFirst), perishable,
+			"keeps month days",
+		},
 		{
 			"a host's own function, ties by EarliestFirst", byPurchase,
-			[]allocation.Batch{inWarehouse("small", 1), arriving("big-late", 9, 2), arriving("big-soon", 9, 1)}, "big-soon big-late small",
+			[]allocation.Batch{
+				inWarehouse("small", 1), arriving("big-late", 9, 2), arriving("big-soon", 9, 1),
+			}, "big-soon big-late small",
 		},
 	}
 	for _, row := range rows {
@@ -119,13 +139,14 @@ func TestR1_SameInputGivesSameAnswerInAnyOrderOfLoading(t *testing.T) {
 			for range 20 {
 				random.Shuffle(len(batches), func(i, j int) { batches[i], batches[j] = batches[j], batches[i] })
 				require.Equal(t, want, order(t, policy, batches), "order of batches, loaded as %v", batches)
-				require.Equal(t, wantWhole, firstFor(t, policy, batches), "batch of a whole line, loaded as %v", batches)
+				require.Equal(t, wantWhole, firstFor(t, policy, batches),
+					"batch of a whole line, loaded as %v", batches)
 			}
 		})
 	}
 }
 
-// firstFor is the batch that a whole line of two units gets.
+// firstFor returns the batch chosen for a whole line of two units.
 func firstFor(t *testing.T, policy allocation.Policy, batches []allocation.Batch) string {
 	t.Helper()
 	given, err := newTested(t, batches...).Allocate(monday, policy, whole("one", 2))

@@ -38,7 +38,7 @@ func TestR2_WholeOrSplit(t *testing.T) {
 	}
 }
 
-func TestR2_ShortageSaysTheMostThatCouldBeGiven(t *testing.T) {
+func TestR2_ShortageNamesTheMostUnitsAvailable(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 3), inWarehouse("b", 5), inWarehouse("c", 4))
 	p.allocates(whole("x", 4))
 	rows := []struct {
@@ -52,7 +52,8 @@ func TestR2_ShortageSaysTheMostThatCouldBeGiven(t *testing.T) {
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
 			short := p.runsOut(func() error { _, err := p.Allocate(monday, nil, row.request); return err })
-			assert.Equal(t, []allocation.Shortage{{OrderLine: row.request.OrderLine, Available: row.want}}, short, "shortages")
+			assert.Equal(t, []allocation.Shortage{{OrderLine: row.request.OrderLine, Available: row.want}}, short,
+				"shortages")
 		})
 	}
 }
@@ -82,7 +83,8 @@ func TestR3_AnotherQuantityIsAMismatch(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 10))
 	p.allocates(whole("o", 4))
 	for _, units := range []allocation.Quantity{3, 5, 400} {
-		err := p.refuses(allocation.ErrMismatch, func() error { _, err := p.Allocate(monday, nil, whole("o", units)); return err })
+		err := p.refuses(allocation.ErrMismatch,
+			func() error { _, err := p.Allocate(monday, nil, whole("o", units)); return err })
 		var detail *allocation.Error
 		require.ErrorAs(t, err, &detail)
 		assert.Equal(t, allocation.OrderID("o"), detail.Value, "which line")
@@ -130,7 +132,7 @@ func TestR3_LineThatIsGoneIsANewLine(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, "a:2", from(again[0]), "batches of the line")
 		assert.Zero(t, again[0].HeldUntil, "the new line is firm")
-		assert.Equal(t, []string{"HoldLapsed h a +0 -3", "LineAllocated h a +0 +2"}, p.told(before), "events")
+		assert.Equal(t, []string{"HoldLapsed h a +0 -3", "LineAllocated h a +0 +2"}, p.recorded(before), "events")
 	})
 }
 
@@ -138,7 +140,8 @@ func TestR3_RepeatTakesNothingBesideANewLine(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 10))
 	p.allocates(whole("old", 6))
 	given := p.allocates(whole("new", 4), whole("old", 6))
-	assert.Equal(t, []string{"a:4", "a:6"}, []string{from(given[0]), from(given[1])}, "allocations, in the order of the requests")
+	assert.Equal(t, []string{"a:4", "a:6"}, []string{from(given[0]), from(given[1])},
+		"allocations, in the order of the requests")
 	assert.Equal(t, "10/10", p.batch("a"), "allocated/purchased of batch a")
 }
 
@@ -159,7 +162,8 @@ func TestR4_UnitOfDemandCountsOnce(t *testing.T) {
 	t.Run("lines of several orders are judged on what the earlier ones left", func(t *testing.T) {
 		p := newTested(t, inWarehouse("a", 5))
 		short := p.runsOut(func() error {
-			_, err := p.Allocate(monday, nil, whole("first", 3), whole("second", 3), whole("third", 2), whole("fourth", 1))
+			_, err := p.Allocate(monday, nil, whole("first", 3), whole("second", 3), whole("third", 2),
+				whole("fourth", 1))
 			return err
 		})
 		assert.Equal(t, []allocation.Shortage{
@@ -185,7 +189,8 @@ func TestR4_DifferentTermsForOneLineAreInvalid(t *testing.T) {
 	}
 	for name, requests := range rows {
 		t.Run(name, func(t *testing.T) {
-			p.refuses(allocation.ErrInvalid, func() error { _, err := p.Allocate(monday, nil, requests...); return err })
+			p.refuses(allocation.ErrInvalid,
+				func() error { _, err := p.Allocate(monday, nil, requests...); return err })
 		})
 	}
 	t.Run("holds until the same microsecond are the same", func(t *testing.T) {
@@ -219,14 +224,18 @@ func TestR5_AnErrorComesBeforeAnyChange(t *testing.T) {
 		last   allocation.Request
 	}{
 		{"mismatch", allocation.ErrMismatch, whole("known", 3)},
-		{"another product's SKU", allocation.ErrInvalid, allocation.Request{OrderLine: allocation.OrderLine{OrderID: "o", SKU: "BLUE-LAMP", Quantity: 1}}},
+		{
+			"another product's SKU", allocation.ErrInvalid,
+			allocation.Request{OrderLine: allocation.OrderLine{OrderID: "o", SKU: "BLUE-LAMP", Quantity: 1}},
+		},
 		{"bad quantity", allocation.ErrInvalid, whole("o", 0)},
 		{"hold in the past", allocation.ErrInvalid, hold("o", 1, mondayPlus(-1))},
 		{"hold until now", allocation.ErrInvalid, hold("o", 1, monday)},
 	}
 	for _, row := range rows {
 		t.Run(row.name, func(t *testing.T) {
-			p.refuses(row.reason, func() error { _, err := p.Allocate(monday, nil, whole("fine", 1), row.last); return err })
+			p.refuses(row.reason,
+				func() error { _, err := p.Allocate(monday, nil, whole("fine", 1), row.last); return err })
 		})
 	}
 }

@@ -25,10 +25,11 @@ func TestR8_BatchIsAnnouncedOnce(t *testing.T) {
 		want.AnnouncedQuantity, want.AnnouncedETA = 10, mondayPlus(2)
 		assert.Equal(t, []allocation.Batch{want}, slices.Collect(p.Batches()), "batches")
 		assert.Equal(t, []allocation.Event{allocation.BatchAdded{
-			SKU: lamp, At: monday, Batch: "a", Quantity: 10, ETA: mondayPlus(2), Location: "hull", BestBefore: mondayPlus(90),
+			SKU: lamp, At: monday, Batch: "a", Quantity: 10,
+			ETA: mondayPlus(2), Location: "hull", BestBefore: mondayPlus(90),
 		}}, p.Changes().Events, "events")
 	})
-	t.Run("what the product keeps can't be announced", func(t *testing.T) {
+	t.Run("the fields of the product can't be announced", func(t *testing.T) {
 		p := setUp(t)
 		b := inWarehouse("b", 1)
 		b.AnnouncedQuantity, b.AnnouncedETA, b.CountedAt = 7, mondayPlus(7), mondayPlus(7)
@@ -99,11 +100,13 @@ func TestR8_CountsAreTakenOnce(t *testing.T) {
 		require.NoError(t, count(p, 7, noon.Add(time.Microsecond))())
 		assert.Equal(t, "0/7", p.batch("a"), "allocated/purchased of batch a")
 	})
-	t.Run("a count that finds what is known is told and remembered", func(t *testing.T) {
+	t.Run("a count that confirms the quantity is recorded", func(t *testing.T) {
 		p := newTested(t, inWarehouse("a", 10))
 		before := len(p.Changes().Events)
 		require.NoError(t, count(p, 10, noon)())
-		assert.Equal(t, []allocation.Event{allocation.BatchQuantityChanged{SKU: lamp, At: evening, Batch: "a", From: 10, To: 10}},
+		assert.Equal(t, []allocation.Event{
+			allocation.BatchQuantityChanged{SKU: lamp, At: evening, Batch: "a", From: 10, To: 10},
+		},
 			p.Changes().Events[before:], "events")
 		p.stays(count(p, 9, noon))
 	})
@@ -111,7 +114,9 @@ func TestR8_CountsAreTakenOnce(t *testing.T) {
 		p := newTested(t, arriving("a", 10, 1))
 		before := len(p.Changes().Events)
 		require.NoError(t, receive(p, 12, noon)())
-		assert.Equal(t, []allocation.Event{allocation.BatchReceived{SKU: lamp, At: evening, Batch: "a", From: 10, To: 12}},
+		assert.Equal(t, []allocation.Event{
+			allocation.BatchReceived{SKU: lamp, At: evening, Batch: "a", From: 10, To: 12},
+		},
 			p.Changes().Events[before:], "events")
 		p.stays(receive(p, 12, noon))
 		p.refuses(allocation.ErrNotAllowed, receive(p, 12, evening))
@@ -144,7 +149,7 @@ func TestBatchAvailableIsPurchasedWithoutAllocated(t *testing.T) {
 	assert.Equal(t, allocation.Quantity(3), allocation.Batch{Purchased: 5, Allocated: 2}.Available(), "Available()")
 }
 
-func TestR8_UnknownBatchIsSaid(t *testing.T) {
+func TestR8_UnknownBatchIsAnError(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 1))
 	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Now: monday, Limit: 9}
 	loaded := loadTested(t, page(p.state(), q), q)

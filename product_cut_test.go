@@ -24,7 +24,7 @@ func TestR6_CutMovesTheNewestLines(t *testing.T) {
 	rows := []struct {
 		name     string
 		batches  []allocation.Batch
-		requests []allocation.Request // all of them are given a
+		requests []allocation.Request // all from batch a
 		to       allocation.Quantity
 		lines    map[allocation.OrderID]string
 		released []allocation.OrderLine
@@ -50,17 +50,23 @@ func TestR6_CutMovesTheNewestLines(t *testing.T) {
 			map[allocation.OrderID]string{"1": "b:5", "2": "b:5"}, nil,
 		},
 		{
-			"a whole line moves whole, to a batch that takes all of it", []allocation.Batch{inWarehouse("a", 10), arriving("b", 4, 1), arriving("c", 9, 2)},
+			"a whole line moves whole, to a batch that takes all of it", []allocation.Batch{
+				inWarehouse("a", 10), arriving("b", 4, 1), arriving("c", 9, 2),
+			},
 			[]allocation.Request{whole("1", 5)}, 4,
 			map[allocation.OrderID]string{"1": "c:5"}, nil,
 		},
 		{
-			"a whole line that fits nowhere is released whole", []allocation.Batch{inWarehouse("a", 10), arriving("b", 4, 1)},
+			"a whole line that fits nowhere is released whole", []allocation.Batch{
+				inWarehouse("a", 10), arriving("b", 4, 1),
+			},
 			[]allocation.Request{whole("1", 5), whole("2", 5)}, 9,
 			map[allocation.OrderID]string{"1": "a:5", "2": ""}, []allocation.OrderLine{lineOf("2", 5)},
 		},
 		{
-			"a split line is spread", []allocation.Batch{inWarehouse("a", 10), arriving("b", 3, 1), arriving("c", 9, 2)},
+			"a split line is spread", []allocation.Batch{
+				inWarehouse("a", 10), arriving("b", 3, 1), arriving("c", 9, 2),
+			},
 			[]allocation.Request{split("1", 8)}, 0,
 			map[allocation.OrderID]string{"1": "b:3 c:5"}, nil,
 		},
@@ -75,7 +81,9 @@ func TestR6_CutMovesTheNewestLines(t *testing.T) {
 			map[allocation.OrderID]string{"1": ""}, []allocation.OrderLine{lineOf("1", 8)},
 		},
 		{
-			"of those that leave the oldest chooses first", []allocation.Batch{inWarehouse("a", 10), arriving("b", 5, 1)},
+			"of the leaving lines the oldest chooses first", []allocation.Batch{
+				inWarehouse("a", 10), arriving("b", 5, 1),
+			},
 			[]allocation.Request{whole("1", 4), whole("2", 5)}, 3,
 			map[allocation.OrderID]string{"1": "b:4", "2": ""}, []allocation.OrderLine{lineOf("2", 5)},
 		},
@@ -107,7 +115,7 @@ func TestR6_MoreUnitsMoveNobody(t *testing.T) {
 	p.allocates(whole("1", 10))
 	before := len(p.Changes().Events)
 	assert.Empty(t, p.cut("a", 12), "released lines")
-	assert.Equal(t, []string{"BatchQuantityChanged a +2 +0"}, p.told(before), "events")
+	assert.Equal(t, []string{"BatchQuantityChanged a +2 +0"}, p.recorded(before), "events")
 	assert.Equal(t, "10/12", p.batch("a"), "allocated/purchased of batch a")
 }
 
@@ -122,7 +130,8 @@ func TestR6_LinesMoveUnderTheGivenPolicyAndKeepTheirTerms(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "c:5", from(moved), "batches of the line")
 	assert.Equal(t, mondayPlus(1), moved.HeldUntil, "HeldUntil")
-	assert.Equal(t, []string{"LineDeallocated h a +0 -5", "BatchQuantityChanged a -6 +0", "LineAllocated h c +0 +5"}, p.told(before), "events")
+	assert.Equal(t, []string{"LineDeallocated h a +0 -5", "BatchQuantityChanged a -6 +0", "LineAllocated h c +0 +5"},
+		p.recorded(before), "events")
 	last := p.Changes().Events[before+2].(allocation.LineAllocated)
 	assert.Equal(t, mondayPlus(1), last.HeldUntil, "HeldUntil of the event")
 }
@@ -181,7 +190,7 @@ func TestR6_ReceivingFewerThanPromised(t *testing.T) {
 	assert.Equal(t, []string{"b:4", "", "a:2"}, []string{p.line("1"), p.line("2"), p.line("3")}, "batches of the lines")
 	assert.Equal(t, []string{
 		"LineDeallocated 1 a +0 -4", "LineReleased 2 a +0 -4", "BatchReceived a -7 +0", "LineAllocated 1 b +0 +4",
-	}, p.told(before), "events")
+	}, p.recorded(before), "events")
 	for b := range p.Batches() {
 		if b.Ref == "a" {
 			assert.Zero(t, b.ETA, "ETA of a batch that has arrived")
@@ -190,7 +199,8 @@ func TestR6_ReceivingFewerThanPromised(t *testing.T) {
 	}
 }
 
-// crowded is a product with batch a full of four lines of two units, 1 to 4, and room for all in b.
+// crowded returns a product with batch a full of four lines of two units, 1 to 4, and room for all
+// lines in b.
 func crowded(t *testing.T) allocation.State {
 	t.Helper()
 	p := newTested(t, inWarehouse("a", 8), arriving("b", 8, 1))
@@ -222,7 +232,8 @@ func TestR6_CutNeedsTheLinesOfTheBatch(t *testing.T) {
 		c := p.Changes()
 		require.Len(t, c.Lines, 2)
 		assert.Empty(t, c.NewLines, "lines that the store doesn't have")
-		assert.Equal(t, []allocation.OrderID{"4", "3"}, []allocation.OrderID{c.Lines[0].OrderID, c.Lines[1].OrderID}, "moved lines")
+		assert.Equal(t, []allocation.OrderID{"4", "3"}, []allocation.OrderID{c.Lines[0].OrderID, c.Lines[1].OrderID},
+			"moved lines")
 	})
 	t.Run("the page is too small", func(t *testing.T) {
 		p := load(t, allocation.Query{Batch: "a", Limit: 2})
@@ -246,11 +257,13 @@ func TestR6_CutNeedsTheLinesOfTheBatch(t *testing.T) {
 	})
 }
 
-// A larger page would not bring lines that nobody asked for, so the unit of work doesn't try.
-func TestR6_LinesThatWereNotAskedForAreNoQuestionOfPages(t *testing.T) {
+// If the lines of the batch were not loaded, a larger page would not bring them, so the unit of work
+// does not try.
+func TestR6_LinesThatWereNotLoadedNeedNoLargerPage(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(inWarehouse("a", 8)))
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: func() time.Time { return mondayPlus(1) }})
+	units := allocation.NewUnitOfWork(store,
+		&allocation.UnitOfWorkOptions{Now: func() time.Time { return mondayPlus(1) }})
 	_, err := newService(t, units, nil).Allocate(t.Context(), whole("o", 5))
 	require.NoError(t, err)
 	runs := 0
@@ -265,7 +278,7 @@ func TestR6_LinesThatWereNotAskedForAreNoQuestionOfPages(t *testing.T) {
 	assert.Equal(t, 1, runs, "runs of the unit of work")
 }
 
-func TestR6_CountersThatDisagreeWithTheLinesAreSaid(t *testing.T) {
+func TestR6_CountersThatDisagreeWithTheLinesAreAnError(t *testing.T) {
 	state := crowded(t)
 	state.Lines = state.Lines[:1]
 	q := allocation.Query{Batch: "a", Limit: 10, Now: monday}
@@ -276,7 +289,8 @@ func TestR6_CountersThatDisagreeWithTheLinesAreSaid(t *testing.T) {
 	assert.Empty(t, p.Changes().Events, "events of a refusal")
 }
 
-// The policy prefers the other batch, but is asked for a new place only if the line doesn't fit into the cut batch.
+// The policy prefers the other batch, but is asked only about lines that the cut batch has no room
+// for.
 func TestR6_ALineThatFitsExactlyStays(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 10), at("hull", arriving("b", 4, 1)))
 	p.allocates(whole("1", 6), whole("2", 4))
@@ -285,7 +299,7 @@ func TestR6_ALineThatFitsExactlyStays(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []allocation.OrderLine{lineOf("1", 6)}, released, "released lines")
 	assert.Equal(t, "a:4", p.line("2"), "batches of the line")
-	assert.Equal(t, []string{"LineReleased 1 a +0 -6", "BatchQuantityChanged a -6 +0"}, p.told(before), "events")
+	assert.Equal(t, []string{"LineReleased 1 a +0 -6", "BatchQuantityChanged a -6 +0"}, p.recorded(before), "events")
 }
 
 func TestR6_LapsedHoldsStayWhileTheBatchHasRoomForThem(t *testing.T) {
@@ -298,6 +312,6 @@ func TestR6_LapsedHoldsStayWhileTheBatchHasRoomForThem(t *testing.T) {
 		before := len(p.Changes().Events)
 		_, err := p.ChangeBatchQuantity(counted("a", to, mondayPlus(1)), mondayPlus(1), nil)
 		require.NoError(t, err)
-		assert.Equal(t, events, p.told(before), "events of a count of %d units", to)
+		assert.Equal(t, events, p.recorded(before), "events of a count of %d units", to)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Somebody changed a counter by hand, which is what Mend is for.
+// Somebody changed a counter by hand, as before a Mend.
 func TestR12_DriftedBatchIsNotInfinitelyAvailable(t *testing.T) {
 	drifted := inWarehouse("a", 3)
 	drifted.Allocated = 5
@@ -31,7 +31,7 @@ func TestR7_CutMovesNobodyForALapsedHoldThatWasNotLoaded(t *testing.T) {
 	q := allocation.Query{Batch: "a", Now: mondayPlus(2), Limit: 1}
 	few := loadTested(t, page(p.state(), q), q)
 	_, err := few.ChangeBatchQuantity(counted("a", 12, mondayPlus(2)), mondayPlus(2), nil)
-	if err == nil { // with Limit 2 nobody moves
+	if err == nil { // with Limit 2 no line moves
 		assert.Empty(t, few.Changes().Lines, "lines that moved")
 		return
 	}
@@ -45,16 +45,16 @@ func TestR7_GrownLineStaysInItsBatch(t *testing.T) {
 	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"o"}, Now: mondayPlus(2), Limit: 1}
 	few := loadTested(t, page(p.state(), q), q)
 	grown, err := few.ChangeLine(lineOf("o", 18), mondayPlus(2), nil)
-	if err == nil { // with Limit 2 it stays in a
+	if err == nil { // with Limit 2 the line stays in a
 		assert.Equal(t, "a:18", from(grown))
 		return
 	}
 	assert.ErrorIs(t, err, allocation.ErrNotLoaded)
 }
 
-// A time within the first microsecond of the year 1 is zero once it is cut, which means something else: a firm line, or
-// a batch in the warehouse.
-func TestR11_TimeThatIsZeroOnceCut(t *testing.T) {
+// A time within the first microsecond of the year 1 is zero once cut, and a zero time has another
+// meaning: a firm line, or a batch in the warehouse.
+func TestR11_TimeThatIsZeroOnceCutIsRefused(t *testing.T) {
 	almost := time.Time{}.Add(time.Nanosecond)
 	p := newTested(t, inWarehouse("a", 20), arriving("b", 5, 1))
 	_, err := p.Allocate(monday, nil, hold("h", 1, almost))
@@ -64,19 +64,22 @@ func TestR11_TimeThatIsZeroOnceCut(t *testing.T) {
 	assert.ErrorIs(t, err, allocation.ErrInvalid, "a count of the year 1, taken for a belated one")
 }
 
-func TestR11_SameBadBatchSameError(t *testing.T) {
+func TestR11_SameBadBatchGivesTheSameError(t *testing.T) {
 	late := time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
 	p := newTested(t)
 	named := map[string]bool{}
 	for range 100 {
 		var detail *allocation.Error
-		require.ErrorAs(t, p.AddBatch(allocation.Batch{Ref: "a", SKU: lamp, Purchased: 1, ETA: late, BestBefore: late}, monday), &detail)
+		require.ErrorAs(
+			t, p.AddBatch(allocation.Batch{Ref: "a", SKU: lamp, Purchased: 1, ETA: late, BestBefore: late}, monday),
+			&detail,
+		)
 		named[detail.Field] = true
 	}
 	assert.Len(t, named, 1, "fields that the same mistake was blamed on")
 }
 
-// Even though the policy prefers the other batch.
+// The units stay even though the policy prefers the other batch.
 func TestR6_SplitLineLeavesOnlyWhatItsBatchCannotKeep(t *testing.T) {
 	p := newTested(t, arriving("b", 10, 2))
 	p.allocates(split("o", 8))
@@ -118,7 +121,7 @@ func TestR8_CountFromBeforeAShipmentIsRefused(t *testing.T) {
 	assert.Equal(t, "0/5", p.batch("b"))
 }
 
-func TestR12_DecodeEventNull(t *testing.T) {
+func TestR12_DecodeEventRefusesNull(t *testing.T) {
 	_, err := allocation.DecodeEvent("LineAllocated", []byte("null"))
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 }

@@ -23,11 +23,12 @@ var monday = time.Date(2031, time.March, 3, 9, 0, 0, 0, time.UTC)
 // mondayPlus is so many days later.
 func mondayPlus(days int) time.Time { return monday.AddDate(0, 0, days) }
 
-// tested is a product whose account is checked after every test (R9), whatever the test is about.
+// tested is a product whose account is checked after every test (R9), whatever the subject of the
+// test.
 type tested struct {
 	*allocation.Product
 	t    *testing.T
-	base allocation.State // what was loaded
+	base allocation.State // the loaded state
 }
 
 func newTested(t *testing.T, batches ...allocation.Batch) *tested {
@@ -42,7 +43,7 @@ func newTested(t *testing.T, batches ...allocation.Batch) *tested {
 	return p
 }
 
-// loadTested is the product that a query brings; its events begin after the state's version.
+// loadTested returns the product loaded by a query; the events begin after the version of the state.
 func loadTested(t *testing.T, state allocation.State, q allocation.Query) *tested {
 	t.Helper()
 	asLoaded := state
@@ -93,7 +94,8 @@ func (p *tested) allocates(requests ...allocation.Request) []allocation.Allocati
 	return given
 }
 
-// from says which batches a line comes from: "A:3 B:4/1" is 3 units of A, and 4 of B of which 1 is shipped.
+// from names the batches of a line: "A:3 B:4/1" is 3 units of A, and 4 units of B of which 1 is
+// shipped.
 func from(a allocation.Allocation) string {
 	parts := make([]string, len(a.Parts))
 	for i, part := range a.Parts {
@@ -105,7 +107,7 @@ func from(a allocation.Allocation) string {
 	return strings.Join(parts, " ")
 }
 
-// line says which batches the line of an order comes from, "" if there is no such line.
+// line names the batches of an order's line, "" if there is no line.
 func (p *tested) line(order allocation.OrderID) string {
 	p.t.Helper()
 	a, err := p.Line(order, monday)
@@ -116,7 +118,7 @@ func (p *tested) line(order allocation.OrderID) string {
 	return from(a)
 }
 
-// batch says "allocated/purchased" of a batch.
+// batch returns "allocated/purchased" of a batch.
 func (p *tested) batch(ref allocation.BatchRef) string {
 	p.t.Helper()
 	for b := range p.Batches() {
@@ -128,17 +130,17 @@ func (p *tested) batch(ref allocation.BatchRef) string {
 	return ""
 }
 
-// told lists the events after the first so many, without the product's own fields.
-func (p *tested) told(after int) []string {
-	var told []string
+// recorded lists the events after the first so many, without the fields of the product.
+func (p *tested) recorded(after int) []string {
+	var texts []string
 	for _, e := range p.Changes().Events[after:] {
-		told = append(told, toldOf(e))
+		texts = append(texts, eventText(e))
 	}
-	return told
+	return texts
 }
 
-// toldOf is an event in one line: its kind, whom it concerns and what moved.
-func toldOf(e allocation.Event) string {
+// eventText is an event in one line: the kind, the order and the batch, and the movement.
+func eventText(e allocation.Event) string {
 	ref, purchased, allocated := e.Movement()
 	text := e.Kind()
 	switch e := e.(type) {
@@ -195,29 +197,32 @@ type snapshot struct {
 	batches []allocation.Batch
 }
 
+// snapshot returns the changes and the batches.
 func (p *tested) snapshot() snapshot {
 	return snapshot{changes: p.Changes(), batches: slices.Collect(p.Batches())}
 }
 
-// state is a product that was new, as a store would keep it.
+// state is a new product as a store would load the product.
 func (p *tested) state() allocation.State {
 	p.t.Helper()
 	c := p.Changes()
 	require.Zero(p.t, c.Read, "only a new product knows all of itself")
 	return allocation.State{
-		SKU: c.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock, Batches: c.NewBatches, Lines: c.NewLines,
+		SKU: c.SKU, Version: c.Version, Refused: c.Refused,
+		LowStock: c.LowStock, Batches: c.NewBatches, Lines: c.NewLines,
 	}
 }
 
-// page is what a store would load of the state: the lines of the orders, the lapsed holds and those of the
-// batch, the last two at most Limit of them.
+// page is the part of a state that a store would load: the lines of the orders, the lapsed holds and
+// the lines of the batch, both at most Limit.
 func page(s allocation.State, q allocation.Query) allocation.State {
 	var lapsed, onBatch, other []allocation.Allocation
 	for _, a := range s.Lines {
 		if a.Lapsed(q.Now) {
 			lapsed = append(lapsed, a)
 		}
-		if slices.ContainsFunc(a.Parts, func(p allocation.Part) bool { return p.Batch == q.Batch && p.Quantity > p.Shipped }) {
+		if slices.ContainsFunc(a.Parts,
+			func(p allocation.Part) bool { return p.Batch == q.Batch && p.Quantity > p.Shipped }) {
 			onBatch = append(onBatch, a)
 		}
 		if a.OrderID == q.Order || slices.Contains(q.Orders, a.OrderID) {
@@ -243,8 +248,8 @@ func page(s allocation.State, q allocation.Query) allocation.State {
 	return s
 }
 
-// checkAccount is R9: the events add up to the counters, the version counts them, what is promised is what
-// the lines have, and no event in between promises more than is there.
+// checkAccount checks R9: the events add up to the counters, the version counts the events, the
+// promises equal the lines, and after no event more is promised than there is.
 func (p *tested) checkAccount() {
 	p.t.Helper()
 	c := p.Changes()
@@ -257,26 +262,31 @@ func (p *tested) checkAccount() {
 	for i, e := range c.Events {
 		ref, purchased, allocated := e.Movement()
 		if ref == "" {
-			assert.Zero(p.t, [2]allocation.Quantity{purchased, allocated}, "movement of no batch by event %d, %s", i, e.Kind())
+			assert.Zero(p.t, [2]allocation.Quantity{purchased, allocated},
+				"movement of no batch by event %d, %s", i, e.Kind())
 			continue
 		}
 		b := counters[ref]
 		b.Purchased += purchased
 		b.Allocated += allocated
 		counters[ref] = b
-		assert.GreaterOrEqual(p.t, b.Allocated, allocation.Quantity(0), "allocated of %q after event %d, %s", ref, i, e.Kind())
-		assert.GreaterOrEqual(p.t, b.Available(), allocation.Quantity(0), "available of %q after event %d, %s", ref, i, e.Kind())
+		assert.GreaterOrEqual(p.t, b.Allocated, allocation.Quantity(0),
+			"allocated of %q after event %d, %s", ref, i, e.Kind())
+		assert.GreaterOrEqual(p.t, b.Available(), allocation.Quantity(0),
+			"available of %q after event %d, %s", ref, i, e.Kind())
 	}
 	promised := p.promised(c)
 	for b := range p.Batches() {
-		told := counters[b.Ref]
-		assert.Equal(p.t, [2]allocation.Quantity{told.Purchased, told.Allocated}, [2]allocation.Quantity{b.Purchased, b.Allocated},
-			"purchased and allocated of batch %q, as told and as counted", b.Ref)
+		recorded := counters[b.Ref]
+		want := [2]allocation.Quantity{recorded.Purchased, recorded.Allocated}
+		assert.Equal(p.t, want, [2]allocation.Quantity{b.Purchased, b.Allocated},
+			"purchased and allocated of batch %q, as recorded and as counted", b.Ref)
 		assert.Equal(p.t, promised[b.Ref], b.Allocated, "what the lines have of batch %q, and its counter", b.Ref)
 	}
 }
 
-// promised adds up what every batch owes: what it owed when it was loaded, and what lines got or lost since.
+// promised adds up the promises of every batch: the promises when loaded, and the changes of lines
+// since.
 func (p *tested) promised(c allocation.Changes) map[allocation.BatchRef]allocation.Quantity {
 	sum := map[allocation.BatchRef]allocation.Quantity{}
 	add := func(a allocation.Allocation, sign allocation.Quantity) {

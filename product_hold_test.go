@@ -24,7 +24,8 @@ func TestR7_HoldLapsesAtItsMoment(t *testing.T) {
 	assert.False(t, allocation.Allocation{}.Lapsed(mondayPlus(9)), "a firm line never lapses")
 }
 
-// held is a product with 10 units in a, of which order h holds 8 until tuesday and order f has 2 firmly.
+// held returns a product with 10 units in a: order h holds 8 units until tuesday, order f has 2 units
+// firmly.
 func held(t *testing.T) *tested {
 	t.Helper()
 	p := newTested(t, inWarehouse("a", 10))
@@ -53,7 +54,7 @@ func TestR7_LapsedUnitsAreFreeWithoutASweep(t *testing.T) {
 		given, err := p.Allocate(tuesday, nil, whole("o", 8))
 		require.NoError(t, err)
 		assert.Equal(t, "a:8", from(given[0]), "batches of the line")
-		assert.Equal(t, []string{"HoldLapsed h a +0 -8", "LineAllocated o a +0 +8"}, p.told(before), "events")
+		assert.Equal(t, []string{"HoldLapsed h a +0 -8", "LineAllocated o a +0 +8"}, p.recorded(before), "events")
 	})
 	t.Run("also for a line that grows", func(t *testing.T) {
 		p := held(t)
@@ -67,7 +68,7 @@ func TestR7_LapsedUnitsAreFreeWithoutASweep(t *testing.T) {
 		released, err := p.ChangeBatchQuantity(counted("a", 2, tuesday), tuesday, nil)
 		require.NoError(t, err)
 		assert.Empty(t, released, "released lines")
-		assert.Equal(t, []string{"HoldLapsed h a +0 -8", "BatchQuantityChanged a -8 +0"}, p.told(before), "events")
+		assert.Equal(t, []string{"HoldLapsed h a +0 -8", "BatchQuantityChanged a -8 +0"}, p.recorded(before), "events")
 	})
 	t.Run("also where a cut line moves to", func(t *testing.T) {
 		p := held(t)
@@ -163,14 +164,16 @@ func TestR7_CancelOfALapsedHoldClearsIt(t *testing.T) {
 	left, err := p.Cancel("h", tuesday)
 	require.NoError(t, err)
 	assert.Zero(t, left.Quantity, "what stays")
-	assert.Equal(t, []string{"HoldLapsed h a +0 -8"}, p.told(before), "events")
+	assert.Equal(t, []string{"HoldLapsed h a +0 -8"}, p.recorded(before), "events")
 }
 
-// overrun is a product whose 10 units are in three lapsed holds and one firm line of 1, in this order.
+// overrun returns a product whose 10 units are in three lapsed holds and one firm line of 1, in this
+// order.
 func overrun(t *testing.T, q allocation.Query) *tested {
 	t.Helper()
 	p := newTested(t, inWarehouse("a", 10))
-	p.allocates(hold("h1", 3, tuesday), hold("h2", 3, tuesday.Add(time.Hour)), hold("h3", 3, tuesday.Add(2*time.Hour)), whole("f", 1))
+	p.allocates(hold("h1", 3, tuesday), hold("h2", 3, tuesday.Add(time.Hour)), hold("h3", 3, tuesday.Add(2*time.Hour)),
+		whole("f", 1))
 	q.Now = mondayPlus(2)
 	return loadTested(t, page(p.state(), q), q)
 }
@@ -179,7 +182,8 @@ func TestR7_ShortageAsksForTheNextPageOfLapsedHolds(t *testing.T) {
 	wednesday := mondayPlus(2)
 	load := func(t *testing.T, limit int) *tested {
 		t.Helper()
-		return overrun(t, allocation.Query{SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"o", "f"}, Limit: limit})
+		return overrun(t,
+			allocation.Query{SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"o", "f"}, Limit: limit})
 	}
 	allocate := func(p *tested, units allocation.Quantity) func() error {
 		return func() error { _, err := p.Allocate(wednesday, nil, whole("o", units)); return err }
@@ -189,7 +193,8 @@ func TestR7_ShortageAsksForTheNextPageOfLapsedHolds(t *testing.T) {
 		require.NoError(t, allocate(p, 6)())
 		c := p.Changes()
 		assert.Equal(t, []allocation.LineKey{{"h1", lamp}, {"h2", lamp}}, c.Removed, "removed lines")
-		assert.Equal(t, []string{"HoldLapsed h1 a +0 -3", "HoldLapsed h2 a +0 -3", "LineAllocated o a +0 +6"}, p.told(0), "events")
+		assert.Equal(t, []string{"HoldLapsed h1 a +0 -3", "HoldLapsed h2 a +0 -3", "LineAllocated o a +0 +6"},
+			p.recorded(0), "events")
 	})
 	t.Run("never a wrong refusal", func(t *testing.T) {
 		p := load(t, 2)
@@ -199,7 +204,8 @@ func TestR7_ShortageAsksForTheNextPageOfLapsedHolds(t *testing.T) {
 	})
 	t.Run("never a wrong refusal of a line that grows", func(t *testing.T) {
 		p := load(t, 2)
-		p.refuses(allocation.ErrNotLoaded, func() error { _, err := p.ChangeLine(lineOf("f", 8), wednesday, nil); return err })
+		p.refuses(allocation.ErrNotLoaded,
+			func() error { _, err := p.ChangeLine(lineOf("f", 8), wednesday, nil); return err })
 	})
 	t.Run("never a wrong number", func(t *testing.T) {
 		p := load(t, 2)
@@ -231,6 +237,7 @@ func TestR7_CutAsksForTheNextPageBeforeItReleases(t *testing.T) {
 	enough := loadTested(t, page(state, all), all)
 	require.NoError(t, cut(enough))
 	assert.Equal(t, []string{
-		"HoldLapsed h1 b +0 -4", "HoldLapsed h2 b +0 -4", "LineDeallocated o a +0 -8", "BatchQuantityChanged a -8 +0", "LineAllocated o b +0 +8",
-	}, enough.told(0), "events")
+		"HoldLapsed h1 b +0 -4", "HoldLapsed h2 b +0 -4", "LineDeallocated o a +0 -8",
+		"BatchQuantityChanged a -8 +0", "LineAllocated o b +0 +8",
+	}, enough.recorded(0), "events")
 }

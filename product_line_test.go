@@ -17,7 +17,7 @@ func TestR2_ChangedLineStaysWholeOrSplit(t *testing.T) {
 		request allocation.Request
 		to      allocation.Quantity
 		want    string
-		told    []string
+		events  []string
 	}{
 		{
 			"more from the batch that it is in", nil, whole("o", 2), 5, "a:5",
@@ -28,7 +28,8 @@ func TestR2_ChangedLineStaysWholeOrSplit(t *testing.T) {
 			[]string{"LineDeallocated o a +0 -2", "LineAllocated o b +0 +6"},
 		},
 		{
-			"its own units count as room only where it is", []allocation.Request{whole("x", 8)}, whole("o", 2), 6, "c:6",
+			"its own units count as room only in its batch", []allocation.Request{whole("x", 8)}, whole("o", 2),
+			6, "c:6",
 			[]string{"LineDeallocated o a +0 -2", "LineAllocated o c +0 +6"},
 		},
 		{
@@ -60,7 +61,7 @@ func TestR2_ChangedLineStaysWholeOrSplit(t *testing.T) {
 			}
 			require.NoError(t, change())
 			assert.Equal(t, row.want, p.line("o"), "batches of the line")
-			assert.Equal(t, row.told, p.told(before), "events")
+			assert.Equal(t, row.events, p.recorded(before), "events")
 			p.stays(change)
 		})
 	}
@@ -120,7 +121,8 @@ func TestR8_PartlyShippedLineGrowsAndShrinks(t *testing.T) {
 	})
 	t.Run("never below", func(t *testing.T) {
 		p := setUp(t)
-		p.refuses(allocation.ErrNotAllowed, func() error { _, err := p.ChangeLine(lineOf("o", 1), monday, nil); return err })
+		p.refuses(allocation.ErrNotAllowed,
+			func() error { _, err := p.ChangeLine(lineOf("o", 1), monday, nil); return err })
 	})
 	t.Run("a line that has shipped whole gets new units", func(t *testing.T) {
 		p := setUp(t)
@@ -148,7 +150,7 @@ func TestR9_CancelGivesUnitsBack(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, left.Quantity, "what stays")
 	assert.Empty(t, left.Parts, "what stays")
-	assert.Equal(t, []string{"LineDeallocated o b +0 -2", "LineDeallocated o a +0 -5"}, p.told(before), "events")
+	assert.Equal(t, []string{"LineDeallocated o b +0 -2", "LineDeallocated o a +0 -5"}, p.recorded(before), "events")
 	p.refuses(allocation.ErrNotFound, func() error { _, err := p.Cancel("o", monday); return err })
 }
 
@@ -168,7 +170,9 @@ func TestR8_ShipTotals(t *testing.T) {
 		require.NoError(t, ship(p, 3)())
 		assert.Equal(t, "a:5/3 b:5 c:2", p.line("o"), "batches of the line")
 		assert.Equal(t, "2/2", p.batch("a"), "allocated/purchased of batch a")
-		assert.Equal(t, []allocation.Event{allocation.LineShipped{SKU: lamp, At: monday, OrderID: "o", Batch: "a", Quantity: 3}},
+		assert.Equal(t, []allocation.Event{
+			allocation.LineShipped{SKU: lamp, At: monday, OrderID: "o", Batch: "a", Quantity: 3},
+		},
 			p.Changes().Events[before:], "events")
 	})
 	t.Run("a part shipment states the total, so that a repeat changes nothing", func(t *testing.T) {
@@ -177,7 +181,7 @@ func TestR8_ShipTotals(t *testing.T) {
 		p.stays(ship(p, 3))
 		before := len(p.Changes().Events)
 		require.NoError(t, ship(p, 7)())
-		assert.Equal(t, []string{"LineShipped o a -2 -2", "LineShipped o b -2 -2"}, p.told(before), "events")
+		assert.Equal(t, []string{"LineShipped o a -2 -2", "LineShipped o b -2 -2"}, p.recorded(before), "events")
 	})
 	t.Run("a belated repeat changes nothing", func(t *testing.T) {
 		p := setUp(t)

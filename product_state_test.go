@@ -12,7 +12,9 @@ import (
 func TestProductNeverGuessesAboutOrdersThatWereNotLoaded(t *testing.T) {
 	kept := newTested(t, inWarehouse("a", 10))
 	kept.allocates(whole("kept", 2))
-	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"kept", "none"}, Now: monday, Limit: 9}
+	q := allocation.Query{
+		SKUs: []allocation.SKU{lamp}, Orders: []allocation.OrderID{"kept", "none"}, Now: monday, Limit: 9,
+	}
 	verbs := map[string]func(p *tested, order allocation.OrderID) error{
 		"Allocate": func(p *tested, order allocation.OrderID) error {
 			_, err := p.Allocate(monday, nil, whole(order, 2))
@@ -72,7 +74,10 @@ func TestStateThatContradictsItselfIsNotLoaded(t *testing.T) {
 	}
 	for name, bad := range rows {
 		t.Run(name, func(t *testing.T) {
-			state := allocation.State{SKU: lamp, Version: 2, Batches: []allocation.Batch{inWarehouse("a", 9)}, Lines: []allocation.Allocation{bad}}
+			state := allocation.State{
+				SKU: lamp, Version: 2, Batches: []allocation.Batch{inWarehouse("a", 9)},
+				Lines: []allocation.Allocation{bad},
+			}
 			_, err := state.Product(allocation.Query{Order: "o", Now: monday})
 			var detail *allocation.Error
 			require.ErrorAs(t, err, &detail)
@@ -82,7 +87,7 @@ func TestStateThatContradictsItselfIsNotLoaded(t *testing.T) {
 	}
 }
 
-func TestWhatAProductHandsOutIsACopy(t *testing.T) {
+func TestProductHandsOutCopies(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 5), inWarehouse("b", 5))
 	given := p.allocates(split("o", 7))
 	before := p.snapshot()

@@ -49,16 +49,16 @@ func TestR12_SumsOverManyBatchesDoNotOverflow(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, allocation.Quantity(math.MaxInt64), units, "Available() says at least as much")
 	require.NoError(t, p.SetLowStock(most, monday))
-	assert.Equal(t, []string{"LowStockSet"}, p.told(0), "events: it isn't low")
+	assert.Equal(t, []string{"LowStockSet"}, p.recorded(0), "events: it isn't low")
 	p.allocates(split("o", most))
 }
 
-func TestLowStockIsToldWhenCrossed(t *testing.T) {
+func TestLowStockIsRecordedWhenCrossed(t *testing.T) {
 	low := func(units allocation.Quantity) string {
-		return toldOf(allocation.LowStockCrossed{Available: units, Threshold: 5, Low: true})
+		return eventText(allocation.LowStockCrossed{Available: units, Threshold: 5, Low: true})
 	}
 	enough := func(units allocation.Quantity) string {
-		return toldOf(allocation.LowStockCrossed{Available: units, Threshold: 5, Low: false})
+		return eventText(allocation.LowStockCrossed{Available: units, Threshold: 5, Low: false})
 	}
 	p := newTested(t, inWarehouse("a", 8), arriving("b", 2, 1))
 	steps := []struct {
@@ -67,29 +67,59 @@ func TestLowStockIsToldWhenCrossed(t *testing.T) {
 		want []string
 	}{
 		{"set while there is enough", func() error { return p.SetLowStock(5, monday) }, []string{"LowStockSet"}},
-		{"the threshold itself is enough", func() error { p.allocates(whole("1", 5)); return nil }, []string{"LineAllocated 1 a +0 +5"}},
-		{"fall below", func() error { p.allocates(whole("2", 1)); return nil }, []string{"LineAllocated 2 a +0 +1", low(4)}},
+		{
+			"the threshold itself is enough", func() error { p.allocates(whole("1", 5)); return nil },
+			[]string{"LineAllocated 1 a +0 +5"},
+		},
+		{
+			"fall below", func() error { p.allocates(whole("2", 1)); return nil },
+			[]string{"LineAllocated 2 a +0 +1", low(4)},
+		},
 		{"fall further", func() error { p.allocates(whole("3", 1)); return nil }, []string{"LineAllocated 3 a +0 +1"}},
-		{"shipping takes nothing that was available", func() error { _, err := p.Ship("1", monday); return err }, []string{"LineShipped 1 a -5 -5"}},
-		{"a cancelled line gives back too little", func() error { _, err := p.Cancel("3", monday); return err }, []string{"LineDeallocated 3 a +0 -1"}},
+		{
+			"shipping takes nothing that was available", func() error { _, err := p.Ship("1", monday); return err },
+			[]string{"LineShipped 1 a -5 -5"},
+		},
+		{
+			"a cancelled line gives back too little", func() error { _, err := p.Cancel("3", monday); return err },
+			[]string{"LineDeallocated 3 a +0 -1"},
+		},
 		{"reach it again", func() error { _, err := p.ChangeLine(lineOf("2", 1), monday, nil); return err }, nil},
-		{"a cancelled line gives back enough", func() error { _, err := p.Cancel("2", monday); return err }, []string{"LineDeallocated 2 a +0 -1", enough(5)}},
+		{
+			"a cancelled line gives back enough", func() error { _, err := p.Cancel("2", monday); return err },
+			[]string{"LineDeallocated 2 a +0 -1", enough(5)},
+		},
 		{"a cut", func() error { p.cut("b", 1); return nil }, []string{"BatchQuantityChanged b -1 +0", low(4)}},
-		{"an announced batch counts at once", func() error { return p.AddBatch(arriving("c", 1, 9), monday) }, []string{"BatchAdded c +1 +0", enough(5)}},
+		{
+			"an announced batch counts at once", func() error { return p.AddBatch(arriving("c", 1, 9), monday) },
+			[]string{"BatchAdded c +1 +0", enough(5)},
+		},
 		{
 			"fewer arrive", func() error { _, err := p.ReceiveBatch(counted("c", 0, monday), monday, nil); return err },
 			[]string{"BatchReceived c -1 +0", low(4)},
 		},
-		{"a lower threshold", func() error { return p.SetLowStock(4, monday) }, []string{"LowStockSet", "LowStockCrossed available 4 of 4, low false"}},
-		{"a higher one", func() error { return p.SetLowStock(9, monday) }, []string{"LowStockSet", "LowStockCrossed available 4 of 9, low true"}},
+		{
+			"a lower threshold", func() error { return p.SetLowStock(4, monday) },
+			[]string{"LowStockSet", "LowStockCrossed available 4 of 4, low false"},
+		},
+		{
+			"a higher threshold", func() error { return p.SetLowStock(9, monday) },
+			[]string{"LowStockSet", "LowStockCrossed available 4 of 9, low true"},
+		},
 		{"the same one", func() error { return p.SetLowStock(9, monday) }, nil},
-		{"none", func() error { return p.SetLowStock(0, monday) }, []string{"LowStockSet", "LowStockCrossed available 4 of 0, low false"}},
-		{"nothing is told without one", func() error { p.allocates(split("4", 4)); return nil }, []string{"LineAllocated 4 a +0 +3", "LineAllocated 4 b +0 +1"}},
+		{
+			"no threshold", func() error { return p.SetLowStock(0, monday) },
+			[]string{"LowStockSet", "LowStockCrossed available 4 of 0, low false"},
+		},
+		{
+			"without a threshold nothing is recorded", func() error { p.allocates(split("4", 4)); return nil },
+			[]string{"LineAllocated 4 a +0 +3", "LineAllocated 4 b +0 +1"},
+		},
 	}
 	for _, step := range steps {
 		before := len(p.Changes().Events)
 		require.NoError(t, step.verb(), step.name)
-		assert.Equal(t, step.want, p.told(before), "events of: %s", step.name)
+		assert.Equal(t, step.want, p.recorded(before), "events of: %s", step.name)
 	}
 }
 
@@ -99,7 +129,8 @@ func TestLowStockCountsALapsedHoldOnceItIsReleased(t *testing.T) {
 	p.allocates(hold("h", 4, mondayPlus(1)))
 	before := len(p.Changes().Events)
 	require.Equal(t, 1, p.ReleaseLapsed(mondayPlus(1)), "ReleaseLapsed()")
-	assert.Equal(t, []string{"HoldLapsed h a +0 -4", "LowStockCrossed available 8 of 5, low false"}, p.told(before), "events")
+	assert.Equal(t, []string{"HoldLapsed h a +0 -4", "LowStockCrossed available 8 of 5, low false"}, p.recorded(before),
+		"events")
 	assert.Equal(t, allocation.Quantity(5), p.LowStock(), "LowStock()")
 	assert.Equal(t, allocation.Quantity(5), p.Changes().LowStock, "the threshold that is written")
 }

@@ -12,26 +12,26 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// odd is a moment that no engine keeps as it is: in another zone, with nanoseconds.
+// odd converts a time into a form that every store changes: in another zone, with nanoseconds.
 func odd(t time.Time) time.Time {
 	return t.In(time.FixedZone("somewhere", -5*3600)).Add(123 * time.Nanosecond)
 }
 
-// everything drives one product through all verbs, with every time that it is given passed through keep.
-func everything(t *testing.T, keep func(time.Time) time.Time) *tested {
+// everything drives one product through all verbs; every time argument passes through convert.
+func everything(t *testing.T, convert func(time.Time) time.Time) *tested {
 	t.Helper()
 	p := newTested(t)
-	now := keep(monday)
+	now := convert(monday)
 	bought := arriving("b", 10, 2)
-	bought.ETA, bought.BestBefore = keep(bought.ETA), keep(mondayPlus(50))
+	bought.ETA, bought.BestBefore = convert(bought.ETA), convert(mondayPlus(50))
 	require.NoError(t, p.AddBatch(inWarehouse("a", 9), now))
 	require.NoError(t, p.AddBatch(bought, now))
-	require.NoError(t, p.ChangeBatchETA("b", keep(mondayPlus(3)), now))
+	require.NoError(t, p.ChangeBatchETA("b", convert(mondayPlus(3)), now))
 	require.NoError(t, p.SetLowStock(10, now))
-	until := keep(mondayPlus(1))
+	until := convert(mondayPlus(1))
 	_, err := p.Allocate(now, nil, whole("1", 5), split("2", 6), hold("3", 2, until), hold("4", 1, until))
 	require.NoError(t, err)
-	_, err = p.Extend("3", keep(mondayPlus(2)), now)
+	_, err = p.Extend("3", convert(mondayPlus(2)), now)
 	require.NoError(t, err)
 	_, err = p.ChangeLine(lineOf("3", 3), now, nil)
 	require.NoError(t, err)
@@ -43,15 +43,15 @@ func everything(t *testing.T, keep func(time.Time) time.Time) *tested {
 	require.NoError(t, err)
 	_, err = p.Ship("1", now)
 	require.NoError(t, err)
-	p.ReleaseLapsed(keep(mondayPlus(1)))
-	_, err = p.ChangeBatchQuantity(counted("b", 1, keep(mondayPlus(1))), keep(mondayPlus(1)), nil)
+	p.ReleaseLapsed(convert(mondayPlus(1)))
+	_, err = p.ChangeBatchQuantity(counted("b", 1, convert(mondayPlus(1))), convert(mondayPlus(1)), nil)
 	require.NoError(t, err)
 	_, err = p.Cancel("2", now)
 	require.NoError(t, err)
 	return p
 }
 
-func TestR11_TimesAreKeptInUTCAndCutToMicroseconds(t *testing.T) {
+func TestR11_TimesAreInUTCAndCutToMicroseconds(t *testing.T) {
 	exact, cut := everything(t, func(t time.Time) time.Time { return t }), everything(t, odd)
 	assert.Equal(t, exact.snapshot(), cut.snapshot(), "what the product is, whatever the zone and the nanoseconds")
 	seen := 0
@@ -84,11 +84,11 @@ func eachTime(v reflect.Value, visit func(time.Time)) {
 }
 
 func TestR11_TheSameArgumentsGiveTheSameResult(t *testing.T) {
-	keep := func(t time.Time) time.Time { return t }
-	first, err := json.Marshal(everything(t, keep).Changes())
+	convert := func(t time.Time) time.Time { return t }
+	first, err := json.Marshal(everything(t, convert).Changes())
 	require.NoError(t, err)
 	for range 5 {
-		again, err := json.Marshal(everything(t, keep).Changes())
+		again, err := json.Marshal(everything(t, convert).Changes())
 		require.NoError(t, err)
 		require.JSONEq(t, string(first), string(again), "changes of the same commands at the same times")
 	}

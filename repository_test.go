@@ -45,7 +45,7 @@ func TestRepositoryHasOneCopyOfEachProduct(t *testing.T) {
 	require.NoError(t, err)
 }
 
-func TestRepositoryKeepsWhatWasChangedWhenItLearnsMore(t *testing.T) {
+func TestRepositoryKeepsChangesWhenItLoadsMore(t *testing.T) {
 	s, units := newSpy(t, stock("b1", "LAMP", 5))
 	require.NoError(t, outside(s, "o1"))
 	require.NoError(t, outside(s, "o2"))
@@ -54,7 +54,7 @@ func TestRepositoryKeepsWhatWasChangedWhenItLearnsMore(t *testing.T) {
 		require.NoError(t, err)
 		_, err = p.Cancel("o1", products.Now())
 		require.NoError(t, err)
-		_, err = products.GetByBatch(ctx, "b1") // brings o1 as the store has it
+		_, err = products.GetByBatch(ctx, "b1") // loads o1 from the store
 		require.NoError(t, err)
 		_, err = p.Line("o1", products.Now())
 		assert.ErrorIs(t, err, allocation.ErrNotFound)
@@ -81,13 +81,13 @@ func TestRepositorySeesAConflictBetweenTwoReads(t *testing.T) {
 		if tries == 1 {
 			assert.ErrorIs(t, err, allocation.ErrConflict)
 		}
-		return nil // the error is ignored, and counts all the same
+		return nil // the error counts although ignored
 	})
 	require.NoError(t, err)
 	assert.Equal(t, 2, tries)
 }
 
-func TestRepositoryKnowsWhatWasAdded(t *testing.T) {
+func TestRepositoryReturnsAddedProducts(t *testing.T) {
 	_, units := newSpy(t)
 	err := units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		p, err := allocation.NewProduct("LAMP")
@@ -117,7 +117,7 @@ func TestRepositoryKnowsWhatWasAdded(t *testing.T) {
 	}))
 }
 
-func TestRepositoryAddsAProductWithoutEventsToNothing(t *testing.T) {
+func TestRepositoryCommitsNoProductWithoutEvents(t *testing.T) {
 	s, units := newSpy(t, stock("b1", "SOFA", 1))
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		p, err := allocation.NewProduct("LAMP")
@@ -168,7 +168,7 @@ func TestRepositoryRefusesBadInputAndUseAfterTheEnd(t *testing.T) {
 	assert.ErrorIs(t, leaked.Add(p), allocation.ErrInvalid)
 }
 
-func TestRepositoryReportsWhatTheStoreReports(t *testing.T) {
+func TestRepositoryReturnsTheErrorsOfTheStore(t *testing.T) {
 	s, units := newSpy(t, stock("b1", "LAMP", 5))
 	broken := errors.New("no route to host")
 	gets := map[string]func(ctx context.Context, products allocation.Repository) error{

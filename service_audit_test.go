@@ -33,7 +33,9 @@ func TestReconcileAndMend(t *testing.T) {
 	}
 	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{tampered}))
 
-	want := []allocation.Tally{{Batch: "b1", Purchased: 3, Allocated: 3, Promised: 4, RecordedPurchased: 5, RecordedAllocated: 4}}
+	want := []allocation.Tally{
+		{Batch: "b1", Purchased: 3, Allocated: 3, Promised: 4, RecordedPurchased: 5, RecordedAllocated: 4},
+	}
 	drifted, err = s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
 	assert.Equal(t, want, drifted)
@@ -99,7 +101,7 @@ func TestMendReleasesNoPromiseThatOtherBatchesHaveRoomFor(t *testing.T) {
 	assert.Empty(t, drifted)
 }
 
-func TestMendTellsThatStockIsLow(t *testing.T) {
+func TestMendRecordsLowStock(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 10))
 	require.NoError(t, s.SetLowStock(t.Context(), "LAMP", 5))
 	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 9))
@@ -158,7 +160,9 @@ func TestMendAuditsAgainIfTheProductChanged(t *testing.T) {
 }
 
 func TestTallyDriftsIfAnyAccountDisagrees(t *testing.T) {
-	sound := allocation.Tally{Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, RecordedPurchased: 5, RecordedAllocated: 3}
+	sound := allocation.Tally{
+		Batch: "b1", Purchased: 5, Allocated: 3, Promised: 3, RecordedPurchased: 5, RecordedAllocated: 3,
+	}
 	assert.False(t, sound.Drifted())
 	for name, tamper := range map[string]func(*allocation.Tally){
 		"lines":     func(t *allocation.Tally) { t.Promised++ },

@@ -14,8 +14,8 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// TestAllocateEachTellsAllEvents holds that Committed hears of all that was stored, once, whatever chunk it was in.
-func TestAllocateEachTellsAllEvents(t *testing.T) {
+// Committed gets every stored event once, from all chunks.
+func TestAllocateEachReportsAllEvents(t *testing.T) {
 	j := &journal{}
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", chunk+100), stock("b2", "SOFA", 5)))
@@ -25,44 +25,47 @@ func TestAllocateEachTellsAllEvents(t *testing.T) {
 	require.NoError(t, service.SetLowStock(t.Context(), "LAMP", 1))
 	j.commits = nil
 	orders := append(single("LAMP", 0, chunk+100), single("SOFA", chunk+100, 3)...)
-	orders = append(orders, orders[0], single("LAMP", len(orders), 1)[0]) // a repeat, and one that goes short
+	orders = append(orders, orders[0], single("LAMP", len(orders), 1)[0]) // a repeat, and an order too many
 	service.AllocateEach(t.Context(), orders)
-	told := map[allocation.SKU][]allocation.Event{}
+	reported := map[allocation.SKU][]allocation.Event{}
 	for _, events := range j.commits {
 		for _, e := range events {
-			sku := allocation.SKU("LAMP") // the only one with other events
+			sku := allocation.SKU("LAMP") // the only product with other events
 			if a, ok := e.(allocation.LineAllocated); ok {
 				sku = a.SKU
 			}
-			told[sku] = append(told[sku], e)
+			reported[sku] = append(reported[sku], e)
 		}
 	}
 	for sku, before := range map[allocation.SKU]int64{"LAMP": 2, "SOFA": 1} {
 		stored, err := store.Events(t.Context(), sku, before, 1000)
 		require.NoError(t, err)
-		require.Len(t, told[sku], len(stored), "events of %s", sku)
-		assert.True(t, slices.Equal(stored, told[sku]), "events of %s: not those that were stored, or in another order", sku)
+		require.Len(t, reported[sku], len(stored), "events of %s", sku)
+		assert.True(t, slices.Equal(stored, reported[sku]),
+			"events of %s: other events than stored, or in another order", sku)
 	}
 }
 
-// TestAPanickingOrderLeavesItsNeighboursTheirEvents holds that an order whose policy panics takes neither the stock nor
-// the events of those before and after it; its panic comes last.
+// An order whose policy panics takes neither the stock nor the events of the orders before and after;
+// the panic comes last.
 func TestAPanickingOrderLeavesItsNeighboursTheirEvents(t *testing.T) {
 	j := &journal{}
 	store := memory.New()
-	require.NoError(t, store.Seed(stock("b1", "A", 10), stock("b2", "B", 10), stock("b3", "B", 10), stock("b4", "C", 10)))
+	require.NoError(t,
+		store.Seed(stock("b1", "A", 10), stock("b2", "B", 10), stock("b3", "B", 10), stock("b4", "C", 10)))
 	service := serve(t, store, settings{
 		units:   allocation.UnitOfWorkOptions{Committed: j.hook},
 		service: allocation.ServiceOptions{Policy: func(allocation.Batch, allocation.Batch) int { panic("no policy") }},
 	})
 	assert.PanicsWithValue(t, "no policy", func() {
-		service.AllocateEach(t.Context(), [][]allocation.Request{{want("o1", "A", 1)}, {want("o2", "B", 1)}, {want("o3", "C", 1)}})
+		service.AllocateEach(t.Context(),
+			[][]allocation.Request{{want("o1", "A", 1)}, {want("o2", "B", 1)}, {want("o3", "C", 1)}})
 	})
-	told := map[allocation.SKU]int{}
+	reported := map[allocation.SKU]int{}
 	for _, events := range j.commits {
-		told[events[0].(allocation.LineAllocated).SKU] += len(events)
+		reported[events[0].(allocation.LineAllocated).SKU] += len(events)
 	}
-	assert.Equal(t, map[allocation.SKU]int{"A": 1, "C": 1}, told)
+	assert.Equal(t, map[allocation.SKU]int{"A": 1, "C": 1}, reported)
 	assert.Equal(t, []int{1, 0, 1}, []int{placed(store, "A"), placed(store, "B"), placed(store, "C")}, "lines")
 }
 
@@ -82,8 +85,7 @@ func (e *explosive) Commit(context.Context, []allocation.Changes) error {
 	panic("a broken driver")
 }
 
-// TestAPanicOfAChunkReachesTheCaller holds that a panic on a goroutine which the caller doesn't know of is the
-// caller's to recover.
+// A panic on another goroutine of the call reaches the caller, who can recover.
 func TestAPanicOfAChunkReachesTheCaller(t *testing.T) {
 	store := &explosive{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "A", 1<<40), stock("b2", "B", 1<<40)))
@@ -92,9 +94,9 @@ func TestAPanicOfAChunkReachesTheCaller(t *testing.T) {
 	assert.PanicsWithValue(t, "a broken driver", func() { service.AllocateEach(t.Context(), apart()) })
 }
 
-// TestABulkThatWasLeftLooksAtNothing holds that a caller who left while another carries its orders out hears that their
-// outcome is unknown, and nothing of what happens to them meanwhile, such as a panic.
-func TestABulkThatWasLeftLooksAtNothing(t *testing.T) {
+// A caller who left while another caller commits the orders learns that the outcome is unknown, and
+// nothing about later events, such as a panic.
+func TestABulkWhoseCallerLeftReadsNoResults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := &journal{}
 		store := newGate(t, stock("b1", "LAMP", 10), stock("b2", "LAMP", 10))

@@ -42,7 +42,7 @@ func succeeded(errs []error) (indexes []int) {
 	return indexes
 }
 
-// foreign is a unit of work of a host's own.
+// foreign is a host's own unit of work.
 type foreign struct{ allocation.UnitOfWork }
 
 // bulks are the ways in which a Service can allocate many orders.
@@ -61,8 +61,8 @@ var bulks = map[string]func(t *testing.T, store allocation.Store) *allocation.Se
 	},
 }
 
-// TestAllocateEachAnswersByIndex holds that each order gets its own answer at its own place, bad orders too, and that
-// none of them touches its neighbours.
+// Each order gets its own answer at its own place, bad orders too, and no order touches its
+// neighbours.
 func TestAllocateEachAnswersByIndex(t *testing.T) {
 	for name, service := range bulks {
 		t.Run(name, func(t *testing.T) {
@@ -91,7 +91,9 @@ func TestAllocateEachAnswersByIndex(t *testing.T) {
 				}
 				assert.Equal(t, wanted, got, "order %d", i)
 			}
-			for i, reason := range map[int]error{1: allocation.ErrInvalid, 3: allocation.ErrInvalid, 5: allocation.ErrNotFound} {
+			for i, reason := range map[int]error{
+				1: allocation.ErrInvalid, 3: allocation.ErrInvalid, 5: allocation.ErrNotFound,
+			} {
 				assert.ErrorIs(t, errs[i], reason, "order %d", i)
 				assert.Nil(t, given[i], "order %d", i)
 			}
@@ -108,25 +110,37 @@ func TestAllocateEachOfNothing(t *testing.T) {
 	assert.Empty(t, errs)
 }
 
-// TestAllocateEachJudgesInTheOrderGiven holds it for orders that compete directly or through others, in one chunk or in
-// two: what another order of judging would give shows in who goes short.
+// Orders that compete, directly or through others, are judged in the given order, in one chunk or in
+// two: any other order of judging would leave other orders short.
 func TestAllocateEachJudgesInTheOrderGiven(t *testing.T) {
 	both := func(order allocation.OrderID, first, second allocation.SKU) []allocation.Request {
 		return []allocation.Request{want(order, first, 1), want(order, second, 1)}
 	}
 	connected := [][]allocation.Request{
-		{want("o0", "Z", 1)}, both("o1", "A", "Z"), {want("o2", "A", 1)}, both("o3", "M", "A"), {want("o4", "M", 1)}, {want("o5", "Z", 1)},
+		{want("o0", "Z", 1)}, both("o1", "A", "Z"), {want("o2", "A", 1)},
+		both("o3", "M", "A"), {want("o4", "M", 1)}, {want("o5", "Z", 1)},
 	}
 	tests := map[string]struct {
 		orders [][]allocation.Request
 		stock  []allocation.Batch
 		wanted []int
 	}{
-		"one product":          {single("A", 0, 5), []allocation.Batch{stock("b1", "A", 3)}, []int{0, 1, 2}},
-		"connected products":   {connected, []allocation.Batch{stock("b1", "A", 1), stock("b2", "M", 1), stock("b3", "Z", 1)}, []int{0, 2, 4}},
-		"with more of one":     {connected, []allocation.Batch{stock("b1", "A", 1), stock("b2", "M", 1), stock("b3", "Z", 2)}, []int{0, 1, 4}},
-		"across two chunks":    {single("A", 0, chunk+3), []allocation.Batch{stock("b1", "A", chunk+1)}, firstOnes(chunk + 1)},
-		"a small one fits yet": {[][]allocation.Request{{want("o0", "A", 2)}, {want("o1", "A", 2)}, {want("o2", "A", 1)}}, []allocation.Batch{stock("b1", "A", 3)}, []int{0, 2}},
+		"one product": {single("A", 0, 5), []allocation.Batch{stock("b1", "A", 3)}, []int{0, 1, 2}},
+		"connected products": {
+			connected, []allocation.Batch{stock("b1", "A", 1), stock("b2", "M", 1), stock("b3", "Z", 1)},
+			[]int{0, 2, 4},
+		},
+		"with more of one": {
+			connected, []allocation.Batch{stock("b1", "A", 1), stock("b2", "M", 1), stock("b3", "Z", 2)},
+			[]int{0, 1, 4},
+		},
+		"across two chunks": {
+			single("A", 0, chunk+3), []allocation.Batch{stock("b1", "A", chunk+1)}, firstOnes(chunk + 1),
+		},
+		"a small one fits yet": {
+			[][]allocation.Request{{want("o0", "A", 2)}, {want("o1", "A", 2)}, {want("o2", "A", 1)}},
+			[]allocation.Batch{stock("b1", "A", 3)}, []int{0, 2},
+		},
 	}
 	for name, tt := range tests {
 		for mode, service := range bulks {
@@ -148,7 +162,7 @@ func firstOnes(n int) []int {
 	return indexes
 }
 
-// TestAllocateEachMayRepeatAnOrder holds R3 within a call, and between calls.
+// R3 holds within a call, and between calls.
 func TestAllocateEachMayRepeatAnOrder(t *testing.T) {
 	for name, service := range bulks {
 		t.Run(name, func(t *testing.T) {
@@ -184,8 +198,7 @@ func (p *picky) Commit(ctx context.Context, changes []allocation.Changes) error 
 	return p.gate.Commit(ctx, changes)
 }
 
-// TestAllocateEachNamesTheOrderThatTheStoreRefuses holds that a chunk whose commit fails is tried order by order, so that
-// one bad order fails alone.
+// A chunk whose commit fails is tried order by order, so that one bad order fails alone.
 func TestAllocateEachNamesTheOrderThatTheStoreRefuses(t *testing.T) {
 	store := &picky{newGate(t, stock("b1", "LAMP", 1000), stock("b2", "BAD", 1000)), "BAD"}
 	close(store.let)
@@ -199,8 +212,8 @@ func TestAllocateEachNamesTheOrderThatTheStoreRefuses(t *testing.T) {
 	assert.Zero(t, placed(store.Store, "BAD"))
 }
 
-// TestAllocateEachKnowsWhichChunkIsUnknown holds that a lost answer makes the orders of its chunk unknown and no
-// others, and that the call can be repeated.
+// A lost answer makes the outcome of the orders in its chunk unknown and of no others, and the call
+// can be repeated.
 func TestAllocateEachKnowsWhichChunkIsUnknown(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 2000)))
@@ -220,7 +233,7 @@ func TestAllocateEachKnowsWhichChunkIsUnknown(t *testing.T) {
 	assert.Equal(t, len(orders), placed(store, "LAMP"))
 }
 
-// TestAllocateEachEndsWithItsContext holds that a call which is called off midway has placed exactly what it says.
+// A call whose context ends midway has placed exactly the orders without an error.
 func TestAllocateEachEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 2000))
@@ -247,7 +260,7 @@ func TestAllocateEachEndsWithItsContext(t *testing.T) {
 	})
 }
 
-// TestAllocateEachIsRefusedWithinAUnitOfWork holds that it needs units of work of its own.
+// AllocateEach needs units of work of its own.
 func TestAllocateEachIsRefusedWithinAUnitOfWork(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 10))
 	require.NoError(t, s.units.Do(t.Context(), func(ctx context.Context, _ allocation.Repository) error {
@@ -280,7 +293,7 @@ func (s *sizes) Commit(ctx context.Context, changes []allocation.Changes) error 
 }
 
 // Two chunks that have a product in common can't be under way at the same time.
-func TestAllocateEachKeepsWhatIsConnectedInOneChunk(t *testing.T) {
+func TestAllocateEachKeepsConnectedOrdersInOneChunk(t *testing.T) {
 	store := &sizes{Store: memory.New()}
 	service := serve(t, store, settings{})
 	var orders [][]allocation.Request

@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var morning = time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
 
-// shop is a service over a store in memory, and what its tests look at.
+// shop is a service over a store in memory, with helpers for its tests.
 type shop struct {
 	*allocation.Service
 	t     *testing.T
@@ -43,7 +43,7 @@ func (s shop) product(sku allocation.SKU) allocation.State {
 	return state
 }
 
-// kinds lists what was told of a product after the given number.
+// kinds lists the kinds of the events of a product after the given number.
 func (s shop) kinds(sku allocation.SKU, after int64) []string {
 	s.t.Helper()
 	events, err := s.store.Events(s.t.Context(), sku, after, 1000)

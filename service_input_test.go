@@ -30,13 +30,28 @@ func TestBadInputIsRefusedBeforeAnythingIsRead(t *testing.T) {
 		{"empty order", "Allocate", "order", only(s.Allocate(ctx, want("", "LAMP", 1)))},
 		{"NUL in SKU", "Allocate", "sku", only(s.Allocate(ctx, want("o1", "LA\x00MP", 1)))},
 		{"zero quantity", "Allocate", "quantity", only(s.Allocate(ctx, want("o1", "LAMP", 0)))},
-		{"sum overflows", "Allocate", "quantity", only(s.Allocate(ctx, want("o1", "LAMP", 1<<53-1), want("o1", "LAMP", 1)))},
+		{
+			"sum overflows", "Allocate", "quantity",
+			only(s.Allocate(ctx, want("o1", "LAMP", 1<<53-1), want("o1", "LAMP", 1))),
+		},
 		{"batch without SKU", "AddBatch", "sku", s.AddBatch(ctx, stock("b1", "", 1))},
 		{"batch of nothing", "AddBatch", "quantity", s.AddBatch(ctx, stock("b1", "LAMP", 0))},
-		{"spaced location", "AddBatch", "location", s.AddBatch(ctx, allocation.Batch{Ref: "b", SKU: "s", Purchased: 1, Location: " a"})},
-		{"negative count", "ChangeBatchQuantity", "quantity", only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b1", Quantity: -1, At: morning}))},
-		{"count without batch", "ReceiveBatch", "batch", only(s.ReceiveBatch(ctx, allocation.Count{Quantity: 1, At: morning}))},
-		{"count without time", "ReceiveBatch", "counted at", only(s.ReceiveBatch(ctx, allocation.Count{Batch: "b1", Quantity: 1}))},
+		{
+			"spaced location", "AddBatch", "location",
+			s.AddBatch(ctx, allocation.Batch{Ref: "b", SKU: "s", Purchased: 1, Location: " a"}),
+		},
+		{
+			"negative count", "ChangeBatchQuantity", "quantity",
+			only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b1", Quantity: -1, At: morning})),
+		},
+		{
+			"count without batch", "ReceiveBatch", "batch",
+			only(s.ReceiveBatch(ctx, allocation.Count{Quantity: 1, At: morning})),
+		},
+		{
+			"count without time", "ReceiveBatch", "counted at",
+			only(s.ReceiveBatch(ctx, allocation.Count{Batch: "b1", Quantity: 1})),
+		},
 		{"no ETA", "ChangeBatchETA", "eta", s.ChangeBatchETA(ctx, "b1", time.Time{})},
 		{"ETA of no batch", "ChangeBatchETA", "batch", s.ChangeBatchETA(ctx, "", morning)},
 		{"negative threshold", "SetLowStock", "threshold", s.SetLowStock(ctx, "LAMP", -1)},
@@ -70,10 +85,15 @@ func TestUnknownSubjectsAreNamed(t *testing.T) {
 		field string
 		value any
 	}{
-		"allocate":  {only(s.Allocate(ctx, want("o1", "LAMP", 1), want("o1", "NOPE", 1))), "sku", allocation.SKU("NOPE")},
-		"cancel":    {only(s.Cancel(ctx, "nope")), "order", allocation.OrderID("nope")},
-		"line":      {only(s.Ship(ctx, "nope", "LAMP")), "order", allocation.OrderID("nope")},
-		"count":     {only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "nope", Quantity: 1, At: morning})), "batch", allocation.BatchRef("nope")},
+		"allocate": {
+			only(s.Allocate(ctx, want("o1", "LAMP", 1), want("o1", "NOPE", 1))), "sku", allocation.SKU("NOPE"),
+		},
+		"cancel": {only(s.Cancel(ctx, "nope")), "order", allocation.OrderID("nope")},
+		"line":   {only(s.Ship(ctx, "nope", "LAMP")), "order", allocation.OrderID("nope")},
+		"count": {
+			only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "nope", Quantity: 1, At: morning})), "batch",
+			allocation.BatchRef("nope"),
+		},
 		"eta":       {s.ChangeBatchETA(ctx, "nope", morning), "batch", allocation.BatchRef("nope")},
 		"threshold": {s.SetLowStock(ctx, "NOPE", 1), "sku", allocation.SKU("NOPE")},
 	}

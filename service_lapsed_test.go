@@ -12,7 +12,8 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// overtaken is a store whose lapsed holds somebody else has cleared away by the time that one looks at the product.
+// overtaken is a store whose lapsed holds have been cleared away by somebody else before the product
+// is read.
 type overtaken struct {
 	*memory.Store
 	asked int

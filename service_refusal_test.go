@@ -11,7 +11,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-func TestR10_RefusalIsToldOnceUntilSomethingElseHappens(t *testing.T) {
+func TestR10_RefusalIsRecordedOnceUntilSomethingElseHappens(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 1))
 	refuse := func(order allocation.OrderID) {
 		_, err := s.Allocate(t.Context(), want(order, "LAMP", 2))
@@ -86,7 +86,7 @@ func TestR10_RefusalsCostReadsAndNotCommits(t *testing.T) {
 	assert.NotErrorIs(t, err, broken)
 }
 
-func TestR10_RefusalThatCannotBeKeptIsStillARefusal(t *testing.T) {
+func TestR10_RefusalThatCannotBeRecordedIsStillARefusal(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 1))
 	broken := errors.New("disk full")
 	s.store.FailCommit(broken)

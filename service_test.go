@@ -66,7 +66,7 @@ func TestR5_OrderIsAllOrNothingAndNamesEveryShortage(t *testing.T) {
 	for _, sku := range []allocation.SKU{"LAMP", "SOFA", "TABLE"} {
 		assert.Empty(t, s.product(sku).Lines)
 	}
-	assert.Equal(t, int64(1), s.product("LAMP").Version, "a product that was not short tells nothing")
+	assert.Equal(t, int64(1), s.product("LAMP").Version, "a product that was not short records nothing")
 }
 
 func TestR6_CutMovesNewestLinesAndReportsWhatIsLost(t *testing.T) {
@@ -160,7 +160,7 @@ func TestR7_ReleaseLapsedClearsAllProductsInPages(t *testing.T) {
 	assert.Zero(t, released)
 }
 
-func TestR8_AnnouncementAgainChangesNothingWhateverHappenedSince(t *testing.T) {
+func TestR8_RepeatedAnnouncementChangesNothing(t *testing.T) {
 	announced := stock("b1", "LAMP", 5)
 	announced.ETA = morning.AddDate(0, 0, 3)
 	s := newShop(t, announced)
@@ -209,7 +209,7 @@ func TestR8_ShippingByOrderAndInPartsIsRepeatable(t *testing.T) {
 	})
 }
 
-func TestR8_WhatHasNotArrivedIsNotShipped(t *testing.T) {
+func TestR8_UnitsThatHaveNotArrivedAreNotShipped(t *testing.T) {
 	coming := stock("b1", "LAMP", 5)
 	coming.ETA = morning.AddDate(0, 0, 3)
 	s := newShop(t, coming, stock("b2", "SOFA", 5))
@@ -289,8 +289,14 @@ func TestEveryCommandCanBeRepeatedAfterAnUnknownOutcome(t *testing.T) {
 		{"Allocate", func(s shop) error { _, err := s.Allocate(t.Context(), hold); return err }},
 		{"Extend", func(s shop) error { _, err := s.Extend(t.Context(), "o1", morning.Add(2*time.Hour)); return err }},
 		{"Confirm", func(s shop) error { _, err := s.Confirm(t.Context(), "o1"); return err }},
-		{"ChangeLine", func(s shop) error { _, err := s.ChangeLine(t.Context(), want("o1", "LAMP", 3).OrderLine); return err }},
-		{"ShipPart", func(s shop) error { _, err := s.ShipPart(t.Context(), want("o1", "LAMP", 1).OrderLine); return err }},
+		{
+			"ChangeLine",
+			func(s shop) error { _, err := s.ChangeLine(t.Context(), want("o1", "LAMP", 3).OrderLine); return err },
+		},
+		{
+			"ShipPart",
+			func(s shop) error { _, err := s.ShipPart(t.Context(), want("o1", "LAMP", 1).OrderLine); return err },
+		},
 		{"ChangeBatchQuantity", func(s shop) error {
 			_, err := s.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 3, At: morning})
 			return err
@@ -310,7 +316,7 @@ func TestEveryCommandCanBeRepeatedAfterAnUnknownOutcome(t *testing.T) {
 	}
 }
 
-func TestLowStockIsToldWhenCrossedEitherWay(t *testing.T) {
+func TestLowStockIsRecordedWhenCrossedEitherWay(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 5))
 	require.NoError(t, s.SetLowStock(t.Context(), "LAMP", 3))
 	for _, order := range []allocation.OrderID{"o1", "o2", "o3"} {
@@ -320,13 +326,15 @@ func TestLowStockIsToldWhenCrossedEitherWay(t *testing.T) {
 	_, err := s.Cancel(t.Context(), "o1")
 	require.NoError(t, err)
 	assert.Equal(t, []string{
-		"LowStockSet", "LineAllocated", "LineAllocated", "LineAllocated", "LowStockCrossed", "LineDeallocated", "LowStockCrossed",
+		"LowStockSet", "LineAllocated", "LineAllocated", "LineAllocated",
+		"LowStockCrossed", "LineDeallocated", "LowStockCrossed",
 	}, s.kinds("LAMP", 1))
 }
 
 func TestConcurrentCallersNeverSellAUnitTwice(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 50), stock("b2", "SOFA", 50))
-	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Attempts: 10000, Backoff: 1, MaxBackoff: 1})
+	units := allocation.NewUnitOfWork(s.store,
+		&allocation.UnitOfWorkOptions{Attempts: 10000, Backoff: 1, MaxBackoff: 1})
 	service := newService(t, units, nil)
 	var sold sync.Map
 	var callers sync.WaitGroup

@@ -15,7 +15,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// journal is a hook that keeps the events of each commit.
+// journal is a hook that collects the events of each commit.
 type journal struct{ commits [][]allocation.Event }
 
 func (j *journal) hook(_ context.Context, events []allocation.Event) {
@@ -61,7 +61,7 @@ func TestCommittedIsOutsideTheUnitOfWork(t *testing.T) {
 	assert.Equal(t, allocation.Quantity(3), left, "it sees what was committed")
 }
 
-func TestCommittedHearsOnlyOfWhatIsKnownToBeWritten(t *testing.T) {
+func TestCommittedGetsOnlyEventsKnownToBeWritten(t *testing.T) {
 	failure := errors.New("disk full")
 	tests := map[string]struct {
 		do   func(*spy, *allocation.Service) error
@@ -95,7 +95,7 @@ func TestCommittedHearsOnlyOfWhatIsKnownToBeWritten(t *testing.T) {
 	}
 }
 
-func TestCommittedHearsOnlyOfTheLastAttempt(t *testing.T) {
+func TestCommittedGetsOnlyEventsOfTheLastAttempt(t *testing.T) {
 	j := &journal{}
 	s, units, _ := watched(t, allocation.UnitOfWorkOptions{Committed: j.hook})
 	s.FailCommit(allocation.ErrConflict)
@@ -143,8 +143,8 @@ func TestTraceParentIsStoredWithEachEvent(t *testing.T) {
 
 type traceKey struct{}
 
-// TestTraceParentIsTheCallers holds that it is asked for under the context of the caller, not of an attempt: those who are
-// committed together have one attempt and a trace each.
+// TraceParent gets the context of the caller, not of an attempt: callers who share a commit share the
+// attempt, but each caller has a trace.
 func TestTraceParentIsTheCallers(t *testing.T) {
 	w := &watch{}
 	s, _, service := watched(t, allocation.UnitOfWorkOptions{
@@ -160,8 +160,8 @@ func TestTraceParentIsTheCallers(t *testing.T) {
 	assert.Equal(t, []string{parent}, s.commits[len(s.commits)-1][0].TraceParents)
 }
 
-// Events get the caller's trace parent, too, if the command names an order or a batch and loads the products while it
-// runs.
+// Events get the caller's trace parent even if the command names an order or a batch and loads the
+// products while running.
 func TestTraceParentReachesProductsThatACommandLooksUp(t *testing.T) {
 	for name, verb := range map[string]func(context.Context, *allocation.Service) error{
 		"Cancel": func(ctx context.Context, s *allocation.Service) error {
@@ -193,7 +193,7 @@ func TestTraceParentReachesProductsThatACommandLooksUp(t *testing.T) {
 	}
 }
 
-func TestAnEventOfAProductThatNobodyHadYetHasNoTraceParent(t *testing.T) {
+func TestEventFromBeforeAddHasNoTraceParent(t *testing.T) {
 	s, units, _ := watched(t, allocation.UnitOfWorkOptions{TraceParent: traceParent(parent)})
 	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		desk, err := allocation.NewProduct("DESK")
@@ -205,7 +205,7 @@ func TestAnEventOfAProductThatNobodyHadYetHasNoTraceParent(t *testing.T) {
 	assert.Equal(t, []string{"", parent}, s.commits[len(s.commits)-1][0].TraceParents, "as long as the events")
 }
 
-func TestWhatIsNoTraceParentCountsAsNone(t *testing.T) {
+func TestMalformedTraceParentCountsAsNone(t *testing.T) {
 	tests := map[string]string{
 		"nothing":           "",
 		"a later version":   "01" + parent[2:],
@@ -250,16 +250,18 @@ func written() (*slog.Logger, *bytes.Buffer) {
 	})), &text
 }
 
-func TestLoggerIsToldOfLostRacesAndUnknownOutcomes(t *testing.T) {
+func TestLoggerHearsOfLostRacesAndUnknownOutcomes(t *testing.T) {
 	conflict := allocation.ErrConflict
 	const lost = `level=DEBUG msg="allocation: lost a race" op=Allocate attempt=`
 	tests := map[string]struct {
 		faults []error
 		want   []string
 	}{
-		"nothing to tell": {nil, nil},
-		"a lost race":     {[]error{conflict}, []string{lost + `1 error="allocation: Commit: conflict"`}},
-		"a duplicate":     {[]error{allocation.ErrDuplicate}, []string{lost + `1 error="allocation: Commit: duplicate key"`}},
+		"no error":    {nil, nil},
+		"a lost race": {[]error{conflict}, []string{lost + `1 error="allocation: Commit: conflict"`}},
+		"a duplicate": {
+			[]error{allocation.ErrDuplicate}, []string{lost + `1 error="allocation: Commit: duplicate key"`},
+		},
 		"every race is lost": {slices.Repeat([]error{conflict}, 4), []string{
 			lost + `1 error="allocation: Commit: conflict"`,
 			lost + `2 error="allocation: Commit: conflict"`,
@@ -268,7 +270,8 @@ func TestLoggerIsToldOfLostRacesAndUnknownOutcomes(t *testing.T) {
 		}},
 		"outcome unknown": {[]error{conflict, allocation.ErrUnknownOutcome}, []string{
 			lost + `1 error="allocation: Commit: conflict"`,
-			`level=WARN msg="allocation: the outcome of a commit is unknown" op=Allocate attempt=2 error="allocation: Commit: outcome unknown"`,
+			`level=WARN msg="allocation: the outcome of a commit is unknown" ` +
+				`op=Allocate attempt=2 error="allocation: Commit: outcome unknown"`,
 		}},
 		"an error that the caller gets": {[]error{errors.New("disk full")}, nil},
 	}

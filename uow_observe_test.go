@@ -17,14 +17,14 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// attempt is what the hook was told of one.
+// attempt is one call of the hook.
 type attempt struct {
 	op     string
 	number int
 	ends   []error
 }
 
-// watch is a hook that keeps what it is told, and gives each attempt a context with its number.
+// watch is a hook that collects its calls, and gives each attempt a context with its number.
 type watch struct{ attempts []*attempt }
 
 type attemptKey struct{}
@@ -35,7 +35,8 @@ func (w *watch) hook(ctx context.Context, op string, number int) (context.Contex
 	return context.WithValue(ctx, attemptKey{}, number), func(err error) { a.ends = append(a.ends, err) }
 }
 
-// watched returns a shop with 5 lamps and 5 sofas that tells the hooks of opts, which may use its store.
+// watched returns a shop with 5 lamps and 5 sofas and with the hooks of opts, which may use its
+// store.
 func watched(t *testing.T, opts allocation.UnitOfWorkOptions) (*spy, allocation.UnitOfWork, *allocation.Service) {
 	t.Helper()
 	s := &spy{Store: memory.New()}
@@ -45,7 +46,7 @@ func watched(t *testing.T, opts allocation.UnitOfWorkOptions) (*spy, allocation.
 	return s, units, newService(t, units, nil)
 }
 
-// drifting is a store whose counters disagree with its ledger, as far as it says.
+// drifting is a store that reports counters different from its ledger.
 type drifting struct{ *memory.Store }
 
 func (d drifting) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
@@ -54,29 +55,41 @@ func (d drifting) Audit(ctx context.Context, sku allocation.SKU) (int64, []alloc
 	return version, tallies, err
 }
 
-func TestAttemptIsToldTheMethod(t *testing.T) {
+func TestAttemptGetsTheMethod(t *testing.T) {
 	ctx := t.Context()
 	only := func(_ any, err error) error { return err }
 	count := func(ref allocation.BatchRef) allocation.Count {
 		return allocation.Count{Batch: ref, Quantity: 1, At: morning}
 	}
 	methods := map[string]func(s *allocation.Service) error{
-		"AddBatch":            func(s *allocation.Service) error { return s.AddBatch(ctx, stock("b4", "DESK", 1)) },
-		"ReceiveBatch":        func(s *allocation.Service) error { return only(s.ReceiveBatch(ctx, count("b3"))) },
-		"ChangeBatchQuantity": func(s *allocation.Service) error { return only(s.ChangeBatchQuantity(ctx, count("b1"))) },
-		"ChangeBatchETA":      func(s *allocation.Service) error { return s.ChangeBatchETA(ctx, "b3", morning.Add(time.Hour)) },
-		"SetLowStock":         func(s *allocation.Service) error { return s.SetLowStock(ctx, "LAMP", 2) },
-		"Allocate":            func(s *allocation.Service) error { return only(s.Allocate(ctx, want("o1", "LAMP", 1))) },
+		"AddBatch":     func(s *allocation.Service) error { return s.AddBatch(ctx, stock("b4", "DESK", 1)) },
+		"ReceiveBatch": func(s *allocation.Service) error { return only(s.ReceiveBatch(ctx, count("b3"))) },
+		"ChangeBatchQuantity": func(s *allocation.Service) error {
+			return only(s.ChangeBatchQuantity(ctx, count("b1")))
+		},
+		"ChangeBatchETA": func(s *allocation.Service) error {
+			return s.ChangeBatchETA(ctx, "b3", morning.Add(time.Hour))
+		},
+		"SetLowStock": func(s *allocation.Service) error { return s.SetLowStock(ctx, "LAMP", 2) },
+		"Allocate": func(s *allocation.Service) error {
+			return only(s.Allocate(ctx, want("o1", "LAMP", 1)))
+		},
 		"AllocateEach": func(s *allocation.Service) error {
 			_, errs := s.AllocateEach(ctx, [][]allocation.Request{{want("o1", "LAMP", 1)}})
 			return errors.Join(errs...)
 		},
-		"ChangeLine":    func(s *allocation.Service) error { return only(s.ChangeLine(ctx, want("o0", "SOFA", 2).OrderLine)) },
-		"Cancel":        func(s *allocation.Service) error { return only(s.Cancel(ctx, "o0")) },
-		"Confirm":       func(s *allocation.Service) error { return only(s.Confirm(ctx, "o0")) },
-		"Extend":        func(s *allocation.Service) error { return only(s.Extend(ctx, "hold", morning.Add(2*time.Hour))) },
-		"Ship":          func(s *allocation.Service) error { return only(s.Ship(ctx, "o0")) },
-		"ShipPart":      func(s *allocation.Service) error { return only(s.ShipPart(ctx, want("o0", "SOFA", 1).OrderLine)) },
+		"ChangeLine": func(s *allocation.Service) error {
+			return only(s.ChangeLine(ctx, want("o0", "SOFA", 2).OrderLine))
+		},
+		"Cancel":  func(s *allocation.Service) error { return only(s.Cancel(ctx, "o0")) },
+		"Confirm": func(s *allocation.Service) error { return only(s.Confirm(ctx, "o0")) },
+		"Extend": func(s *allocation.Service) error {
+			return only(s.Extend(ctx, "hold", morning.Add(2*time.Hour)))
+		},
+		"Ship": func(s *allocation.Service) error { return only(s.Ship(ctx, "o0")) },
+		"ShipPart": func(s *allocation.Service) error {
+			return only(s.ShipPart(ctx, want("o0", "SOFA", 1).OrderLine))
+		},
 		"ReleaseLapsed": func(s *allocation.Service) error { return only(s.ReleaseLapsed(ctx)) },
 		"Mend":          func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
 	}
@@ -123,15 +136,19 @@ func TestAttemptOfAHostsOwnUseCaseIsDo(t *testing.T) {
 	assert.Same(t, failure, w.attempts[0].ends[0])
 }
 
-func TestAttemptsAreNumberedAndTellHowTheyEnd(t *testing.T) {
+func TestAttemptsAreNumberedAndReportTheirErrors(t *testing.T) {
 	conflict, failure := allocation.ErrConflict, errors.New("disk full")
 	tests := map[string]struct{ faults, want []error }{
-		"at once":            {nil, []error{nil}},
-		"after lost races":   {[]error{conflict, conflict}, []error{conflict, conflict, nil}},
-		"every race is lost": {[]error{conflict, conflict, conflict, conflict}, []error{conflict, conflict, conflict, conflict}},
-		"a duplicate":        {[]error{allocation.ErrDuplicate}, []error{allocation.ErrDuplicate, nil}},
-		"outcome unknown":    {[]error{conflict, allocation.ErrUnknownOutcome}, []error{conflict, allocation.ErrUnknownOutcome}},
-		"anything else":      {[]error{failure}, []error{failure}},
+		"at once":          {nil, []error{nil}},
+		"after lost races": {[]error{conflict, conflict}, []error{conflict, conflict, nil}},
+		"every race is lost": {
+			[]error{conflict, conflict, conflict, conflict}, []error{conflict, conflict, conflict, conflict},
+		},
+		"a duplicate": {[]error{allocation.ErrDuplicate}, []error{allocation.ErrDuplicate, nil}},
+		"outcome unknown": {
+			[]error{conflict, allocation.ErrUnknownOutcome}, []error{conflict, allocation.ErrUnknownOutcome},
+		},
+		"anything else": {[]error{failure}, []error{failure}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -159,7 +176,7 @@ func TestARefusalIsNoFailedAttempt(t *testing.T) {
 	assert.Equal(t, []error{nil}, w.attempts[0].ends, "it has committed that the line was refused")
 }
 
-// beholder is a store that keeps the contexts that it was called under.
+// beholder is a store that collects the contexts of its calls.
 type beholder struct {
 	*memory.Store
 	load, commit []any
@@ -231,10 +248,13 @@ func TestAnAttemptThatDoesNotReturnIsEndedAllTheSame(t *testing.T) {
 	}
 }
 
-func TestAHookNeedNotHearOfTheEnd(t *testing.T) {
+func TestAHookMayReturnNoEndFunction(t *testing.T) {
 	attempts := 0
 	s, _, service := watched(t, allocation.UnitOfWorkOptions{
-		Attempt: func(ctx context.Context, _ string, _ int) (context.Context, func(error)) { attempts++; return ctx, nil },
+		Attempt: func(ctx context.Context, _ string, _ int) (context.Context, func(error)) {
+			attempts++
+			return ctx, nil
+		},
 	})
 	s.FailCommit(allocation.ErrConflict)
 	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))

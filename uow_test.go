@@ -16,7 +16,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// spy is a store that counts, and keeps what it was asked for.
+// spy is a store that counts and collects its calls.
 type spy struct {
 	*memory.Store
 	queries []allocation.Query
@@ -40,7 +40,7 @@ func newSpy(t *testing.T, batches ...allocation.Batch) (*spy, allocation.UnitOfW
 	return s, allocation.NewUnitOfWork(s, &allocation.UnitOfWorkOptions{Backoff: 1, MaxBackoff: 1, Attempts: 4})
 }
 
-// allocate is a use case of a host's own, which takes one unit.
+// allocate is a use case of a host, which takes one unit.
 func allocate(ctx context.Context, products allocation.Repository, order allocation.OrderID, sku allocation.SKU) error {
 	p, err := products.Get(ctx, sku, order)
 	if err != nil {
@@ -182,11 +182,12 @@ func TestDoChecksEveryProductThatWasRead(t *testing.T) {
 	assert.EqualError(t, err, "too few lamps")
 	assert.Equal(t, 2, tries)
 	require.Len(t, s.commits, 1)
-	assert.Equal(t, []int64{1, 1}, []int64{s.commits[0][0].Read, s.commits[0][0].Version}, "the lamp is checked and not changed")
+	assert.Equal(t, []int64{1, 1}, []int64{s.commits[0][0].Read, s.commits[0][0].Version},
+		"the lamp is checked and not changed")
 	assert.Empty(t, s.commits[0][0].Events)
 }
 
-func TestDoThatChangesNothing(t *testing.T) {
+func TestDoWithoutChanges(t *testing.T) {
 	s, units := newSpy(t, stock("b1", "LAMP", 5), stock("b2", "SOFA", 5))
 	read := func(skus ...allocation.SKU) func(context.Context, allocation.Repository) error {
 		return func(ctx context.Context, products allocation.Repository) error {
@@ -208,10 +209,11 @@ func TestDoThatChangesNothing(t *testing.T) {
 func TestDoRefusesNestingAndNilArguments(t *testing.T) {
 	_, units := newSpy(t, stock("b1", "LAMP", 5))
 	nothing := func(context.Context, allocation.Repository) error { return nil }
-	err := units.Do(t.Context(), func(ctx context.Context, _ allocation.Repository) error { return units.Do(ctx, nothing) })
+	err := units.Do(t.Context(),
+		func(ctx context.Context, _ allocation.Repository) error { return units.Do(ctx, nothing) })
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 	assert.ErrorIs(t, units.Do(t.Context(), nil), allocation.ErrInvalid)
-	assert.ErrorIs(t, units.Do(nil, nothing), allocation.ErrInvalid) //nolint:staticcheck // a nil context is what is tested
+	assert.ErrorIs(t, units.Do(nil, nothing), allocation.ErrInvalid) //nolint:staticcheck // the nil context is tested
 	assert.ErrorIs(t, allocation.NewUnitOfWork(nil, nil).Do(t.Context(), nothing), allocation.ErrInvalid)
 }
 
@@ -240,7 +242,8 @@ func TestDoStopsOnItsContext(t *testing.T) {
 			store := memory.New()
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 			store.FailCommit(allocation.ErrConflict)
-			units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Backoff: time.Hour, MaxBackoff: time.Hour})
+			units := allocation.NewUnitOfWork(store,
+				&allocation.UnitOfWorkOptions{Backoff: time.Hour, MaxBackoff: time.Hour})
 			ctx, cancel := context.WithTimeout(t.Context(), time.Nanosecond)
 			defer cancel()
 			err := units.Do(ctx, func(_ context.Context, products allocation.Repository) error {
@@ -256,7 +259,8 @@ func TestBackoffTakesAnySetting(t *testing.T) {
 		store := memory.New()
 		require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
 		store.FailCommit(slices.Repeat([]error{allocation.ErrConflict}, 70)...)
-		units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Attempts: 80, Backoff: 1, MaxBackoff: longest})
+		units := allocation.NewUnitOfWork(store,
+			&allocation.UnitOfWorkOptions{Attempts: 80, Backoff: 1, MaxBackoff: longest})
 		require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 			return allocate(ctx, products, "o1", "LAMP")
 		}))

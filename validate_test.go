@@ -13,7 +13,7 @@ import (
 
 const mostUnits allocation.Quantity = 1<<53 - 1
 
-// badIDs are identifiers that some store would change, lose or take for another.
+// badIDs are identifiers that some store would change, lose or confuse with another.
 var badIDs = map[string]string{
 	"empty":                      "",
 	"256 bytes":                  strings.Repeat("x", 256),
@@ -30,18 +30,27 @@ var badIDs = map[string]string{
 	"only an ideographic space":  "\u3000",
 }
 
-// goodIDs look odd, and are fine.
-var goodIDs = []string{"a", strings.Repeat("x", 255), strings.Repeat("é", 127), "a b", "日本", "a\u2003b", "'; --", "a%_\\", "\u200b", "1\t2"}
+// goodIDs look odd, and are valid.
+var goodIDs = []string{
+	"a", strings.Repeat("x", 255), strings.Repeat("é", 127), "a b", "日本", "a\u2003b", "'; --", "a%_\\", "\u200b",
+	"1\t2",
+}
 
-// field is where one identifier or value goes into a verb.
+// field is an argument of a verb for one identifier or value.
 type field struct {
 	op, field string
 	verb      func(p *tested, id string) error
 }
 
 var idFields = []field{
-	{"NewProduct", "sku", func(_ *tested, id string) error { _, err := allocation.NewProduct(allocation.SKU(id)); return err }},
-	{"AddBatch", "batch", func(p *tested, id string) error { return p.AddBatch(inWarehouse(allocation.BatchRef(id), 1), monday) }},
+	{
+		"NewProduct", "sku",
+		func(_ *tested, id string) error { _, err := allocation.NewProduct(allocation.SKU(id)); return err },
+	},
+	{
+		"AddBatch", "batch",
+		func(p *tested, id string) error { return p.AddBatch(inWarehouse(allocation.BatchRef(id), 1), monday) },
+	},
 	{"AddBatch", "sku", func(p *tested, id string) error {
 		return p.AddBatch(allocation.Batch{Ref: "x", SKU: allocation.SKU(id), Purchased: 1}, monday)
 	}},
@@ -56,7 +65,8 @@ var idFields = []field{
 		return err
 	}},
 	{"Allocate", "sku", func(p *tested, id string) error {
-		_, err := p.Allocate(monday, nil, allocation.Request{OrderLine: allocation.OrderLine{OrderID: "x", SKU: allocation.SKU(id), Quantity: 1}})
+		_, err := p.Allocate(monday, nil,
+			allocation.Request{OrderLine: allocation.OrderLine{OrderID: "x", SKU: allocation.SKU(id), Quantity: 1}})
 		return err
 	}},
 	{"ChangeLine", "order", func(p *tested, id string) error {
@@ -67,14 +77,26 @@ var idFields = []field{
 		_, err := p.ShipPart(lineOf(allocation.OrderID(id), 1), monday)
 		return err
 	}},
-	{"Ship", "order", func(p *tested, id string) error { _, err := p.Ship(allocation.OrderID(id), monday); return err }},
-	{"Cancel", "order", func(p *tested, id string) error { _, err := p.Cancel(allocation.OrderID(id), monday); return err }},
-	{"Confirm", "order", func(p *tested, id string) error { _, err := p.Confirm(allocation.OrderID(id), monday); return err }},
+	{
+		"Ship", "order",
+		func(p *tested, id string) error { _, err := p.Ship(allocation.OrderID(id), monday); return err },
+	},
+	{
+		"Cancel", "order",
+		func(p *tested, id string) error { _, err := p.Cancel(allocation.OrderID(id), monday); return err },
+	},
+	{
+		"Confirm", "order",
+		func(p *tested, id string) error { _, err := p.Confirm(allocation.OrderID(id), monday); return err },
+	},
 	{"Extend", "order", func(p *tested, id string) error {
 		_, err := p.Extend(allocation.OrderID(id), mondayPlus(1), monday)
 		return err
 	}},
-	{"Line", "order", func(p *tested, id string) error { _, err := p.Line(allocation.OrderID(id), monday); return err }},
+	{
+		"Line", "order",
+		func(p *tested, id string) error { _, err := p.Line(allocation.OrderID(id), monday); return err },
+	},
 	{"ChangeBatchETA", "batch", func(p *tested, id string) error {
 		return p.ChangeBatchETA(allocation.BatchRef(id), mondayPlus(1), monday)
 	}},
@@ -88,7 +110,7 @@ var idFields = []field{
 	}},
 }
 
-// requireInvalid is R12: a typed error that names the operation, the field and the value.
+// requireInvalid checks R12: a typed error that names the operation, the field and the value.
 func requireInvalid(t *testing.T, err error, op, field string) *allocation.Error {
 	t.Helper()
 	require.ErrorIs(t, err, allocation.ErrInvalid)
@@ -120,7 +142,9 @@ func TestR12_GoodIdentifiers(t *testing.T) {
 	for _, id := range goodIDs {
 		product, err := allocation.NewProduct(allocation.SKU(id))
 		require.NoError(t, err, "SKU %q", id)
-		b := allocation.Batch{Ref: allocation.BatchRef(id), SKU: allocation.SKU(id), Purchased: 1, Location: allocation.Location(id)}
+		b := allocation.Batch{
+			Ref: allocation.BatchRef(id), SKU: allocation.SKU(id), Purchased: 1, Location: allocation.Location(id),
+		}
 		require.NoError(t, product.AddBatch(b, monday), "batch %q", id)
 		line := allocation.OrderLine{OrderID: allocation.OrderID(id), SKU: allocation.SKU(id), Quantity: 1}
 		_, err = product.Allocate(monday, nil, allocation.Request{OrderLine: line})
@@ -140,7 +164,10 @@ func TestR12_BadQuantities(t *testing.T) {
 		least     allocation.Quantity
 		verb      func(p *tested, units allocation.Quantity) error
 	}{
-		{"AddBatch", "quantity", 1, func(p *tested, units allocation.Quantity) error { return p.AddBatch(inWarehouse("x", units), monday) }},
+		{
+			"AddBatch", "quantity", 1,
+			func(p *tested, units allocation.Quantity) error { return p.AddBatch(inWarehouse("x", units), monday) },
+		},
 		{"Allocate", "quantity", 1, func(p *tested, units allocation.Quantity) error {
 			_, err := p.Allocate(monday, nil, whole("x", units))
 			return err
@@ -161,7 +188,10 @@ func TestR12_BadQuantities(t *testing.T) {
 			_, err := p.ChangeBatchQuantity(counted("a", units, monday), monday, nil)
 			return err
 		}},
-		{"SetLowStock", "threshold", 0, func(p *tested, units allocation.Quantity) error { return p.SetLowStock(units, monday) }},
+		{
+			"SetLowStock", "threshold", 0,
+			func(p *tested, units allocation.Quantity) error { return p.SetLowStock(units, monday) },
+		},
 	}
 	for _, f := range fields {
 		t.Run(f.op+" "+f.field, func(t *testing.T) {
@@ -188,7 +218,8 @@ func TestR12_LargestQuantities(t *testing.T) {
 		}
 	})
 	t.Run("a line that can't grow any more", func(t *testing.T) {
-		p.refuses(allocation.ErrInvalid, func() error { _, err := p.ChangeLine(lineOf("o", mostUnits+1), monday, nil); return err })
+		p.refuses(allocation.ErrInvalid,
+			func() error { _, err := p.ChangeLine(lineOf("o", mostUnits+1), monday, nil); return err })
 	})
 	t.Run("it ships and is counted", func(t *testing.T) {
 		_, err := p.Ship("o", monday)
@@ -217,8 +248,14 @@ func TestR12_BadTimes(t *testing.T) {
 			_, err := p.Allocate(monday, nil, hold("x", 1, at))
 			return err
 		}},
-		{"Extend", "hold until", false, func(p *tested, at time.Time) error { _, err := p.Extend("h", at, monday); return err }},
-		{"ChangeBatchETA", "eta", false, func(p *tested, at time.Time) error { return p.ChangeBatchETA("b", at, monday) }},
+		{
+			"Extend", "hold until", false,
+			func(p *tested, at time.Time) error { _, err := p.Extend("h", at, monday); return err },
+		},
+		{
+			"ChangeBatchETA", "eta", false,
+			func(p *tested, at time.Time) error { return p.ChangeBatchETA("b", at, monday) },
+		},
 		{"ReceiveBatch", "counted at", false, func(p *tested, at time.Time) error {
 			_, err := p.ReceiveBatch(counted("b", 1, at), monday, nil)
 			return err

@@ -77,8 +77,8 @@ func sources(t *testing.T, folder string) []*ast.File {
 	return files
 }
 
-// TestWalls holds what a host may rely on: importing the library brings the standard library and nothing else,
-// and the packages depend on each other in one direction.
+// TestWalls checks the promises to a host: importing the library brings the standard library and
+// nothing else, and the packages depend on each other in one direction.
 func TestWalls(t *testing.T) {
 	const combine = module + "/internal/combine" // of the root alone; through the root all others depend on it
 	ports := []string{module, combine, module + "/outbox", module + "/views"}

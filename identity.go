@@ -26,9 +26,9 @@ type identityMap struct {
 	first   [1]present
 	changes [1]Changes
 
-	missing []SKU    // which the store doesn't have
-	cached  bool     // some products come from the cache
-	ahead   *reading // from before the unit of work began
+	missing map[SKU]struct{} // which the store does not have
+	cached  bool             // some products come from the cache
+	ahead   *reading         // from before the unit of work began
 
 	begun, written bool // the commit
 }
@@ -64,16 +64,16 @@ func (m *identityMap) GetMany(ctx context.Context, skus []SKU, orders ...OrderID
 		}
 	}
 	var unknown []SKU
-	for i, sku := range skus {
+	for _, sku := range skus {
 		if err := checkID("Get", "sku", sku); err != nil {
 			return nil, err
 		}
-		if slices.Contains(skus[:i], sku) {
-			return nil, invalid("Get", "sku", sku, "must not be repeated")
-		}
-		if p := m.find(sku); p == nil && !slices.Contains(m.missing, sku) || p != nil && !p.knows(orders) {
+		if p := m.find(sku); p == nil && !m.isMissing(sku) || p != nil && !p.knows(orders) {
 			unknown = append(unknown, sku)
 		}
+	}
+	if sku, repeated := firstRepeated(skus); repeated {
+		return nil, invalid("Get", "sku", sku, "must not be repeated")
 	}
 	if len(unknown) > 0 {
 		if _, err := m.load(ctx, Query{SKUs: unknown, Orders: orders}); err != nil {
@@ -81,6 +81,26 @@ func (m *identityMap) GetMany(ctx context.Context, skus []SKU, orders ...OrderID
 		}
 	}
 	return m.all(skus)
+}
+
+// isMissing reports whether a load has shown that the store doesn't have the product.
+func (m *identityMap) isMissing(sku SKU) bool {
+	_, missing := m.missing[sku]
+	return missing
+}
+
+// firstRepeated returns a SKU that a list has twice.
+func firstRepeated(skus []SKU) (repeated SKU, found bool) {
+	if len(skus) < 2 {
+		return "", false
+	}
+	sorted := slices.Sorted(slices.Values(skus))
+	for i, sku := range sorted[1:] {
+		if sku == sorted[i] {
+			return sku, true
+		}
+	}
+	return "", false
 }
 
 // all returns known products, or an error for each that is missing.
@@ -186,15 +206,48 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 		return nil, storeError("Load", err)
 	}
 	m.loads++
-	loaded := make([]*Product, len(states))
-	for i, s := range states {
-		if loaded[i], err = m.know(s, q); err != nil {
-			return nil, err
-		}
+	loaded, err := m.knowAll(states, q)
+	if err != nil || len(states) >= len(q.SKUs) {
+		return loaded, err
+	}
+	if m.missing == nil {
+		m.missing = map[SKU]struct{}{}
 	}
 	for _, sku := range q.SKUs {
-		if len(states) < len(q.SKUs) && m.find(sku) == nil {
-			m.missing = append(m.missing, sku)
+		if m.find(sku) == nil {
+			m.missing[sku] = struct{}{}
+		}
+	}
+	return loaded, nil
+}
+
+// knowAll makes loaded states the unit of work's products. Those that it has already learn what is new.
+func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
+	loaded := make([]*Product, len(states))
+	known := m.products
+	for i, s := range states {
+		if p := m.find(s.SKU); p != nil {
+			if err := p.learn(s, q); err != nil {
+				return nil, err
+			}
+			loaded[i] = p
+			continue
+		}
+		p, err := s.product(q)
+		if err != nil {
+			return nil, err
+		}
+		loaded[i] = p
+		known = append(known, present{Product: p, expires: s.NextExpiry})
+	}
+	m.products = known
+	bySKU := func(a, b present) int { return cmp.Compare(a.sku, b.sku) }
+	if !slices.IsSortedFunc(m.products, bySKU) {
+		slices.SortFunc(m.products, bySKU)
+	}
+	for i := 1; i < len(m.products); i++ {
+		if sku := m.products[i].sku; sku == m.products[i-1].sku {
+			return nil, contradiction(sku, "two states of one product")
 		}
 	}
 	return loaded, nil
@@ -260,19 +313,6 @@ func (m *identityMap) since() (events []Event) {
 		events = append(events, p.events[p.mark:]...)
 	}
 	return events
-}
-
-func (m *identityMap) know(s State, q Query) (*Product, error) {
-	at, known := m.search(s.SKU)
-	if known {
-		return m.products[at].Product, m.products[at].learn(s, q)
-	}
-	p, err := s.product(q)
-	if err != nil {
-		return nil, err
-	}
-	m.insert(at, p, s.NextExpiry)
-	return p, nil
 }
 
 func (m *identityMap) commit(ctx context.Context) error {

@@ -26,6 +26,7 @@ type Product struct {
 
 	// batches are the open batches and the batches of the loaded lines, in the order of loading.
 	batches []*batch
+	places  map[BatchRef]int // where batches are in batches; see index
 
 	// lines are the loaded lines, in the order of loading. An order in asked that is not in byOrder
 	// has no line of the product; each list in asked is sorted.
@@ -98,12 +99,22 @@ func (p *Product) Line(order OrderID, now time.Time) (Allocation, error) {
 	return l.copy(), nil
 }
 
-// index returns the place of a batch among the loaded batches, -1 if the batch is not loaded.
+// fewBatches is how many batches are searched one by one, which needs no map.
+const fewBatches = 8
+
+// index finds a loaded batch, in constant time however many there are; -1 if the batch isn't loaded.
 func (p *Product) index(ref BatchRef) int {
-	for i, b := range p.batches {
-		if b.Ref == ref {
-			return i
-		}
+	if len(p.batches) <= fewBatches {
+		return slices.IndexFunc(p.batches, func(b *batch) bool { return b.Ref == ref })
+	}
+	if p.places == nil {
+		p.places = make(map[BatchRef]int, 2*len(p.batches))
+	}
+	for i := len(p.places); i < len(p.batches); i++ { // batches are only ever appended
+		p.places[p.batches[i].Ref] = i
+	}
+	if i, loaded := p.places[ref]; loaded {
+		return i
 	}
 	return -1
 }

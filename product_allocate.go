@@ -217,10 +217,14 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 	wasLow := p.isLow()
 	allocations := make([]Allocation, len(plan))
+	released := false // once is enough: no line of this call can have lapsed by now
 	for i, step := range plan {
 		l := step.already
 		if l == nil {
-			p.releaseLapsed(now)
+			if !released {
+				p.releaseLapsed(now)
+				released = true
+			}
 			l = p.open(step.Request)
 			for _, part := range step.parts {
 				p.give(l, part.Batch, part.Quantity, now)

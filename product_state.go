@@ -178,7 +178,7 @@ func (p *Product) dropUsedUpBatches() {
 		}
 	}
 	clear(p.batches[len(open):])
-	p.batches = open
+	p.batches, p.places = open, nil
 }
 
 // forgetLines forgets lines, events and orders. Unless large, the lists serve the next command again.

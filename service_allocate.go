@@ -82,6 +82,9 @@ func (o *order) allocate(ctx context.Context, products Repository) error {
 	now := products.Now()
 	var short []Shortage
 	for i, p := range loaded {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		share := &o.shares[i]
 		share.product = p
 		share.plan, err = p.plan(now, o.policy, share.requests)

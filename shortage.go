@@ -21,11 +21,18 @@ type OutOfStockError struct {
 	Shortages []Shortage
 }
 
-// Error names every shortage, with the wanted and the available units.
+// mostShortagesTold keeps the text of an error short enough for a log line.
+const mostShortagesTold = 10
+
+// Error names the first ten shortages, with the wanted and the available units, and says how many more there are.
 func (e *OutOfStockError) Error() string {
 	var text strings.Builder
 	text.WriteString("allocation: out of stock")
 	for i, s := range e.Shortages {
+		if i == mostShortagesTold {
+			fmt.Fprintf(&text, "; and %d more", len(e.Shortages)-i)
+			break
+		}
 		separator := "; "
 		if i == 0 {
 			separator = ": "

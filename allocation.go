@@ -2,35 +2,39 @@ package allocation
 
 import (
 	"context"
+	"slices"
 )
 
-// Service is what a host calls: one method for each use case. Each is one unit of work that either does all
-// of what it says or returns an error and leaves every product as it was. A Service is safe for
-// concurrent use.
+// Service is the library's interface for a host: one method for each use case. Each call is one unit
+// of work that either does everything that the comment says, or returns an error and leaves every
+// product as before. A Service is safe for concurrent use.
 //
-// Every method validates its arguments before anything is read ([ErrInvalid]), and answers [ErrNotFound] for
-// a SKU, batch or order that the store doesn't have. It may be repeated after an [ErrUnknownOutcome], a
-// lost connection or a crash; its comment says what the repeat answers if the first call went through. A
-// repeat is the same call before any other command on the same line or batch: a line that was cancelled, for
-// example, can be allocated anew.
+// Every method validates the arguments before anything is read ([ErrInvalid]), and returns
+// [ErrNotFound] for a SKU, batch or order unknown to the store. Every method may be repeated after an
+// [ErrUnknownOutcome], a lost connection or a crash; the comment says how the repeat answers if the
+// first call went through. A repeat is the same call before any other command on the line or batch: a
+// line cancelled in between, for example, can be allocated anew.
 //
-// Commands of one Service that meet on a product are committed together, unless [ServiceOptions].NoGroupCommit is set,
-// and each gets its own answer. A caller whose context ends while its command waits leaves at once; if a commit
-// has taken the command, the answer is ErrUnknownOutcome, and the command goes on, before any that comes later for its products or its
-// order. One of the callers carries out the commit: it stays until the commit is answered, or all others have
-// left, too. The store is called under the values of that caller's context. Policies and hooks of a unit of work must not call the Service for the same products, which
-// would wait for itself; [UnitOfWorkOptions].Committed may.
+// Commands of one Service that meet on a product are committed together, as a group, unless
+// [ServiceOptions].NoGroupCommit is set; each command gets its own answer. A caller whose context
+// ends while the command waits leaves at once. If the command is already part of a running commit,
+// the caller gets ErrUnknownOutcome and the commit continues, before any later command for the
+// products or the order. One caller, the leader, performs the commit for the group and waits for the
+// outcome even if the leader's context ends, unless every other caller has left. The store is called
+// with the values of the leader's context. Policies and hooks of a unit of work must not call the
+// Service for the same products, which would deadlock; [UnitOfWorkOptions].Committed may.
 type Service struct {
 	units  UnitOfWork
 	policy Policy
-	groups *groupCommit // nil: every command is a unit of work by itself
+	groups *groupCommit // nil without group commit
 }
 
-// New returns a Service over a unit of work, which is usually [NewUnitOfWork] over a store. The options may
-// be nil.
+// New returns a Service over a unit of work, usually [NewUnitOfWork] over a store. The options may be
+// nil.
 //
-// New reads nothing. New returns an [*Error] that wraps [ErrInvalid] if the unit of work is nil, if NewUnitOfWork was
-// given a nil store or options that can't be honoured, or if the options of the Service can't be honoured.
+// New reads nothing. New returns an [*Error] that wraps [ErrInvalid] if the unit of work is nil, if
+// NewUnitOfWork was given a nil store or options that can't be honoured, or if the options of the
+// Service can't be honoured.
 func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 	if opts == nil {
 		opts = &ServiceOptions{}
@@ -45,15 +49,43 @@ func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 	return s, nil
 }
 
-// WithPolicy returns the same Service under another policy, for a single call or for many.
+// check refuses settings that a Service over the unit of work would have to ignore.
+func (o *ServiceOptions) check(units UnitOfWork) error {
+	own := ownUnit(units)
+	library := own != nil
+	if library && own.mistake != nil {
+		return own.mistake
+	}
+	joined := library && own.joined
+	groups := func(set bool, field string, value any) []mistake {
+		return []mistake{
+			{set && o.NoGroupCommit, field, value, "must not be set with NoGroupCommit"},
+			{set && !library, field, value, "needs a unit of work of NewUnitOfWork, or a wrapper with Unwrap"},
+			{set && joined, field, value, "must not be set inside a host's transaction"},
+		}
+	}
+	return firstMistake("New", slices.Concat(
+		[]mistake{{units == nil, "unit of work", nil, "must not be nil"}},
+		groups(o.CacheSize > 0, "CacheSize", o.CacheSize),
+		groups(o.Group != nil, "Group", nil),
+		groups(o.CacheLookup != nil, "CacheLookup", nil),
+		[]mistake{
+			{o.CacheSize > 0 && own.locksFirst(), "CacheSize", o.CacheSize, "must not be set with LockFirst"},
+			{o.CacheLookup != nil && (o.CacheSize < 0 || own.locksFirst()), "CacheLookup", nil, "needs the cache"},
+		},
+	))
+}
+
+// WithPolicy returns a Service with another policy, for a single call or for many. Groups and cache
+// are shared with s.
 func (s *Service) WithPolicy(policy Policy) *Service {
 	other := *s
 	other.policy = policy
 	return &other
 }
 
-// do brings one command through, on the caller's goroutine or on that of another caller. Unless do returns nil, the
-// command may still be running: nobody may look at what it computed then.
+// do runs one command, on the caller's goroutine or on the goroutine of a leader. Unless do returns
+// nil, the command may still be running, and nobody may read the results.
 func (s *Service) do(ctx context.Context, c command) error {
 	if s.groups == nil {
 		return s.doAlone(ctx, c)
@@ -62,7 +94,7 @@ func (s *Service) do(ctx context.Context, c command) error {
 	if err := u.check(ctx, c.op); err != nil {
 		return err
 	}
-	lone := &struct { // one piece of memory
+	lone := &struct { // a single heap allocation
 		waiter
 		pending
 		list   [1]*pending
@@ -80,7 +112,7 @@ func (s *Service) do(ctx context.Context, c command) error {
 	return p.outcome(ctx, u)
 }
 
-// doAlone brings one command through as a unit of work of its own.
+// doAlone runs one command as a separate unit of work.
 func (s *Service) doAlone(ctx context.Context, c command) error {
 	u := ownUnit(s.units)
 	switch {
@@ -96,7 +128,7 @@ func (s *Service) doAlone(ctx context.Context, c command) error {
 	return c.answer(s.units.Do(w.given(ctx), c.decide))
 }
 
-// decide runs a command that answers with a value.
+// decide runs a command and returns the command's result.
 func decide[T any](
 	ctx context.Context, s *Service, c command, fn func(ctx context.Context, products Repository) (T, error),
 ) (T, error) {

@@ -5,25 +5,29 @@ import (
 	"time"
 )
 
-// productCache holds products as they were committed, so that the next command needn't read them. A copy may be outdated
-// at any time; then the version check fails, and the command runs again on a fresh read. A copy belongs to the group that
-// took it, and comes back only after a commit. A productCache is safe for concurrent use.
+// productCache holds recently committed products, so that the next command needs no read. A copy may
+// be stale at any time; then the version check fails, and the command runs again on a fresh read. A
+// group takes the copy out, and a copy comes back only after a commit. A productCache is safe for
+// concurrent use.
 type productCache struct {
-	size     int // the most products; none if not positive
+	size     int // the most products; nothing is cached if not positive
 	mu       sync.Mutex
 	products map[SKU]cachedProduct
 }
 
+// cachedProduct is a product in the cache.
 type cachedProduct struct {
 	*Product
 	expires time.Time // when the next live hold lapses, or earlier; zero for never
 }
 
+// newProductCache returns an empty cache for so many products.
 func newProductCache(size int) *productCache {
 	return &productCache{size: size, products: map[SKU]cachedProduct{}}
 }
 
-// take removes a product from the cache. It reports false if the cache has none, or if a hold may have lapsed by now.
+// take removes a product from the cache. Take reports false if the cache has no copy, or if a hold
+// may have lapsed by now.
 func (c *productCache) take(sku SKU, now time.Time) (cachedProduct, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -35,7 +39,8 @@ func (c *productCache) take(sku SKU, now time.Time) (cachedProduct, bool) {
 	return p, p.expires.IsZero() || now.Before(p.expires)
 }
 
-// put caches products after their commit. Older copies of products that can't be cached any more are dropped.
+// put caches products after their commit. If a product can't be cached any more, the older copy is
+// dropped.
 func (c *productCache) put(committed []present) {
 	if c.size <= 0 {
 		return
@@ -55,7 +60,7 @@ func (c *productCache) put(committed []present) {
 	}
 }
 
-// dropAny makes room. Which product goes doesn't matter: a product that is used often is soon back.
+// dropAny makes room by dropping any product. A product in frequent use soon comes back.
 func (c *productCache) dropAny() {
 	for sku := range c.products {
 		delete(c.products, sku)

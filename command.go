@@ -9,21 +9,22 @@ import (
 	"github.com/cosmic-go/allocation/internal/combine"
 )
 
-// command is what a method of a Service asks of a unit of work. A command says beforehand which products it needs: by
-// SKU, or as those that an order has lines of, or as the one that owns a batch.
+// command is a use case of a Service, to be run in a unit of work. A command names the needed
+// products beforehand: by SKU, or as the products with lines of an order, or as the owner of a batch.
 type command struct {
 	op     string
-	lines  int       // how many lines it names, 0 if the store has to say which
+	lines  int       // number of lines, 0 if unknown before the read
 	skus   []SKU     // sorted, each once
-	orders []OrderID // whose lines it needs of the products by SKU; sorted, each once
-	order  OrderID
-	batch  BatchRef
+	orders []OrderID // orders whose lines are needed with skus; sorted, each once
+	order  OrderID   // "", or the products with lines of the order are needed
+	batch  BatchRef  // "", or the owner of the batch is needed
 
-	// itself says that the command reads the products by SKU itself, if it needs them at all.
+	// itself says that run reads the products in skus; the group need not read them.
 	itself bool
 
-	// places says that the command only places new lines, so that a cached product will do: the store has a unique
-	// key on lines, and after any other answer than success the command runs again on a fresh read.
+	// places says that the command only places new lines. Then a cached product is good enough: the
+	// store has a unique key on lines, and after any answer but success the command runs again on a
+	// fresh read.
 	places bool
 
 	run func(ctx context.Context, products Repository) error
@@ -31,19 +32,20 @@ type command struct {
 	short *OutOfStockError // the refusal of the last run, nil if there was none
 }
 
-// key is what commands wait for each other on: exactly one of its fields is set.
+// key is a product, order or batch that commands wait for: exactly one field is set.
 type key struct {
 	sku   SKU
 	order OrderID
 	batch BatchRef
 }
 
-// claim says that a command touches a key.
+// claim says that a command touches a key, alone or shared with other commands.
 type claim = combine.Claim[key]
 
-// appendClaims appends the keys of the command. A lookup by order or batch waits for commands that may create that order
-// or batch, and they wait for earlier lookups; otherwise a Cancel could overtake the Allocate that it is meant to undo.
-// Commands that name their products share their orders, since those don't conflict with each other.
+// appendClaims appends the keys of the command. A lookup by order or batch waits for commands that
+// may create the order's lines or the batch, and those commands wait for earlier lookups; otherwise a
+// Cancel could overtake the Allocate to be undone. Commands that name their products share their
+// orders, since they don't conflict.
 func (c *command) appendClaims(claims []claim) []claim {
 	for _, sku := range c.skus {
 		claims = append(claims, claim{Key: key{sku: sku}})
@@ -60,7 +62,7 @@ func (c *command) appendClaims(claims []claim) []claim {
 	return claims
 }
 
-// size is how much of a group the command takes.
+// size is the command's part of the size of a group.
 func (c *command) size() int { return max(1, c.lines, len(c.skus)) }
 
 // decide runs the command in a unit of work of its own.
@@ -68,8 +70,9 @@ func (c *command) decide(ctx context.Context, products Repository) error {
 	return c.refused(ctx, products, c.run(ctx, products))
 }
 
-// refused deals with a refusal among the errors of the command: it is no error to the unit of work, since its event has
-// to be committed (R10). A refusal that rests on cached products has to be found again on fresh ones.
+// refused looks for a refusal among the errors of the command. To the unit of work a refusal is no
+// error, since the event has to be committed (R10). A refusal based on cached products has to be
+// confirmed on a fresh read.
 func (c *command) refused(ctx context.Context, products Repository, err error) error {
 	c.short = nil
 	if err == nil || !errors.As(err, &c.short) {
@@ -93,8 +96,8 @@ func (c *command) refused(ctx context.Context, products Repository, err error) e
 	return nil
 }
 
-// answer is the error that the caller gets for the outcome of the unit of work: a refusal, which says so if its event
-// couldn't be committed, or the error.
+// answer returns the caller's error for the outcome of the unit of work. A refusal stays the answer;
+// if the event couldn't be committed, both errors are joined.
 func (c *command) answer(err error) error {
 	switch {
 	case c.short == nil:
@@ -105,30 +108,30 @@ func (c *command) answer(err error) error {
 	return errors.Join(c.short, err)
 }
 
-// pending is a command under way, and its outcome.
+// pending is a command under way, with its outcome.
 type pending struct {
 	command
 	trace    string // the caller's trace parent
-	done     bool   // what follows is its outcome
+	done     bool   // the outcome below is final
 	err      error
-	excluded bool    // it failed after it had changed something: the group goes on without it
-	events   []Event // which it caused, if Committed wants to know
+	excluded bool    // the group goes on without the command, which failed after a change or exited
+	events   []Event // recorded by the command, for Committed
 	panicked any
-	exited   bool     // it ended its goroutine
-	ahead    *reading // what was read to find the command's products
+	exited   bool     // the policy or a hook ended the goroutine
+	ahead    *reading // the lookup of the command's products
 }
 
-// waiter is a caller in the queue, with its commands: a single one, or those of a chunk of a bulk.
+// waiter is a caller in the queue, with a single command or with the commands of a chunk of a bulk.
 type waiter = combine.Waiter[key, []*pending]
 
-// find looks up which products a command by order or batch needs. What it reads serves the command to begin with, unless
-// the command has to wait afterwards.
+// find returns the lookup of a command by order or batch. If the command needn't wait after the
+// lookup, the reading serves the command as well.
 func (p *pending) find(u *unit) func(ctx context.Context) ([]claim, error) {
 	return func(ctx context.Context) ([]claim, error) {
 		query := Query{Order: p.order, Batch: p.batch, Now: clean(u.opts.Now()), Limit: u.opts.PageSize}
 		states, err := u.store.Load(ctx, query)
 		if errors.Is(err, ErrConflict) && u.opts.Attempts > 1 {
-			return nil, nil // the attempts will have to do with it, and wait for nobody
+			return nil, nil // without claims; the attempts will retry the read
 		}
 		if err != nil {
 			return nil, storeError("Load", err)
@@ -142,7 +145,7 @@ func (p *pending) find(u *unit) func(ctx context.Context) ([]claim, error) {
 	}
 }
 
-// leftError is the answer to a caller whose context ended before its command was decided.
+// leftError returns the answer for a caller whose context ended before the command was decided.
 func leftError(op string, err error) error {
 	var left *combine.LeftError
 	switch {
@@ -154,6 +157,7 @@ func leftError(op string, err error) error {
 	return left.Err
 }
 
+// leftWhileCommitting returns the answer for a caller whose context ended during the commit.
 func leftWhileCommitting(op string, ended error) error {
 	return &Error{
 		Op: op, Field: "context", Value: "ended while the commit was under way",
@@ -161,7 +165,7 @@ func leftWhileCommitting(op string, ended error) error {
 	}
 }
 
-// outcome hands the outcome to the command's caller, on the caller's goroutine.
+// outcome ends the call, on the caller's goroutine: with the panic, exit or answer of the command.
 func (p *pending) outcome(ctx context.Context, u *unit) error {
 	switch {
 	case p.panicked != nil:

@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,10 @@ import (
 	"github.com/cosmic-go/allocation/internal/combine"
 )
 
-// groupCommit lets commands of a Service that meet on a product share a commit, so that one commit serves many of them,
-// and callers in one process don't race each other. Commands for a product wait while a commit for that product is under
-// way; the next commit takes all commands that wait.
+// groupCommit lets commands of a Service that meet on a product share a commit, so that one commit
+// serves many commands and callers in one process don't race each other. While a commit of a product
+// is under way, commands for the product wait; the next commit takes all waiting commands. Package
+// combine decides which caller leads and which callers follow.
 type groupCommit struct {
 	units   UnitOfWork // the outermost wrapper, or the unit of work itself
 	unit    *unit
@@ -23,38 +25,47 @@ type groupCommit struct {
 }
 
 const (
-	// maxGroups is how many groups, of different products, are under way at a time. The second group hides the round
-	// trip of a commit; with many, groups would be small again (measured).
+	// maxGroups is how many groups, of different products, are under way at a time. The second group
+	// hides the round trip of a commit; with many groups each group would be small (measured).
 	maxGroups = 2
 
-	// maxGroup is the most lines that are committed together, unless a single command has more.
+	// maxGroup is the most lines committed together, unless a single command has more.
 	maxGroup = 512
 
-	// patience is how long a group keeps others, of different products, from beginning: between once and twice as long.
-	// It is far above the time of a healthy commit, so that groups don't become small under load, and below what a
-	// buyer notices.
+	// patience is how long a group keeps groups of other products from beginning: between once and
+	// twice as long. The patience is far above the time of a healthy commit, so that groups don't
+	// become small under load, and below a delay that a buyer notices.
 	patience = 50 * time.Millisecond
 )
 
 func newGroupCommit(units UnitOfWork, u *unit, opts ServiceOptions) *groupCommit {
-	g := &groupCommit{units: units, unit: u, wrapped: units != UnitOfWork(u), cache: newProductCache(opts.cacheSize(u)), opts: opts}
+	g := &groupCommit{units: units, unit: u, wrapped: units != UnitOfWork(u), opts: opts}
+	g.cache = newProductCache(opts.cacheSize(u))
 	g.queue = combine.New(g.commit, combine.Options{Groups: maxGroups, Size: maxGroup, Patience: patience})
 	return g
 }
 
-// commitGroup is the commands that share a unit of work.
+// cacheSize is how many products are cached over a unit of work of the library.
+func (o *ServiceOptions) cacheSize(u *unit) int {
+	if o.CacheSize < 0 || u.locksFirst() {
+		return 0
+	}
+	return cmp.Or(o.CacheSize, 4096)
+}
+
+// commitGroup is a group of commands that share a unit of work.
 type commitGroup struct {
 	*groupCommit
 	group   *combine.Group[key, []*pending]
 	pending []*pending
-	leading int // how many of the first commands are the leader's
+	leading int // so many commands, the first, are the leader's
 
-	fresh    bool         // cached products won't do
+	fresh    bool         // the cache must not be used
 	judged   bool         // all commands ran in the last attempt
 	products *identityMap // of the last attempt
 }
 
-// commit carries out a group, on its leader's goroutine.
+// commit carries out a group, on the goroutine of the leader.
 func (g *groupCommit) commit(group *combine.Group[key, []*pending]) {
 	ctx, end := group.Context()
 	defer end()
@@ -83,11 +94,12 @@ func (g *groupCommit) commit(group *combine.Group[key, []*pending]) {
 	decided = true
 }
 
-// work is the group's unit of work.
+// work returns the group's unit of work.
 func (c *commitGroup) work() *work {
 	return &work{unit: c.unit, op: c.op(), fn: c.attempt}
 }
 
+// op returns the name for hooks and logs.
 func (c *commitGroup) op() string {
 	if len(c.pending) == 1 {
 		return c.pending[0].op
@@ -95,8 +107,9 @@ func (c *commitGroup) op() string {
 	return "Group"
 }
 
-// attempt runs all commands on the same products: the leader's on its own goroutine, and all others on another one,
-// so that a command which ends its goroutine, as t.FailNow does in a test's policy, ends no innocent caller's.
+// attempt runs all commands on the same products: the leader's on the leader's goroutine, and all
+// others on another goroutine. A policy may end its goroutine, as t.FailNow does in a test; no
+// innocent caller's goroutine must end then.
 func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	m := inside(ctx).products
 	c.judged, c.products = false, m
@@ -129,7 +142,8 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	return nil
 }
 
-// shielded runs a command so that its panic, or the end of its goroutine, is its own caller's.
+// shielded runs a command; a panic, or the end of the goroutine, is noted for the command's own
+// caller.
 func (p *pending) shielded(ctx context.Context, m *identityMap, products Repository) (err error) {
 	if p.excluded {
 		return nil
@@ -151,8 +165,8 @@ func (p *pending) shielded(ctx context.Context, m *identityMap, products Reposit
 	return err
 }
 
-// judge decides what becomes of a command that returned an error, or none. What the command changed before it failed can't
-// be undone here, so the group begins again without it.
+// judge decides about the answer of a command. If a command failed after a change, the change can't
+// be undone in the loaded products, so the group begins again without the command.
 func (c *commitGroup) judge(ctx context.Context, m *identityMap, products Repository, p *pending, err error) error {
 	if p.excluded {
 		return nil
@@ -178,17 +192,18 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, products Reposi
 	return nil
 }
 
-// preload reads the products that commands name, all at once, but for those that are cached. Commands that name an order
-// or a batch read their products themselves; with locks, those are read here as well.
+// preload reads the named products of all commands at once, except for cached products. Commands that
+// name an order or a batch read their products themselves; with locks, preload reads these products
+// as well.
 func (c *commitGroup) preload(ctx context.Context, m *identityMap) error {
 	lead := c.pending[0]
 	if lead.ahead != nil && len(c.pending) == 1 && !c.group.Leader().Waited() && !c.unit.opts.LockFirst {
 		m.ahead, m.now = lead.ahead, lead.ahead.query.Now
 	}
-	lead.ahead = nil // what was read serves once
+	lead.ahead = nil // a reading serves once
 	q := c.query()
 	if m.locks && len(c.pending) > 1 {
-		// All of them at once, and so in order: a product that a command looks up by itself later could deadlock.
+		// One read locks all products in order; a later read by a command could deadlock.
 		q.SKUs = c.skus()
 	}
 	if !c.fresh {
@@ -202,7 +217,7 @@ func (c *commitGroup) preload(ctx context.Context, m *identityMap) error {
 	return err
 }
 
-// skus lists the products that the group has to itself.
+// skus returns the products claimed by the group.
 func (c *commitGroup) skus() (skus []SKU) {
 	for _, key := range c.group.Keys() {
 		if key.sku != "" {
@@ -213,7 +228,7 @@ func (c *commitGroup) skus() (skus []SKU) {
 	return skus
 }
 
-// query asks for the products that commands name, and for the lines of their orders.
+// query asks for the named products of the commands, and for the lines of their orders.
 func (c *commitGroup) query() Query {
 	if p := c.pending[0]; len(c.pending) == 1 && !p.itself {
 		return Query{SKUs: p.skus, Orders: p.orders}
@@ -230,8 +245,9 @@ func (c *commitGroup) query() Query {
 	return q
 }
 
-// takeCached puts cached products into the unit of work, and returns the SKUs of the others. A product is only taken if
-// all its commands place lines; those that look it up by order or batch would find nothing there.
+// takeCached puts cached products into the unit of work, and returns the SKUs of the others. A
+// product is taken only if all commands for the product place lines; a lookup by order or batch would
+// find no lines in a cached product.
 func (c *commitGroup) takeCached(ctx context.Context, m *identityMap, q Query) (others []SKU) {
 	unfit := c.unfit()
 	for _, sku := range q.SKUs {
@@ -249,7 +265,7 @@ func (c *commitGroup) takeCached(ctx context.Context, m *identityMap, q Query) (
 	return others
 }
 
-// unfit are the products of commands that do anything else than place lines; nil if there are none.
+// unfit returns the products of commands that do anything but place lines; nil for none.
 func (c *commitGroup) unfit() (unfit map[SKU]bool) {
 	for _, w := range c.group.Members() {
 		if !slices.ContainsFunc(w.Value, func(p *pending) bool { return !p.places }) {
@@ -265,7 +281,7 @@ func (c *commitGroup) unfit() (unfit map[SKU]bool) {
 	return unfit
 }
 
-// settle gives every command its outcome after the group's.
+// settle gives every command an outcome, after the outcome of the group.
 func (c *commitGroup) settle(ctx context.Context, err error) {
 	switch {
 	case err == nil:
@@ -288,7 +304,8 @@ func (c *commitGroup) settle(ctx context.Context, err error) {
 	}
 }
 
-// ownError is what the leader gets for an error of the group's context, which ends in another way than the leader's own.
+// ownError returns the leader's error if the group's context ended: the group's context may end in
+// another way than the leader's own.
 func (c *commitGroup) ownError(op string, err error) error {
 	own := c.group.LeaderErr()
 	switch {
@@ -300,7 +317,7 @@ func (c *commitGroup) ownError(op string, err error) error {
 	return own
 }
 
-// concernsAll reports whether an error says nothing about any one command.
+// concernsAll reports whether an error concerns the group and no single command.
 func concernsAll(err error) bool {
 	for _, outcome := range []error{ErrConflict, ErrUnknownOutcome, context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, outcome) {
@@ -310,7 +327,8 @@ func concernsAll(err error) bool {
 	return false
 }
 
-// apart runs each command by itself, because the store refused what they did together and can't say whose fault that is.
+// apart runs each command as a unit of work of its own, because the store refused the group's commit
+// and can't say which command is at fault.
 func (c *commitGroup) apart(ctx context.Context) {
 	for i, p := range c.pending {
 		if p.excluded || p.panicked != nil {
@@ -329,8 +347,8 @@ func (c *commitGroup) apart(ctx context.Context) {
 	}
 }
 
-// interrupted decides what became of the commands when something ended the leader's goroutine. Members whose commands
-// are undecided wait again.
+// interrupted decides about the commands after the leader's goroutine has ended. Members with
+// undecided commands wait again.
 func (c *commitGroup) interrupted() {
 	if m := c.products; m != nil && m.begun {
 		for _, p := range c.pending {

@@ -4,67 +4,74 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
-	"slices"
 	"time"
 )
 
 // UnitOfWorkOptions are the settings of [NewUnitOfWork]. A zero value means the default.
 //
-// No setting is ignored. If the unit of work can't honour a setting over the given store, [New] and every Do
-// return an [*Error] before the store is touched. The error wraps [ErrInvalid], and Error.Field names the setting.
+// No setting is ignored. If the unit of work can't honour a setting over the given store, [New] and
+// every Do return an [*Error] before the store is touched. The error wraps [ErrInvalid], and
+// Error.Field names the setting.
 type UnitOfWorkOptions struct {
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
 
-	// Attempts is how often a unit of work is tried before ErrConflict is returned; 10 by default. Inside a
-	// host's transaction there is one attempt, because only the host can begin that transaction again.
+	// Attempts is how often a unit of work is tried before ErrConflict is returned; 10 by default.
+	// Inside a host's transaction there is one attempt, because only the host can begin the
+	// transaction again.
 	Attempts int
 
-	// Backoff is the longest pause after the first lost race, 1 ms by default. Backoff doubles with every further
-	// lost race, up to MaxBackoff, 100 ms by default; each pause is a random part. If only one of the two is set,
-	// the default of the other adapts: Backoff is at most MaxBackoff, MaxBackoff is at least Backoff. Neither can
-	// be set inside a host's transaction.
+	// Backoff is the longest pause after the first lost race, 1 ms by default. Backoff doubles with
+	// every further lost race, up to MaxBackoff, 100 ms by default; each pause is a random part. If
+	// only one of the two is set, the default of the other adapts: Backoff is at most MaxBackoff,
+	// MaxBackoff is at least Backoff. Neither can be set inside a host's transaction.
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 
-	// LockFirst lets every attempt lock the products that are read; the store has to be a [Locker]. By default
-	// only attempts after a lost race lock, which is faster where races are rare and fair where races are common.
+	// LockFirst lets every attempt lock the products read; the store has to be a [Locker]. By default
+	// only attempts after a lost race lock, which is faster where races are rare and fair where races
+	// are common. Set LockFirst if you prefer waiting to retrying.
 	LockFirst bool
 
-	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. When a line
-	// can't be met, or would have to move, without those beyond the page, the unit of work begins again with a
-	// larger page. A line that can be met doesn't wait for a larger page: the line may get units of a later batch
-	// while more holds than a page lapsed on an earlier batch.
+	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default.
+	// When a line can't be met, or would have to move, without the holds and lines beyond the page,
+	// the unit of work begins again with a larger page. A line that can be met doesn't wait for a
+	// larger page: the line may get units of a later batch while more holds than a page lapsed on an
+	// earlier batch.
 	PageSize int
 
-	// Logger is told of lost races (Debug), and of units of work that end because they lost too many, or
-	// because the outcome of their commit is unknown (Warn). By default nothing is logged.
+	// Logger logs lost races (Debug), and units of work that lost every race or whose commit has an
+	// unknown outcome (Warn). By default nothing is logged.
 	Logger *slog.Logger
 
-	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method, "Do", or
-	// "Group" for commands that are committed together, and the attempt's number, from 1. A group's context has
-	// the values of one caller's context. The attempt runs under the context that Attempt returns; the returned
-	// function, which may be nil, is called after the attempt with its error, an [ErrConflict] after a lost race.
-	// Attempt is the place for a span, and for counters of attempts and conflicts.
+	// Attempt, if set, is called before each attempt of a unit of work, with the Service's method,
+	// "Do", or "Group" for commands that are committed together, and the attempt's number, from 1. A
+	// group's context has the values of one caller's context. The attempt runs under the context that
+	// Attempt returns; the returned function, which may be nil, is called after the attempt with its
+	// error, an [ErrConflict] after a lost race. Attempt is the place for a span, and for counters of
+	// attempts and conflicts.
 	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))
 
-	// Committed, if set, is called after each commit with the events that the caller caused, by SKU and in the
-	// order of their numbers: on the caller's goroutine, before the command returns, and outside of the unit of
-	// work, so that Committed may begin another one. Callers that share a commit each receive their own events, in
-	// any order; nobody receives the events of a caller who left. Package bus has a function for Committed.
+	// Committed, if set, is called after each commit with the events that the caller caused, by SKU
+	// and in the order of their numbers: on the caller's goroutine, before the command returns, and
+	// outside of the unit of work, so that Committed may begin another. Callers that share a commit
+	// each receive their own events, in any order; nobody receives the events of a caller who left.
+	// Package bus has a function for Committed.
 	//
-	// The commit stands whatever Committed does. A crash before the call, or an [ErrUnknownOutcome], leaves the
-	// call out, so events that must not be missed go through package outbox. Committed can't be set inside a
-	// host's transaction, because the unit of work doesn't see the host's commit.
+	// The commit stands even if Committed fails. A crash before the call, or an [ErrUnknownOutcome],
+	// leaves the call out, so events that must not be missed go through package outbox. Committed
+	// can't be set inside a host's transaction, because the unit of work doesn't see the host's
+	// commit.
 	Committed func(ctx context.Context, events []Event)
 
-	// Commit, if set, is called before each call of Store.Commit, with the attempt's context; the returned function,
-	// which may be nil, is called after the call with its error. Commit is the place for a span or a histogram of
-	// how long commits take.
+	// Commit, if set, is called before each call of Store.Commit, with the attempt's context; the
+	// returned function, which may be nil, is called after the call with the error. Commit is the
+	// place for a span or for a histogram of the durations of commits.
 	Commit func(ctx context.Context) func(err error)
 
-	// TraceParent, if set, returns the W3C trace parent of the caller's context (not of an attempt's), which is
-	// stored with the events that the caller causes. Any text other than 00-…-…-… in lower case counts as none.
+	// TraceParent, if set, returns the W3C trace parent of the caller's context (not of an
+	// attempt's), which is stored with the events that the caller causes. Any text other than
+	// 00-…-…-… in lower case counts as none.
 	TraceParent func(ctx context.Context) string
 }
 
@@ -80,27 +87,28 @@ type ServiceOptions struct {
 	// work of its own.
 	NoGroupCommit bool
 
-	// CacheSize is how many products the Service caches after a commit, so that the next allocation needs no
-	// read; 4,096 by default, none if negative. A cached product only serves to place lines, under the version
-	// check: if another process changed the product, and for every answer that writes nothing, the product is read
-	// afresh.
+	// CacheSize is how many products the Service caches after a commit, so that the next allocation
+	// needs no read; 4,096 by default, none if negative. A cached product only serves to place lines,
+	// under the version check: if another process changed the product, and for every answer without a
+	// commit, the product is read afresh.
 	//
-	// The cache works with group commit over the library's own unit of work. Without group commit, with LockFirst,
-	// inside a host's transaction or over a host's own UnitOfWork nothing is cached, and a positive CacheSize is
-	// an error.
+	// The cache works with group commit over the library's own unit of work. Without group commit,
+	// with LockFirst, inside a host's transaction or over a host's own UnitOfWork nothing is cached,
+	// and a positive CacheSize is an error.
 	CacheSize int
 
-	// Group, if set, is called before each group of commands is carried out, with the number of its commands: 1 for a
-	// command that met nobody. Group is called on the goroutine of one of the callers, with the context of the group.
-	// It needs group commit.
+	// Group, if set, is called before each group of commands is carried out, with the number of
+	// commands: 1 for a command that met no other. Group is called on the goroutine of the leader,
+	// with the context of the group, and needs group commit.
 	Group func(ctx context.Context, commands int)
 
-	// CacheLookup, if set, is called for each product that a group looks for in the cache. A hit that turns out to be
-	// outdated at the commit is followed by a read, and by no second call. It needs the cache.
+	// CacheLookup, if set, is called for each product that a group looks for in the cache. If a hit
+	// turns out to be stale at the commit, a read follows without a second call. CacheLookup needs
+	// the cache.
 	CacheLookup func(ctx context.Context, sku SKU, hit bool)
 }
 
-// mistake is a reason to refuse a setting.
+// mistake is a possible reason to refuse a setting.
 type mistake struct {
 	made  bool
 	field string
@@ -108,7 +116,7 @@ type mistake struct {
 	rule  string
 }
 
-// firstMistake returns the error for the first mistake that was made, nil if none was.
+// firstMistake returns the error for the first mistake that was made, nil for none.
 func firstMistake(op string, mistakes []mistake) error {
 	for _, m := range mistakes {
 		if m.made {
@@ -160,39 +168,4 @@ func (o *UnitOfWorkOptions) fill(store Store) {
 	o.Backoff = cmp.Or(o.Backoff, min(time.Millisecond, longest))
 	o.MaxBackoff = longest
 	o.PageSize = cmp.Or(o.PageSize, 100)
-}
-
-// check refuses settings that a Service over the unit of work would have to ignore.
-func (o *ServiceOptions) check(units UnitOfWork) error {
-	own := ownUnit(units)
-	library := own != nil
-	if library && own.mistake != nil {
-		return own.mistake
-	}
-	joined := library && own.joined
-	groups := func(set bool, field string, value any) []mistake {
-		return []mistake{
-			{set && o.NoGroupCommit, field, value, "must not be set with NoGroupCommit"},
-			{set && !library, field, value, "needs a unit of work of NewUnitOfWork, or a wrapper with Unwrap"},
-			{set && joined, field, value, "must not be set inside a host's transaction"},
-		}
-	}
-	return firstMistake("New", slices.Concat(
-		[]mistake{{units == nil, "unit of work", nil, "must not be nil"}},
-		groups(o.CacheSize > 0, "CacheSize", o.CacheSize),
-		groups(o.Group != nil, "Group", nil),
-		groups(o.CacheLookup != nil, "CacheLookup", nil),
-		[]mistake{
-			{o.CacheSize > 0 && own.locksFirst(), "CacheSize", o.CacheSize, "must not be set with LockFirst"},
-			{o.CacheLookup != nil && (o.CacheSize < 0 || own.locksFirst()), "CacheLookup", nil, "needs the cache"},
-		},
-	))
-}
-
-// cacheSize is how many products are cached over a unit of work of the library.
-func (o *ServiceOptions) cacheSize(u *unit) int {
-	if o.CacheSize < 0 || u.locksFirst() {
-		return 0
-	}
-	return cmp.Or(o.CacheSize, 4096)
 }

@@ -8,12 +8,12 @@ import (
 	"sync"
 )
 
-// AllocateEach allocates many orders, each all or nothing by itself, for imports and nightly runs: hundreds of
-// lines share a commit. What orders[i] was given is given[i], and why it was not is errs[i], which is what
-// [Service.Allocate] answers. Orders that compete for a product are judged in the order in which they are
-// given. A repeat answers the same; so an import that broke off is begun again from the start.
+// AllocateEach allocates many orders, each order all or nothing by itself, for imports and nightly
+// runs: hundreds of lines share a commit. For orders[i], given[i] is the allocations and errs[i] the
+// error, as from [Service.Allocate]. Orders that compete for a product are judged in the given order.
+// A repeat gives the same answers, so an interrupted import can begin again from the start.
 //
-// Events reach [UnitOfWorkOptions].Committed when all orders are through.
+// [UnitOfWorkOptions].Committed gets the events after all orders have been decided.
 func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [][]Allocation, errs []error) {
 	const op = "AllocateEach"
 	given, errs = make([][]Allocation, len(orders)), make([]error, len(orders))
@@ -41,13 +41,13 @@ func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [
 	return given, errs
 }
 
-// bulk is the orders of one call, on their way through the queue in chunks.
+// bulk is the orders of one call, which pass through the queue in chunks.
 type bulk struct {
 	service *Service
 	ctx     context.Context
 	items   []*item
 
-	mu       sync.Mutex // held while a chunk enters the queue, so that chunks enter in their order
+	mu       sync.Mutex // held while a chunk enters the queue, so that chunks stay in order
 	chunks   [][]*item  // still to enter
 	panicked any        // in the store, or in a hook
 	exited   bool       // a policy or a hook ended a worker's goroutine
@@ -57,11 +57,12 @@ type bulk struct {
 type item struct {
 	pending
 	order *order
-	left  error // of its chunk, in which case nobody may look at what the command computed
+	left  error // of the chunk; unless nil, nobody may read the results
 
-	kind SKU // the same for all that are connected by products
+	kind SKU // equal for orders connected by products
 }
 
+// add adds an order to the bulk.
 func (b *bulk) add(order *order, op string) (*item, error) {
 	u := b.service.groups.unit
 	if err := u.check(b.ctx, op); err != nil {
@@ -73,6 +74,7 @@ func (b *bulk) add(order *order, op string) (*item, error) {
 	return it, nil
 }
 
+// answer returns the allocations or the error of the order.
 func (it *item) answer() ([]Allocation, error) {
 	if it.left != nil {
 		return nil, it.left
@@ -83,8 +85,9 @@ func (it *item) answer() ([]Allocation, error) {
 	return it.order.given, nil
 }
 
-// run brings all chunks through, as many at a time as there can be groups, and reports their events. A panic, or the end
-// of a goroutine, reaches the caller's goroutine once all chunks under way are through.
+// run brings all chunks through the queue, as many at a time as there can be groups, and reports the
+// events. A panic, or the end of a goroutine, reaches the caller's goroutine after all chunks under
+// way have ended.
 func (b *bulk) run() {
 	b.cut(b.sorted())
 	func() {
@@ -115,8 +118,8 @@ func (b *bulk) run() {
 	}
 }
 
-// cut makes chunks of as many lines as fit into a group. Orders that are connected stay together as far as they fit,
-// so that two chunks seldom have to wait for each other.
+// cut makes chunks of as many lines as fit into a group. Connected orders stay together as far as
+// they fit, so that two chunks seldom have to wait for each other.
 func (b *bulk) cut(items []*item) {
 	first, lines := 0, 0
 	for i, it := range items {
@@ -136,7 +139,7 @@ func (b *bulk) cut(items []*item) {
 	}
 }
 
-// linesOfKind counts the lines of the orders at the beginning that are connected.
+// linesOfKind counts the lines of the connected orders at the beginning.
 func linesOfKind(items []*item) (lines int) {
 	for _, it := range items {
 		if it.kind != items[0].kind {
@@ -147,7 +150,8 @@ func linesOfKind(items []*item) (lines int) {
 	return lines
 }
 
-// work brings one chunk after the other through. A panic is kept for the caller's goroutine.
+// work brings one chunk after the other through the queue. A panic is noted for the caller's
+// goroutine.
 func (b *bulk) work() {
 	returned := false
 	defer func() {
@@ -175,7 +179,8 @@ func (b *bulk) work() {
 	returned = true
 }
 
-// next takes a chunk, if there is any left, and lets no other chunk be taken before this one has its place in the queue.
+// next takes a chunk, if any is left. The lock stays held until the chunk has a place in the queue,
+// so that no later chunk overtakes.
 func (b *bulk) next() ([]*item, *waiter) {
 	b.mu.Lock()
 	if len(b.chunks) == 0 || b.panicked != nil || b.exited {
@@ -194,15 +199,15 @@ func (b *bulk) next() ([]*item, *waiter) {
 	return items, w
 }
 
-// byKey sorts claims.
+// byKey compares claims.
 func byKey(a, b claim) int {
 	return cmp.Or(cmp.Compare(a.Key.sku, b.Key.sku), cmp.Compare(a.Key.order, b.Key.order))
 }
 
-// sorted brings orders of the same product together, which stores like (measured: nearly twice as fast), but
-// never orders past each other that are connected, directly or through others, by a product.
+// sorted brings orders of each product together, which makes stores faster (measured: nearly twice).
+// Orders connected by a product, directly or through other orders, never overtake each other.
 func (b *bulk) sorted() []*item {
-	connected := map[SKU]SKU{} // each leads to another of its kind, the last one to itself
+	connected := map[SKU]SKU{} // each SKU leads to another of the same kind, the last to itself
 	last := func(sku SKU) SKU {
 		for {
 			next, known := connected[sku]
@@ -211,7 +216,7 @@ func (b *bulk) sorted() []*item {
 				return sku
 			}
 			if after, known := connected[next]; known {
-				connected[sku] = after // so that the way is shorter next time
+				connected[sku] = after // a shorter way next time
 			}
 			sku = next
 		}

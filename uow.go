@@ -10,31 +10,35 @@ import (
 
 // UnitOfWork is one atomic operation on products.
 //
-// A wrapper around the library's own unit of work, such as one that measures, has a method Unwrap() UnitOfWork that
-// returns the wrapped one. A [Service] over the wrapper then works as over the unit of work inside, with group commit,
-// cache, Reconcile and Mend, and calls the wrapper's Do once for each commit. A UnitOfWork without Unwrap is a host's
-// own; a Service calls its Do once for each command.
+// A wrapper around the library's own unit of work, such as a wrapper that measures, has a method
+// Unwrap() UnitOfWork that returns the wrapped unit of work. A [Service] over the wrapper then has
+// group commit, cache, Reconcile and Mend as over the unit of work inside, and calls the wrapper's Do
+// once for each group. A UnitOfWork without Unwrap is a host's own; a Service calls Do once for each
+// command.
 type UnitOfWork interface {
-	// Do runs fn, which decides on products. If fn returns nil, Do commits all changes of the products; if fn
-	// returns an error, panics or ends its goroutine, Do forgets the changes. After a lost race Do runs fn again
-	// from the beginning, on fresh products, so fn must not leave traces elsewhere.
+	// Do runs fn, which decides on products. If fn returns nil, Do commits all changes of the
+	// products; if fn returns an error, panics or ends the goroutine, Do forgets the changes. After a
+	// lost race Do runs fn again from the beginning, on fresh products, so fn must not leave traces
+	// elsewhere.
 	//
-	// The context that fn gets marks the unit of work: a Do inside another is refused. Do returns an error of fn
-	// as fn returned it.
+	// The context of fn marks the unit of work: a Do inside another Do is refused. Do returns an
+	// error of fn unchanged.
 	Do(ctx context.Context, fn func(ctx context.Context, products Repository) error) error
 }
 
-// NewUnitOfWork returns the library's unit of work over a store. No transaction is open while fn runs, unless fn runs
-// with locks: products are read before, and one Commit at the end writes all changes, provided that every product that
-// was read, changed or not, still has the version that was read. A unit of work that changed nothing and read only
-// once commits nothing, since one read is consistent by itself.
+// NewUnitOfWork returns the library's unit of work over a store. No transaction is open while fn
+// runs, unless fn runs with locks: products are read before, and one Commit at the end writes all
+// changes. The commit fails unless every product that was read, changed or not, still has the version
+// that was read. A unit of work that changed nothing and read only once commits nothing, since a
+// single read is consistent by itself.
 //
-// A lost race begins again up to [UnitOfWorkOptions].Attempts times, with locks if the store is a [Locker]. So does,
-// once, an [ErrDuplicate], because a fresh read shows what is there. [ErrUnknownOutcome] is never tried again. The unit
-// of work is safe for concurrent use. It is a [Ledger] too, and answers [errors.ErrUnsupported] if the store is none.
+// After a lost race the unit of work begins again, up to [UnitOfWorkOptions].Attempts times, with
+// locks if the store is a [Locker]. An [ErrDuplicate] is tried once more, because a fresh read shows
+// the duplicate. [ErrUnknownOutcome] is never tried again. The unit of work is safe for concurrent
+// use. The unit of work is also a [Ledger], and returns [errors.ErrUnsupported] if the store is none.
 //
-// The options may be nil. A nil store, and options that the unit of work would have to ignore, are an [ErrInvalid] of
-// [New] and of every Do.
+// The options may be nil. A nil store, and options that the unit of work would have to ignore, are an
+// [ErrInvalid] of [New] and of every Do.
 func NewUnitOfWork(store Store, opts *UnitOfWorkOptions) UnitOfWork {
 	u := &unit{store: store, joined: isJoined(store)}
 	if opts != nil {
@@ -45,14 +49,15 @@ func NewUnitOfWork(store Store, opts *UnitOfWorkOptions) UnitOfWork {
 	return u
 }
 
+// unit is the UnitOfWork over a Store.
 type unit struct {
 	store   Store
 	joined  bool
 	opts    UnitOfWorkOptions
-	mistake error // in the arguments of NewUnitOfWork; the answer to everything
+	mistake error // in the arguments of NewUnitOfWork; the answer to every call
 }
 
-// ownUnit returns the library's unit of work that is wrapped in units, nil if there is none.
+// ownUnit returns the library's unit of work inside units, nil for none.
 func ownUnit(units UnitOfWork) *unit {
 	for {
 		switch u := units.(type) {
@@ -66,9 +71,10 @@ func ownUnit(units UnitOfWork) *unit {
 	}
 }
 
+// Do runs fn, or the work handed through a wrapper.
 func (u *unit) Do(ctx context.Context, fn func(context.Context, Repository) error) error {
 	if w := givenWork(ctx); w != nil && w.unit == u {
-		w.fn = fn // of a wrapper, around the command's
+		w.fn = fn // the wrapper's function around the command's
 		return w.do(ctx)
 	}
 	w := &work{unit: u, op: "Do", fn: fn, records: u.opts.Committed != nil}
@@ -98,7 +104,7 @@ func (u *unit) check(ctx context.Context, op string) error {
 	return nil
 }
 
-// Audit asks the store, if it is a [Ledger].
+// Audit calls the store, if the store is a [Ledger].
 func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
 	ledger, err := u.ledger("Audit")
 	if err != nil {
@@ -107,7 +113,7 @@ func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
 	return ledger.Audit(ctx, sku)
 }
 
-// Events asks the store, if it is a [Ledger].
+// Events calls the store, if the store is a [Ledger].
 func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error) {
 	ledger, err := u.ledger("Events")
 	if err != nil {
@@ -116,6 +122,7 @@ func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]E
 	return ledger.Events(ctx, sku, after, limit)
 }
 
+// ledger returns the store as a Ledger.
 func (u *unit) ledger(op string) (Ledger, error) {
 	if u.mistake != nil {
 		return nil, u.mistake
@@ -128,23 +135,23 @@ func (u *unit) ledger(op string) (Ledger, error) {
 }
 
 var (
-	// errAgain lets an attempt run its function again at once, on fresh products: without a command that failed
-	// halfway, or without cached products.
+	// errAgain makes an attempt run the function again at once, on fresh products: without a command
+	// that failed halfway, or without cached products.
 	errAgain = errors.New("begin again")
 
-	// errStale is the answer of a unit of work that used a cached product, if the answer is anything but success.
+	// errStale ends a run on cached products whose answer is anything but success.
 	errStale = fmt.Errorf("%w: a cached product will not do", errAgain)
 )
 
-// work is a unit of work on its way through its attempts.
+// work is a unit of work during its attempts.
 type work struct {
 	*unit
 	op      string
 	fn      func(context.Context, Repository) error
 	trace   string // the caller's trace parent
-	records bool   // Committed wants the events
+	records bool   // collect the events for Committed
 	page    int
-	stale   bool // a cached product was outdated: another process is at work
+	stale   bool // a cached product was stale: another process is at work
 	events  []Event
 
 	products *identityMap // of the present attempt
@@ -155,18 +162,18 @@ type (
 	insideKey struct{} // of a context inside a unit of work
 )
 
-// inside returns the work inside of which the context is, nil if there is none.
+// inside returns the work whose function got the context, nil outside of a unit of work.
 func inside(ctx context.Context) *work {
 	w, _ := ctx.Value(insideKey{}).(*work)
 	return w
 }
 
-// given returns a context with which a wrapper's Do hands the work to the unit of work inside.
+// given returns a context that carries the work through the Do of a wrapper.
 func (w *work) given(ctx context.Context) context.Context {
 	return context.WithValue(ctx, workKey{}, w)
 }
 
-// givenWork returns the work that was handed through a wrapper, nil if there is none, or if it has begun.
+// givenWork returns the work carried by the context, nil if there is none or the work has begun.
 func givenWork(ctx context.Context) *work {
 	if ctx == nil || inside(ctx) != nil {
 		return nil
@@ -184,7 +191,7 @@ func (w *work) do(ctx context.Context) error {
 	return err
 }
 
-// run tries until an attempt commits.
+// run makes attempts until an attempt commits, or fails for good.
 func (w *work) run(ctx context.Context) error {
 	w.page = w.opts.PageSize
 	marked := context.WithValue(ctx, insideKey{}, w)
@@ -214,8 +221,8 @@ const (
 	maxPage    = 100_000_000
 )
 
-// attempt is one numbered attempt. It reruns fn, uncounted, when a page was too small (errMore) or fn asks for it
-// (errAgain).
+// attempt is one numbered attempt. Attempt reruns fn, uncounted, when a page was too small (errMore)
+// or fn asks for a rerun (errAgain).
 func (w *work) attempt(ctx context.Context, number int) (err error) {
 	if w.opts.Attempt != nil {
 		within, end := w.opts.Attempt(ctx, w.op, number)
@@ -233,7 +240,7 @@ func (w *work) attempt(ctx context.Context, number int) (err error) {
 		if locker := w.locker(number); locker != nil {
 			failure = w.locked(ctx, locker)
 		} else {
-			failure = w.on(ctx, w.store, false) // nothing is open meanwhile, and nothing has to be undone
+			failure = w.on(ctx, w.store, false) // no transaction is open
 		}
 		switch {
 		case errors.Is(failure, errMore) && w.page < maxPage:
@@ -244,7 +251,7 @@ func (w *work) attempt(ctx context.Context, number int) (err error) {
 	}
 }
 
-// locker returns the store if the attempt has to lock: after a lost race, or from the start with LockFirst.
+// locker returns the store if the attempt has to lock: after a lost race, or always with LockFirst.
 func (w *work) locker(number int) Locker {
 	if number == 1 && !w.opts.LockFirst && !w.stale {
 		return nil
@@ -253,12 +260,13 @@ func (w *work) locker(number int) Locker {
 	return locker
 }
 
+// locked runs the function and commits within a transaction that locks.
 func (w *work) locked(ctx context.Context, locker Locker) error {
 	return locker.Locked(ctx, func(store Store) error { return w.on(ctx, store, true) })
 }
 
-// on runs fn on products of a store, and commits. A stale cached product doesn't count as a lost race, since nobody had
-// read it for this unit of work.
+// on runs fn on products of a store, and commits. A stale cached product doesn't count as a lost
+// race, because this unit of work had not read the product.
 func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	w.events = nil
 	m := &identityMap{store: store, locks: locks, now: clean(w.opts.Now()), page: w.page, trace: w.trace}

@@ -331,11 +331,9 @@ func (m *identityMap) commit(ctx context.Context) error {
 	if !changed && m.loads < 2 {
 		return nil
 	}
-	m.begun = true
 	if err := m.write(ctx, changes); err != nil {
 		return storeError("Commit", err)
 	}
-	m.written = true
 	return nil
 }
 
@@ -347,7 +345,10 @@ func (m *identityMap) write(ctx context.Context, changes []Changes) (err error) 
 			defer func() { end(err) }()
 		}
 	}
-	return m.store.Commit(ctx, changes)
+	m.begun = true
+	err = m.store.Commit(ctx, changes)
+	m.written = err == nil
+	return err
 }
 
 // recorded returns the events of all products, by SKU.

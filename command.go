@@ -121,6 +121,11 @@ type pending struct {
 	ahead    *reading // the lookup of the command's products
 }
 
+// reset forgets what a group made of the command, so that another group can carry it out.
+func (p *pending) reset() {
+	p.err, p.short, p.events, p.panicked, p.excluded = nil, nil, nil, nil, false
+}
+
 // waiter is a caller in the queue, with a single command or with the commands of a chunk of a bulk.
 type waiter = combine.Waiter[key, []*pending]
 

@@ -63,6 +63,7 @@ type commitGroup struct {
 	fresh    bool         // the cache must not be used
 	judged   bool         // all commands ran in the last attempt
 	products *identityMap // of the last attempt
+	settled  bool         // all commands have their outcome
 }
 
 // commit carries out a group, on the goroutine of the leader.
@@ -70,19 +71,15 @@ func (g *groupCommit) commit(group *combine.Group[key, []*pending]) {
 	ctx, end := group.Context()
 	defer end()
 	members := group.Members()
-	c := &commitGroup{groupCommit: g, group: group, pending: members[0].Value, leading: len(members[0].Value)}
+	c := &commitGroup{groupCommit: g, group: group, pending: undecided(members[0].Value)}
+	c.leading = len(c.pending)
 	if len(members) > 1 {
 		c.pending = slices.Clip(c.pending)
 		for _, w := range members[1:] {
-			c.pending = append(c.pending, w.Value...)
+			c.pending = append(c.pending, undecided(w.Value)...)
 		}
 	}
-	decided := false
-	defer func() {
-		if !decided {
-			c.interrupted()
-		}
-	}()
+	defer c.interrupted()
 	if g.opts.Group != nil {
 		g.opts.Group(ctx, len(c.pending))
 	}
@@ -91,7 +88,22 @@ func (g *groupCommit) commit(group *combine.Group[key, []*pending]) {
 	} else {
 		c.settle(ctx, w.run(ctx))
 	}
-	decided = true
+	c.settled = true
+}
+
+// undecided returns the commands without an outcome. Commands that an interrupted group judged before it ended begin
+// anew.
+func undecided(commands []*pending) []*pending {
+	decided := false
+	for _, p := range commands {
+		if decided = decided || p.done; !p.done {
+			p.reset()
+		}
+	}
+	if decided {
+		commands = slices.DeleteFunc(slices.Clone(commands), func(p *pending) bool { return p.done })
+	}
+	return commands
 }
 
 // work returns the group's unit of work.
@@ -291,7 +303,7 @@ func (c *commitGroup) settle(ctx context.Context, err error) {
 		return
 	}
 	for i, p := range c.pending {
-		if err != nil && !p.excluded {
+		if err != nil { // the answers of all rest on what the others did
 			p.err, p.events = err, nil
 			if i < c.leading {
 				p.err = c.ownError(p.op, err)
@@ -330,29 +342,42 @@ func concernsAll(err error) bool {
 // apart runs each command as a unit of work of its own, because the store refused the group's commit
 // and can't say which command is at fault.
 func (c *commitGroup) apart(ctx context.Context) {
+	c.products = nil // nothing came of what they did together
 	for i, p := range c.pending {
-		if p.excluded || p.panicked != nil {
+		if p.exited || p.panicked != nil {
 			p.done = true
 			continue
 		}
+		p.reset()
+		p.ahead = nil // outdated by now
 		one := &commitGroup{groupCommit: c.groupCommit, group: c.group, pending: []*pending{p}, fresh: true}
 		if i < c.leading {
 			one.leading = 1
 		}
-		if w := one.work(); c.wrapped {
-			one.settle(ctx, c.units.Do(w.given(ctx), one.attempt))
-		} else {
-			one.settle(ctx, w.run(ctx))
-		}
+		one.alone(ctx)
 	}
 }
 
-// interrupted decides about the commands after the leader's goroutine has ended. Members with
-// undecided commands wait again.
+// alone runs the group of a single command.
+func (c *commitGroup) alone(ctx context.Context) {
+	defer c.interrupted()
+	if w := c.work(); c.wrapped {
+		c.settle(ctx, c.units.Do(w.given(ctx), c.attempt))
+	} else {
+		c.settle(ctx, w.run(ctx))
+	}
+	c.settled = true
+}
+
+// interrupted decides about the commands if the leader's goroutine ends before they are settled. Members with undecided
+// commands wait again.
 func (c *commitGroup) interrupted() {
+	if c.settled {
+		return
+	}
 	if m := c.products; m != nil && m.begun {
 		for _, p := range c.pending {
-			if !m.written && !p.excluded && !p.done {
+			if !m.written && !p.done {
 				p.err, p.events = fmt.Errorf("%w: %w", ErrUnknownOutcome, errUnfinished), nil
 			}
 			p.done = true

@@ -123,13 +123,18 @@ func (c *commitGroup) op() string {
 // others on another goroutine. A policy may end its goroutine, as t.FailNow does in a test; no
 // innocent caller's goroutine must end then.
 func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
-	m := inside(ctx).products
-	c.judged, c.products = false, m
+	c.judged, c.products = false, nil
+	w := inside(ctx)
+	if w == nil || w.unit != c.unit {
+		return invalid(c.op(), "context", nil, "must be the one that the unit of work gave to its function")
+	}
+	m := w.products
+	c.products = m
 	if err := c.preload(ctx, m); err != nil {
 		return err
 	}
 	for _, p := range c.pending[:c.leading] {
-		if err := c.judge(ctx, m, products, p, p.shielded(ctx, m, products)); err != nil {
+		if err := c.judge(ctx, m, p, p.shielded(ctx, m, products)); err != nil {
 			return err
 		}
 	}
@@ -139,7 +144,7 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 			err := errAgain // if a command ends the goroutine, the group begins again without it
 			defer func() { answer <- err }()
 			for _, p := range others {
-				if failure := c.judge(ctx, m, products, p, p.shielded(ctx, m, products)); failure != nil {
+				if failure := c.judge(ctx, m, p, p.shielded(ctx, m, products)); failure != nil {
 					err = failure
 					return
 				}
@@ -154,7 +159,7 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	return nil
 }
 
-// shielded runs a command; a panic, or the end of the goroutine, is noted for the command's own
+// shielded runs a command and deals with a refusal; a panic, or the end of the goroutine, is noted for the command's own
 // caller.
 func (p *pending) shielded(ctx context.Context, m *identityMap, products Repository) (err error) {
 	if p.excluded {
@@ -172,22 +177,21 @@ func (p *pending) shielded(ctx context.Context, m *identityMap, products Reposit
 		}
 		p.err, err = errUnfinished, errUnfinished
 	}()
-	err = p.run(ctx, products)
+	err = p.refused(ctx, products, p.run(ctx, products))
 	returned = true
 	return err
 }
 
 // judge decides about the answer of a command. If a command failed after a change, the change can't
 // be undone in the loaded products, so the group begins again without the command.
-func (c *commitGroup) judge(ctx context.Context, m *identityMap, products Repository, p *pending, err error) error {
+func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err error) error {
 	if p.excluded {
 		return nil
 	}
-	if err = p.refused(ctx, products, err); errors.Is(err, errMore) || errors.Is(err, ErrConflict) {
-		return err
-	}
 	wrote := m.wrote()
 	switch {
+	case errors.Is(err, errMore), errors.Is(err, ErrConflict):
+		return err
 	case m.cached && (err != nil || !wrote):
 		return errStale
 	case err != nil && len(c.pending) == 1:
@@ -198,7 +202,7 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, products Reposi
 		return errAgain
 	}
 	p.err = err
-	if c.unit.opts.Committed != nil {
+	if c.unit.opts.Committed != nil && !inside(ctx).records {
 		p.events = m.since()
 	}
 	return nil
@@ -295,10 +299,14 @@ func (c *commitGroup) unfit() (unfit map[SKU]bool) {
 
 // settle gives every command an outcome, after the outcome of the group.
 func (c *commitGroup) settle(ctx context.Context, err error) {
+	m := c.products
+	if err == nil && (!c.judged || m.begun && !m.written) {
+		err = c.misled()
+	}
 	switch {
 	case err == nil:
-		c.cache.put(c.products.products)
-	case len(c.pending) > 1 && c.judged && !concernsAll(err):
+		c.cache.put(m.products)
+	case len(c.pending) > 1 && c.judged && !m.written && !concernsAll(err):
 		c.apart(ctx)
 		return
 	}
@@ -314,6 +322,15 @@ func (c *commitGroup) settle(ctx context.Context, err error) {
 		}
 		p.done = true
 	}
+}
+
+// misled returns the error for a wrapper that returned nil although not all commands ran and were committed.
+func (c *commitGroup) misled() error {
+	err := invalid(c.op(), "unit of work", fmt.Sprintf("%T", c.units), "must not return nil unless it has succeeded")
+	if c.products != nil && c.products.begun {
+		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
+	}
+	return err
 }
 
 // ownError returns the leader's error if the group's context ended: the group's context may end in

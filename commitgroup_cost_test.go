@@ -20,8 +20,8 @@ var modes = map[string]settings{
 	"default": {},
 }
 
-// TestALoneFailureCostsOneRead holds that a command which fails, with nobody else in its group, commits nothing: the
-// commit could only fail, and its error would hide the command's.
+// If a lone command fails, no commit is tried: the commit could only fail, and its error would hide
+// the command's.
 func TestALoneFailureCostsOneRead(t *testing.T) {
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
@@ -34,8 +34,7 @@ func TestALoneFailureCostsOneRead(t *testing.T) {
 	}
 }
 
-// TestAnnouncementsCostNoLookUpOfTheirOwn holds that a batch whose product is named beforehand is looked for within the
-// unit of work only.
+// The owner of a batch named together with its product is looked up within the unit of work only.
 func TestAnnouncementsCostNoLookUpOfTheirOwn(t *testing.T) {
 	for name, opts := range modes {
 		t.Run(name, func(t *testing.T) {
@@ -49,8 +48,7 @@ func TestAnnouncementsCostNoLookUpOfTheirOwn(t *testing.T) {
 	}
 }
 
-// TestFailuresHalfwayCostNoReadEach holds that a group with many commands that fail after a change doesn't read and run
-// again once for each of them.
+// A group with many commands that fail after a change doesn't read and run again for each command.
 func TestFailuresHalfwayCostNoReadEach(t *testing.T) {
 	const many = 100
 	synctest.Test(t, func(t *testing.T) {
@@ -88,8 +86,8 @@ func (l *lockCounting) Locked(_ context.Context, fn func(allocation.Store) error
 	return fn(l.inside)
 }
 
-// TestLockedCommandsByOrderDecideOnLockedReads holds that with LockFirst the look-up, which locks nothing, only tells which
-// products there are.
+// With LockFirst a lookup, which locks nothing, only finds the products; the command decides on a
+// locked read.
 func TestLockedCommandsByOrderDecideOnLockedReads(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
@@ -103,12 +101,13 @@ func TestLockedCommandsByOrderDecideOnLockedReads(t *testing.T) {
 	assert.Equal(t, 1, locking.inside.loads, "reads that locked")
 }
 
-// TestAllocateCostsFewAllocations holds what one line costs through the Service on the memory store, and that earlier
-// lines of the product add nothing to it. With the race detector slices.Grow allocates twice.
+// One line through the Service on the memory store costs few heap allocations, and earlier lines of
+// the product add none. With the race detector slices.Grow allocates twice.
 func TestAllocateCostsFewAllocations(t *testing.T) {
 	const runs = 500
 	most := 25.0
-	if build, _ := debug.ReadBuildInfo(); slices.Contains(build.Settings, debug.BuildSetting{Key: "-race", Value: "true"}) {
+	if build, _ := debug.ReadBuildInfo(); slices.Contains(build.Settings,
+		debug.BuildSetting{Key: "-race", Value: "true"}) {
 		most++
 	}
 	for name, earlier := range map[string]int{"on a new product": 0, "beside 10,000 lines": 10_000} {

@@ -61,8 +61,9 @@ func (w *twin) history(t *testing.T, sku allocation.SKU) (events []string) {
 	return events
 }
 
-// TestServiceAnswersAsIfAlone runs the same commands through a Service with groups and kept products, and through one
-// without: the answers, what is stored and what is told are the same, whatever another process does in between.
+// The same commands run through a Service with groups and cached products, and through a Service
+// without: answers, stored products and events are equal, even with another process at work in
+// between.
 func TestServiceAnswersAsIfAlone(t *testing.T) {
 	for seed := range rounds(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
@@ -81,7 +82,7 @@ func TestServiceAnswersAsIfAlone(t *testing.T) {
 				case 0:
 					s = step{name: "ReleaseLapsed", run: releaseLapsed}
 				case 1:
-					if page == 100 { // a page that one order needs grows for all that are with it
+					if page == 100 { // a larger page for one order is larger for the whole group
 						s = d.each()
 					}
 				}
@@ -123,18 +124,19 @@ func (p *plugged) Commit(ctx context.Context, changes []allocation.Changes) erro
 	return p.Store.Commit(ctx, changes)
 }
 
-// TestGroupAnswersAsIfOneAfterTheOther puts commands into one group, and compares with the same commands one by one.
+// Commands in one group give the same answers as the same commands one by one.
 func TestGroupAnswersAsIfOneAfterTheOther(t *testing.T) {
 	for seed := range rounds(20) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var groups atomic.Int64
-				opts := allocation.UnitOfWorkOptions{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+				var opts allocation.UnitOfWorkOptions
+				opts.Attempt = func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
 					if op == "Group" {
 						groups.Add(1)
 					}
 					return ctx, nil
-				}}
+				}
 				d := dice{rand.New(rand.NewPCG(seed, 77)), morning}
 				grouped, alone := newTwin(t, 100, settings{units: opts}), newTwin(t, 100, oneByOne)
 				plug := &plugged{grouped.store, make(chan struct{})}
@@ -165,7 +167,8 @@ func oneGroup(t *testing.T, d dice, plug *plugged, grouped, alone *twin, n int) 
 	for range 1 + d.IntN(8) {
 		s := d.step()
 		// A look-up waits for the commands before it that name its order or batch, and may be overtaken meanwhile.
-		for s.looksUp && slices.ContainsFunc(s.names, func(name string) bool { return slices.Contains(touched, name) }) {
+		for s.looksUp && slices.ContainsFunc(s.names,
+			func(name string) bool { return slices.Contains(touched, name) }) {
 			s = d.step()
 		}
 		s.elsewhere = false
@@ -177,7 +180,7 @@ func oneGroup(t *testing.T, d dice, plug *plugged, grouped, alone *twin, n int) 
 	}
 	for _, p := range plugs {
 		plug.let <- struct{}{}
-		synctest.Wait() // the first one's successor takes all that wait
+		synctest.Wait() // the next leader takes all waiting commands
 		require.NoError(t, (<-p).err)
 	}
 	at := fmt.Sprintf("group %d of %s", n, strings.Join(names, ", "))

@@ -16,7 +16,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// errBroken is what a store that is out of order answers.
+// errBroken is the error of a broken store.
 var errBroken = errors.New("disk full")
 
 // gate is a store whose commits wait until they are let through.
@@ -78,7 +78,7 @@ func numbered(prefix string, numbers ...int) allocation.OrderID {
 	return allocation.OrderID(fmt.Sprint(prefix, numbers))
 }
 
-// outcome is what one caller got.
+// outcome is the answer to one caller.
 type outcome struct {
 	given    []allocation.Allocation
 	err      error
@@ -100,7 +100,7 @@ func call(fn func() ([]allocation.Allocation, error)) <-chan outcome {
 	return ended
 }
 
-// callAllocate is call for the command that most tests are about.
+// callAllocate is call for Allocate, the command of most tests.
 func callAllocate(ctx context.Context, s *allocation.Service, lines ...allocation.Request) <-chan outcome {
 	return call(func() ([]allocation.Allocation, error) { return s.Allocate(ctx, lines...) })
 }

@@ -57,7 +57,8 @@ func TestRoadToThePolicyIsShort(t *testing.T) {
 		assert.LessOrEqual(t, len(roads[0]), mostFrames, "alone: %s", roads[0])
 		assert.LessOrEqual(t, len(roads[1]), mostFrames, "leading: %s", roads[1])
 		// A follower's command runs on a goroutine that the leader starts from within attempt.
-		attempt := slices.IndexFunc(roads[1], func(name string) bool { return strings.HasSuffix(name, "(*commitGroup).attempt") })
+		attempt := slices.IndexFunc(roads[1],
+			func(name string) bool { return strings.HasSuffix(name, "(*commitGroup).attempt") })
 		require.Positive(t, attempt, "leading: %s", roads[1])
 		following := slices.Concat(roads[2], roads[1][attempt:])
 		assert.LessOrEqual(t, len(following), mostFrames, "following: %s", following)

@@ -13,8 +13,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// TestGroupLeaveWhileQueued and the next hold what a caller hears whose context ends.
-func TestGroupLeaveWhileQueued(t *testing.T) {
+// A caller whose context ends in the queue gets the error of the context, and the command never runs.
+func TestCallerLeavesTheQueueAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
 		service := store.service(t)
@@ -22,7 +22,7 @@ func TestGroupLeaveWhileQueued(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		second := callAllocate(ctx, service, want("o2", "LAMP", 1))
 		cancel()
-		assert.Equal(t, context.Canceled, (<-second).err, "it had not begun, and nothing is unknown")
+		assert.Equal(t, context.Canceled, (<-second).err, "the command had not begun, and nothing is unknown")
 		close(store.let)
 		require.NoError(t, (<-first).err)
 		_, err := service.Cancel(t.Context(), "o2")
@@ -30,7 +30,9 @@ func TestGroupLeaveWhileQueued(t *testing.T) {
 	})
 }
 
-func TestGroupLeaveOnceTaken(t *testing.T) {
+// A caller whose context ends during the commit gets ErrUnknownOutcome; the leader and the others get
+// the outcome.
+func TestCallerLeavesARunningCommitAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
 		service := store.service(t)
@@ -51,12 +53,12 @@ func TestGroupLeaveOnceTaken(t *testing.T) {
 		close(store.let)
 		require.NoError(t, (<-first).err)
 		require.NoError(t, (<-second).err, "the leader hears the real outcome")
-		require.NoError(t, (<-fourth).err, "nobody takes the commit away from the others")
+		require.NoError(t, (<-fourth).err, "the commit goes on for the others")
 		again, err := service.Allocate(t.Context(), want("o3", "LAMP", 1))
 		require.NoError(t, err)
 		assert.Len(t, again, 1)
 		state, _ := store.Product("LAMP")
-		assert.Equal(t, allocation.Quantity(4), state.Batches[0].Allocated, "the one who left got it, and once")
+		assert.Equal(t, allocation.Quantity(4), state.Batches[0].Allocated, "the caller who left got the line once")
 	})
 }
 
@@ -83,8 +85,8 @@ func TestGroupEndsWhenEverybodyHasLeft(t *testing.T) {
 	})
 }
 
-// TestLeaderStaysForTheOthers holds that a caller who leads stays beyond its own deadline while anybody else waits for
-// the commit that it carries out, and returns once they have left.
+// A leader stays beyond its own deadline while any other caller waits for the commit, and returns
+// once all others have left.
 func TestLeaderStaysForTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10))
@@ -108,8 +110,8 @@ func TestLeaderStaysForTheOthers(t *testing.T) {
 	})
 }
 
-// TestCallerWhoLeftMayReuseItsRequests holds that a command which goes on without its caller reads nothing of the
-// caller's: a later attempt would allocate what was never asked for.
+// A command that goes on without its caller reads none of the caller's memory: a later attempt would
+// allocate lines that nobody asked for.
 func TestCallerWhoLeftMayReuseItsRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
@@ -150,16 +152,18 @@ func leaveOrder(t *testing.T, store *gate, service *allocation.Service) (first, 
 	return first, second
 }
 
-// TestCancelAfterLeavingTakesBackWhatWasTaken holds that a caller who left without knowing the outcome, and cancels to be
-// sure, waits for the commit that may still place its order, whether it names products or not.
-func TestCancelAfterLeavingTakesBackWhatWasTaken(t *testing.T) {
+// A caller who left with an unknown outcome may cancel to be sure. The Cancel waits for the commit
+// that may still place the order, with SKUs or without.
+func TestCancelAfterLeavingWaitsForTheRunningCommit(t *testing.T) {
 	for name, skus := range map[string][]allocation.SKU{"by order": nil, "by SKU": {"LAMP"}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newGate(t, stock("b1", "LAMP", 100))
 				service := store.service(t)
 				first, second := leaveOrder(t, store, service)
-				cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "mine", skus...) })
+				cancelled := call(
+					func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "mine", skus...) },
+				)
 				close(store.let)
 				require.NoError(t, (<-first).err)
 				require.NoError(t, (<-second).err)
@@ -185,9 +189,9 @@ func (s *slowByOrder) Load(ctx context.Context, q allocation.Query) ([]allocatio
 	return states, err
 }
 
-// TestCancelAfterLeavingDoesNotTrustAnOldLook holds the same if that commit ends while the look-up of the order is on its
-// way: what it found before is no answer.
-func TestCancelAfterLeavingDoesNotTrustAnOldLook(t *testing.T) {
+// The Cancel sees the line even if the commit ends during the lookup of the order: the outdated
+// lookup is no answer.
+func TestCancelAfterLeavingTrustsNoOutdatedLookUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &slowByOrder{newGate(t, stock("b1", "LAMP", 100)), make(chan struct{})}
 		service := serve(t, store, settings{})
@@ -203,14 +207,15 @@ func TestCancelAfterLeavingDoesNotTrustAnOldLook(t *testing.T) {
 	})
 }
 
-// TestManyMayLeaveAtOnce holds that a caller who leaves costs its own share, and no look at all that still wait: each of
-// them has a product of its own, so that a look would show in the memory that it takes.
+// A caller who leaves costs a small share, and no search through the whole queue: every waiting
+// caller has a product of its own, so that the memory used would show a search.
 func TestManyMayLeaveAtOnce(t *testing.T) {
 	const callers = 500
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 1<<40))
 		for i := range callers {
-			require.NoError(t, store.Seed(stock(allocation.BatchRef(numbered("b", i)), allocation.SKU(numbered("s", i)), 1)))
+			require.NoError(t,
+				store.Seed(stock(allocation.BatchRef(numbered("b", i)), allocation.SKU(numbered("s", i)), 1)))
 		}
 		service := store.service(t)
 		first := callAllocate(t.Context(), service, want("o", "LAMP", 1))
@@ -218,7 +223,8 @@ func TestManyMayLeaveAtOnce(t *testing.T) {
 		var ended []<-chan outcome
 		for i := range callers {
 			order := numbered("o", i)
-			ended = append(ended, callAllocate(ctx, service, want(order, "LAMP", 1), want(order, allocation.SKU(numbered("s", i)), 1)))
+			ended = append(ended,
+				callAllocate(ctx, service, want(order, "LAMP", 1), want(order, allocation.SKU(numbered("s", i)), 1)))
 		}
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

@@ -30,7 +30,7 @@ func (o *ordered) Locked(_ context.Context, fn func(allocation.Store) error) err
 	return fn(l)
 }
 
-// locking is one such attempt.
+// locking is one attempt with locks.
 type locking struct {
 	allocation.Store
 	skus []allocation.SKU

@@ -100,7 +100,8 @@ func TestLookUpByBatchWaitsForItsAnnouncement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newGate(t, stock("b1", "LAMP", 10))
-				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
+				service := serve(t, store,
+					settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
 				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 				leader := callAllocate(t.Context(), service, want("o2", "LAMP", 1))
 				ctx, leave := context.WithCancel(t.Context())
@@ -172,7 +173,8 @@ func TestLookUpsPassStrangers(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
 				store.place(t, want("mine", "SOFA", 1))
-				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
+				service := serve(t, store,
+					settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
 				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 				ended := call(func() ([]allocation.Allocation, error) { return nil, verb(t.Context(), service) })
 				requireDone(t, ended, name)
@@ -241,7 +243,7 @@ func TestLinesOfOneOrderPassEachOther(t *testing.T) {
 }
 
 // Once a Cancel has ended, in any way, two Allocates of the order for different products don't wait for each other.
-func TestNothingStaysOfALookUp(t *testing.T) {
+func TestLookUpLeavesNoClaims(t *testing.T) {
 	for name, look := range map[string]func(t *testing.T, store *doors, service *allocation.Service){
 		"answered": func(t *testing.T, store *doors, service *allocation.Service) {
 			t.Helper()

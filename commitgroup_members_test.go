@@ -17,7 +17,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// TestGroupMembersDoNotTouchEachOther puts all kinds of failures into one group.
+// One group has all kinds of failures, and each command gets its own answer.
 func TestGroupMembersDoNotTouchEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b4", "LAMP", 10))
@@ -52,8 +52,8 @@ func TestGroupMembersDoNotTouchEachOther(t *testing.T) {
 	})
 }
 
-// TestAnswersOfAnUnknownOutcomeAreUnknown holds that all answers of a group are unknown if its commit is, those too that
-// wrote nothing: they may rest on what the others wrote.
+// If the outcome of a group is unknown, all answers are unknown, even of commands that wrote nothing:
+// these answers may rest on the writes of others.
 func TestAnswersOfAnUnknownOutcomeAreUnknown(t *testing.T) {
 	p := newProcesses(t, settings{}, stock("b1", "LAMP", 100))
 	p.warm(t, want("o1", "LAMP", 1))
@@ -92,16 +92,20 @@ func (s *traceStore) Commit(ctx context.Context, changes []allocation.Changes) e
 	return nil
 }
 
-// TestTraceParentIsEachMembersOwn holds that the events of a group are stored with the traces of those who caused them,
-// also if the store refuses the group and each member has to run by itself.
+// Events of a group are stored with the trace parents of the callers who caused them, even if the
+// store refuses the group and each command runs alone.
 func TestTraceParentIsEachMembersOwn(t *testing.T) {
 	for name, fault := range map[string]error{"together": nil, "apart": errBroken} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := &traceStore{gate: newGate(t, stock("b1", "LAMP", 100)), traces: map[allocation.OrderID]string{}}
-				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{TraceParent: func(ctx context.Context) string {
+				store := &traceStore{
+					gate: newGate(t, stock("b1", "LAMP", 100)), traces: map[allocation.OrderID]string{},
+				}
+				var opts allocation.UnitOfWorkOptions
+				opts.TraceParent = func(ctx context.Context) string {
 					return ctx.Value(traceKey{}).(string)
-				}}})
+				}
+				service := serve(t, store, settings{units: opts})
 				store.FailCommit(nil, fault)
 				wanted := map[allocation.OrderID]string{}
 				var ended []<-chan outcome
@@ -137,11 +141,11 @@ func (s *slowLookUp) Load(ctx context.Context, q allocation.Query) ([]allocation
 	return s.Store.Load(ctx, q)
 }
 
-// TestMembersAreJudgedAfterTheyCalled holds that a group isn't judged at the time of its leader's look-up: a member may
-// have counted a batch since, which would lie in the future. Which of the two leads is up to the scheduler, so
-// there are some tries.
+// A group isn't judged at the time of its leader's lookup: a member may have counted a batch since,
+// and the count would lie in the future. The scheduler decides which of the two callers leads, so
+// there are several tries.
 func TestMembersAreJudgedAfterTheyCalled(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that both come into one group often
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that both callers often share a group
 	for try := range 100 {
 		clock := memory.NewClock(morning)
 		store := &slowLookUp{Store: memory.New(), arrived: make(chan struct{}, 2), let: make(chan struct{})}
@@ -164,11 +168,11 @@ func TestMembersAreJudgedAfterTheyCalled(t *testing.T) {
 		store.slow.Store(false)
 		close(store.let)
 		require.NoError(t, <-one)
-		require.NoError(t, <-two, "try %d: it was counted when the caller called", try)
+		require.NoError(t, <-two, "try %d: the batch was counted when the caller called", try)
 	}
 }
 
-// TestAttemptHearsWhyACommandFailed holds that the hook hears the same whether a command may share its commit or not.
+// The hook gets the same error whether or not a command may share the commit.
 func TestAttemptHearsWhyACommandFailed(t *testing.T) {
 	for name, alone := range map[string]bool{"alone": true, "default": false} {
 		t.Run(name, func(t *testing.T) {

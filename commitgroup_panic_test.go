@@ -13,17 +13,17 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// recovered runs a command and returns what it panicked with.
+// recovered runs a command and returns the value of its panic.
 func recovered(fn func() error) (panicked any, err error) {
 	defer func() { panicked = recover() }()
 	return nil, fn()
 }
 
-// TestPanicOfALostAttemptIsForgotten holds that a caller whose command went through at last hears nothing of a panic in
-// an earlier attempt, and that the other way round a panic means that nothing was placed.
+// A caller whose command succeeds in a later attempt gets no panic of an earlier attempt; a caller
+// who gets a panic has no line.
 func TestPanicOfALostAttemptIsForgotten(t *testing.T) {
 	for name, prepare := range map[string]func(t *testing.T, p *processes){
-		"on a kept product": func(t *testing.T, p *processes) {
+		"on a cached product": func(t *testing.T, p *processes) {
 			t.Helper()
 			p.warm(t, want("o1", "LAMP", 1))
 		},
@@ -55,8 +55,8 @@ func TestPanicOfALostAttemptIsForgotten(t *testing.T) {
 	}
 }
 
-// TestPanicApartIsItsOwnCallers holds the same for members that run by themselves, since the store refused the
-// group: the leader goes on for all others.
+// If the store has refused the group and each command runs alone, a panic reaches its own caller
+// only: the leader goes on for all others.
 func TestPanicApartIsItsOwnCallers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100), stock("b2", "LAMP", 100))
@@ -84,7 +84,7 @@ func TestPanicApartIsItsOwnCallers(t *testing.T) {
 	})
 }
 
-// armed is a store, and a hook, that panics once after a commit that was written.
+// armed is a store, and a hook, that panics once after a written commit.
 type armed struct {
 	*gate
 	store, hook atomic.Bool
@@ -106,9 +106,9 @@ func (a *armed) attempt(ctx context.Context, _ string, _ int) (context.Context, 
 	}
 }
 
-// TestPanicAfterTheCommitRunsNothingTwice holds that members whose leader panics after the commit, or within it, don't
-// run again: the second time they would find their own work and answer wrongly. If the hook panics, the outcome
-// is known; if the store does, it isn't.
+// If the leader panics in or after the commit, the commands of the other callers don't run again: in
+// a second run each command would find its own line and answer wrongly. After a panic of a hook the
+// outcome is known; after a panic of the store the outcome is unknown.
 func TestPanicAfterTheCommitRunsNothingTwice(t *testing.T) {
 	for name, tt := range map[string]struct {
 		arm  func(*armed)
@@ -124,7 +124,9 @@ func TestPanicAfterTheCommitRunsNothingTwice(t *testing.T) {
 				store.place(t, service, want("o0", "LAMP", 1))
 				first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 				leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
-				cancelled := call(func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "o0", "LAMP") })
+				cancelled := call(
+					func() ([]allocation.Allocation, error) { return service.Cancel(t.Context(), "o0", "LAMP") },
+				)
 				store.let <- struct{}{}
 				require.NoError(t, (<-first).err)
 				synctest.Wait()
@@ -139,17 +141,18 @@ func TestPanicAfterTheCommitRunsNothingTwice(t *testing.T) {
 	}
 }
 
-// TestPanicBeforeTheCommitLetsMembersWaitAgain holds that those who were taken into a group whose leader ended before the
-// commit lose nothing but time.
+// Members of a group whose leader ended before the commit wait again, and lose nothing but time.
 func TestPanicBeforeTheCommitLetsMembersWaitAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
-		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Attempt: func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+		var opts allocation.UnitOfWorkOptions
+		opts.Attempt = func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
 			if op == "Group" {
 				panic("a broken exporter of spans")
 			}
 			return ctx, nil
-		}}})
+		}
+		service := serve(t, store, settings{units: opts})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		leader := callAllocate(t.Context(), service, want("leader", "LAMP", 1))
 		member := callAllocate(t.Context(), service, want("member", "LAMP", 1))

@@ -64,13 +64,13 @@ func (f *faulty) Commit(ctx context.Context, changes []allocation.Changes) error
 	return f.Store.Commit(ctx, changes)
 }
 
-// belief is what a caller knows of one line.
+// belief is the knowledge of a caller about one line.
 type belief struct {
 	quantity allocation.Quantity // zero if there is no line
-	unknown  bool                // whether the last command, whose outcome is unknown, went through
+	unknown  bool                // the outcome of the last command is unknown
 }
 
-// customer is a caller who works on orders of its own, and keeps account of what it was told.
+// customer is a caller with orders of its own, who remembers the answers.
 type customer struct {
 	*rand.Rand
 	t       *testing.T
@@ -91,7 +91,7 @@ func (c *customer) line(order allocation.OrderID, sku allocation.SKU) *belief {
 	return c.lines[key]
 }
 
-// learn draws the conclusion of one answer about a line.
+// learn updates the belief about a line by one answer.
 func (c *customer) learn(l *belief, quantity allocation.Quantity, err error) {
 	if errors.Is(err, allocation.ErrUnknownOutcome) {
 		l.unknown = true
@@ -121,22 +121,24 @@ func (c *customer) allocateEach(ctx context.Context) {
 	}
 }
 
-// answered checks the answer to an order: a line that is there keeps its quantity.
+// answered checks the answer to an order: an existing line has its old quantity.
 func (c *customer) answered(requests []allocation.Request, given []allocation.Allocation, err error) {
 	for i, r := range requests {
 		l := c.line(r.OrderID, r.SKU)
 		kept := l.quantity == 0 || l.quantity == r.Quantity
 		if err == nil {
 			assert.Equal(c.t, r.OrderLine, given[i].OrderLine, "the answer")
-			assert.True(c.t, l.unknown || kept, "%s of %s had %d, and %d were given", r.OrderID, r.SKU, l.quantity, r.Quantity)
+			assert.True(c.t, l.unknown || kept,
+				"%s of %s had %d, and %d were given", r.OrderID, r.SKU, l.quantity, r.Quantity)
 		} else if errors.Is(err, allocation.ErrMismatch) && len(requests) == 1 {
-			assert.True(c.t, l.unknown || !kept, "%s of %s has %d, and %d are a mismatch", r.OrderID, r.SKU, l.quantity, r.Quantity)
+			assert.True(c.t, l.unknown || !kept,
+				"%s of %s has %d, and %d are a mismatch", r.OrderID, r.SKU, l.quantity, r.Quantity)
 		}
 		c.learn(l, r.Quantity, err)
 	}
 }
 
-// found checks whether a line that a command looked for was there.
+// found checks whether the line looked for by a command existed.
 func (c *customer) found(l *belief, err error) {
 	if !l.unknown && err == nil {
 		assert.NotZero(c.t, l.quantity, "a line was found that isn't there")
@@ -161,7 +163,7 @@ func (c *customer) cancelLine(ctx context.Context) {
 	c.cancelled(l, err)
 }
 
-// cancelOrder takes back what a commit that was left may still be about to place.
+// cancelOrder takes back lines that an abandoned commit may still place.
 func (c *customer) cancelOrder(ctx context.Context) {
 	order := c.order()
 	_, err := c.service.Cancel(ctx, order)
@@ -176,14 +178,16 @@ func (c *customer) cancelOrder(ctx context.Context) {
 
 func (c *customer) cancelled(l *belief, err error) {
 	if errors.Is(err, allocation.ErrNotFound) {
-		err = nil // it is gone either way
+		err = nil // no line is left either way
 	}
 	c.learn(l, 0, err)
 }
 
-// shop makes some calls, and leaves one in five before it has ended.
+// shop makes some calls, and leaves one call in five before the answer.
 func (c *customer) shop(calls int) {
-	commands := []func(context.Context){c.allocate, c.allocate, c.allocate, c.allocate, c.allocateEach, c.changeLine, c.cancelLine, c.cancelOrder}
+	commands := []func(context.Context){
+		c.allocate, c.allocate, c.allocate, c.allocate, c.allocateEach, c.changeLine, c.cancelLine, c.cancelOrder,
+	}
 	for range calls {
 		ctx, cancel := context.WithCancel(context.WithValue(context.Background(), customerKey{}, c.prefix))
 		if c.IntN(5) == 0 {
@@ -196,7 +200,7 @@ func (c *customer) shop(calls int) {
 
 type customerKey struct{}
 
-// ownEvents demands that callers are told of their own orders only.
+// ownEvents demands that callers get events of their own orders only.
 func ownEvents(t *testing.T) func(context.Context, []allocation.Event) {
 	t.Helper()
 	return func(ctx context.Context, events []allocation.Event) {
@@ -209,20 +213,22 @@ func ownEvents(t *testing.T) func(context.Context, []allocation.Event) {
 				order = e.OrderID
 			}
 			prefix := ctx.Value(customerKey{}).(string)
-			assert.True(t, order == "" || strings.HasPrefix(string(order), prefix), "%s was told of %s", prefix, order)
+			assert.True(t, order == "" || strings.HasPrefix(string(order), prefix),
+				"%s got an event of %s", prefix, order)
 		}
 	}
 }
 
-// TestCallersAreToldTheTruth lets many callers work on few products of a store that fails. What each was told agrees with
-// what is there in the end, as far as it knows the outcome, and the store's counters, lines and events agree.
-func TestCallersAreToldTheTruth(t *testing.T) {
+// Many callers work on few products of a store that fails now and then. In the end the lines agree
+// with the known answers of each caller, and the store's counters, lines and events agree.
+func TestAnswersAgreeWithTheStore(t *testing.T) {
 	for seed := range rounds(3) {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := memory.New()
 				for _, sku := range stepSKUs {
-					require.NoError(t, store.Seed(stock(allocation.BatchRef("b"+sku), sku, 150), stock(allocation.BatchRef("c"+sku), sku, 150)))
+					require.NoError(t, store.Seed(stock(allocation.BatchRef("b"+sku), sku, 150),
+						stock(allocation.BatchRef("c"+sku), sku, 150)))
 				}
 				bad := &faulty{Store: store, r: rand.New(rand.NewPCG(seed, 9))}
 				service := serve(t, bad, settings{units: allocation.UnitOfWorkOptions{Committed: ownEvents(t)}})
@@ -236,7 +242,7 @@ func TestCallersAreToldTheTruth(t *testing.T) {
 					done.Go(func() { customers[i].shop(120) })
 				}
 				done.Wait()
-				synctest.Wait() // for the commits that everybody has left
+				synctest.Wait() // for the commits without callers
 				there := map[allocation.LineKey]allocation.Quantity{}
 				for _, sku := range stepSKUs {
 					state, _ := store.Product(sku)
@@ -246,7 +252,8 @@ func TestCallersAreToldTheTruth(t *testing.T) {
 				}
 				for _, c := range customers {
 					for key, l := range c.lines {
-						assert.True(t, l.unknown || there[key] == l.quantity, "%s of %s: %d are there, not %d", key.OrderID, key.SKU, there[key], l.quantity)
+						assert.True(t, l.unknown || there[key] == l.quantity,
+							"%s of %s: %d are there, not %d", key.OrderID, key.SKU, there[key], l.quantity)
 					}
 				}
 				sameProducts(t, store, store, "at the end")

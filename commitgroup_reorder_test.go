@@ -12,7 +12,7 @@ import (
 )
 
 // A command by order that goes on without its caller doesn't reach lines that the caller places after it left.
-func TestCancelThatWasLeftTakesNothingThatCameLater(t *testing.T) {
+func TestAbandonedCancelTakesBackNoLaterLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100), stock("b2", "SOFA", 100))
 		service := store.service(t)
@@ -27,7 +27,7 @@ func TestCancelThatWasLeftTakesNothingThatCameLater(t *testing.T) {
 		leave()
 		require.ErrorIs(t, (<-cancelled).err, allocation.ErrUnknownOutcome)
 		again := callAllocate(t.Context(), service, want("mine", "SOFA", 1))
-		close(store.let) // the commit with the command that was left loses a race, and reads anew
+		close(store.let) // the commit with the abandoned command loses a race, and reads again
 		require.NoError(t, (<-again).err)
 		require.NoError(t, (<-first).err)
 		require.NoError(t, (<-second).err)

@@ -14,15 +14,15 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// stepSKUs are the products that steps are about; few, so that they meet.
+// stepSKUs are the products of the steps; few, so that steps meet.
 var stepSKUs = []allocation.SKU{"A", "B", "C", "D"}
 
-// step is one call of a Service, which can be made of several.
+// step is one call, to be made on several Services.
 type step struct {
 	name      string
-	elsewhere bool     // for a Service that plays another process
-	names     []string // the orders and batches that it names
-	looksUp   bool     // it finds its products by them
+	elsewhere bool     // for a Service in the part of another process
+	names     []string // the orders and batches named
+	looksUp   bool     // finds the products by names
 	run       func(ctx context.Context, s *allocation.Service) (any, error)
 }
 
@@ -98,13 +98,19 @@ func (d dice) step() step {
 	case 0, 1:
 		batch := d.announcement()
 		s.names = []string{string(batch.Ref)}
-		s.name, s.run = "AddBatch", func(ctx context.Context, s *allocation.Service) (any, error) { return nil, s.AddBatch(ctx, batch) }
+		s.name, s.run = "AddBatch", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return nil, s.AddBatch(ctx, batch)
+		}
 	case 2:
 		byOrder()
-		s.name, s.run = "Cancel", func(ctx context.Context, s *allocation.Service) (any, error) { return s.Cancel(ctx, order, skus...) }
+		s.name, s.run = "Cancel", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return s.Cancel(ctx, order, skus...)
+		}
 	case 3:
 		byOrder()
-		s.name, s.run = "Confirm", func(ctx context.Context, s *allocation.Service) (any, error) { return s.Confirm(ctx, order, skus...) }
+		s.name, s.run = "Confirm", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return s.Confirm(ctx, order, skus...)
+		}
 	case 4:
 		byOrder()
 		until := d.now.Add(time.Duration(d.IntN(6)) * time.Minute)
@@ -113,11 +119,17 @@ func (d dice) step() step {
 		}
 	case 5:
 		byOrder()
-		s.name, s.run = "Ship", func(ctx context.Context, s *allocation.Service) (any, error) { return s.Ship(ctx, order, skus...) }
+		s.name, s.run = "Ship", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return s.Ship(ctx, order, skus...)
+		}
 	case 6:
-		s.name, s.run = "ShipPart", func(ctx context.Context, s *allocation.Service) (any, error) { return s.ShipPart(ctx, line) }
+		s.name, s.run = "ShipPart", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return s.ShipPart(ctx, line)
+		}
 	case 7:
-		s.name, s.run = "ChangeLine", func(ctx context.Context, s *allocation.Service) (any, error) { return s.ChangeLine(ctx, line) }
+		s.name, s.run = "ChangeLine", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return s.ChangeLine(ctx, line)
+		}
 	case 8:
 		byBatch()
 		s.name, s.run = "ChangeBatchQuantity", func(ctx context.Context, s *allocation.Service) (any, error) {
@@ -125,7 +137,9 @@ func (d dice) step() step {
 		}
 	case 9:
 		byBatch()
-		s.name, s.run = "ReceiveBatch", func(ctx context.Context, s *allocation.Service) (any, error) { return s.ReceiveBatch(ctx, count) }
+		s.name, s.run = "ReceiveBatch", func(ctx context.Context, s *allocation.Service) (any, error) {
+			return s.ReceiveBatch(ctx, count)
+		}
 	case 10:
 		s.names = nil
 		sku, low := d.sku(), allocation.Quantity(d.IntN(8))
@@ -153,7 +167,8 @@ func releaseLapsed(ctx context.Context, s *allocation.Service) (any, error) {
 	return s.ReleaseLapsed(ctx)
 }
 
-// sameProducts demands that two stores have the same of every product, and that it is in order.
+// sameProducts demands that two stores have equal products, and that the accounts of every product
+// agree.
 func sameProducts(t *testing.T, wanted, got *memory.Store, at string) {
 	t.Helper()
 	for _, sku := range stepSKUs {

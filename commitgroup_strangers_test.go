@@ -16,7 +16,7 @@ import (
 
 // A wide order in the queue keeps free products from the callers behind. When the caller of the wide order leaves, the
 // free products go to the callers behind at once, before the commit of the busy product has ended.
-func TestWhoLeavesTheQueueHandsOnTheFreeProducts(t *testing.T) {
+func TestLeavingTheQueueHandsOnTheFreeProducts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		wide   func(ctx context.Context, s *allocation.Service) error
 		behind []allocation.SKU
@@ -67,7 +67,7 @@ func TestWhoLeavesTheQueueHandsOnTheFreeProducts(t *testing.T) {
 }
 
 // Lines in the queue behind a Cancel of the order go ahead once the caller of the Cancel has left.
-func TestWhoLeavesTheQueueHandsOnTheOrder(t *testing.T) {
+func TestLeavingTheQueueHandsOnTheOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"A"}, stock("a", "A", 10), stock("b", "B", 10))
 		store.place(t, want("mine", "A", 1))
@@ -85,7 +85,7 @@ func TestWhoLeavesTheQueueHandsOnTheOrder(t *testing.T) {
 }
 
 // With two wide orders in the queue, the callers behind wait for the second after the caller of the first has left.
-func TestWhoLeavesTheQueueHandsOnNothingThatOthersClaim(t *testing.T) {
+func TestLeavingTheQueueHandsOnNoProductClaimedByOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"A"}, stock("a", "A", 10), stock("b", "B", 1))
 		service := serve(t, store, settings{})
@@ -107,7 +107,7 @@ func TestWhoLeavesTheQueueHandsOnNothingThatOthersClaim(t *testing.T) {
 }
 
 // Many wide orders leave at once, each with a caller behind: every free product is handed on.
-func TestManyWhoLeaveTheQueueHandOnTheirProducts(t *testing.T) {
+func TestManyLeavingTheQueueHandOnTheirProducts(t *testing.T) {
 	const callers = 100
 	synctest.Test(t, func(t *testing.T) {
 		store := newDoors(t, []allocation.SKU{"A"}, stock("a", "A", 1000))

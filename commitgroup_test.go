@@ -19,8 +19,8 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// TestGroupTakesAllThatWait holds group commit: what comes while a commit is under way shares the next one.
-func TestGroupTakesAllThatWait(t *testing.T) {
+// Commands that arrive while a commit is under way share the next commit.
+func TestGroupTakesAllWaitingCommands(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
 		service := store.service(t)
@@ -39,7 +39,7 @@ func TestGroupTakesAllThatWait(t *testing.T) {
 	})
 }
 
-// TestLeadIsNeverLost lets callers come and go at every moment of a hand-over.
+// Callers come and go at every moment of a hand-over.
 func TestLeadIsNeverLost(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 1<<40), stock("b2", "SOFA", 1<<40), stock("b3", "DESK", 1<<40)))
@@ -87,8 +87,8 @@ func TestLeadIsNeverLost(t *testing.T) {
 	}
 }
 
-// TestWideOrdersAreNotStarved holds that an order which has to wait for one product claims all of its products:
-// narrow orders that come later wait behind it, although most of their products are free.
+// An order that has to wait for one product claims all of its products: later narrow orders wait
+// behind the wide order, although most of the products are free.
 func TestWideOrdersAreNotStarved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t)
@@ -120,7 +120,7 @@ func TestWideOrdersAreNotStarved(t *testing.T) {
 	})
 }
 
-// namesStore remembers which products each commit named, and whether anybody looked for lapsed holds.
+// namesStore remembers the products of each commit, and the lookups of lapsed holds.
 type namesStore struct {
 	*gate
 	mu     sync.Mutex
@@ -146,12 +146,13 @@ func (s *namesStore) Commit(ctx context.Context, changes []allocation.Changes) e
 	return s.gate.Commit(ctx, changes)
 }
 
-// TestReleaseLapsedLooksOutsideOfGroups holds that the look-up of lapsed holds neither waits for a group nor is in one,
-// which would have to check the versions of all products that it found.
+// The lookup of lapsed holds neither waits for a group nor joins a group; a group would have to check
+// the versions of all products found.
 func TestReleaseLapsedLooksOutsideOfGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := memory.NewClock(morning)
-		store := &namesStore{gate: newGate(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "VASE", 10), stock("b4", "DESK", 10))}
+		store := &namesStore{gate: newGate(t,
+			stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "VASE", 10), stock("b4", "DESK", 10))}
 		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: clock.Now}})
 		for _, sku := range []allocation.SKU{"SOFA", "VASE"} {
 			held := want("h", sku, 1)
@@ -183,7 +184,7 @@ func TestReleaseLapsedLooksOutsideOfGroups(t *testing.T) {
 	})
 }
 
-// slowStore takes fake time for everything, and has a counter that somebody changes by hand.
+// slowStore takes fake time for every call, and has a counter that somebody changes by hand.
 type slowStore struct {
 	*memory.Store
 	drift allocation.Quantity // grows with every change
@@ -205,8 +206,8 @@ func (s *slowStore) Audit(ctx context.Context, sku allocation.SKU) (int64, []all
 	return version, tallies, err
 }
 
-// TestMendComesThroughOnABusyProduct holds that nobody else of the same Service comes in between the audit of a product
-// and its mending, which would be outdated each time.
+// No other command of the Service changes a product between audit and mending; otherwise every audit
+// would be outdated.
 func TestMendComesThroughOnABusyProduct(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := memory.New()
@@ -240,7 +241,7 @@ func TestMendComesThroughOnABusyProduct(t *testing.T) {
 	})
 }
 
-// TestCommittedMayCallTheService holds that the hook is called when the products are free again.
+// Committed is called after the products have become free.
 func TestCommittedMayCallTheService(t *testing.T) {
 	for name, begin := range map[string]func(context.Context, *allocation.Service) error{
 		"Allocate": func(ctx context.Context, s *allocation.Service) error {
@@ -257,12 +258,14 @@ func TestCommittedMayCallTheService(t *testing.T) {
 			require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
 			var service *allocation.Service
 			inner := 0
-			service = serve(t, store, settings{units: allocation.UnitOfWorkOptions{Committed: func(ctx context.Context, _ []allocation.Event) {
+			var opts allocation.UnitOfWorkOptions
+			opts.Committed = func(ctx context.Context, _ []allocation.Event) {
 				if inner++; inner < 5 {
 					_, err := service.Allocate(ctx, want(numbered("i", inner), "LAMP", 1))
 					assert.NoError(t, err)
 				}
-			}}})
+			}
+			service = serve(t, store, settings{units: opts})
 			require.NoError(t, begin(t.Context(), service))
 			state, _ := store.Product("LAMP")
 			assert.Len(t, state.Lines, 5)

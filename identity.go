@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// identityMap is the Repository of one attempt. It remembers every product that was read, so that a unit of work has one
-// copy of each and can check all of their versions at the end.
+// identityMap is the Repository of one attempt, with an identity map of every product read: a unit of
+// work has one copy of each product, and the commit checks the versions of all.
 type identityMap struct {
 	store    Store
-	locks    bool // the store is that of a Locker
+	locks    bool // reads from the store lock
 	now      time.Time
 	page     int
 	trace    string    // the trace parent of the present caller
@@ -22,26 +22,26 @@ type identityMap struct {
 	ended    bool
 	hook     func(ctx context.Context) func(err error) // UnitOfWorkOptions.Commit
 
-	// Where products and their changes begin: most units of work have one.
+	// first and changes are the memory of a single product, which is all that most units of work have.
 	first   [1]present
 	changes [1]Changes
 
-	missing map[SKU]struct{} // which the store does not have
+	missing map[SKU]struct{} // products unknown to the store
 	cached  bool             // some products come from the cache
-	ahead   *reading         // from before the unit of work began
+	ahead   *reading         // a lookup from before the unit of work, nil if used up
 
-	begun, written bool // the commit
+	begun, written bool // the commit has begun, and has succeeded
 }
 
 // present is a product in an identity map.
 type present struct {
 	*Product
 	expires time.Time // when the next live hold lapses, or earlier; zero for never
-	mark    int       // how many events there were when the present command began
-	traces  []string  // the trace parents of the first events, nil if none has a trace parent
+	mark    int       // number of events when the present command began
+	traces  []string  // trace parents of the first events, nil if no event has a trace parent
 }
 
-// reading is what a store answered to a query.
+// reading is a query and the answer of the store.
 type reading struct {
 	query  Query
 	states []State
@@ -83,13 +83,13 @@ func (m *identityMap) GetMany(ctx context.Context, skus []SKU, orders ...OrderID
 	return m.all(skus)
 }
 
-// isMissing reports whether a load has shown that the store doesn't have the product.
+// isMissing reports whether a load has shown that the store does not have the product.
 func (m *identityMap) isMissing(sku SKU) bool {
 	_, missing := m.missing[sku]
 	return missing
 }
 
-// firstRepeated returns a SKU that a list has twice.
+// firstRepeated returns a SKU that occurs twice in a list.
 func firstRepeated(skus []SKU) (repeated SKU, found bool) {
 	if len(skus) < 2 {
 		return "", false
@@ -103,7 +103,7 @@ func firstRepeated(skus []SKU) (repeated SKU, found bool) {
 	return "", false
 }
 
-// all returns known products, or an error for each that is missing.
+// all returns known products, or an error for each missing product.
 func (m *identityMap) all(skus []SKU) ([]*Product, error) {
 	products := make([]*Product, len(skus))
 	var missing []error
@@ -175,19 +175,22 @@ func (m *identityMap) Add(p *Product) error {
 	}
 	m.insert(at, p, time.Time{})
 	if m.trace != "" {
-		m.products[at].traces = make([]string, len(p.events)) // events from before belong to nobody
+		m.products[at].traces = make([]string, len(p.events)) // earlier events have no caller
 	}
 	return nil
 }
 
+// insert adds a product at its place in the order of SKUs.
 func (m *identityMap) insert(at int, p *Product, expires time.Time) {
 	m.products = slices.Insert(m.products, at, present{Product: p, expires: expires})
 }
 
+// search returns the place of a product, known or not.
 func (m *identityMap) search(sku SKU) (at int, known bool) {
 	return slices.BinarySearchFunc(m.products, sku, func(p present, sku SKU) int { return cmp.Compare(p.sku, sku) })
 }
 
+// find returns a known product, nil for an unknown product.
 func (m *identityMap) find(sku SKU) *Product {
 	if at, known := m.search(sku); known {
 		return m.products[at].Product
@@ -195,7 +198,7 @@ func (m *identityMap) find(sku SKU) *Product {
 	return nil
 }
 
-// load reads products and returns the unit of work's own copies of them, in the store's order.
+// load reads products and returns the unit of work's own copies, in the store's order.
 func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	if m.ended {
 		return nil, m.over()
@@ -221,7 +224,7 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	return loaded, nil
 }
 
-// knowAll makes loaded states the unit of work's products. Those that it has already learn what is new.
+// knowAll adds loaded states to the unit of work; a known product learns what is new in the state.
 func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 	loaded := make([]*Product, len(states))
 	known := m.products
@@ -253,7 +256,7 @@ func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 	return loaded, nil
 }
 
-// ask asks the store, unless it was asked before.
+// ask reads from the store, unless the lookup before the unit of work has asked the same query.
 func (m *identityMap) ask(ctx context.Context, q Query) ([]State, error) {
 	if r := m.ahead; r != nil && r.query.Order == q.Order && r.query.Batch == q.Batch && len(q.SKUs) == 0 && !q.Lapsed {
 		m.ahead = nil
@@ -262,8 +265,8 @@ func (m *identityMap) ask(ctx context.Context, q Query) ([]State, error) {
 	return m.store.Load(ctx, q)
 }
 
-// adopt makes a cached product one of the unit of work's, as if the orders had been asked for and had no lines. If an
-// order has a line after all, the store's unique key refuses the commit.
+// adopt adds a cached product to the unit of work, as if the orders had been asked for and had no
+// lines. If an order has a line after all, the store's unique key refuses the commit.
 func (m *identityMap) adopt(p *Product, expires time.Time, orders []OrderID) {
 	if len(orders) > 0 {
 		p.asked = append(p.asked, orders)
@@ -273,7 +276,7 @@ func (m *identityMap) adopt(p *Product, expires time.Time, orders []OrderID) {
 	m.cached = true
 }
 
-// begin begins a command of its own within the unit of work.
+// begin begins the next command within the unit of work.
 func (m *identityMap) begin(trace string) {
 	m.attribute()
 	m.trace = trace
@@ -283,13 +286,14 @@ func (m *identityMap) begin(trace string) {
 	}
 }
 
-// attribute notes the present trace parent for the events that have none yet.
+// attribute gives the present trace parent to all events without an entry in traces.
 func (m *identityMap) attribute() {
 	for i := range m.products {
 		m.products[i].attribute(m.trace)
 	}
 }
 
+// attribute gives a trace parent to the events since mark; earlier events without an entry have none.
 func (p *present) attribute(trace string) {
 	if trace == "" && p.traces == nil || len(p.traces) == len(p.events) {
 		return
@@ -315,13 +319,15 @@ func (m *identityMap) since() (events []Event) {
 	return events
 }
 
+// commit writes the changes of all products, and the version checks of unchanged products. Without
+// changes a single load needs no check.
 func (m *identityMap) commit(ctx context.Context) error {
 	m.attribute()
 	changes := m.changes[:0]
 	changed := false
 	for _, p := range m.products {
 		if p.Version() == 0 {
-			continue // added, and nothing happened to it
+			continue // added and unchanged
 		}
 		c := p.changes()
 		c.TraceParents = p.traces
@@ -337,7 +343,7 @@ func (m *identityMap) commit(ctx context.Context) error {
 	return nil
 }
 
-// write calls the store, and tells the host's hook how that ended.
+// write calls the store, within the host's hook.
 func (m *identityMap) write(ctx context.Context, changes []Changes) (err error) {
 	if m.hook != nil {
 		if end := m.hook(ctx); end != nil {
@@ -359,7 +365,7 @@ func (m *identityMap) recorded() (events []Event) {
 	return events
 }
 
-// storeError says where an error comes from, unless the store has said so.
+// storeError names the operation in an error of the store, unless the store returned an [*Error].
 func storeError(op string, err error) error {
 	var detailed *Error
 	if errors.As(err, &detailed) {
@@ -368,8 +374,10 @@ func storeError(op string, err error) error {
 	return fmt.Errorf("allocation: %s: %w", op, err)
 }
 
+// end makes the Repository refuse further calls.
 func (m *identityMap) end() { m.ended = true }
 
+// over returns the error for a Repository used after the end.
 func (m *identityMap) over() error {
 	return &Error{Op: "Load", Field: "repository", Value: "used after its unit of work", Err: ErrInvalid}
 }

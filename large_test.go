@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 )
 
-// The tests in this file take a moment. With work that grows by the square of what a call names, they would take minutes.
+// The tests in this file take a moment. If the work grew with the square of the input, the tests would take minutes.
 
 func TestOneCallMayNameManyOrders(t *testing.T) {
 	const orders = 50_000
@@ -61,18 +61,20 @@ func TestProductMayHaveManyBatches(t *testing.T) {
 		b.AnnouncedQuantity = 1
 		state.Batches = append(state.Batches, b)
 	}
-	lamp, err := state.Product(allocation.Query{SKUs: []allocation.SKU{"LAMP"}, Orders: []allocation.OrderID{"o1"}, Now: morning})
+	q := allocation.Query{SKUs: []allocation.SKU{"LAMP"}, Orders: []allocation.OrderID{"o1"}, Now: morning}
+	lamp, err := state.Product(q)
 	require.NoError(t, err)
 	given, err := lamp.Allocate(morning, nil, want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	assert.Equal(t, []allocation.Part{part("b0", 1, 0)}, given[0].Parts)
 }
 
-// TestErrorOfManyShortagesIsShort holds that a log line stays readable; the list is in the error's field.
+// The text of the error stays readable in a log line; the error's field has the whole list.
 func TestErrorOfManyShortagesIsShort(t *testing.T) {
 	short := &allocation.OutOfStockError{}
 	for i := range 12 {
-		short.Shortages = append(short.Shortages, allocation.Shortage{OrderLine: want(numbered("o", i), "LAMP", 1).OrderLine})
+		line := want(numbered("o", i), "LAMP", 1).OrderLine
+		short.Shortages = append(short.Shortages, allocation.Shortage{OrderLine: line})
 	}
 	assert.Equal(t, 10, strings.Count(short.Error(), "wanted 1"))
 	assert.True(t, strings.HasSuffix(short.Error(), "; and 2 more"), short.Error())
@@ -80,10 +82,11 @@ func TestErrorOfManyShortagesIsShort(t *testing.T) {
 	assert.NotContains(t, short.Error(), "more")
 }
 
-// TestOneCallLooksAtItsContext holds that a call with much to decide ends soon after its context.
+// A call with much to decide ends soon after its context.
 func TestOneCallLooksAtItsContext(t *testing.T) {
 	store := memory.New()
-	require.NoError(t, store.Seed(stock("b1", "A", 9), stock("b2", "B", 9), stock("b3", "C", 9), stock("b4", "A", 9), stock("b5", "B", 9)))
+	require.NoError(t, store.Seed(
+		stock("b1", "A", 9), stock("b2", "B", 9), stock("b3", "C", 9), stock("b4", "A", 9), stock("b5", "B", 9)))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	asked := 0
 	service := newService(t, allocation.NewUnitOfWork(store, nil), &allocation.ServiceOptions{

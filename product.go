@@ -26,7 +26,7 @@ type Product struct {
 
 	// batches are the open batches and the batches of the loaded lines, in the order of loading.
 	batches []*batch
-	places  map[BatchRef]int // where batches are in batches; see index
+	places  map[BatchRef]int // index of each batch in batches, filled by index
 
 	// lines are the loaded lines, in the order of loading. An order in asked that is not in byOrder
 	// has no line of the product; each list in asked is sorted.
@@ -99,10 +99,11 @@ func (p *Product) Line(order OrderID, now time.Time) (Allocation, error) {
 	return l.copy(), nil
 }
 
-// fewBatches is how many batches are searched one by one, which needs no map.
+// fewBatches is the number of batches up to which a search needs no map.
 const fewBatches = 8
 
-// index finds a loaded batch, in constant time however many there are; -1 if the batch isn't loaded.
+// index returns the place of a batch among the loaded batches, -1 if the batch is not loaded, in
+// constant time.
 func (p *Product) index(ref BatchRef) int {
 	if len(p.batches) <= fewBatches {
 		return slices.IndexFunc(p.batches, func(b *batch) bool { return b.Ref == ref })

@@ -217,7 +217,7 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 	wasLow := p.isLow()
 	allocations := make([]Allocation, len(plan))
-	released := false // once is enough: no line of this call can have lapsed by now
+	released := false // once is enough, since no line of this call can have lapsed already
 	for i, step := range plan {
 		l := step.already
 		if l == nil {

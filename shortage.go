@@ -21,15 +21,16 @@ type OutOfStockError struct {
 	Shortages []Shortage
 }
 
-// mostShortagesTold keeps the text of an error short enough for a log line.
-const mostShortagesTold = 10
+// mostShortagesNamed keeps the text of an error short enough for a log line.
+const mostShortagesNamed = 10
 
-// Error names the first ten shortages, with the wanted and the available units, and says how many more there are.
+// Error names the first ten shortages, with the wanted and the available units, and the number of
+// further shortages.
 func (e *OutOfStockError) Error() string {
 	var text strings.Builder
 	text.WriteString("allocation: out of stock")
 	for i, s := range e.Shortages {
-		if i == mostShortagesTold {
+		if i == mostShortagesNamed {
 			fmt.Fprintf(&text, "; and %d more", len(e.Shortages)-i)
 			break
 		}

@@ -29,8 +29,7 @@ func (c *countingWrapper) Do(ctx context.Context, fn func(context.Context, alloc
 	})
 }
 
-// TestWrapperSeesEachGroupOnce holds that commands which share a commit are one Do of the outermost wrapper, and that
-// each wrapper sees every attempt once.
+// A group is one Do of the outermost wrapper, and each wrapper sees every attempt once.
 func TestWrapperSeesEachGroupOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := newGate(t, stock("b1", "LAMP", 100))
@@ -62,7 +61,7 @@ func TestWrapperSeesEachGroupOnce(t *testing.T) {
 	})
 }
 
-// TestWrapperSeesEveryAttempt holds that a lost race reaches the wrapper's function again.
+// After a lost race the wrapper's function runs again.
 func TestWrapperSeesEveryAttempt(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
@@ -73,8 +72,7 @@ func TestWrapperSeesEveryAttempt(t *testing.T) {
 	assert.Equal(t, []int64{1, 2}, []int64{w.does.Load(), w.runs.Load()})
 }
 
-// TestServiceWorksThroughAWrapper holds that cache, events, Reconcile and Mend work as without a wrapper, whether commands
-// share their commits or not.
+// Cache, events, Reconcile and Mend work as without a wrapper, with group commit or without.
 func TestServiceWorksThroughAWrapper(t *testing.T) {
 	for name, opts := range map[string]allocation.ServiceOptions{"groups": {}, "no groups": {NoGroupCommit: true}} {
 		t.Run(name, func(t *testing.T) {
@@ -130,25 +128,27 @@ func (r refusing) Do(context.Context, func(context.Context, allocation.Repositor
 func TestWrapperMayRefuse(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
-	given, err := newService(t, refusing{allocation.NewUnitOfWork(store, nil)}, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	given, err := newService(t, refusing{allocation.NewUnitOfWork(store, nil)}, nil).Allocate(t.Context(),
+		want("o1", "LAMP", 1))
 	require.ErrorIs(t, err, errBroken)
 	assert.Empty(t, given)
 }
 
-// TestCommitHookHearsEachCommit holds that the hook is called around each call of the store's Commit, with its error.
+// The hook is called around each call of the store's Commit, with the error.
 func TestCommitHookHearsEachCommit(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
 	store.FailCommit(allocation.ErrConflict)
 	var heard []error
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Backoff: 1, Commit: func(context.Context) func(error) {
+	opts := allocation.UnitOfWorkOptions{Backoff: 1, Commit: func(context.Context) func(error) {
 		return func(err error) { heard = append(heard, err) }
-	}})
+	}}
+	units := allocation.NewUnitOfWork(store, &opts)
 	_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	require.Len(t, heard, 2)
 	assert.ErrorIs(t, heard[0], allocation.ErrConflict)
-	assert.NoError(t, heard[1])
+	require.NoError(t, heard[1])
 	_, err = newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	assert.Len(t, heard, 2, "a repeat commits nothing")

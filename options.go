@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"reflect"
 	"time"
 )
 
@@ -132,13 +133,19 @@ func isJoined(store Store) bool {
 	return joined
 }
 
+// isNil reports whether there is no store, or a nil pointer in its place.
+func isNil(store Store) bool {
+	value := reflect.ValueOf(store)
+	return !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil()
+}
+
 // check refuses settings that a unit of work over the store would have to ignore.
 func (o *UnitOfWorkOptions) check(store Store) error {
 	const negative, hosts = "must not be negative", "must not be set inside a host's transaction"
 	joined := isJoined(store)
 	_, locks := store.(Locker)
 	return firstMistake("NewUnitOfWork", []mistake{
-		{store == nil, "store", nil, "must not be nil"},
+		{isNil(store), "store", nil, "must not be nil"},
 		{o.Attempts < 0, "Attempts", o.Attempts, negative},
 		{o.Backoff < 0, "Backoff", o.Backoff, negative},
 		{o.MaxBackoff < 0, "MaxBackoff", o.MaxBackoff, negative},

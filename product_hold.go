@@ -1,6 +1,10 @@
 package allocation
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"time"
+)
 
 // Confirm makes a held line firm. A firm line is returned unchanged; a lapsed hold is [ErrLapsed].
 func (p *Product) Confirm(order OrderID, now time.Time) (Allocation, error) {
@@ -52,13 +56,20 @@ func (p *Product) ReleaseLapsed(now time.Time) int {
 // releaseLapsed is ReleaseLapsed inside another change, which compares the stock with the threshold
 // itself.
 func (p *Product) releaseLapsed(now time.Time) (released int) {
+	var lapsed []*line
 	for _, l := range p.lines {
 		if !l.removed && l.Lapsed(now) {
-			p.lapse(l, now)
-			released++
+			lapsed = append(lapsed, l)
 		}
 	}
-	return released
+	// The order of the events must not depend on the order in which a store returns lines.
+	slices.SortFunc(lapsed, func(a, b *line) int {
+		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID))
+	})
+	for _, l := range lapsed {
+		p.lapse(l, now)
+	}
+	return len(lapsed)
 }
 
 // lapse removes a hold. A held line has no shipped units, so nothing of the line stays.

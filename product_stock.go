@@ -84,6 +84,7 @@ func (p *Product) unpromised() Quantity {
 // stock became low or is no longer low.
 func (p *Product) recordIfCrossed(wasLow bool, now time.Time) {
 	if low := p.isLow(); low != wasLow {
-		p.record(LowStockCrossed{SKU: p.sku, At: now, Available: p.unpromised(), Threshold: p.lowStock, Low: low})
+		available := min(p.unpromised(), maxQuantity) // every JSON reader keeps the event's number exact
+		p.record(LowStockCrossed{SKU: p.sku, At: now, Available: available, Threshold: p.lowStock, Low: low})
 	}
 }

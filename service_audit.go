@@ -46,7 +46,7 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // true as well; if more units were promised than the batch has, the newest lines move or are released
 // as in [Service.ChangeBatchQuantity]. A [BatchCorrected] makes the ledger agree. If a batch is
 // missing and known by lines or events alone, the error is [ErrNotFound], and the batch has to be put
-// back by hand. A repeat finds no difference.
+// back by hand; if the batch belongs to another product by now, the error is [ErrMismatch]. A repeat finds no difference.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
 	if s.groups == nil {
@@ -84,7 +84,7 @@ func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []T
 		}
 		// The audit has ended before the unit of work begins: each may need the only connection.
 		err = s.do(ctx, command{op: op, skus: []SKU{sku}, run: func(ctx context.Context, products Repository) error {
-			return s.mend(ctx, products, version, drifted)
+			return s.mend(ctx, products, sku, version, drifted)
 		}})
 		if !errors.Is(err, errOutdated) {
 			if err != nil {
@@ -105,12 +105,17 @@ var errOutdated = errors.New("changed since it was audited")
 
 // mend loads the product by every drifted batch, so that the lines of all of them are known, and
 // corrects the product if the version is still the audited version.
-func (s *Service) mend(ctx context.Context, products Repository, version int64, drifted []Tally) error {
+func (s *Service) mend(
+	ctx context.Context, products Repository, sku SKU, version int64, drifted []Tally,
+) error {
 	var p *Product
 	var err error
 	for _, t := range drifted {
 		if p, err = products.GetByBatch(ctx, t.Batch); err != nil {
 			return err
+		}
+		if p.SKU() != sku {
+			return &Error{Op: "Mend", Field: "batch", Value: t.Batch, Err: fmt.Errorf("%w: it belongs to sku %q", ErrMismatch, p.SKU())}
 		}
 	}
 	if p.Version() != version {

@@ -226,10 +226,12 @@ const (
 func (w *work) attempt(ctx context.Context, number int) (err error) {
 	if w.opts.Attempt != nil {
 		within, end := w.opts.Attempt(ctx, w.op, number)
-		ctx = within
 		if end != nil {
 			err = errUnfinished // stays if fn panics or ends its goroutine
 			defer func() { end(err) }()
+		}
+		if ctx = within; ctx == nil {
+			return invalid(w.op, "Attempt", nil, "must not return a nil context")
 		}
 	}
 	for {
@@ -281,6 +283,8 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	case m.cached && (errors.Is(err, ErrConflict) || errors.Is(err, ErrDuplicate)):
 		w.stale = true
 		return errStale
+	case m.cached && err != nil && ctx.Err() == nil && !errors.Is(err, ErrUnknownOutcome):
+		return errStale // such as a failed CHECK, after somebody changed a row without a new version
 	case err == nil && w.records:
 		w.events = m.recorded()
 	}

@@ -12,7 +12,7 @@ import (
 // Commit writes all changes, or none and returns an error, see [allocation.Store]. Like a database with constraints,
 // Commit also refuses a batch with more allocated than purchased units, and a line with units of an unknown batch.
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
-	if err := checkContext(ctx, "Commit"); err != nil {
+	if err := s.check(ctx, "Commit"); err != nil {
 		return err
 	}
 	s.mu.Lock()

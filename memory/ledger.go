@@ -10,7 +10,7 @@ import (
 
 // Audit returns a product's version and the tallies of its batches, see [allocation.Ledger].
 func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
-	if err := checkContext(ctx, "Audit"); err != nil {
+	if err := s.check(ctx, "Audit"); err != nil {
 		return 0, nil, err
 	}
 	s.mu.Lock()
@@ -57,7 +57,7 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 
 // Events returns a page of a product's events, see [allocation.Ledger]. Purged events are missing.
 func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {
-	if err := checkContext(ctx, "Events"); err != nil {
+	if err := s.check(ctx, "Events"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

@@ -11,7 +11,7 @@ import (
 
 // Load returns copies of the products that the query selects, see [allocation.Store].
 func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-	if err := checkContext(ctx, "Load"); err != nil {
+	if err := s.check(ctx, "Load"); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

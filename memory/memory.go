@@ -65,12 +65,23 @@ func New() *Store {
 	}
 }
 
-// checkContext refuses a nil context with [allocation.ErrInvalid], and returns the error of an ended context.
-func checkContext(ctx context.Context, op string) error {
+// check refuses a store that New has not made, and a nil context, with [allocation.ErrInvalid]; it returns the error of a
+// context that has ended.
+func (s *Store) check(ctx context.Context, op string) error {
+	if err := s.checkMade(op); err != nil {
+		return err
+	}
 	if ctx == nil {
 		return invalid(op, "context", nil, "must not be nil")
 	}
 	return ctx.Err()
+}
+
+func (s *Store) checkMade(op string) error {
+	if s == nil || s.products == nil {
+		return invalid(op, "store", nil, "must be made by memory.New")
+	}
+	return nil
 }
 
 // checkAtLeastOne refuses a limit below 1.

@@ -19,7 +19,7 @@ type lease struct {
 // Claim leases products with unsent events and returns the events, see [outbox.Store].
 func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 	const op = "Claim"
-	if err := checkContext(ctx, op); err != nil {
+	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
 	if err := checkAtLeastOne(op, "products", c.Products); err != nil {
@@ -65,7 +65,7 @@ func firstBySKU(products []*product, limit int) []*product {
 
 // Settle records which events were sent and ends the owner's lease, see [outbox.Store].
 func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
-	if err := checkContext(ctx, "Settle"); err != nil {
+	if err := s.check(ctx, "Settle"); err != nil {
 		return err
 	}
 	s.mu.Lock()

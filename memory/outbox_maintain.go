@@ -10,7 +10,7 @@ import (
 
 // Backlog counts unsent events and their products, see [outbox.Maintainer].
 func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
-	if err := checkContext(ctx, "Backlog"); err != nil {
+	if err := s.check(ctx, "Backlog"); err != nil {
 		return outbox.Backlog{}, err
 	}
 	s.mu.Lock()
@@ -32,7 +32,7 @@ func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
 // Failures returns a page of the products whose first unsent event failed, see [outbox.Maintainer].
 func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 	const op = "Failures"
-	if err := checkContext(ctx, op); err != nil {
+	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
 	if err := checkAtLeastOne(op, "limit", limit); err != nil {
@@ -50,7 +50,7 @@ func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) (
 // Retry makes a failed event due now, see [outbox.Maintainer]. A relay with a lease on the product keeps the lease.
 func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	const op = "Retry"
-	if err := checkContext(ctx, op); err != nil {
+	if err := s.check(ctx, op); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -66,7 +66,7 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 // Skip marks a failed event as sent, see [outbox.Maintainer]. A relay with a lease on the product keeps the lease.
 func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) error {
 	const op = "Skip"
-	if err := checkContext(ctx, op); err != nil {
+	if err := s.check(ctx, op); err != nil {
 		return err
 	}
 	s.mu.Lock()

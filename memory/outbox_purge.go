@@ -16,7 +16,7 @@ type movement struct{ purchased, allocated allocation.Quantity }
 // Purge deletes sent events that happened before the given time, see [outbox.Maintainer]. The store is locked for one
 // product at a time, so that other calls don't wait for the whole purge.
 func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
-	if err := checkContext(ctx, "Purge"); err != nil {
+	if err := s.check(ctx, "Purge"); err != nil {
 		return 0, err
 	}
 	s.mu.Lock()

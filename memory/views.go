@@ -14,7 +14,7 @@ import (
 
 // Order returns the lines and parts of an order, see [views.OrderReader].
 func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
-	if err := cmp.Or(checkContext(ctx, "Order"), order.Validate()); err != nil {
+	if err := cmp.Or(s.check(ctx, "Order"), order.Validate()); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -41,7 +41,7 @@ func (p *product) viewLine(a allocation.Allocation) views.Line {
 
 // Stock returns the free units of products, see [views.StockReader].
 func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
-	err := checkContext(ctx, "Stock")
+	err := s.check(ctx, "Stock")
 	for _, sku := range skus {
 		err = cmp.Or(err, sku.Validate())
 	}
@@ -88,7 +88,7 @@ func (s *Store) Batches(
 	ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
 ) ([]views.Batch, error) {
 	const op = "Batches"
-	err := cmp.Or(checkContext(ctx, op), sku.Validate(), checkAtLeastOne(op, "limit", limit))
+	err := cmp.Or(s.check(ctx, op), sku.Validate(), checkAtLeastOne(op, "limit", limit))
 	if after != "" {
 		err = cmp.Or(err, after.Validate())
 	}
@@ -121,7 +121,7 @@ func (s *Store) BatchLines(
 	ctx context.Context, ref allocation.BatchRef, after int64, limit int,
 ) ([]views.BatchLine, error) {
 	const op = "BatchLines"
-	if err := cmp.Or(checkContext(ctx, op), ref.Validate(), checkAtLeastOne(op, "limit", limit)); err != nil {
+	if err := cmp.Or(s.check(ctx, op), ref.Validate(), checkAtLeastOne(op, "limit", limit)); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()

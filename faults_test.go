@@ -1,0 +1,122 @@
+package allocation_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// TestErrorOnACachedProductIsFoundAgainOnAFreshOne holds that an error of the store, such as a CHECK that fails because
+// somebody changed a row by hand, is answered only if a fresh read leads there, too.
+func TestErrorOnACachedProductIsFoundAgainOnAFreshOne(t *testing.T) {
+	p := newProcesses(t, settings{}, stock("b1", "LAMP", 10))
+	p.warm(t, want("o1", "LAMP", 1))
+	p.store.FailCommit(errBroken)
+	_, loads, commits, err := p.allocate(t, want("o2", "LAMP", 1))
+	require.NoError(t, err)
+	assert.Equal(t, []int{1, 2}, []int{loads, commits}, "reads and commits")
+
+	p.store.FailCommit(errBroken, errBroken)
+	_, _, commits, err = p.allocate(t, want("o3", "LAMP", 1))
+	require.ErrorIs(t, err, errBroken)
+	assert.Equal(t, 2, commits, "a broken store is asked once more, and no more")
+}
+
+// moved is a store in which a batch has been moved by hand to another product of the same version.
+type moved struct{ *memory.Store }
+
+func (m moved) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+	version, tallies, err := m.Store.Audit(ctx, sku)
+	for i := range tallies {
+		tallies[i] = allocation.Tally{Batch: "b2", RecordedPurchased: 5}
+	}
+	return version, tallies, err
+}
+
+func TestMendCorrectsNoOtherProduct(t *testing.T) {
+	store := moved{memory.New()}
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 5), stock("b2", "SOFA", 7)))
+	for name, opts := range map[string]allocation.ServiceOptions{"groups": {}, "no groups": {NoGroupCommit: true}} {
+		_, err := newService(t, allocation.NewUnitOfWork(store, nil), &opts).Mend(t.Context(), "LAMP")
+		require.ErrorIs(t, err, allocation.ErrMismatch, name)
+		var detailed *allocation.Error
+		require.ErrorAs(t, err, &detailed)
+		assert.Equal(t, allocation.BatchRef("b2"), detailed.Value)
+	}
+	sofa, _ := store.Product("SOFA")
+	assert.Equal(t, int64(1), sofa.Version, "the other product is as it was")
+}
+
+func TestStoreThatIsNotThereIsInvalid(t *testing.T) {
+	var none *memory.Store
+	_, err := allocation.New(allocation.NewUnitOfWork(none, nil), nil)
+	require.ErrorIs(t, err, allocation.ErrInvalid, "a nil pointer")
+	service := newService(t, allocation.NewUnitOfWork(&memory.Store{}, nil), nil)
+	require.ErrorIs(t, service.AddBatch(t.Context(), stock("b1", "LAMP", 1)), allocation.ErrInvalid, "a zero store")
+	_, err = service.Reconcile(t.Context(), "LAMP")
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	require.ErrorIs(t, none.Seed(stock("b1", "LAMP", 1)), allocation.ErrInvalid)
+}
+
+func TestAttemptHookWithoutAContextIsInvalid(t *testing.T) {
+	var heard []error
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 1)))
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
+		Attempt: func(context.Context, string, int) (context.Context, func(error)) {
+			return nil, func(err error) { heard = append(heard, err) }
+		},
+	})
+	_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	require.Len(t, heard, 1)
+	assert.ErrorIs(t, heard[0], allocation.ErrInvalid)
+}
+
+// TestLapsedHoldsAreRecordedInTheirOrder holds that the order of events doesn't depend on the store's order of lines.
+func TestLapsedHoldsAreRecordedInTheirOrder(t *testing.T) {
+	state := allocation.State{SKU: "LAMP", Version: 4}
+	state.Batches = []allocation.Batch{stock("b1", "LAMP", 9)}
+	state.Batches[0].Allocated = 3
+	for i, order := range []allocation.OrderID{"o2", "o3", "o1"} {
+		state.Lines = append(state.Lines, allocation.Allocation{
+			OrderLine: want(order, "LAMP", 1).OrderLine,
+			HeldUntil: morning.Add(time.Duration(i/2) * -time.Second),
+			Sequence:  int64(2 + i),
+			Parts:     []allocation.Part{part("b1", 1, 0)},
+		})
+	}
+	lamp, err := state.Product(allocation.Query{SKUs: []allocation.SKU{"LAMP"}, Now: morning})
+	require.NoError(t, err)
+	require.Equal(t, 3, lamp.ReleaseLapsed(morning))
+	var orders []allocation.OrderID
+	for _, e := range lamp.Changes().Events {
+		orders = append(orders, e.(allocation.HoldLapsed).OrderID)
+	}
+	assert.Equal(t, []allocation.OrderID{"o1", "o2", "o3"}, orders)
+}
+
+// TestLowStockSumsStayExactInJSON holds that no number in an event is larger than every JSON reader keeps exact.
+func TestLowStockSumsStayExactInJSON(t *testing.T) {
+	const most = 1<<53 - 1
+	lamp, err := allocation.NewProduct("LAMP")
+	require.NoError(t, err)
+	require.NoError(t, lamp.AddBatch(stock("b1", "LAMP", most), morning))
+	require.NoError(t, lamp.SetLowStock(most, morning))
+	_, err = lamp.Allocate(morning, nil, want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	require.NoError(t, lamp.AddBatch(stock("b2", "LAMP", most), morning))
+	events := lamp.Changes().Events
+	crossed := events[slices.IndexFunc(events, func(e allocation.Event) bool {
+		c, is := e.(allocation.LowStockCrossed)
+		return is && !c.Low
+	})].(allocation.LowStockCrossed)
+	assert.Equal(t, allocation.Quantity(most), crossed.Available)
+}

@@ -159,8 +159,8 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	return nil
 }
 
-// shielded runs a command and deals with a refusal; a panic, or the end of the goroutine, is noted for the command's own
-// caller.
+// shielded runs a command and deals with a refusal; a panic, or the end of the goroutine, is noted
+// for the command's own caller.
 func (p *pending) shielded(ctx context.Context, m *identityMap, products Repository) (err error) {
 	if p.excluded {
 		return nil

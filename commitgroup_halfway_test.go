@@ -14,8 +14,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// halfway returns a gate with an order "held" of two lines that are held, and a Service over a unit of work that may be
-// wrapped.
+// halfway returns a gate with an order "held" of two lines that are held, and a Service over a unit
+// of work that may be wrapped.
 func halfway(t *testing.T, wrap func(allocation.UnitOfWork) allocation.UnitOfWork) (*gate, *allocation.Service) {
 	t.Helper()
 	store := newGate(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
@@ -26,8 +26,9 @@ func halfway(t *testing.T, wrap func(allocation.UnitOfWork) allocation.UnitOfWor
 	return store, newService(t, wrap(allocation.NewUnitOfWork(store, nil)), nil)
 }
 
-// meetHalfway lets a group gather, behind a first commit: a Confirm of the order's sofa, and an Extend of both of the
-// order's lines, which fails halfway if the sofa was confirmed, after it has extended the lamp.
+// meetHalfway lets a group gather, behind a first commit: a Confirm of the order's sofa, and an
+// Extend of both of the order's lines, which fails halfway if the sofa was confirmed, after it has
+// extended the lamp.
 func meetHalfway(t *testing.T, service *allocation.Service) (first, confirming, extending <-chan exit) {
 	t.Helper()
 	first = allocateToExit(t.Context(), service, want("first", "SOFA", 1))
@@ -41,7 +42,8 @@ func meetHalfway(t *testing.T, service *allocation.Service) (first, confirming, 
 
 func bare(units allocation.UnitOfWork) allocation.UnitOfWork { return units }
 
-// A command that failed halfway, because of what another command of the group had done, hears so if that was committed.
+// A command that failed halfway, because of what another command of the group had done, hears so if
+// that was committed.
 func TestFailureHalfwayRestsOnTheOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, service := halfway(t, bare)
@@ -66,7 +68,8 @@ func TestFailureHalfwayIsUnknownIfTheCommitIs(t *testing.T) {
 	})
 }
 
-// If the store refuses the group, and the other command by itself, the command that failed halfway succeeds by itself.
+// If the store refuses the group, and the other command by itself, the command that failed halfway
+// succeeds by itself.
 func TestFailureHalfwayIsForgottenApart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, service := halfway(t, bare)
@@ -93,7 +96,8 @@ func (s *nthLoad) Load(ctx context.Context, q allocation.Query) ([]allocation.St
 	return s.gate.Load(ctx, q)
 }
 
-// If the leader's goroutine ends before the commit, the command that failed halfway waits again, and begins anew.
+// If the leader's goroutine ends before the commit, the command that failed halfway waits again, and
+// begins anew.
 func TestFailureHalfwayIsForgottenWhenTheLeaderEnds(t *testing.T) {
 	for name, then := range map[string]func(){"panic": func() { panic("broken") }, "Goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
@@ -112,8 +116,8 @@ func TestFailureHalfwayIsForgottenWhenTheLeaderEnds(t *testing.T) {
 	}
 }
 
-// If a leader's goroutine ends while the commands run by themselves, because the store refused the group, those that have
-// not run wait again. Their outcome isn't unknown.
+// If a leader's goroutine ends while the commands run by themselves, because the store refused the
+// group, those that have not run wait again. Their outcome isn't unknown.
 func TestLeaderThatEndsApartLeavesNothingUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, service := newExiting(t)
@@ -131,9 +135,9 @@ func TestLeaderThatEndsApartLeavesNothingUnknown(t *testing.T) {
 	})
 }
 
-// A command whose products were looked up before the group doesn't lose a race with the group's other commands when the
-// store refuses the group and each command runs by itself. Which command leads is up to the scheduler, so there are some
-// tries.
+// A command whose products were looked up before the group doesn't lose a race with the group's other
+// commands when the store refuses the group and each command runs by itself. Which command leads is
+// up to the scheduler, so there are some tries.
 func TestCommandsApartReadAgain(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // so that both come into one group often
 	count := func(batch allocation.BatchRef) allocation.Count {

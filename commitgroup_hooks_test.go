@@ -94,7 +94,8 @@ func TestHooksThatEndTheLeader(t *testing.T) {
 					requireAnswered(t, allocateToExit(t.Context(), service, want("last", "LAMP", 1)), "a later caller")
 					state, _ := store.Product("LAMP")
 					for _, order := range []allocation.OrderID{"first", "follower", "after", "last"} {
-						placed := slices.ContainsFunc(state.Lines, func(a allocation.Allocation) bool { return a.OrderID == order })
+						placed := slices.ContainsFunc(state.Lines,
+							func(a allocation.Allocation) bool { return a.OrderID == order })
 						assert.True(t, placed, "order %s", order)
 					}
 				})
@@ -110,8 +111,10 @@ func TestHooksHearOfGroupsAndOfTheCache(t *testing.T) {
 		var groups []int
 		var hits []bool
 		service := serve(t, store, settings{service: allocation.ServiceOptions{
-			Group:       func(_ context.Context, commands int) { groups = append(groups, commands) },
-			CacheLookup: func(_ context.Context, sku allocation.SKU, hit bool) { hits = append(hits, hit && sku == "LAMP") },
+			Group: func(_ context.Context, commands int) { groups = append(groups, commands) },
+			CacheLookup: func(_ context.Context, sku allocation.SKU, hit bool) {
+				hits = append(hits, hit && sku == "LAMP")
+			},
 		}})
 		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
 		leader := callAllocate(t.Context(), service, want("o2", "LAMP", 1))

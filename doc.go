@@ -70,8 +70,8 @@
 //	})
 //
 // Concurrency is optimistic. While the function runs, nothing is locked and no transaction is open.
-// The commit checks that every product still has the version that was read; if not, the function runs
-// again.
+// The commit checks that every product still has the version that was read. If not, the function runs
+// again, with the products locked if the store is a [Locker].
 //
 // A Service makes use of the check: commands that meet on a product share one commit, and recently
 // committed products are cached, so that the next allocation needs no read. Both are on unless

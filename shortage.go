@@ -16,7 +16,7 @@ type Shortage struct {
 }
 
 // OutOfStockError is returned when at least one line of a call could not be met; then no line of the
-// call got anything (R5). The error names every short line.
+// call got anything (R5). Shortages has every short line.
 type OutOfStockError struct {
 	Shortages []Shortage
 }

@@ -20,8 +20,8 @@ type (
 	doing    = func(ctx context.Context, fn decision) error
 )
 
-// wrapper is a host's wrapper around a unit of work. The function around is the wrapper's Do, and gets the Do of the
-// unit of work inside.
+// wrapper is a host's wrapper around a unit of work. The function around is the wrapper's Do, and
+// gets the Do of the unit of work inside.
 type wrapper struct {
 	allocation.UnitOfWork
 	around func(ctx context.Context, fn decision, do doing) error
@@ -48,7 +48,8 @@ func TestWrapperThatTriesAgain(t *testing.T) {
 	opts := allocation.UnitOfWorkOptions{
 		Committed: func(_ context.Context, events []allocation.Event) { heard += len(events) },
 	}
-	service := newService(t, wrap(allocation.NewUnitOfWork(store, &opts), func(ctx context.Context, fn decision, do doing) error {
+	units := allocation.NewUnitOfWork(store, &opts)
+	service := newService(t, wrap(units, func(ctx context.Context, fn decision, do doing) error {
 		if err := do(ctx, fn); !errors.Is(err, errBroken) {
 			return err
 		}
@@ -72,8 +73,9 @@ func (c careless) Get(context.Context, allocation.SKU, ...allocation.OrderID) (*
 
 var errWrapper = errors.New("the wrapper failed")
 
-// A wrapper that breaks the contract of a unit of work does no further harm: no caller hears of a success that was none,
-// no goroutine but that of the command's caller ends, no commit is repeated, and no event comes twice.
+// A wrapper that breaks the contract of a unit of work does no further harm: no caller hears of a
+// success that was none, no goroutine but that of the command's caller ends, no commit is repeated,
+// and no event comes twice.
 func TestMistakesOfWrappers(t *testing.T) {
 	with := func(get func()) func(ctx context.Context, fn decision, do doing) error {
 		return func(ctx context.Context, fn decision, do doing) error {
@@ -114,7 +116,8 @@ func TestMistakesOfWrappers(t *testing.T) {
 		},
 		"gives the function another context": {
 			func(ctx context.Context, fn decision, do doing) error {
-				return do(ctx, func(_ context.Context, products allocation.Repository) error { return fn(ctx, products) })
+				return do(ctx,
+					func(_ context.Context, products allocation.Repository) error { return fn(ctx, products) })
 			},
 			func(t *testing.T, _ int, events []string, ended []exit) {
 				t.Helper()
@@ -197,8 +200,8 @@ func TestMistakesOfWrappers(t *testing.T) {
 	}
 }
 
-// A wrapper that swallows the error of a command which failed halfway makes the unit of work commit before all commands
-// have run. Nobody hears of a success then.
+// A wrapper that swallows the error of a command which failed halfway makes the unit of work commit
+// before all commands have run. Nobody hears of a success then.
 func TestWrapperThatSwallowsTheErrorOfItsFunction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, service := halfway(t, func(units allocation.UnitOfWork) allocation.UnitOfWork {

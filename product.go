@@ -28,11 +28,11 @@ type Product struct {
 	batches []*batch
 	places  map[BatchRef]int // index of each batch in batches, filled by index
 
-	// lines are the loaded lines, in the order of loading. An order in asked that is not in byOrder
+	// lines are the loaded lines, in the order of loading. An order in asked without a line in byKey
 	// has no line of the product; each list in asked is sorted.
-	lines   []*line
-	byOrder map[OrderID]*line
-	asked   [][]OrderID
+	lines []*line
+	byKey map[LineKey]*line
+	asked [][]OrderID
 
 	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
@@ -66,11 +66,14 @@ func NewProduct(sku SKU) (*Product, error) {
 	if err := checkID("NewProduct", "sku", sku); err != nil {
 		return nil, err
 	}
-	return &Product{sku: sku, byOrder: map[OrderID]*line{}, complete: true}, nil
+	return &Product{sku: sku, byKey: map[LineKey]*line{}, complete: true}, nil
 }
 
 // SKU returns the name of the product.
 func (p *Product) SKU() SKU { return p.sku }
+
+// key names the line of an order.
+func (p *Product) key(order OrderID) LineKey { return LineKey{OrderID: order, SKU: p.sku} }
 
 // Version is the number of the product's last event, stored or recorded by this unit of work; 0 for
 // none.
@@ -140,7 +143,7 @@ func (p *Product) find(op string, order OrderID) (*line, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
 	}
-	l := p.byOrder[order]
+	l := p.byKey[p.key(order)]
 	switch {
 	case l == nil && !p.known(order):
 		return nil, &Error{Op: op, Field: "order", Value: order, Err: ErrNotLoaded}
@@ -228,7 +231,7 @@ func (l *line) add(ref BatchRef, units Quantity) {
 
 // known reports whether the line of an order is loaded, or known to be missing.
 func (p *Product) known(order OrderID) bool {
-	if p.complete || p.byOrder[order] != nil {
+	if p.complete || p.byKey[p.key(order)] != nil {
 		return true
 	}
 	return slices.ContainsFunc(p.asked, func(orders []OrderID) bool {

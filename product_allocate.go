@@ -130,7 +130,7 @@ func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 	if r.SKU != p.sku {
 		return nil, invalid("Allocate", "sku", r.SKU, fmt.Sprintf("must be %q, the product's", p.sku))
 	}
-	l := p.byOrder[r.OrderID]
+	l := p.byKey[r.Key()]
 	switch {
 	case l == nil && !p.known(r.OrderID):
 		return nil, &Error{Op: "Allocate", Field: "order", Value: r.OrderID, Err: ErrNotLoaded}
@@ -239,11 +239,11 @@ func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 // open adds a line without units. If the order has a lapsed or removed line, the new line replaces
 // the old.
 func (p *Product) open(r Request) *line {
-	l := p.byOrder[r.OrderID]
+	l := p.byKey[r.Key()]
 	if l == nil {
 		l = &line{}
 		p.lines = append(p.lines, l)
-		p.byOrder[r.OrderID] = l
+		p.byKey[r.Key()] = l
 	}
 	l.Allocation = Allocation{
 		OrderLine: OrderLine{OrderID: r.OrderID, SKU: r.SKU},

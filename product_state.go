@@ -16,7 +16,7 @@ func (s State) Product(q Query) (*Product, error) {
 
 // product retains the orders of the query; the list must be sorted.
 func (s State) product(q Query) (*Product, error) {
-	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
+	p := &Product{sku: s.SKU, read: s.Version, byKey: make(map[LineKey]*line, len(s.Lines))}
 	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
 	if err := p.learn(s, q); err != nil {
 		return nil, err
@@ -62,7 +62,7 @@ func (p *Product) learnBatch(b Batch) {
 
 // learnLine adds a line unless known, and refuses a line if the parts don't add up.
 func (p *Product) learnLine(a Allocation) error {
-	if p.byOrder[a.OrderID] != nil {
+	if p.byKey[a.Key()] != nil {
 		return nil
 	}
 	var sum Quantity
@@ -79,7 +79,7 @@ func (p *Product) learnLine(a Allocation) error {
 	a.Parts = slices.Clone(a.Parts)
 	l := &line{Allocation: a, stored: true}
 	p.lines = append(p.lines, l)
-	p.byOrder[a.OrderID] = l
+	p.byKey[a.Key()] = l
 	return nil
 }
 
@@ -185,11 +185,11 @@ func (p *Product) dropUsedUpBatches() {
 func (p *Product) forgetLines() {
 	const much = 64
 	if len(p.lines) > much || len(p.events) > much {
-		p.lines, p.events, p.byOrder = nil, nil, map[OrderID]*line{}
+		p.lines, p.events, p.byKey = nil, nil, map[LineKey]*line{}
 	}
 	clear(p.lines)
 	clear(p.events)
-	clear(p.byOrder)
+	clear(p.byKey)
 	clear(p.asked)
 	p.lines, p.events, p.asked = p.lines[:0], p.events[:0], p.asked[:0]
 }

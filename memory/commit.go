@@ -69,7 +69,7 @@ func (s *Store) checkUnique(c allocation.Changes, announced map[allocation.Batch
 		return nil
 	}
 	for _, l := range c.NewLines {
-		if _, known := p.lines[l.OrderID]; known {
+		if _, known := p.lines[l.Key()]; known {
 			return &allocation.Error{Op: "Commit", Field: "order", Value: l.OrderID, Err: allocation.ErrDuplicate}
 		}
 	}
@@ -150,11 +150,11 @@ func (s *Store) apply(c allocation.Changes) {
 		p.changeBatch(change)
 	}
 	for _, key := range c.Removed {
-		p.removeLine(key.OrderID)
+		p.removeLine(key)
 		s.unlinkOrder(key.OrderID, p)
 	}
 	for _, l := range c.Lines {
-		p.removeLine(l.OrderID)
+		p.removeLine(l.Key())
 		p.addLine(l)
 	}
 	for _, l := range c.NewLines {

@@ -75,10 +75,10 @@ func (p *product) load(q allocation.Query) allocation.State {
 	}
 	b.addUsedUp(q.Batch)
 	if q.Order != "" {
-		b.addLine(q.Order)
+		b.addLine(p.key(q.Order))
 	}
 	for _, order := range q.Orders {
-		b.addLine(order)
+		b.addLine(p.key(order))
 	}
 	b.addLapsed(q)
 	b.addNewest(q)
@@ -89,7 +89,7 @@ func (p *product) load(q allocation.Query) allocation.State {
 type stateBuilder struct {
 	product *product
 	state   allocation.State
-	lines   map[allocation.OrderID]bool  // lines of the State
+	lines   map[allocation.LineKey]bool  // lines of the State
 	usedUp  map[allocation.BatchRef]bool // used-up batches of the State
 }
 
@@ -106,16 +106,16 @@ func (b *stateBuilder) addUsedUp(ref allocation.BatchRef) {
 	b.state.Batches = append(b.state.Batches, batch.Batch)
 }
 
-// addLine adds an order's line, if the product has one, and the batches of the line.
-func (b *stateBuilder) addLine(order allocation.OrderID) {
-	line, known := b.product.lines[order]
-	if !known || b.lines[order] {
+// addLine adds a line, if the product has it, and the batches of the line.
+func (b *stateBuilder) addLine(key allocation.LineKey) {
+	line, known := b.product.lines[key]
+	if !known || b.lines[key] {
 		return
 	}
 	if b.lines == nil {
-		b.lines = map[allocation.OrderID]bool{}
+		b.lines = map[allocation.LineKey]bool{}
 	}
-	b.lines[order] = true
+	b.lines[key] = true
 	b.state.Lines = append(b.state.Lines, copyLine(line))
 	for _, part := range line.Parts {
 		b.addUsedUp(part.Batch)
@@ -127,7 +127,7 @@ func (b *stateBuilder) addLapsed(q allocation.Query) {
 	holds := b.product.holds
 	lapsed := sort.Search(len(holds), func(i int) bool { return holds[i].until.After(q.Now) })
 	for _, h := range holds[:min(lapsed, q.Limit)] {
-		b.addLine(h.order)
+		b.addLine(h.line)
 	}
 	b.state.MoreLapsed = lapsed > q.Limit
 	if lapsed < len(holds) {
@@ -143,7 +143,7 @@ func (b *stateBuilder) addNewest(q allocation.Query) {
 	}
 	older := max(0, len(batch.lines)-q.Limit)
 	for _, open := range slices.Backward(batch.lines[older:]) {
-		b.addLine(open.order)
+		b.addLine(open.line)
 	}
 	if older > 0 && older < len(batch.lines) {
 		b.state.LinesFrom = batch.lines[older].sequence

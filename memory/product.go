@@ -18,7 +18,7 @@ type product struct {
 	lowStock allocation.Quantity
 	batches  map[allocation.BatchRef]*batch
 	open     []*batch // batches with available units, in no order
-	lines    map[allocation.OrderID]allocation.Allocation
+	lines    map[allocation.LineKey]allocation.Allocation
 	holds    []hold // sorted by time and order
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
@@ -38,26 +38,31 @@ type batch struct {
 // hold is an entry of the index of held lines, lapsed holds included.
 type hold struct {
 	until time.Time
-	order allocation.OrderID
+	line  allocation.LineKey
 }
 
 // openLine is an entry of the index of lines with unshipped units.
 type openLine struct {
 	sequence int64
-	order    allocation.OrderID
+	line     allocation.LineKey
 }
 
 func (h hold) compare(other hold) int {
-	return cmp.Or(h.until.Compare(other.until), cmp.Compare(h.order, other.order))
+	return cmp.Or(h.until.Compare(other.until), cmp.Compare(h.line.OrderID, other.line.OrderID))
 }
 
 func (l openLine) compare(other openLine) int { return cmp.Compare(l.sequence, other.sequence) }
+
+// key names the line of an order.
+func (p *product) key(order allocation.OrderID) allocation.LineKey {
+	return allocation.LineKey{OrderID: order, SKU: p.sku}
+}
 
 func newProduct(sku allocation.SKU) *product {
 	return &product{
 		sku:     sku,
 		batches: map[allocation.BatchRef]*batch{},
-		lines:   map[allocation.OrderID]allocation.Allocation{},
+		lines:   map[allocation.LineKey]allocation.Allocation{},
 		moved:   map[allocation.BatchRef]movement{},
 	}
 }
@@ -101,29 +106,29 @@ func (p *product) indexOpen(b *batch, wasOpen bool) {
 
 // addLine stores a line and indexes the line's hold and unshipped parts.
 func (p *product) addLine(a allocation.Allocation) {
-	p.lines[a.OrderID] = copyLine(a)
+	p.lines[a.Key()] = copyLine(a)
 	if !a.HeldUntil.IsZero() {
-		p.holds = insert(p.holds, hold{a.HeldUntil, a.OrderID}, hold.compare)
+		p.holds = insert(p.holds, hold{a.HeldUntil, a.Key()}, hold.compare)
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
 			b := p.batches[part.Batch]
-			b.lines = insert(b.lines, openLine{a.Sequence, a.OrderID}, openLine.compare)
+			b.lines = insert(b.lines, openLine{a.Sequence, a.Key()}, openLine.compare)
 		}
 	}
 }
 
 // removeLine deletes a line and its index entries. A line that doesn't exist is left out without an error.
-func (p *product) removeLine(order allocation.OrderID) {
-	a := p.lines[order]
-	delete(p.lines, order)
+func (p *product) removeLine(key allocation.LineKey) {
+	a := p.lines[key]
+	delete(p.lines, key)
 	if !a.HeldUntil.IsZero() {
-		p.holds = remove(p.holds, hold{a.HeldUntil, order}, hold.compare)
+		p.holds = remove(p.holds, hold{a.HeldUntil, key}, hold.compare)
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
 			b := p.batches[part.Batch]
-			b.lines = remove(b.lines, openLine{a.Sequence, order}, openLine.compare)
+			b.lines = remove(b.lines, openLine{a.Sequence, key}, openLine.compare)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package memory
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -39,9 +40,10 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 	for _, ref := range slices.Sorted(maps.Keys(p.batches)) {
 		state.Batches = append(state.Batches, p.batches[ref].Batch)
 	}
-	for _, order := range slices.Sorted(maps.Keys(p.lines)) {
-		state.Lines = append(state.Lines, copyLine(p.lines[order]))
+	for _, line := range p.lines {
+		state.Lines = append(state.Lines, copyLine(line))
 	}
+	slices.SortFunc(state.Lines, func(a, b allocation.Allocation) int { return cmp.Compare(a.OrderID, b.OrderID) })
 	if len(p.holds) > 0 {
 		state.NextExpiry = p.holds[0].until
 	}

@@ -21,7 +21,7 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	defer s.mu.Unlock()
 	var lines []views.Line
 	for _, p := range s.orders[order] {
-		lines = append(lines, p.viewLine(p.lines[order]))
+		lines = append(lines, p.viewLine(p.lines[p.key(order)]))
 	}
 	slices.SortFunc(lines, func(a, b views.Line) int { return cmp.Compare(a.SKU, b.SKU) })
 	return lines, nil
@@ -76,7 +76,7 @@ func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 	}
 	lapsed := sort.Search(len(p.holds), func(i int) bool { return p.holds[i].until.After(now) })
 	for _, h := range p.holds[:lapsed] {
-		for _, part := range p.lines[h.order].Parts {
+		for _, part := range p.lines[h.line].Parts {
 			free[p.batches[part.Batch]] += part.Quantity - part.Shipped
 		}
 	}
@@ -134,7 +134,7 @@ func (s *Store) BatchLines(
 	open = open[sort.Search(len(open), func(i int) bool { return open[i].sequence > after }):]
 	var lines []views.BatchLine
 	for _, l := range open[:min(len(open), limit)] {
-		lines = append(lines, viewShare(p.lines[l.order], ref))
+		lines = append(lines, viewShare(p.lines[l.line], ref))
 	}
 	return lines, nil
 }

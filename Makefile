@@ -1,19 +1,20 @@
-# `make help` lists what there is. Variables on the command line win: make fuzz FUZZTIME=5m
+# `make help` lists the targets. Variables on the command line win: make fuzz FUZZTIME=5m
 
 # Every module of the repository. The nested ones keep drivers out of a host's go.mod.
 MODULES = . internal/dbtest examples
 
-# The packages whose coverage is held, each by itself, and the least they must have, in percent.
+# The packages whose statement coverage is checked, each by itself, and the least coverage in percent.
 COVERED = . ./memory ./bus ./outbox ./views
 COVER_LEAST = 90
 
+# The time of each fuzz target, and of each torture run.
 FUZZTIME = 10s
 TORTURETIME = 60s
 
-# How the Services of the load proof work, any of: all alone unkept locked.
+# The modes of the torture runs, any of: all alone unkept locked.
 TORTUREMODES = all
 
-# What the yardstick measures on: sqlite, postgresql, mariadb or all.
+# The database engines of the yardstick: sqlite, postgresql, mariadb or all.
 ENGINE = all
 
 LINTER_VERSION = 2.15.0
@@ -27,12 +28,17 @@ done = || failed=1; done; exit $$failed
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
+# The race detector needs cgo, and cgo needs a C compiler with the headers of the C library. Building cgo's own package
+# shows whether all of them are there.
 .PHONY: test
-test: ## vet and test every module, with the race detector
-	@$(each) go -C $$module vet ./... && go -C $$module test -race -timeout 20m ./... $(done)
+test: ## vet and test every module, with the race detector if there is a C compiler
+	@race=-race; go build -race runtime/cgo 2>/dev/null || { \
+		race=; echo 'There is no C compiler: the tests run WITHOUT the race detector.'; \
+	}; \
+	$(each) go -C $$module vet ./... && go -C $$module test $$race -timeout 20m ./... $(done)
 
 .PHONY: cover
-cover: ## measure the statement coverage of the root and memory, and fail below 90%
+cover: ## measure the statement coverage of COVERED, and fail below COVER_LEAST percent
 	@go test -coverprofile coverage.out -coverpkg "$$(echo $(COVERED) | tr ' ' ',')" $(COVERED) ./storetest
 	@awk -v least=$(COVER_LEAST) -f .ci/cover.awk coverage.out
 
@@ -52,7 +58,7 @@ torture: ## prove under load and kills that nothing is sold twice, TORTURETIME i
 	done; done
 
 .PHONY: bench
-bench: ## measure what docs/measurements.md says
+bench: ## measure the figures of docs/measurements.md
 	@go -C internal/dbtest run ./measure bench -engine all
 
 .PHONY: relay

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,9 +32,20 @@ var otherDrivers = []*engine{
 		},
 	},
 	{
-		name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFile,
+		name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFileWithCgo,
 		connector: func(dsn string) (driver.Connector, error) { return mattn{file: fileOf(dsn)}, nil },
 	},
+}
+
+// sqliteFileWithCgo skips the test if the binary was built without cgo, which needs a C compiler: mattn/go-sqlite3 has
+// no database then.
+func sqliteFileWithCgo(t testing.TB) string {
+	t.Helper()
+	build, _ := debug.ReadBuildInfo()
+	if slices.Contains(build.Settings, debug.BuildSetting{Key: "CGO_ENABLED", Value: "0"}) {
+		t.Skip("mattn/go-sqlite3 needs cgo, and cgo needs a C compiler")
+	}
+	return sqliteFile(t)
 }
 
 // mattn connects to a file.

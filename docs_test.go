@@ -4,6 +4,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,4 +30,47 @@ func TestFirstProgramOfReadmeRuns(t *testing.T) {
 	got, err := exec.CommandContext(t.Context(), "go", "run", file).CombinedOutput()
 	require.NoError(t, err, "%s", got)
 	assert.Equal(t, want, strings.TrimSpace(string(got)))
+}
+
+// TestContributingNamesEveryFile keeps the tables of the layout complete: the folders of packages, and the files of the
+// two packages with many.
+func TestContributingNamesEveryFile(t *testing.T) {
+	page, err := os.ReadFile("CONTRIBUTING.md")
+	require.NoError(t, err)
+	_, layout, _ := strings.Cut(string(page), "## Layout")
+	layout, _, found := strings.Cut(layout, "### Walls")
+	require.True(t, found, "CONTRIBUTING.md has no layout")
+	var names []string // of files, some with *
+	for _, name := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(layout, -1) {
+		names = append(names, name[1])
+	}
+	isNamed := func(file string) bool {
+		for _, name := range names {
+			if matches, err := filepath.Match(name, file); err == nil && matches {
+				return true
+			}
+		}
+		return false
+	}
+	for _, pattern := range []string{"*.go", "sqlstore/*.go"} {
+		for _, file := range glob(t, pattern) {
+			if !strings.HasSuffix(file, "_test.go") {
+				assert.True(t, isNamed(filepath.Base(file)), "the layout in CONTRIBUTING.md names %s", file)
+			}
+		}
+	}
+	for _, pattern := range []string{"*/*.go", "internal/*/*.go", "internal/dbtest/*/*.go"} {
+		for _, file := range glob(t, pattern) {
+			folder := filepath.ToSlash(filepath.Dir(file)) + "/"
+			assert.True(t, slices.Contains(names, folder), "the layout in CONTRIBUTING.md names %s", folder)
+		}
+	}
+}
+
+func glob(t *testing.T, pattern string) []string {
+	t.Helper()
+	files, err := filepath.Glob(pattern)
+	require.NoError(t, err)
+	require.NotEmpty(t, files, pattern)
+	return files
 }

@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"cmp"
 	"sync"
 	"time"
 )
@@ -24,6 +25,14 @@ type cachedProduct struct {
 // newProductCache returns an empty cache for so many products.
 func newProductCache(size int) *productCache {
 	return &productCache{size: size, products: map[SKU]cachedProduct{}}
+}
+
+// cacheSize is how many products are cached over a unit of work of the library.
+func (o *ServiceOptions) cacheSize(u *unit) int {
+	if o.CacheSize < 0 || u.locksFirst() {
+		return 0
+	}
+	return cmp.Or(o.CacheSize, 4096)
 }
 
 // take removes a product from the cache. Take reports false if the cache has no copy, or if a hold

@@ -1,7 +1,6 @@
 package allocation
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,10 +10,9 @@ import (
 	"github.com/cosmic-go/allocation/internal/combine"
 )
 
-// groupCommit lets commands of a Service that meet on a product share a commit, so that one commit
-// serves many commands and callers in one process don't race each other. While a commit of a product
-// is under way, commands for the product wait; the next commit takes all waiting commands. Package
-// combine decides which caller leads and which callers follow.
+// groupCommit lets commands of a Service share a commit if they meet on a product, so that a commit serves many
+// commands and callers in one process don't race each other. While a commit of a product is under way, commands for
+// the product wait; the next commit takes all waiting commands. Package combine chooses leaders and followers.
 type groupCommit struct {
 	units   UnitOfWork // the outermost wrapper, or the unit of work itself
 	unit    *unit
@@ -25,16 +23,16 @@ type groupCommit struct {
 }
 
 const (
-	// maxGroups is how many groups, of different products, are under way at a time. The second group
-	// hides the round trip of a commit; with many groups each group would be small (measured).
+	// maxGroups is how many groups, of different products, are under way at a time. The second group hides the round
+	// trip of a commit; with many groups each group would be small (measured).
 	maxGroups = 2
 
 	// maxGroup is the most lines committed together, unless a single command has more.
 	maxGroup = 512
 
-	// patience is how long a group keeps groups of other products from beginning: between once and
-	// twice as long. The patience is far above the time of a healthy commit, so that groups don't
-	// become small under load, and below a delay that a buyer notices.
+	// patience is how long a group keeps groups of other products from beginning: between once and twice as long. The
+	// patience is far above the time of a healthy commit, so that groups don't become small under load, and below a
+	// delay that a buyer notices.
 	patience = 50 * time.Millisecond
 )
 
@@ -43,14 +41,6 @@ func newGroupCommit(units UnitOfWork, u *unit, opts ServiceOptions) *groupCommit
 	g.cache = newProductCache(opts.cacheSize(u))
 	g.queue = combine.New(g.commit, combine.Options{Groups: maxGroups, Size: maxGroup, Patience: patience})
 	return g
-}
-
-// cacheSize is how many products are cached over a unit of work of the library.
-func (o *ServiceOptions) cacheSize(u *unit) int {
-	if o.CacheSize < 0 || u.locksFirst() {
-		return 0
-	}
-	return cmp.Or(o.CacheSize, 4096)
 }
 
 // commitGroup is a group of commands that share a unit of work.
@@ -63,7 +53,7 @@ type commitGroup struct {
 	fresh    bool         // the cache must not be used
 	judged   bool         // all commands ran in the last attempt
 	products *identityMap // of the last attempt
-	settled  bool         // all commands have their outcome
+	settled  bool         // all commands have an outcome
 }
 
 // commit carries out a group, on the goroutine of the leader.
@@ -119,9 +109,9 @@ func (c *commitGroup) op() string {
 	return "Group"
 }
 
-// attempt runs all commands on the same products: the leader's on the leader's goroutine, and all
-// others on another goroutine. A policy may end its goroutine, as t.FailNow does in a test; no
-// innocent caller's goroutine must end then.
+// attempt runs all commands on the same products: the leader's on the leader's goroutine, and all others on another
+// goroutine. A policy may end its goroutine, as t.FailNow does in a test; no innocent caller's goroutine must end
+// then.
 func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	c.judged, c.products = false, nil
 	w := inside(ctx)
@@ -141,7 +131,7 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	if others := c.pending[c.leading:]; len(others) > 0 {
 		answer := make(chan error, 1)
 		go func() {
-			err := errAgain // if a command ends the goroutine, the group begins again without it
+			err := errAgain // if a command ends the goroutine, the group begins again without the command
 			defer func() { answer <- err }()
 			for _, p := range others {
 				if failure := c.judge(ctx, m, p, p.shielded(ctx, m, products)); failure != nil {
@@ -159,8 +149,8 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 	return nil
 }
 
-// shielded runs a command and deals with a refusal; a panic, or the end of the goroutine, is noted
-// for the command's own caller.
+// shielded runs a command and deals with a refusal; a panic, or the end of the goroutine, is noted for the command's
+// own caller.
 func (p *pending) shielded(ctx context.Context, m *identityMap, products Repository) (err error) {
 	if p.excluded {
 		return nil
@@ -182,8 +172,8 @@ func (p *pending) shielded(ctx context.Context, m *identityMap, products Reposit
 	return err
 }
 
-// judge decides about the answer of a command. If a command failed after a change, the change can't
-// be undone in the loaded products, so the group begins again without the command.
+// judge decides about the answer of a command. If a command failed after a change, the change can't be undone in the
+// loaded products, so the group begins again without the command.
 func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err error) error {
 	if p.excluded {
 		return nil
@@ -208,9 +198,8 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 	return nil
 }
 
-// preload reads the named products of all commands at once, except for cached products. Commands that
-// name an order or a batch read their products themselves; with locks, preload reads these products
-// as well.
+// preload reads the named products of all commands at once, except for cached products. Commands by order or by batch
+// read their own products; with locks, preload reads these products as well.
 func (c *commitGroup) preload(ctx context.Context, m *identityMap) error {
 	lead := c.pending[0]
 	if lead.ahead != nil && len(c.pending) == 1 && !c.group.Leader().Waited() && !c.unit.opts.LockFirst {
@@ -244,7 +233,7 @@ func (c *commitGroup) skus() (skus []SKU) {
 	return skus
 }
 
-// query asks for the named products of the commands, and for the lines of their orders.
+// query asks for the named products of the commands, and for the lines of the named orders.
 func (c *commitGroup) query() Query {
 	if p := c.pending[0]; len(c.pending) == 1 && !p.itself {
 		return Query{SKUs: p.skus, Orders: p.orders}
@@ -261,9 +250,8 @@ func (c *commitGroup) query() Query {
 	return q
 }
 
-// takeCached puts cached products into the unit of work, and returns the SKUs of the others. A
-// product is taken only if all commands for the product place lines; a lookup by order or batch would
-// find no lines in a cached product.
+// takeCached puts cached products into the unit of work, and returns the SKUs of the others. A product is taken only
+// if all commands for the product place lines; a lookup by order or batch would find no lines in a cached product.
 func (c *commitGroup) takeCached(ctx context.Context, m *identityMap, q Query) (others []SKU) {
 	unfit := c.unfit()
 	for _, sku := range q.SKUs {
@@ -311,7 +299,7 @@ func (c *commitGroup) settle(ctx context.Context, err error) {
 		return
 	}
 	for i, p := range c.pending {
-		if err != nil { // the answers of all rest on what the others did
+		if err != nil { // every answer may rest on the changes of other commands
 			p.err, p.events = err, nil
 			if i < c.leading {
 				p.err = c.ownError(p.op, err)
@@ -333,8 +321,8 @@ func (c *commitGroup) misled() error {
 	return err
 }
 
-// ownError returns the leader's error if the group's context ended: the group's context may end in
-// another way than the leader's own.
+// ownError returns the leader's error if the group's context ended: the group's context may end in another way than
+// the leader's own.
 func (c *commitGroup) ownError(op string, err error) error {
 	own := c.group.LeaderErr()
 	switch {
@@ -356,10 +344,10 @@ func concernsAll(err error) bool {
 	return false
 }
 
-// apart runs each command as a unit of work of its own, because the store refused the group's commit
-// and can't say which command is at fault.
+// apart runs each command as a unit of work of its own, because the store refused the group's commit and can't say
+// which command is at fault.
 func (c *commitGroup) apart(ctx context.Context) {
-	c.products = nil // nothing came of what they did together
+	c.products = nil // nothing of the group was committed
 	for i, p := range c.pending {
 		if p.exited || p.panicked != nil {
 			p.done = true
@@ -386,8 +374,8 @@ func (c *commitGroup) alone(ctx context.Context) {
 	c.settled = true
 }
 
-// interrupted decides about the commands if the leader's goroutine ends before they are settled. Members with undecided
-// commands wait again.
+// interrupted decides about the commands if the leader's goroutine ends before all are settled. Members with
+// undecided commands wait again.
 func (c *commitGroup) interrupted() {
 	if c.settled {
 		return

@@ -46,7 +46,8 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64,
 // true as well; if more units were promised than the batch has, the newest lines move or are released
 // as in [Service.ChangeBatchQuantity]. A [BatchCorrected] makes the ledger agree. If a batch is
 // missing and known by lines or events alone, the error is [ErrNotFound], and the batch has to be put
-// back by hand; if the batch belongs to another product by now, the error is [ErrMismatch]. A repeat finds no difference.
+// back by hand; if the batch belongs to another product by now, the error is [ErrMismatch]. A repeat
+// finds no difference.
 func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
 	const op = "Mend"
 	if s.groups == nil {
@@ -115,7 +116,8 @@ func (s *Service) mend(
 			return err
 		}
 		if p.SKU() != sku {
-			return &Error{Op: "Mend", Field: "batch", Value: t.Batch, Err: fmt.Errorf("%w: it belongs to sku %q", ErrMismatch, p.SKU())}
+			reason := fmt.Errorf("%w: the batch belongs to sku %q", ErrMismatch, p.SKU())
+			return &Error{Op: "Mend", Field: "batch", Value: t.Batch, Err: reason}
 		}
 	}
 	if p.Version() != version {

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sort"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -51,16 +51,22 @@ func (s *Store) selected(q allocation.Query) []*product {
 
 // lapsed returns at most q.Limit products with lapsed holds, sorted by the earliest HeldUntil and the SKU.
 func (s *Store) lapsed(q allocation.Query) []*product {
-	var found []*product
+	type due struct {
+		*product
+		until time.Time
+	}
+	var found []due
 	for _, p := range s.products {
-		if len(p.holds) > 0 && !p.holds[0].until.After(q.Now) {
-			found = append(found, p)
+		if first, held := p.holds.first(); held && !first.until.After(q.Now) {
+			found = append(found, due{p, first.until})
 		}
 	}
-	slices.SortFunc(found, func(a, b *product) int {
-		return cmp.Or(a.holds[0].until.Compare(b.holds[0].until), cmp.Compare(a.sku, b.sku))
-	})
-	return found[:min(len(found), max(q.Limit, 0))]
+	slices.SortFunc(found, func(a, b due) int { return cmp.Or(a.until.Compare(b.until), cmp.Compare(a.sku, b.sku)) })
+	var lapsed []*product
+	for _, d := range found[:min(len(found), max(q.Limit, 0))] {
+		lapsed = append(lapsed, d.product)
+	}
+	return lapsed
 }
 
 // load copies the part of the product that the query selects, as [allocation.State] describes the part.
@@ -124,14 +130,21 @@ func (b *stateBuilder) addLine(key allocation.LineKey) {
 
 // addLapsed adds the first q.Limit lapsed holds, and says when the next live hold expires.
 func (b *stateBuilder) addLapsed(q allocation.Query) {
-	holds := b.product.holds
-	lapsed := sort.Search(len(holds), func(i int) bool { return holds[i].until.After(q.Now) })
-	for _, h := range holds[:min(lapsed, q.Limit)] {
+	left := q.Limit
+	for h := range b.product.holds.all() {
+		if h.until.After(q.Now) {
+			break
+		}
+		if left == 0 {
+			b.state.MoreLapsed = true
+			break
+		}
+		left--
 		b.addLine(h.line)
 	}
-	b.state.MoreLapsed = lapsed > q.Limit
-	if lapsed < len(holds) {
-		b.state.NextExpiry = holds[lapsed].until
+	for h := range b.product.holds.from(func(h hold) bool { return h.until.After(q.Now) }) {
+		b.state.NextExpiry = h.until
+		break
 	}
 }
 
@@ -141,11 +154,15 @@ func (b *stateBuilder) addNewest(q allocation.Query) {
 	if batch == nil {
 		return
 	}
-	older := max(0, len(batch.lines)-q.Limit)
-	for _, open := range slices.Backward(batch.lines[older:]) {
+	var oldest int64
+	left := q.Limit
+	for open := range batch.lines.backward() {
+		if left == 0 {
+			b.state.LinesFrom = oldest
+			break
+		}
+		left--
 		b.addLine(open.line)
-	}
-	if older > 0 && older < len(batch.lines) {
-		b.state.LinesFrom = batch.lines[older].sequence
+		oldest = open.sequence
 	}
 }

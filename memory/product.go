@@ -19,7 +19,7 @@ type product struct {
 	batches  map[allocation.BatchRef]*batch
 	open     []*batch // batches with available units, in no order
 	lines    map[allocation.LineKey]allocation.Allocation
-	holds    []hold // sorted by time and order
+	holds    ordered[hold] // by time and order
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
 	purged  int64                            // sequence of the last purged event
@@ -32,7 +32,7 @@ type product struct {
 // batch is a batch with the lines that have unshipped units of the batch.
 type batch struct {
 	allocation.Batch
-	lines []openLine // sorted by sequence, oldest first
+	lines ordered[openLine] // by sequence, oldest first
 }
 
 // hold is an entry of the index of held lines, lapsed holds included.
@@ -108,12 +108,11 @@ func (p *product) indexOpen(b *batch, wasOpen bool) {
 func (p *product) addLine(a allocation.Allocation) {
 	p.lines[a.Key()] = copyLine(a)
 	if !a.HeldUntil.IsZero() {
-		p.holds = insert(p.holds, hold{a.HeldUntil, a.Key()}, hold.compare)
+		p.holds.insert(hold{a.HeldUntil, a.Key()})
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
-			b := p.batches[part.Batch]
-			b.lines = insert(b.lines, openLine{a.Sequence, a.Key()}, openLine.compare)
+			p.batches[part.Batch].lines.insert(openLine{a.Sequence, a.Key()})
 		}
 	}
 }
@@ -123,28 +122,13 @@ func (p *product) removeLine(key allocation.LineKey) {
 	a := p.lines[key]
 	delete(p.lines, key)
 	if !a.HeldUntil.IsZero() {
-		p.holds = remove(p.holds, hold{a.HeldUntil, key}, hold.compare)
+		p.holds.remove(hold{a.HeldUntil, key})
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
-			b := p.batches[part.Batch]
-			b.lines = remove(b.lines, openLine{a.Sequence, key}, openLine.compare)
+			p.batches[part.Batch].lines.remove(openLine{a.Sequence, key})
 		}
 	}
-}
-
-// insert adds a value to a sorted slice.
-func insert[T any](sorted []T, value T, compare func(a, b T) int) []T {
-	at, _ := slices.BinarySearchFunc(sorted, value, compare)
-	return slices.Insert(sorted, at, value)
-}
-
-// remove deletes a value from a sorted slice, if the slice has the value.
-func remove[T any](sorted []T, value T, compare func(a, b T) int) []T {
-	if at, found := slices.BinarySearchFunc(sorted, value, compare); found {
-		return slices.Delete(sorted, at, at+1)
-	}
-	return sorted
 }
 
 // copyLine returns a line that shares no memory with a.

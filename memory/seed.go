@@ -44,8 +44,8 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 		state.Lines = append(state.Lines, copyLine(line))
 	}
 	slices.SortFunc(state.Lines, func(a, b allocation.Allocation) int { return cmp.Compare(a.OrderID, b.OrderID) })
-	if len(p.holds) > 0 {
-		state.NextExpiry = p.holds[0].until
+	if first, held := p.holds.first(); held {
+		state.NextExpiry = first.until
 	}
 	return state, true
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -74,8 +73,10 @@ func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 	for _, b := range p.open {
 		free[b] = b.Available()
 	}
-	lapsed := sort.Search(len(p.holds), func(i int) bool { return p.holds[i].until.After(now) })
-	for _, h := range p.holds[:lapsed] {
+	for h := range p.holds.all() {
+		if h.until.After(now) {
+			break
+		}
 		for _, part := range p.lines[h.line].Parts {
 			free[p.batches[part.Batch]] += part.Quantity - part.Shipped
 		}
@@ -130,10 +131,11 @@ func (s *Store) BatchLines(
 	if p == nil {
 		return nil, nil
 	}
-	open := p.batches[ref].lines
-	open = open[sort.Search(len(open), func(i int) bool { return open[i].sequence > after }):]
 	var lines []views.BatchLine
-	for _, l := range open[:min(len(open), limit)] {
+	for l := range p.batches[ref].lines.from(func(l openLine) bool { return l.sequence > after }) {
+		if len(lines) == limit {
+			break
+		}
 		lines = append(lines, viewShare(p.lines[l.line], ref))
 	}
 	return lines, nil

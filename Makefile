@@ -70,8 +70,13 @@ yardstick: ## compare the library with SQL by hand, or with AGAINST=COMMIT, a co
 	@go -C internal/dbtest run ./measure yardstick -engine $(ENGINE) $(if $(AGAINST),-against '$(AGAINST)')
 
 .PHONY: lint
-lint: linter ## run the linters on every module
+lint: linter columns ## run the linters on every module, and check the width of Markdown
 	@root=$$(pwd); $(each) (cd $$module && "$$root/$(LINTER)" run ./...) $(done)
+
+# LC_ALL=C makes every awk count bytes, which the script relies on.
+.PHONY: columns
+columns: ## fail if a line of Markdown has more than 120 columns
+	@find . -name '*.md' -not -path './.git/*' -exec env LC_ALL=C awk -f .ci/columns.awk {} +
 
 .PHONY: fmt
 fmt: linter ## format every module, imports included

@@ -53,7 +53,10 @@ type Repository interface {
 // tries again, since only the host can begin the transaction again.
 //
 // A nil context is an [*Error] that wraps [ErrInvalid]. If the context has ended, the error wraps
-// [context.Canceled] or [context.DeadlineExceeded], and nothing has been written.
+// [context.Canceled] or [context.DeadlineExceeded] (the context's Err, with or without its Cause), and
+// nothing has been written. If the context ends during a Commit, the Commit either writes all changes
+// and returns nil, or writes nothing and returns such an error; if the store can't tell, the error
+// wraps [ErrUnknownOutcome], too.
 type Store interface {
 	// Load reads the products selected by the query, each with the fields listed at [State], all as
 	// of one moment: never half of a commit. Missing products are left out; the order is free. The
@@ -80,9 +83,13 @@ type Store interface {
 type Locker interface {
 	// Locked begins a transaction and runs fn with a Store inside the transaction. Load on that store
 	// locks the selected products, in the order of their SKUs, before reading; Commit writes into the
-	// transaction, under the usual version check. Locked commits if fn returns nil, and rolls back if
-	// fn returns an error, panics or ends the goroutine. Errors are as for Load and Commit; a
-	// deadlock is an ErrConflict.
+	// transaction, under the usual version check. Until the end nobody else changes a locked product:
+	// another Locked or Commit waits, or returns an ErrConflict.
+	//
+	// Locked commits if fn returns nil, and rolls back if fn returns an error, panics or ends the
+	// goroutine. An error of fn is returned unchanged. A Commit that failed inside leaves nothing,
+	// even if fn returns nil; Locked may then return an error. Other errors are as for Load and
+	// Commit; a deadlock is an ErrConflict.
 	Locked(ctx context.Context, fn func(Store) error) error
 }
 

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,30 @@ func (b *bench) wantError(err, target error, format string, args ...any) {
 	if !errors.Is(err, target) {
 		b.errorf("%s = %v, want an error that wraps %q", fmt.Sprintf(format, args...), err, target)
 	}
+}
+
+// errPanic is wrapped by the error of a call that panicked.
+var errPanic = errors.New("the call panicked")
+
+// calm calls fn and returns an error in place of a panic, so that a store's panic ends neither the other rows nor, on a
+// goroutine of its own, the program.
+func calm(fn func() error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("%w: %v\n%s", errPanic, cause, debug.Stack())
+		}
+	}()
+	return fn()
+}
+
+// lineIn returns a line of changes, which must have the line.
+func (b *bench) lineIn(lines []allocation.Allocation, i int) *allocation.Allocation {
+	b.Helper()
+	if i >= len(lines) {
+		b.fatalf("the model allocated %d lines, want more than %d: the loaded state has lines that were never "+
+			"committed", len(lines), i)
+	}
+	return &lines[i]
 }
 
 // ledger returns the store as an allocation.Ledger.

@@ -26,6 +26,7 @@ var brokenStores = map[Topic][]broken{
 	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites),
 	Isolation: slices.Concat(brokenCopies, brokenRaces),
 	Context:   brokenContexts,
+	Locker:    brokenLockers,
 	Aggregate: brokenAggregates,
 	Ledger:    slices.Concat(brokenEvents, brokenAudits),
 	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
@@ -73,6 +74,9 @@ func keys(failed map[string][]string) func(yield func(string) bool) {
 func TestAConformingStoreIsAccepted(t *testing.T) {
 	sound := broken{new: func() allocation.Store { return memory.New() }}
 	for _, g := range groups {
+		if g.topic == Locker {
+			continue // see TestAConformingLockerIsAccepted
+		}
 		for name, seen := range failures(t, sound.config(), g.topic) {
 			t.Errorf("%s/%s: %s", g.topic, name, strings.Join(seen, "\n"))
 		}

@@ -50,7 +50,7 @@ func keyLine(b *bench) {
 	b.ship("apple", "shipped", 2)
 	for _, order := range []allocation.OrderID{"open", "held", "shipped"} {
 		c := b.allocation("apple", firm("new", 1), firm("other", 3))
-		c.NewLines[1].OrderID = order
+		b.lineIn(c.NewLines, 1).OrderID = order
 		b.refused(allocation.ErrDuplicate, c)
 	}
 }

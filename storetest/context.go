@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -59,8 +60,11 @@ func contextNil(b *bench) {
 	c := b.allocation("apple", firm("o1", 1))
 	before := b.snapshot(c)
 	var none context.Context
-	_, loading := b.store.Load(none, of("apple"))
-	committing := b.store.Commit(none, []allocation.Changes{c})
+	loading := calm(func() error {
+		_, err := b.store.Load(none, of("apple"))
+		return err
+	})
+	committing := calm(func() error { return b.store.Commit(none, []allocation.Changes{c}) })
 	for call, err := range map[string]error{"Load": loading, "Commit": committing} {
 		b.wantError(err, allocation.ErrInvalid, "%s with a nil context", call)
 		if typed := (*allocation.Error)(nil); !errors.As(err, &typed) {
@@ -86,4 +90,65 @@ func contextAfter(b *bench) {
 	b.allocate("apple", firm("o1", 1))
 	q := of("apple", "o1")
 	b.wantLines(b.state(q), q, "o1")
+}
+
+// wantOutcome checks the result of a commit whose context may have ended meanwhile. With nil all changes must be
+// written. With an error nothing may be written, except that ErrUnknownOutcome leaves it open. Half of the changes are
+// never written. before is the snapshot before the commit.
+func (b *bench) wantOutcome(err error, before []string, changes ...allocation.Changes) {
+	b.Helper()
+	unknown := errors.Is(err, allocation.ErrUnknownOutcome)
+	if err != nil && !unknown && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+		b.errorf("Commit with a context that ended = %v, want nil, the context's error or ErrUnknownOutcome", err)
+	}
+	left := difference(b.snapshot(changes...), before)
+	switch {
+	case left == "" && (err != nil || len(changes) == 0):
+		return
+	case err != nil && !unknown:
+		b.errorf("Commit = %v, which says that nothing was written, and the store changed:%s", err, left)
+		return
+	}
+	for _, c := range changes {
+		b.wantWritten(c)
+	}
+}
+
+// wantWritten checks that all parts of the changes are in the store.
+func (b *bench) wantWritten(c allocation.Changes) {
+	b.Helper()
+	q := of(c.SKU)
+	for _, l := range slices.Concat(c.NewLines, c.Lines) {
+		q.Orders = append(q.Orders, l.OrderID)
+	}
+	for _, key := range c.Removed {
+		q.Orders = append(q.Orders, key.OrderID)
+	}
+	s := b.state(q)
+	if s.Version != c.Version {
+		b.errorf("version of product %q after the commit = %d, want %d", c.SKU, s.Version, c.Version)
+	}
+	for _, batch := range c.NewBatches {
+		if got := b.batchOf(b.state(ofBatch(batch.Ref)), batch.Ref); got != batch {
+			b.errorf("batch %s, want %s", describeBatch(got), describeBatch(batch))
+		}
+	}
+	got := map[allocation.OrderID]string{}
+	for _, l := range s.Lines {
+		got[l.OrderID] = describeLine(l)
+	}
+	for _, l := range slices.Concat(c.NewLines, c.Lines) {
+		if want := describeLine(l); got[l.OrderID] != want {
+			b.errorf("line of order %q of product %q after the commit:\n  got:  %s\n  want: %s", l.OrderID, c.SKU,
+				got[l.OrderID], want)
+		}
+	}
+	for _, key := range c.Removed {
+		if got[key.OrderID] != "" {
+			b.errorf("product %q still has the line of order %q, which the commit removed", c.SKU, key.OrderID)
+		}
+	}
+	if events := b.recorded(c.SKU); isLedger(b.store) && int64(len(events)) != c.Version {
+		b.errorf("product %q has %d events, want %d", c.SKU, len(events), c.Version)
+	}
 }

@@ -58,7 +58,7 @@ func durableChecked(b *bench) {
 	b.refused(allocation.ErrConflict, b.product("apple", stock("a2", 1)).Changes())
 	b.refused(allocation.ErrDuplicate, b.product("pear", stock("a1", 1)).Changes())
 	again := b.allocation("apple", firm("o3", 1))
-	again.NewLines[0].OrderID = "o2"
+	b.lineIn(again.NewLines, 0).OrderID = "o2"
 	b.refused(allocation.ErrDuplicate, again)
 	b.allocate("apple", firm("o3", 1))
 }

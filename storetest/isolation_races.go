@@ -29,16 +29,19 @@ const (
 	raceRounds = 5 // several rounds, since racers don't always meet
 )
 
-// race calls fn on several goroutines at the same time, and returns the errors after all calls have returned.
-func race(fn func(i int) error) []error {
-	results := make([]error, racers)
+// race is raceOf the usual number of goroutines.
+func race(fn func(i int) error) []error { return raceOf(racers, fn) }
+
+// raceOf calls fn on n goroutines at the same time, and returns the errors after all calls have returned.
+func raceOf(n int, fn func(i int) error) []error {
+	results := make([]error, n)
 	var ready, done sync.WaitGroup
-	ready.Add(racers)
-	for i := range racers {
+	ready.Add(n)
+	for i := range n {
 		done.Go(func() {
 			ready.Done()
 			ready.Wait()
-			results[i] = fn(i)
+			results[i] = calm(func() error { return fn(i) })
 		})
 	}
 	done.Wait()
@@ -159,7 +162,7 @@ func racesTorn(b *bench) {
 // patiently repeats a call after a conflict, since a busy store may return ErrConflict.
 func patiently(query func() error) (err error) {
 	for range 20 {
-		if err = query(); !errors.Is(err, allocation.ErrConflict) {
+		if err = calm(query); !errors.Is(err, allocation.ErrConflict) {
 			return err
 		}
 	}

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 )
@@ -20,14 +21,12 @@ func (r *recorder) Errorf(format string, args ...any) {
 	r.seen = append(r.seen, fmt.Sprintf(format, args...))
 }
 
-func (r *recorder) FailNow() { panic(rowEnded{}) }
+func (r *recorder) FailNow() { runtime.Goexit() }
 
 func (r *recorder) Skipf(format string, args ...any) {
 	r.skipped = fmt.Sprintf(format, args...)
-	panic(rowEnded{})
+	runtime.Goexit()
 }
-
-type rowEnded struct{}
 
 // failures runs the rows of a topic, and returns the messages of the failed rows by name.
 func failures(t testing.TB, config Config, topic Topic) map[string][]string {
@@ -47,11 +46,9 @@ func failures(t testing.TB, config Config, topic Topic) map[string][]string {
 	return failed
 }
 
+// runRecorded runs a row on a goroutine of its own, which ends with FailNow and Skipf.
 func runRecorded(record *recorder, r row, config Config) {
-	defer func() {
-		if cause := recover(); cause != nil && cause != (rowEnded{}) {
-			record.Errorf("panic: %v", cause)
-		}
-	}()
-	r.run(record, config)
+	var done sync.WaitGroup
+	done.Go(func() { r.run(record, config) })
+	done.Wait()
 }

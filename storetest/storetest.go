@@ -33,6 +33,7 @@ package storetest
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 	"testing"
 
@@ -61,6 +62,10 @@ const (
 
 	// Context: a call with a nil context is refused, and a call with an ended context writes nothing.
 	Context Topic = "Context"
+
+	// Locker: an attempt after a lost race keeps its products for itself until its end, and a failed attempt leaves
+	// nothing; for an [allocation.Locker].
+	Locker Topic = "Locker"
 
 	// Aggregate: the rules of the model hold for a Service on the store, with concurrent callers.
 	Aggregate Topic = "Aggregate"
@@ -117,6 +122,7 @@ var groups = []group{
 	{Commit, slices.Concat(versionRows, keyRows, writeRows)},
 	{Isolation, slices.Concat(copyRows, raceRows)},
 	{Context, contextRows},
+	{Locker, lockerRows},
 	{Aggregate, slices.Concat(aggregateRows, orderRows)},
 	{Ledger, slices.Concat(eventRows, auditRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
@@ -143,8 +149,17 @@ func Run(t *testing.T, config Config) {
 	}
 }
 
+// run reports a panic as a failure, so that the other rows are tested, too.
 func (r row) run(t testing.TB, config Config) {
-	r.check(&bench{TB: t, why: r.why, store: config.New(t), config: config})
+	t.Helper()
+	b := &bench{TB: t, why: r.why, config: config}
+	defer func() {
+		if cause := recover(); cause != nil {
+			b.errorf("the row panicked: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	b.store = config.New(t)
+	r.check(b)
 }
 
 // check refuses a configuration with a mistake that would leave out tests.
@@ -174,6 +189,8 @@ func (c Config) skipReason(t testing.TB, topic Topic) string {
 		return "there is no Config.Reopen, so the store promises no durability"
 	case topic == Ledger && !isLedger(c.New(t)):
 		return "the store doesn't implement allocation.Ledger"
+	case topic == Locker && !isLocker(c.New(t)):
+		return "the store doesn't implement allocation.Locker"
 	case topic == Outbox && !isOutbox(c.New(t)):
 		return "the store doesn't implement outbox.Store"
 	case topic == Upkeep && !isMaintainer(c.New(t)):

@@ -50,6 +50,7 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 		{some, Ledger, ""},
 		{every, Commit, ""},
 		{every, Ledger, "doesn't implement allocation.Ledger"},
+		{every, Locker, "doesn't implement allocation.Locker"},
 		{every, Outbox, "doesn't implement outbox.Store"},
 		{every, Upkeep, "doesn't implement outbox.Maintainer"},
 		{every, Durability, "no Config.Reopen"},
@@ -63,7 +64,7 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 }
 
 func TestDeclaredTopicOfAMissingAbilityFails(t *testing.T) {
-	for _, topic := range []Topic{Ledger, Outbox, Upkeep} {
+	for _, topic := range []Topic{Ledger, Locker, Outbox, Upkeep} {
 		failed := failures(t, Config{New: newPlain, Topics: []Topic{topic}}, topic)
 		for _, r := range rowsOf(topic) {
 			if failed[r.name] == nil {
@@ -131,5 +132,38 @@ func TestRowNamesAreUnique(t *testing.T) {
 			}
 			seen[r.name] = true
 		}
+	}
+}
+
+// A panic of the store must fail the row, with the reason, and must not end the other rows.
+func TestAPanicOfTheStoreFailsOnlyTheRow(t *testing.T) {
+	for name, store := range map[string]func() allocation.Store{
+		"Load and Commit panic": with(func(s *faulty) {
+			s.load = func(context.Context, allocation.Query) ([]allocation.State, error) { panic("load") }
+			s.commit = func(context.Context, []allocation.Changes) error { panic("commit") }
+		}),
+		"every third Commit panics": with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				if s.commits.Load()%3 == 2 {
+					panic("commit")
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		}),
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, g := range groups {
+				config := Config{New: func(testing.TB) allocation.Store { return store() }, Reopen: reopenSame}
+				if config.skipReason(t, g.topic) != "" {
+					continue
+				}
+				for row, seen := range failures(t, config, g.topic) {
+					text := strings.Join(seen, "\n")
+					if strings.Contains(text, "panicked") && !strings.Contains(text, "why it matters") {
+						t.Errorf("row %s/%s failed without the reason: %s", g.topic, row, text)
+					}
+				}
+			}
+		})
 	}
 }

@@ -19,6 +19,9 @@ func viewsCopies(b *bench) {
 		checkApart(b, describeStock, func() ([]views.Stock, error) { return r.Stock(b.Context(), now, "apple") },
 			func(s *views.Stock) { clear(s.Arriving[:cap(s.Arriving)]) })
 		twice := b.viewStock(now, "apple", "apple")
+		if len(twice) != 2 {
+			b.fatalf("Stock of a repeated SKU = %d products, want 2", len(twice))
+		}
 		clear(twice[0].Arriving)
 		b.wantStock(now, []allocation.SKU{"apple"}, twice[1])
 	}

@@ -55,7 +55,7 @@ func (l *observer) until(ended <-chan struct{}) {
 			last = true
 		default:
 		}
-		if l.err = l.query(); l.err != nil {
+		if l.err = calm(l.query); l.err != nil {
 			l.observed.Add(1 << 32) // a failed observer counts as finished
 		}
 		l.observed.Add(1)

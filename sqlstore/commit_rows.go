@@ -46,13 +46,13 @@ func newRowCommit(t *templates) *rowCommit {
 		addProduct: compileRow(t, productColumns, insertRow("products", productColumns.stored())),
 		setProduct: compileRow(t, productColumns, `
 			UPDATE {products} SET `+productColumns.assignments("", "", ":")+`
-			WHERE sku = :sku AND version = :seen`),
+			WHERE sku = :sku AND version = :seen`+t.guarded("AND")),
 		checkProduct: compileRow(t, productColumns, `
 			UPDATE {products} SET version = version WHERE sku = :sku AND version = :seen`),
 		addBatch: compileRow(t, batchColumns, insertRow("batches", batchColumns)),
 		changeBatch: compileRow(t, changedColumns, `
 			UPDATE {batches} SET `+changedColumns.assignments("", "", ":")+`
-			WHERE ref = :ref AND sku = :sku`),
+			WHERE ref = :ref AND sku = :sku`+t.guarded("AND")),
 		addPart:    compileRow(t, lineColumns, insertRow("lines", lineColumns)),
 		removeLine: compileRow(t, removedColumns, `DELETE FROM {lines} WHERE order_id = :order_id AND sku = :sku`),
 		addEvent:   compileRow(t, eventColumns, insertRow("events", eventColumns)),

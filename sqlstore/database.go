@@ -10,14 +10,14 @@ import (
 
 // sqlDatabase is the [database] over database/sql.
 type sqlDatabase struct {
-	db       *sql.DB
-	prepares bool
+	db     *sql.DB
+	engine *engine
 }
 
 var _ database = (*sqlDatabase)(nil)
 
 func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	if !d.prepares || q.literal {
+	if !d.engine.prepares || q.literal {
 		result, err := d.db.ExecContext(ctx, q.text, args...)
 		return affected(q, result, err)
 	}
@@ -30,7 +30,7 @@ func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, e
 }
 
 func (d *sqlDatabase) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
-	if !d.prepares || q.literal {
+	if !d.engine.prepares || q.literal {
 		rows, err := d.db.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
 	}
@@ -43,7 +43,7 @@ func (d *sqlDatabase) each(ctx context.Context, q *query, args []any, row func(s
 }
 
 func (d *sqlDatabase) prepare(ctx context.Context, queries []*query) error {
-	if !d.prepares {
+	if !d.engine.prepares || d.engine.literals {
 		return nil
 	}
 	for _, q := range queries {
@@ -86,7 +86,7 @@ func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driv
 		cancel()
 		return nil, err
 	}
-	t := &sqlTransaction{tx: tx, prepares: d.prepares, cancel: cancel}
+	t := &sqlTransaction{tx: tx, engine: d.engine, cancel: cancel}
 	if !detach() {
 		t.rollback()
 		return nil, ctx.Err()
@@ -109,7 +109,7 @@ const closing = 30 * time.Second
 // sqlTransaction is the [driverTransaction] over database/sql: a transaction of a store, or of a host.
 type sqlTransaction struct {
 	tx       *sql.Tx
-	prepares bool
+	engine   *engine
 	cancel   context.CancelFunc // nil for a transaction of a host
 	prepared []preparedStatement
 }
@@ -121,7 +121,15 @@ type preparedStatement struct {
 }
 
 func (t *sqlTransaction) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	if !t.prepares || q.literal {
+	if t.engine.literals {
+		text, err := q.withValues(args)
+		if err != nil {
+			return 0, err
+		}
+		result, err := t.tx.ExecContext(ctx, text)
+		return affected(q, result, err)
+	}
+	if !t.engine.prepares || q.literal {
 		result, err := t.tx.ExecContext(ctx, q.text, args...)
 		return affected(q, result, err)
 	}
@@ -134,7 +142,15 @@ func (t *sqlTransaction) exec(ctx context.Context, q *query, args ...any) (int64
 }
 
 func (t *sqlTransaction) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
-	if !t.prepares || q.literal {
+	if t.engine.literals {
+		text, err := q.withValues(args)
+		if err != nil {
+			return err
+		}
+		rows, err := t.tx.QueryContext(ctx, text) //nolint:sqlclosecheck // scan closes
+		return scan(rows, err, row)
+	}
+	if !t.engine.prepares || q.literal {
 		rows, err := t.tx.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
 	}

@@ -113,6 +113,14 @@ type engine struct {
 	// prepares says that database/sql should prepare statements; otherwise the driver caches statements by text.
 	prepares bool
 
+	// literals says that statements in a transaction are sent as text with the values in the text, and that nothing
+	// is prepared in a transaction.
+	literals bool
+
+	// guard is a condition for each statement that writes as a part of a transaction: true in a transaction, and an
+	// error of class conflict outside. guard is empty if the server can't end a transaction unnoticed.
+	guard string
+
 	// writer returns the statements of a commit. If oneStatement is true, a commit is a single statement and needs
 	// no transaction.
 	writer       func(c *templates) writer
@@ -145,11 +153,13 @@ type templates struct {
 func (t *templates) compile(text string) *query {
 	q := &query{repeats: !t.numbered}
 	var out strings.Builder
+	start := 0 // of the text behind the last placeholder
 	for {
 		at := strings.IndexAny(text, "{:")
 		if at < 0 {
 			out.WriteString(text)
 			q.text = out.String()
+			q.parts = append(q.parts, q.text[start:])
 			return q
 		}
 		out.WriteString(text[:at])
@@ -168,8 +178,18 @@ func (t *templates) compile(text string) *query {
 			text = text[len("}"):]
 			continue
 		}
+		q.parts = append(q.parts, out.String()[start:])
 		out.WriteString(t.placeholder(q.param(name)))
+		start = out.Len()
 	}
+}
+
+// guarded returns the guard of the engine behind a keyword, WHERE or AND.
+func (t *templates) guarded(keyword string) string {
+	if t.guard == "" {
+		return ""
+	}
+	return " " + keyword + " " + t.guard
 }
 
 // qualifier stands before the name of a table.

@@ -35,8 +35,12 @@
 //
 // The driver's parameters parseTime, clientFoundRows and interpolateParams make no difference. The character set of the
 // connection must be utf8mb4, the driver's default, or utf8, and the level not READ UNCOMMITTED, which would show half
-// of a commit; [Store.CheckSchema] checks both. innodb_snapshot_isolation may be on or off. A commit of many lines has
-// values in the text of the statement, where logs and tracing drivers see orders, batches and events.
+// of a commit; [Store.CheckSchema] checks both. innodb_snapshot_isolation may be on or off.
+//
+// Statements in a transaction have the values in the text, where logs and tracing drivers see orders, batches and
+// events. Nothing is prepared in a transaction, and each writing statement fails with [allocation.ErrConflict] if the
+// server has ended the transaction: a server of a Galera cluster does so after a conflict with another server, and
+// hides the error if the next request is to prepare a statement.
 //
 // # Tables
 //

@@ -42,10 +42,8 @@ var fixedStatements = []struct{ path, name, when string }{
 		"A commit that changes one product and one of its batches: most sales."},
 	{"writer.lockProducts", "commit: lock products",
 		"A commit that changes some products and only checks the versions of others."},
-	{"writer.addProducts", "commit: add products", "A commit with several products, one of them new."},
 	{"writer.setProducts", "commit: change products",
 		"A commit that changes several products: an order of several lines."},
-	{"writer.addBatches", "commit: add batches", "A commit with new batches: AddBatch."},
 	{"writer.changeBatches", "commit: change batches",
 		"A commit that changes several batches: an order of several lines."},
 	{"writer.countBatches", "commit: count batches",
@@ -163,12 +161,18 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 	events, _ := eventColumns.tuples([]eventRow{{
 		sku: "chair", sequence: 7, kind: "LowStockSet", data: `{"threshold":3}`, id: "an id", unsentFrom: 7,
 	}}, maxInsert)
+	products, _ := productColumns.stored().tuples([]productRow{{sku: "chair", version: 1}}, maxInsert)
+	batches, _ := batchColumns.tuples([]allocation.Batch{{Ref: "batch-1", SKU: "chair", Purchased: 9}}, maxInsert)
 	return []goldenStatement{
-		{"commit: add lines",
-			"A commit with parts of lines, other than a commit of one line; the values are an example.",
+		{"commit: add products",
+			"A commit with new products: AddBatch for a new SKU; the values are an example.",
+			w.addProducts + products, nil},
+		{"commit: add batches", "A commit with new batches: AddBatch; the values are an example.",
+			w.addBatches + batches, nil},
+		{"commit: add lines", "A commit with parts of lines: Allocate; the values are an example.",
 			w.addParts + parts, nil},
-		{"commit: add events",
-			"A commit that is not one of one line; the values are an example.", w.addEvents + events, nil},
+		{"commit: add events", "Every commit that changes anything; the values are an example.",
+			w.addEvents + events, nil},
 	}
 }
 

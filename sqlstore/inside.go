@@ -21,7 +21,7 @@ import (
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	t := &transaction{}
 	if tx != nil {
-		t.driverTransaction = &sqlTransaction{tx: tx, prepares: s.engine.prepares}
+		t.driverTransaction = &sqlTransaction{tx: tx, engine: s.engine}
 	}
 	return joined{&inside{store: s, transaction: t, savepoint: s.engine.savepoint}}
 }

@@ -88,7 +88,7 @@ var mariaDB = engine{
 		}
 		return jsonTable(":rows", typed...) + " x"
 	},
-	addToSums: `
+	addToSums: ` WHERE ` + inTransaction + ` = 0
 		ON DUPLICATE KEY UPDATE purchased = {purged}.purchased + VALUES(purchased),
 			allocated = {purged}.allocated + VALUES(allocated)`,
 	hasTable: `
@@ -121,9 +121,16 @@ var mariaDB = engine{
 	// Outside a transaction there is no savepoint to roll back to, so the second statement fails.
 	savepoint: []string{setSavepoint, backToSavepoint},
 	prepares:  true,
+	literals:  true,
+	guard:     inTransaction + " = 0",
 	writer:    newMariaDBCommit,
 	classify:  classifyMariaDB,
 }
+
+// inTransaction is 0 in a transaction, and an error outside (1690, out of range). A server of a Galera cluster ends a
+// transaction that lost against another server, and a driver may miss the news: to PREPARE the server answers OK.
+// Without the guard the following statements would be committed one by one, and would survive the ROLLBACK.
+const inTransaction = "0 * (~0 + (1 - @@in_transaction))"
 
 func forceIndex(index string) string { return "FORCE INDEX ({#" + index + "})" }
 
@@ -139,6 +146,10 @@ func classifyMariaDB(err error) class {
 		return unanswered
 	}
 	switch number {
+	case 1690: // out of range, by the guard: the server has ended the transaction
+		if strings.Contains(err.Error(), "@@in_transaction") {
+			return conflict
+		}
 	case 1213, 1205, 1020: // deadlock, lock wait timeout, record has changed since last read
 		return conflict
 	case 9007, 8028, 8022: // the same in TiDB

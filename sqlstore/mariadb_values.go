@@ -33,9 +33,10 @@ func (c columns[R]) json(rows []R) string {
 	return string(l.out)
 }
 
-// tuples returns the first rows as the list behind VALUES, up to a size in bytes, but at least one row.
+// tuples returns the first rows as the list behind VALUES, up to a size in bytes, but at least one row. The first
+// number has the guard.
 func (c columns[R]) tuples(rows []R, most int) (text string, n int) {
-	l := &tupleList{}
+	l := &tupleList{guard: " + " + inTransaction}
 	for n < len(rows) && len(l.out) < most {
 		if n > 0 {
 			l.raw(',')
@@ -86,7 +87,15 @@ func (l *jsonList) text(s string) {
 
 func (l *jsonList) null() { l.out = append(l.out, "null"...) }
 
-type tupleList struct{ written }
+type tupleList struct {
+	written
+	guard string // of the next number
+}
+
+func (l *tupleList) number(n int64) {
+	l.written.number(n)
+	l.out, l.guard = append(l.out, l.guard...), ""
+}
 
 // text quotes printable ASCII, which is safe in every SQL mode of the server. Other text is written as hexadecimal
 // bytes.

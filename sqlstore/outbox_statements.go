@@ -149,8 +149,8 @@ func (t *templates) upkeep() upkeepStatements {
 			WHERE d.sku > :after AND d.tries > 0 AND d.sequence = ` + t.first("d.sku") + `
 			ORDER BY d.sku LIMIT :limit`),
 		retry: t.compile(t.forgive("")),
-		skip:  t.compile(t.forgive(" AND sequence = :sequence")),
-		mark:  t.compile(t.mark()),
+		skip:  t.compile(t.forgive(" AND sequence = :sequence" + t.guarded("AND"))),
+		mark:  t.compile(t.mark() + t.guarded("AND")),
 		histories: t.compile(`
 			SELECT p.sku, (SELECT e.at FROM {events} e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
 			FROM (SELECT sku FROM {products} WHERE sku > :after ORDER BY sku LIMIT :limit) p ORDER BY p.sku`),
@@ -159,7 +159,8 @@ func (t *templates) upkeep() upkeepStatements {
 				` + t.first(":sku") + `
 			FROM (SELECT e.sequence, e.at FROM {events} e WHERE e.sku = :sku ORDER BY e.sequence LIMIT :limit) t`),
 		purge: t.compile(`
-			DELETE FROM {events} WHERE sku = :sku AND sequence < :end RETURNING batch_ref, purchased, allocated`),
+			DELETE FROM {events} WHERE sku = :sku AND sequence < :end` + t.guarded("AND") +
+			` RETURNING batch_ref, purchased, allocated`),
 		addToTheSums: t.compile(`
 			INSERT INTO {purged} (sku, batch_ref, purchased, allocated)
 			SELECT x.sku, x.batch_ref, x.purchased, x.allocated

@@ -3,12 +3,14 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"sync/atomic"
 )
 
 // query is a compiled statement.
 type query struct {
 	text    string
+	parts   []string // the text between the placeholders; empty for a statement without markers
 	params  []string // names of the parameters, in order
 	repeats bool     // params has an entry for each use of a parameter
 	literal bool     // values are in the text, so preparing doesn't pay
@@ -36,6 +38,31 @@ func (q *query) args(value func(name string) any) []any {
 		args[i] = value(name)
 	}
 	return args
+}
+
+// withValues returns the text with the values of the parameters in the text.
+func (q *query) withValues(args []any) (string, error) {
+	if len(args) == 0 {
+		return q.text, nil
+	}
+	l := &tupleList{}
+	l.out = make([]byte, 0, len(q.text)+32*len(args))
+	for i, arg := range args {
+		l.out = append(l.out, q.parts[i]...)
+		switch v := arg.(type) {
+		case nil:
+			l.null()
+		case string:
+			l.text(v)
+		case int:
+			l.number(int64(v))
+		case int64:
+			l.number(v)
+		default:
+			return "", fmt.Errorf("sqlstore: a parameter of type %T", arg)
+		}
+	}
+	return string(append(l.out, q.parts[len(args)]...)), nil
 }
 
 // database is the seam between the statements and a driver's interface. [sqlDatabase] implements the seam over

@@ -157,7 +157,7 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		db:     &sqlDatabase{db: db, prepares: dialect.engine.prepares},
+		db:     &sqlDatabase{db: db, engine: dialect.engine},
 		engine: dialect.engine, templates: names, statements: names.statements(),
 	}
 	if opts != nil {

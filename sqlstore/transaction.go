@@ -37,7 +37,7 @@ func (t *transaction) note(err error) {
 }
 
 // inTransaction commits the work of fn, unless fn returns an error, panics or ends the goroutine. The statements of
-// fn are prepared before the transaction takes a connection.
+// fn are prepared before the transaction takes a connection, if the engine prepares statements of transactions.
 func (s *Store) inTransaction(
 	ctx context.Context, level sql.IsolationLevel, queries []*query, fn func(*transaction) error,
 ) error {

@@ -40,6 +40,8 @@ type fault struct {
 	done bool  // the request was carried out; only its answer is lost
 	cut  bool  // the connection is gone, and with it the transaction
 
+	torn bool // the server ends the transaction beforehand, and nobody hears of that
+
 	// ends is what the server does to an open transaction when it fails with err.
 	ends func(c *brokenConn)
 }
@@ -117,6 +119,12 @@ func across[T any](c *brokenConn, kind, text string, do func() (T, error)) (T, e
 	x := exchange{kind, text, c.tx != nil}
 	f := c.breaker.strikes(x)
 	if f == nil {
+		result, err := do()
+		c.breaker.seen(x)
+		return result, err
+	}
+	if f.torn {
+		takeBack(c)
 		result, err := do()
 		c.breaker.seen(x)
 		return result, err

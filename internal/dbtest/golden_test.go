@@ -81,14 +81,16 @@ var (
 	space     = regexp.MustCompile(`\s+`)
 	parameter = regexp.MustCompile(`[$?]\d+`)
 	literals  = regexp.MustCompile(`(\) VALUES) \([^?].*`)
+	values    = regexp.MustCompile(`(_utf8mb4 x)?'([^']|'')*'|-?\b\d+\b|\bNULL\b`)
 )
 
-// normal is a statement with single spaces, with ? for each parameter, and without the values that MariaDB gets in
+// normal is a statement with single spaces, and with ? for each parameter and each value: MariaDB gets the values in
 // the text.
 func normal(statement string) string {
 	statement = strings.TrimSpace(space.ReplaceAllString(statement, " "))
 	statement = strings.ReplaceAll(statement, "( ", "(")
-	return literals.ReplaceAllString(parameter.ReplaceAllString(statement, "?"), "$1 …")
+	statement = literals.ReplaceAllString(parameter.ReplaceAllString(statement, "?"), "$1 …")
+	return values.ReplaceAllString(statement, "?")
 }
 
 // once is a statement in which a repeated part stands once.

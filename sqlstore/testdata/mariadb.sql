@@ -233,17 +233,11 @@ SELECT sequence, kind, data FROM allocation_events
 WHERE sku = ? AND sequence > ? ORDER BY sequence LIMIT ?
 ;
 
--- name: commit: add a product
--- A commit with a new product: AddBatch for a new SKU.
--- Parameters: sku, version, refused, low_stock.
-INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (?, ?, ?, ?)
-;
-
 -- name: commit: change a product
 -- A commit that changes a product: nearly every verb.
 -- Parameters: version, refused, low_stock, sku, seen.
 UPDATE allocation_products SET version = ?, refused = ?, low_stock = ?
-WHERE sku = ? AND version = ?
+WHERE sku = ? AND version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a batch
@@ -251,21 +245,7 @@ WHERE sku = ? AND version = ?
 -- Parameters: purchased, allocated, eta, counted_at, shipped_at, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, counted_at = ?,
   shipped_at = ?
-WHERE ref = ? AND sku = ?
-;
-
--- name: commit: add a part of a line
--- A commit with a line, for each part: Allocate.
--- Parameters: order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence.
-INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-  sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-;
-
--- name: commit: add an event
--- Every commit that changes anything, for each event.
--- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
-INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a product and a batch
@@ -276,7 +256,7 @@ UPDATE allocation_products p STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRI
   AND b.sku = p.sku
 SET p.version = ?, p.refused = ?, p.low_stock = ?,
   b.purchased = b.purchased + ?, b.allocated = b.allocated + ?, b.eta = ?, b.counted_at = ?, b.shipped_at = ?
-WHERE p.sku = ? AND p.version = ?
+WHERE p.sku = ? AND p.version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: lock products
@@ -286,15 +266,6 @@ SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) 
 STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE
 ;
 
--- name: commit: add products
--- A commit with several products, one of them new.
--- Parameters: rows.
-INSERT INTO allocation_products (sku, version, refused, low_stock)
-SELECT x.sku, x.version, x.refused, x.low_stock FROM JSON_TABLE(?,
-  '$[*]' COLUMNS (sku VARBINARY(255) PATH '$[0]', seen BIGINT PATH '$[1]', version BIGINT PATH '$[2]',
-  refused BIGINT PATH '$[3]', low_stock BIGINT PATH '$[4]')) x
-;
-
 -- name: commit: change products
 -- A commit that changes several products: an order of several lines.
 -- Parameters: rows.
@@ -302,17 +273,7 @@ UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$[0]', seen BIGINT
   version BIGINT PATH '$[2]', refused BIGINT PATH '$[3]', low_stock BIGINT PATH '$[4]')) x
 STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = x.sku AND p.version = x.seen
 SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock
-;
-
--- name: commit: add batches
--- A commit with new batches: AddBatch.
--- Parameters: rows.
-INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, counted_at, shipped_at) SELECT *
-  FROM JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
-  purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]', eta BIGINT PATH '$[4]',
-  location VARBINARY(255) PATH '$[5]', best_before BIGINT PATH '$[6]', announced_quantity BIGINT PATH '$[7]',
-  announced_eta BIGINT PATH '$[8]', counted_at BIGINT PATH '$[9]', shipped_at BIGINT PATH '$[10]')) x
+  WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change batches
@@ -323,7 +284,7 @@ UPDATE JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINA
   counted_at BIGINT PATH '$[5]', shipped_at BIGINT PATH '$[6]')) x
 STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
   SET b.purchased = b.purchased + x.purchased, b.allocated = b.allocated + x.allocated, b.eta = x.eta,
-    b.counted_at = x.counted_at, b.shipped_at = x.shipped_at
+    b.counted_at = x.counted_at, b.shipped_at = x.shipped_at WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: count batches
@@ -341,6 +302,7 @@ STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.
 DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (order_id VARBINARY(255) PATH '$[0]',
   sku VARBINARY(255) PATH '$[1]', part INT PATH '$[2]')) x
 STRAIGHT_JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = x.order_id AND l.sku = x.sku
+  WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: outbox: find claimable products
@@ -484,7 +446,7 @@ UPDATE allocation_deliveries SET tries = 0, dead = 0,
   not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
 WHERE sku = ? AND tries > 0 AND sequence = (SELECT h.unsent_from
   FROM allocation_events h FORCE INDEX (allocation_events_unsent) WHERE h.unsent_sku = ?
-  ORDER BY h.sequence LIMIT 1) AND sequence = ?
+  ORDER BY h.sequence LIMIT 1) AND sequence = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: outbox: mark a skipped event as sent
@@ -494,7 +456,7 @@ UPDATE allocation_events AS e FORCE INDEX (allocation_events_unsent)
 SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ? + 1 END
 WHERE e.unsent_sku = ? AND e.unsent_from <= ? AND e.sequence <= COALESCE((
   SELECT MIN(h.sequence) FROM allocation_events h FORCE INDEX (allocation_events_unsent)
-    WHERE h.unsent_sku = ? AND h.sequence >= ?), ?)
+    WHERE h.unsent_sku = ? AND h.sequence >= ?), ?) AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: outbox: first events
@@ -516,7 +478,8 @@ FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ? ORDER BY 
 -- name: outbox: delete events
 -- Deletes the old events of a product: Purge.
 -- Parameters: sku, end.
-DELETE FROM allocation_events WHERE sku = ? AND sequence < ? RETURNING batch_ref, purchased, allocated
+DELETE FROM allocation_events WHERE sku = ? AND sequence < ?
+  AND 0 * (~0 + (1 - @@in_transaction)) = 0 RETURNING batch_ref, purchased, allocated
 ;
 
 -- name: outbox: add to the sums
@@ -526,7 +489,7 @@ DELETE FROM allocation_events WHERE sku = ? AND sequence < ? RETURNING batch_ref
   SELECT x.sku, x.batch_ref, x.purchased, x.allocated
   FROM JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$.sku',
     batch_ref VARBINARY(255) PATH '$.batch_ref', purchased BIGINT PATH '$.purchased',
-    allocated BIGINT PATH '$.allocated')) x
+    allocated BIGINT PATH '$.allocated')) x WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ON DUPLICATE KEY UPDATE purchased = allocation_purged.purchased + VALUES(purchased),
   allocated = allocation_purged.allocated + VALUES(allocated)
 ;
@@ -648,16 +611,32 @@ SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased -
 FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
 ;
 
+-- name: commit: add products
+-- A commit with new products: AddBatch for a new SKU; the values are an example.
+INSERT INTO allocation_products (sku, version, refused,
+  low_stock) VALUES ('chair',1 + 0 * (~0 + (1 - @@in_transaction)),0,0)
+;
+
+-- name: commit: add batches
+-- A commit with new batches: AddBatch; the values are an example.
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+  announced_quantity, announced_eta, counted_at,
+  shipped_at) VALUES ('batch-1','chair',9 + 0 * (~0 + (1 - @@in_transaction)),0,NULL,'',NULL,0,NULL,NULL,NULL)
+;
+
 -- name: commit: add lines
--- A commit with parts of lines, other than a commit of one line; the values are an example.
+-- A commit with parts of lines: Allocate; the values are an example.
 INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-  sequence) VALUES ('order-1','chair',0,'batch-1',3,0,1,NULL,7),('order-1','chair',1,'batch-2',2,0,1,NULL,7)
+  sequence) VALUES ('order-1','chair',0 + 0 * (~0 + (1 -
+  @@in_transaction)),'batch-1',3,0,1,NULL,7),('order-1','chair',1,'batch-2',2,0,1,NULL,7)
 ;
 
 -- name: commit: add events
--- A commit that is not one of one line; the values are an example.
+-- Every commit that changes anything; the values are an example.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from) VALUES ('chair',7,'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7)
+  trace_parent,
+  unsent_from) VALUES ('chair',7 + 0 * (~0 + (1 -
+  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7)
 ;
 
 -- name: load of one product by SKU

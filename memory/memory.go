@@ -65,8 +65,8 @@ func New() *Store {
 	}
 }
 
-// check refuses a store that New has not made, and a nil context, with [allocation.ErrInvalid]; it returns the error of a
-// context that has ended.
+// check refuses a store that New has not made, and a nil context, with [allocation.ErrInvalid], and returns the error
+// of an ended context.
 func (s *Store) check(ctx context.Context, op string) error {
 	if err := s.checkMade(op); err != nil {
 		return err

@@ -9,8 +9,8 @@ import (
 // entry is a value with an order of its own.
 type entry[T any] interface{ compare(other T) int }
 
-// ordered is a sorted list, in blocks, so that a change in the middle of a million entries moves only a few of them. The
-// zero value is an empty list.
+// ordered is a sorted list, in blocks, so that a change in the middle of a million entries moves only a few entries.
+// The zero value is an empty list.
 type ordered[T entry[T]] struct {
 	blocks [][]T // none is empty
 }
@@ -72,7 +72,7 @@ func (o *ordered[T]) first() (e T, found bool) {
 // all iterates over all entries in their order.
 func (o *ordered[T]) all() iter.Seq[T] { return o.from(func(T) bool { return true }) }
 
-// from iterates over the entries beginning with the first that passes. Every entry after one that passes has to pass, too.
+// from iterates over the entries, beginning with the first entry that passes. All later entries have to pass, too.
 func (o *ordered[T]) from(passes func(T) bool) iter.Seq[T] {
 	return func(yield func(T) bool) {
 		at := sort.Search(len(o.blocks), func(i int) bool { return passes(o.blocks[i][len(o.blocks[i])-1]) })

@@ -105,7 +105,8 @@ func findQueries(v reflect.Value, path string, found map[string]*query) {
 func goldenFile(engine string, all []goldenStatement) string {
 	var out strings.Builder
 	fmt.Fprintf(&out, "-- The statements of package sqlstore on %s, with the default table prefix.\n", engine)
-	out.WriteString("-- This file is written by go test ./sqlstore -update. The parts of composed statements stand at the end.\n")
+	out.WriteString("-- This file is written by go test ./sqlstore -update.")
+	out.WriteString(" The parts of composed statements stand at the end.\n")
 	for _, s := range all {
 		fmt.Fprintf(&out, "\n-- name: %s\n", s.name)
 		for _, line := range wrapped(s.when, "-- ") {

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// startTicking sets a timer if anybody waits for nothing but a slot. The queue's mutex is held. There is no timer, and so
-// no cost, while nobody does.
+// startTicking sets a timer if a waiter needs nothing but a slot. The queue's mutex is held. Without such a waiter
+// there is no timer, and so no cost.
 func (q *Queue[K, V]) startTicking() {
 	if q.ready.first == nil || q.ticking {
 		return

@@ -82,6 +82,6 @@ func TestNoTwoGroupsHaveAKeyAtATime(t *testing.T) {
 	all.Wait()
 	assert.Positive(t, answered.Load())
 	assert.Positive(t, gone.Load())
-	require.NoError(t, q.Hold(t.Context(), []combine.Claim[int]{{Key: 0}, {Key: 1}, {Key: 2}, {Key: 3}, {Key: 4}, {Key: 5}}, func() {}),
-		"nothing is left behind")
+	every := []combine.Claim[int]{{Key: 0}, {Key: 1}, {Key: 2}, {Key: 3}, {Key: 4}, {Key: 5}}
+	require.NoError(t, q.Hold(t.Context(), every, func() {}), "nothing is left behind")
 }

@@ -18,7 +18,8 @@ type Waiter[K comparable, V any] struct {
 	Value  V          // the work, for the function that carries out groups
 
 	// Find, if set, is called while the waiter has the keys of Claims to itself. The claims that Find returns are on
-	// further keys. The waiter queues for these with the place of its first arrival, and keeps the first ones meanwhile.
+	// further keys. The waiter queues for these with the place of its first arrival, and keeps the first keys
+	// meanwhile.
 	Find func(ctx context.Context) ([]Claim[K], error)
 
 	// Entered, if set, is called once the waiter has its place in the queue: those that enter later come after it.

@@ -352,3 +352,40 @@ func TestLeaderThatEndsItsGoroutineHandsOn(t *testing.T) {
 		assert.Equal(t, [][]string{{"first"}, {"exits", "settled", "again"}, {"again"}}, groups)
 	})
 }
+
+// Waiters that want for nothing but a slot share the next group, whatever their keys.
+func TestWaitersForASlotShareTheNextGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkshop(10)
+		releaseA, releaseB := w.block("a"), w.block("b")
+		answers := []<-chan error{w.send(t.Context(), "a", exclusive("a")...), w.send(t.Context(), "b", exclusive("b")...)}
+		for _, value := range []string{"c", "d", "e"} {
+			answers = append(answers, w.send(t.Context(), value, exclusive(value)...))
+		}
+		releaseA()
+		synctest.Wait()
+		assert.Equal(t, [][]string{{"a"}, {"b"}, {"c", "d", "e"}}, w.seen())
+		releaseB()
+		for _, answer := range answers {
+			require.NoError(t, <-answer)
+		}
+	})
+}
+
+// What a waiter was the last to want is forgotten, whether the waiter is served or leaves.
+func TestQueueKeepsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkshop(10)
+		release := w.block("busy")
+		busy := w.send(t.Context(), "busy", exclusive("a")...)
+		ctx, leave := context.WithCancel(t.Context())
+		for i := range 100 {
+			w.send(ctx, "leaves", exclusive("a", fmt.Sprint(i))...)
+		}
+		leave()
+		synctest.Wait()
+		release()
+		require.NoError(t, <-busy)
+		assert.Empty(t, w.Leftovers())
+	})
+}

@@ -13,7 +13,7 @@ type Claim[K comparable] struct {
 // Waiter is one caller with its work. The caller fills in the exported fields and hands the waiter to [Queue.Do],
 // once. The fields must not change afterwards.
 type Waiter[K comparable, V any] struct {
-	Claims []Claim[K] // each key once
+	Claims []Claim[K] // at least one; each key once
 	Size   int        // how much of a group's size the work takes, at least 1
 	Value  V          // the work, for the function that carries out groups
 

@@ -90,14 +90,15 @@ func (it *item) answer() ([]Allocation, error) {
 // way have ended.
 func (b *bulk) run() {
 	b.cut(b.sorted())
-	func() {
-		var others sync.WaitGroup
-		defer others.Wait()
-		for range min(maxGroups, len(b.chunks)) - 1 {
-			others.Go(b.work)
-		}
+	if len(b.chunks) == 1 {
 		b.work()
-	}()
+	} else { // a chunk that ends its goroutine must not end the caller's before the others are through
+		var workers sync.WaitGroup
+		for range min(maxGroups, len(b.chunks)) {
+			workers.Go(b.work)
+		}
+		workers.Wait()
+	}
 	for _, it := range b.items {
 		if it.left != nil {
 			continue
@@ -161,7 +162,10 @@ func (b *bulk) work() {
 		p := recover()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		b.panicked, b.exited = p, p == nil
+		if b.panicked == nil {
+			b.panicked = p
+		}
+		b.exited = b.exited || p == nil
 	}()
 	for {
 		items, w := b.next()

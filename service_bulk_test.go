@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"runtime"
 	"slices"
 	"sync"
 	"testing"
@@ -306,4 +307,56 @@ func TestAllocateEachKeepsConnectedOrdersInOneChunk(t *testing.T) {
 	assert.Len(t, succeeded(errs), len(orders))
 	slices.Sort(store.lines)
 	assert.Equal(t, []int{10, 300, 300, chunk}, store.lines, "lines of commits")
+}
+
+// If one chunk of a bulk panics and another one ends its goroutine, the caller hears of the panic, in either order.
+func TestPanicOfAChunkOutweighsAnExit(t *testing.T) {
+	for name, order := range map[string][]allocation.SKU{"panic first": {"LAMP", "SOFA"}, "exit first": {"SOFA", "LAMP"}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &ending{newDoors(t, []allocation.SKU{"LAMP", "SOFA"}, stock("b1", "LAMP", 1000), stock("b2", "SOFA", 1000))}
+				service := serve(t, store, settings{service: allocation.ServiceOptions{CacheSize: -1}})
+				ended := bulkToExit(t.Context(), service, slices.Concat(single("LAMP", 0, chunk), single("SOFA", chunk, chunk)))
+				for _, sku := range order {
+					close(store.of[sku])
+					synctest.Wait()
+				}
+				assert.Equal(t, "broken", (<-ended).panicked)
+			})
+		})
+	}
+}
+
+// If a chunk of a bulk ends its goroutine, the events of the other chunks are reported all the same.
+func TestExitOfAChunkLeavesTheEventsOfOthers(t *testing.T) {
+	for range 20 { // which goroutine has which chunk is up to the scheduler
+		synctest.Test(t, func(t *testing.T) {
+			store := &ending{newDoors(t, []allocation.SKU{"SOFA", "DESK"}, stock("b2", "SOFA", 1000), stock("b3", "DESK", 1000))}
+			events := 0
+			service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{
+				Committed: func(_ context.Context, told []allocation.Event) { events += len(told) },
+			}})
+			orders := slices.Concat(single("SOFA", 0, chunk), single("DESK", chunk, chunk))
+			ended := bulkToExit(t.Context(), service, orders)
+			close(store.of["DESK"])
+			synctest.Wait()
+			close(store.of["SOFA"])
+			requireExited(t, ended, "the bulk")
+			assert.Equal(t, chunk, events)
+		})
+	}
+}
+
+// ending is a store whose commits panic for lamps, and end the goroutine for sofas.
+type ending struct{ *doors }
+
+func (e *ending) Commit(ctx context.Context, changes []allocation.Changes) error {
+	<-e.of[changes[0].SKU]
+	if changes[0].SKU == "LAMP" {
+		panic("broken")
+	}
+	if changes[0].SKU == "SOFA" {
+		runtime.Goexit()
+	}
+	return e.Store.Commit(ctx, changes)
 }

@@ -18,14 +18,15 @@ type broken struct {
 	row    string
 	new    func() allocation.Store
 	reopen func(allocation.Store) allocation.Store // nil keeps the store
+	bare   bool                                    // the row must also fail without optional abilities
 }
 
 var brokenStores = map[Topic][]broken{
-	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines),
-	Values:    brokenValues,
-	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites),
+	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads),
+	Values:    slices.Concat(brokenValues, brokenChanges),
+	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites),
 	Isolation: slices.Concat(brokenCopies, brokenRaces),
-	Context:   brokenContexts,
+	Context:   slices.Concat(brokenContexts, brokenEndings),
 	Locker:    brokenLockers,
 	Aggregate: brokenAggregates,
 	Ledger:    slices.Concat(brokenEvents, brokenAudits),
@@ -46,6 +47,14 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 					failed := failures(t, s.config(), g.topic)
 					for name := range failed {
 						noticed[name] = true
+					}
+					if s.bare {
+						config := s.config()
+						config.New = func(testing.TB) allocation.Store { return plain{s.new()} }
+						if bare := failures(t, config, g.topic); bare[s.row] == nil {
+							t.Errorf("row %q passed without optional abilities; failed rows: %q", s.row,
+								slices.Collect(keys(bare)))
+						}
 					}
 					if failed[s.row] == nil {
 						t.Errorf("row %q passed; failed rows: %q", s.row, slices.Collect(keys(failed)))

@@ -24,6 +24,8 @@ var writeRows = []row{
 		"otherwise every further refusal after a sell-out would be written (R10)", writeProduct},
 	{"a product may have no batches",
 		"a product exists from its first event on", writeEmptyProduct},
+	{"one commit may have many batches, changed batches, changed lines, removed lines and events",
+		"changes beyond a page that are lost sell stock twice", writeManyParts},
 	{"one commit may have many lines and products",
 		"bulk commands use one commit, and a database's limit of arguments must not show", writeMany},
 }
@@ -228,4 +230,66 @@ func writeMany(b *bench) {
 	b.allocate("apple", requests...)
 	q = of("apple", orders...)
 	b.wantLines(b.state(q), q, orders...)
+}
+
+func writeManyParts(b *bench) {
+	const n = 120 // of each kind, for each product
+	refs, orders := named[allocation.BatchRef]("batch", n), named[allocation.OrderID]("order", 3*n)
+	skus := []allocation.SKU{"apple", "pear"}
+	var changes []allocation.Changes
+	for _, sku := range skus {
+		p := b.product(sku)
+		for _, ref := range refs {
+			b.must(p.AddBatch(announcedAs(sku, stock(allocation.BatchRef(sku)+ref, 2)), noon), "AddBatch")
+		}
+		for _, order := range orders[:2*n] {
+			_, err := p.Allocate(noon, nil, line(sku, firm(order, 1)))
+			b.must(err, "Allocate")
+		}
+		changes = append(changes, p.Changes())
+	}
+	b.commit(changes...)
+	changes = nil
+	var want []allocation.State
+	for _, sku := range skus {
+		q := of(sku, orders...)
+		c := b.decide(q, func(p *allocation.Product) error { return changeMany(p, refs, orders, n) })
+		want, changes = append(want, after(b.state(q), c, noon)), append(changes, c)
+	}
+	b.commit(changes...)
+	q := ofSKUs(skus...)
+	q.Orders = orders
+	b.wantStates(b.load(q), want, "products after a commit of %d changes of each kind", n)
+	for _, c := range changes {
+		if isLedger(b.store) {
+			b.wantEvents(b.events(c.SKU, c.Read, plenty), c.Events, "events of product %q", c.SKU)
+		}
+		for _, ref := range []allocation.BatchRef{refs[0], refs[n/2], refs[n-1]} {
+			q := ofBatch("new" + allocation.BatchRef(c.SKU) + ref)
+			b.wantSKUs(b.load(q), q, c.SKU)
+		}
+	}
+}
+
+// changeMany cancels the first n lines, ships the next n lines, announces n batches, and allocates n lines of the new
+// batches.
+func changeMany(p *allocation.Product, refs []allocation.BatchRef, orders []allocation.OrderID, n int) error {
+	sku := p.SKU()
+	for i := range n {
+		if _, err := p.Cancel(orders[i], noon); err != nil {
+			return err
+		}
+		shipped := allocation.OrderLine{OrderID: orders[n+i], SKU: sku, Quantity: 1}
+		if _, err := p.ShipPart(shipped, noon); err != nil {
+			return err
+		}
+		ref := "new" + allocation.BatchRef(sku) + refs[i]
+		if err := p.AddBatch(allocation.Batch{Ref: ref, SKU: sku, Purchased: 2}, noon); err != nil {
+			return err
+		}
+		if _, err := p.Allocate(noon, latest, line(sku, firm(orders[2*n+i], 1))); err != nil {
+			return err
+		}
+	}
+	return nil
 }

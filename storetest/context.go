@@ -3,7 +3,10 @@ package storetest
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -14,6 +17,8 @@ var contextRows = []row{
 		"an empty result would be taken for a missing product", contextLoad},
 	{"a Commit with an ended context writes nothing and returns the context's error",
 		"after the error the caller assumes that nothing was written", contextCommit},
+	{"a context that ends during a Commit leaves all changes or none, and the result says which",
+		"an error of the context says that nothing was written, and the caller acts on it", contextDuring},
 	{"a nil context is refused as invalid",
 		"a mistake in the host's code must not become a panic inside a driver", contextNil},
 	{"the store works after a call with an ended context",
@@ -90,6 +95,92 @@ func contextAfter(b *bench) {
 	b.allocate("apple", firm("o1", 1))
 	q := of("apple", "o1")
 	b.wantLines(b.state(q), q, "o1")
+}
+
+// endingContext ends when a call looks at it (Done or Err) for the n-th time, so that a context ends at each place at
+// which a store looks.
+type endingContext struct {
+	context.Context
+	done chan struct{}
+
+	mu    sync.Mutex
+	looks int // looks left
+}
+
+func endingAfter(ctx context.Context, looks int) *endingContext {
+	return &endingContext{Context: ctx, done: make(chan struct{}), looks: looks}
+}
+
+// look counts a look, and reports whether the context has ended.
+func (c *endingContext) look() (ended bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.looks == 0 {
+		close(c.done)
+	}
+	c.looks--
+	return c.looks < 0
+}
+
+// ended reports whether the context has ended, without a look.
+func (c *endingContext) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.looks < 0
+}
+
+func (c *endingContext) Done() <-chan struct{} {
+	c.look()
+	return c.done
+}
+
+func (c *endingContext) Err() error {
+	if c.look() {
+		return context.Canceled
+	}
+	return nil
+}
+
+func contextDuring(b *bench) {
+	const most = 15
+	for n := range most {
+		ctx := endingAfter(b.Context(), n)
+		b.commitEnding(ctx, fmt.Sprint("look ", n), func() {})
+		if !ctx.ended() {
+			break // the commit had fewer looks
+		}
+	}
+	for n := range most {
+		ctx, cancel := context.WithCancel(b.Context())
+		b.commitEnding(ctx, fmt.Sprint("cancelled ", n), func() {
+			for range 3 * n {
+				runtime.Gosched()
+			}
+			cancel()
+		})
+	}
+}
+
+// commitEnding commits changes of all kinds to three products, with a context that meanwhile ends by itself or by end.
+func (b *bench) commitEnding(ctx context.Context, prefix string, end func()) {
+	b.Helper()
+	var changes []allocation.Changes
+	for i := range 3 {
+		sku := allocation.SKU(fmt.Sprint(prefix, " ", i))
+		b.announce(sku, stock(allocation.BatchRef(sku), 10))
+		b.allocate(sku, firm("old", 1), split("grows", 1))
+		c := b.busyChanges(sku, i)
+		for n := range c.NewBatches {
+			c.NewBatches[n].Ref = allocation.BatchRef("new " + sku)
+		}
+		changes = append(changes, c)
+	}
+	before := b.snapshot(changes...)
+	var ending sync.WaitGroup
+	ending.Go(end)
+	err := b.store.Commit(ctx, changes)
+	ending.Wait()
+	b.wantOutcome(err, before, changes...)
 }
 
 // wantOutcome checks the result of a commit whose context may have ended meanwhile. With nil all changes must be

@@ -1,8 +1,6 @@
 package storetest
 
 import (
-	"fmt"
-
 	"github.com/cosmic-go/allocation"
 )
 
@@ -28,7 +26,7 @@ var loadRows = []row{
 		"the model adds up lines and batches, and would count units twice", loadOnce},
 	{"every query brings the lines of further orders, and further orders select no products",
 		"an order that was asked for and doesn't come counts as an order without a line", loadFurtherOrders},
-	{"one Load brings many products",
+	{"one Load brings many products, and the lines of many orders and many batches of a product",
 		"large orders exist, and a database's limit of arguments must not show", loadMany},
 }
 
@@ -170,13 +168,30 @@ func loadFurtherOrders(b *bench) {
 }
 
 func loadMany(b *bench) {
-	const n = 300
-	skus := named[allocation.SKU]("sku", n)
+	const n = 1100
+	skus, orders := named[allocation.SKU]("sku", n), named[allocation.OrderID]("order", n)
+	changes := make([]allocation.Changes, n)
 	for i, sku := range skus {
-		b.announce(sku, stock(allocation.BatchRef(fmt.Sprintf("batch%d", i)), 1))
+		changes[i] = b.product(sku, stock(allocation.BatchRef("of "+sku), 1)).Changes()
 	}
+	b.commit(bySKU(changes...)...)
 	q := ofSKUs(skus...)
 	b.wantSKUs(b.load(q), q, skus...)
-	q = of("sku1", named[allocation.OrderID]("order", n)...)
+	q = of("sku1", orders...)
 	b.wantSKUs(b.load(q), q, "sku1")
+	p := b.product("apple")
+	refs := named[allocation.BatchRef]("batch", n)
+	for i, ref := range refs {
+		b.must(p.AddBatch(announcedAs("apple", stock(ref, 2)), noon), "AddBatch")
+		_, err := p.Allocate(noon, latest, line("apple", firm(orders[i], 1)))
+		b.must(err, "Allocate")
+	}
+	b.commit(p.Changes())
+	q = first(2*n, of("apple", orders...))
+	s := b.state(q)
+	b.wantLines(s, q, orders...)
+	b.wantBatches(s, q, refs...)
+	if got := b.batchOf(s, refs[n-1]).Purchased; got != 2 {
+		b.errorf("purchased units of batch %q = %d, want 2", refs[n-1], got)
+	}
 }

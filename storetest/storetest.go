@@ -118,7 +118,7 @@ type group struct {
 
 var groups = []group{
 	{Load, slices.Concat(loadRows, lapsedRows, batchLineRows)},
-	{Values, valueRows},
+	{Values, slices.Concat(valueRows, changedRows)},
 	{Commit, slices.Concat(versionRows, keyRows, writeRows)},
 	{Isolation, slices.Concat(copyRows, raceRows)},
 	{Context, contextRows},

@@ -73,9 +73,10 @@
 // The commit checks that every product still has the version that was read. If not, the function runs
 // again, with the products locked if the store is a [Locker].
 //
-// A Service makes use of the check: commands that meet on a product share one commit, and recently
-// committed products are cached, so that the next allocation needs no read. Both are on unless
-// [ServiceOptions] say otherwise. [Service.AllocateEach] is for many orders at once.
+// A Service saves reads and commits: commands that meet on a product share one commit, and recently
+// committed products are cached, so that the next allocation needs no read. The version check keeps
+// both safe. Both are on unless [ServiceOptions] say otherwise. [Service.AllocateEach] is for many
+// orders at once.
 //
 // # Errors
 //
@@ -101,17 +102,19 @@
 //
 // [UnitOfWorkOptions] have hooks for spans, counters and logs: Attempt runs around each attempt of a
 // unit of work, Commit around each call of the store's Commit, and Committed gets the events of a
-// commit. Logger hears of lost races. [ServiceOptions] have two more: Group gets the number of
-// commands that share a commit, and CacheLookup gets each hit or miss of the product cache. A host
-// may also wrap the library's [UnitOfWork]; a method Unwrap on the wrapper keeps group commit and the
-// cache working.
+// commit. TraceParent ties each event to the trace of the caller. Logger hears of lost races.
+// [ServiceOptions] have two hooks more: Group gets the number of commands that share a commit, and
+// CacheLookup gets each hit or miss of the product cache. A host may also wrap the library's
+// [UnitOfWork]; a method Unwrap on the wrapper keeps group commit and the cache working. No setting
+// is ignored: a setting that can't be honoured is an error of [New].
 //
 // # Writing a store
 //
 // An adapter writes the two methods of [Store]: Load reads products as plain values ([State]), Commit
-// writes the differences ([Changes]) under a version check. The unit of work adds identity map,
-// retries and rules on top. Package storetest has a row for each promise of a store, and says why the
-// promise matters. A store may offer more: a [Ledger] accounts for stock, a [Locker] locks products,
-// and an outbox.Store hands out the events. Each ability has its own topic in the suite, and a store
-// passes the topics that the store declares.
+// writes the differences ([Changes]) under a version check. The unit of work does the rest for every
+// store: one copy of each product, retries and rules. Package storetest tests each promise of a
+// store, and says why the promise matters. A store may offer more: a [Ledger] accounts for stock, a
+// [Locker] locks products, an outbox.Store hands out the events, an outbox.Maintainer looks after the
+// outbox, and the interfaces of package views answer queries. Each ability has its own topic in the
+// suite, and the suite finds out which abilities a store has.
 package allocation

@@ -10,7 +10,7 @@ var (
 	// ErrInvalid is wrapped by every error about an argument that is wrong whatever the store holds:
 	// an empty or oversized identifier, a quantity out of range, a nil context, a unit of work inside
 	// another. Nothing has been read. A hold in the past, or a count in the future, is found only
-	// once the unit of work has a clock; then nothing has been written.
+	// after the unit of work has looked at the clock; then nothing has been written.
 	ErrInvalid = errors.New("invalid")
 )
 
@@ -52,7 +52,7 @@ var (
 
 	// ErrUnknownOutcome is returned by Commit when the answer of the database was lost: the changes
 	// have all been written, or none. The library never retries after ErrUnknownOutcome, since only
-	// the caller knows how to go on in the meantime. Repeating the whole command is safe, and the
+	// the caller knows what to tell the customer meanwhile. Repeating the whole command is safe, and the
 	// comment of each command says how the repeat answers. A commit may still be running on the
 	// server after the connection was cut. So a repeat may be refused although the first commit
 	// succeeds a moment later; another look shows the outcome.

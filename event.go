@@ -120,7 +120,9 @@ type LineShipped struct {
 }
 
 // LineRefused records a refusal. Until something else happens to the product no further refusal is
-// recorded, however many lines are refused meanwhile (R10).
+// recorded, however many lines are refused meanwhile (R10). Only the commands of a [Service] record
+// refusals: a function of the host that returns the error of a [Product] to [UnitOfWork.Do] commits
+// nothing.
 type LineRefused struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`

@@ -84,7 +84,7 @@ func (b Batch) Available() Quantity { return max(0, b.Purchased-b.Allocated) }
 type Allocation struct {
 	OrderLine
 
-	// Split is the choice of the line's Request; Split counts again when the line has to move (R6).
+	// Split is the Split of the line's Request, and counts again when the line has to move (R6).
 	Split bool
 
 	// HeldUntil is when the allocation lapses; zero for a firm line.

@@ -22,10 +22,11 @@ type UnitOfWorkOptions struct {
 	// transaction again.
 	Attempts int
 
-	// Backoff is the longest pause after the first lost race, 1 ms by default. Backoff doubles with
-	// every further lost race, up to MaxBackoff, 100 ms by default; each pause is a random part. If
-	// only one of the two is set, the default of the other adapts: Backoff is at most MaxBackoff,
-	// MaxBackoff is at least Backoff. Neither can be set inside a host's transaction.
+	// Backoff is the longest pause after the first lost race, 1 ms by default. The longest pause
+	// doubles with every further lost race, up to MaxBackoff, 100 ms by default; each pause is a
+	// random part of the longest. If only one of the two is set, the default of the other adapts:
+	// Backoff is at most MaxBackoff, MaxBackoff is at least Backoff. Neither can be set inside a
+	// host's transaction.
 	Backoff    time.Duration
 	MaxBackoff time.Duration
 
@@ -34,11 +35,11 @@ type UnitOfWorkOptions struct {
 	// are common. Set LockFirst if you prefer waiting to retrying.
 	LockFirst bool
 
-	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default.
-	// When a line can't be met, or would have to move, without the holds and lines beyond the page,
-	// the unit of work begins again with a larger page. A line that can be met doesn't wait for a
-	// larger page: the line may get units of a later batch while more holds than a page lapsed on an
-	// earlier batch.
+	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. If
+	// a page is too small for a decision, the unit of work begins again with a larger page: if a line
+	// can't be met without the units of further lapsed holds, or if a cut has to move further lines.
+	// A line that can be met doesn't wait for a larger page, and may get units of a later batch
+	// although further lapsed holds have freed units of an earlier batch.
 	PageSize int
 
 	// Logger logs lost races (Debug), and units of work that lost every race or whose commit has an
@@ -70,9 +71,9 @@ type UnitOfWorkOptions struct {
 	// place for a span or for a histogram of the durations of commits.
 	Commit func(ctx context.Context) func(err error)
 
-	// TraceParent, if set, returns the W3C trace parent of the caller's context (not of an
-	// attempt's), which is stored with the events that the caller causes. Any text other than
-	// 00-…-…-… in lower case counts as none.
+	// TraceParent, if set, returns the W3C trace parent of the caller's context, not of the context
+	// of an attempt. The trace parent is stored with the events that the caller causes. Any text
+	// other than 00-…-…-… in lower case counts as none.
 	TraceParent func(ctx context.Context) string
 }
 
@@ -90,8 +91,8 @@ type ServiceOptions struct {
 
 	// CacheSize is how many products the Service caches after a commit, so that the next allocation
 	// needs no read; 4,096 by default, none if negative. A cached product only serves to place lines,
-	// under the version check: if another process changed the product, and for every answer without a
-	// commit, the product is read afresh.
+	// and the commit checks the version. If another process changed the product, or if the answer
+	// needs no commit, the product is read afresh.
 	//
 	// The cache works with group commit over the library's own unit of work. Without group commit,
 	// with LockFirst, inside a host's transaction or over a host's own UnitOfWork nothing is cached,

@@ -13,7 +13,8 @@ import (
 // whatever the terms of the request; with another quantity the answer is [ErrMismatch] (R3).
 //
 // The allocations come in the order in which the lines first appear. If any line can't be met, the
-// answer is an [*OutOfStockError] that names every short line.
+// answer is an [*OutOfStockError] that names every short line. The refusal is not recorded; a
+// [Service] records the refusals of its commands (R10).
 func (p *Product) Allocate(now time.Time, policy Policy, requests ...Request) ([]Allocation, error) {
 	requests, err := merge("Allocate", requests)
 	if err != nil {

@@ -15,6 +15,21 @@ import (
 // group commit, cache, Reconcile and Mend as over the unit of work inside, and calls the wrapper's Do
 // once for each group. A UnitOfWork without Unwrap is a host's own; a Service calls Do once for each
 // command.
+//
+//	type timed struct{ allocation.UnitOfWork }
+//
+//	func (t timed) Unwrap() allocation.UnitOfWork { return t.UnitOfWork }
+//
+//	func (t timed) Do(
+//		ctx context.Context, fn func(context.Context, allocation.Repository) error,
+//	) error {
+//		defer measure(time.Now())
+//		return t.UnitOfWork.Do(ctx, fn)
+//	}
+//
+// A wrapper may refuse a call, and may call Do of the unit of work inside again after an error. A
+// function that the wrapper puts around fn gives fn the context that the function was given. The
+// wrapper returns nil only if Do of the unit of work inside has returned nil.
 type UnitOfWork interface {
 	// Do runs fn, which decides on products. If fn returns nil, Do commits all changes of the
 	// products; if fn returns an error, panics or ends the goroutine, Do forgets the changes. After a

@@ -13,7 +13,8 @@
 //
 // # Helpers for tests
 //
-//   - [Store.Seed] and [Clock] prepare a test's stock and time.
+//   - [Store.Seed] and [Clock] prepare a test's stock and time. The events of Seed have the time of the computer's
+//     clock; a test that looks at event times announces the batches through its own service.
 //   - [Store.FailLoad], [Store.FailCommit] and [Store.LoseAnswer] make the next calls fail, so that a test can
 //     check how the caller's code handles a storage failure.
 //   - [Store.Product] and [Store.Events] show the committed state and the events that led to the state.

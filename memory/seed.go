@@ -12,7 +12,7 @@ import (
 // Seed announces batches, so that a test starts with stock. Seed calls [allocation.Service.AddBatch] for each batch,
 // so the rules of the model hold: a repeated announcement changes nothing, and invalid data is refused. Faults of
 // FailLoad and FailCommit apply to Seed, too. After an error the earlier batches stay stored, and later batches are
-// not announced.
+// not announced. The BatchAdded of a seeded batch has the present time, not the time of a [Clock].
 func (s *Store) Seed(batches ...allocation.Batch) error {
 	service, err := allocation.New(allocation.NewUnitOfWork(s, nil), nil)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Commit writes all changes in one short transaction; without events Commit only compares versions. See
-// [allocation.Store].
+// Commit writes all changes in one short transaction, or on PostgreSQL in a single statement; without events Commit
+// only compares versions. See [allocation.Store].
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
 	const op = "Commit"
 	if err := s.check(ctx, op); err != nil {

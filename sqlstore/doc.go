@@ -34,8 +34,8 @@
 //	db, err := sql.Open("mysql", "user:password@tcp(host)/shop") // import _ "github.com/go-sql-driver/mysql"
 //
 // The driver's parameters parseTime, clientFoundRows and interpolateParams make no difference. The character set of the
-// connection must be utf8mb4, the driver's default, or utf8, and the level not READ UNCOMMITTED, which would show half
-// of a commit; [Store.CheckSchema] checks both. innodb_snapshot_isolation may be on or off.
+// connection must be utf8mb4, the driver's default, or utf8. The level of isolation must not be READ UNCOMMITTED, which
+// would show half of a commit; [Store.CheckSchema] checks both. innodb_snapshot_isolation may be on or off.
 //
 // Statements in a transaction have the values in the text, where logs and tracing drivers see orders, batches and
 // events. Nothing is prepared in a transaction, and each writing statement fails with [allocation.ErrConflict] if the
@@ -50,8 +50,9 @@
 // golang-migrate needs multiStatements=true. Call [Store.CheckSchema] at the start of the program. SQLite and
 // PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so run a failed migration again.
 //
-// Version 2 made the tables an outbox. Stop programs of version 1 first: their events count as sent. The migration
-// builds an index over the events; MariaDB copies the table.
+// Version 2 of the tables made them an outbox. Before the migration stop all programs that use version 1: an event that
+// such a program records counts as sent, so no relay sends the event. The migration builds an index over the events;
+// MariaDB copies the table.
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
 // allocated units of a batch. The counters of a batch are the sums over the events, with the sums of purged events in
@@ -60,15 +61,17 @@
 //
 // # Outbox
 //
-// A Store is an [outbox.Store] and an [outbox.Maintainer]. A commit puts a mark (unsent_from) on the last event of each
-// product, the number of the commit's first event, and Settle clears the mark: one entry in an index and no further
-// statement. The table deliveries has a row for each product that is leased or has failed.
+// A Store is an [outbox.Store] and an [outbox.Maintainer]. A commit marks the last of its events for each product: the
+// column unsent_from has the number of the first. Settle clears the mark. So the outbox costs a commit one entry in an
+// index and no further statement. The table deliveries has a row for each product that is leased, or whose first unsent
+// event has failed.
 //
 // Claim is two statements on PostgreSQL and three on the others, or one read if nothing is claimable; only on MariaDB
 // the number grows, by one per some hundred marks. Settle is one statement on PostgreSQL, two on MariaDB, and a short
 // transaction on SQLite. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A sale waits
 // for one of these statements at most. A store of [Store.Join] is no outbox; its events are sent after the host's
-// commit. Debezium's outbox event router can replace a relay; a comment in the migration has the configuration.
+// commit. Debezium's outbox event router can replace a relay; a comment in the migration 0002_outbox has the
+// configuration.
 //
 // # Guarantees
 //
@@ -94,8 +97,9 @@
 //
 // The database also refuses by itself, for every writer: more promised units than purchased units, a second line of an
 // order and SKU, a part of a line from an unknown batch. Counters are written as differences, so that the checks hold
-// even after a change by hand. Identifiers are compared as bytes. No statement reads used-up batches, shipped lines or
-// lines of other orders, so history costs nothing.
+// even after a change by hand. Identifiers are compared as bytes. An allocation reads the batches with units available,
+// the lapsed holds and the lines of its own orders, with the batches of these lines, and nothing else. So history costs
+// nothing.
 //
 // # Errors
 //
@@ -104,6 +108,7 @@
 // [Options].Classify.
 //
 // A context that ends before COMMIT rolls the commit back; COMMIT itself is not interrupted. If the connection is lost
-// before the answer, the error is [allocation.ErrUnknownOutcome], and so for PostgreSQL's single statement, also if the
-// context ends.
+// before the answer to COMMIT, the error is [allocation.ErrUnknownOutcome]. The single statement of PostgreSQL has no
+// COMMIT: the error is ErrUnknownOutcome if the connection is lost, or the context ends, before the answer to the
+// statement.
 package sqlstore

@@ -48,7 +48,7 @@ func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *q
 		FROM wanted w` + lines)
 }
 
-// A load reads the kind of the row, the SKU, and these columns:
+// A load reads the kind of the row, the SKU, and these columns, which come from the lists in relations.go:
 //
 //	kind       texts                numbers                                     instants
 //	0 product                       version, refused, low_stock                 expiry of the first live hold

@@ -55,8 +55,9 @@ func (t *templates) migrations() ([]Migration, error) {
 	return migrations, nil
 }
 
-// Migrate applies the missing [Migrations]: all or, on an error, none. Migrate can be repeated, and can run in
-// several processes at once. A database with a newer version stays unchanged, and Migrate returns [ErrNotMigrated].
+// Migrate applies the missing [Migrations]: all or, on an error, none, except that MariaDB keeps the statements before
+// the error. Migrate can be repeated, and can run in several processes at once. A database with a newer version stays
+// unchanged, and Migrate returns [ErrNotMigrated].
 func (s *Store) Migrate(ctx context.Context) error {
 	const op = "Migrate"
 	if err := s.check(ctx, op); err != nil {

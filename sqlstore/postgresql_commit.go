@@ -9,7 +9,8 @@ import (
 // postgreSQLCommit writes a unit of work with one statement: oneLine for the most frequent commit, which saves the
 // server a quarter of the time (measured), and otherwise a statement composed of parts. All parts depend on the
 // products that have the versions that were read, and write nothing if one product has another version. Any other
-// mistake is an error of the statement, which undoes the statement.
+// mistake is an error of the statement, which undoes the statement. testdata/postgresql.sql shows the statements whole,
+// as "commit of one line" and "commit: …", and the parts as "part: …".
 type postgreSQLCommit struct {
 	templates *templates
 	oneLine   rowStatement[relations]

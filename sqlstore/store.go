@@ -72,12 +72,12 @@ type Options struct {
 	Schema string
 
 	// Isolation is the level of the transactions of Commit and Locked, by default the connection's level for Commit
-	// and READ COMMITTED for Locked. A level makes a commit on PostgreSQL two round trips longer.
+	// and READ COMMITTED for Locked. If a level is set, a commit on PostgreSQL takes two more round trips.
 	Isolation sql.IsolationLevel
 
 	// Classify, if set, interprets an error of an unknown driver or server: ErrConflict if nothing was written and
-	// a retry may succeed, ErrDuplicate if a unique key exists, ErrUnknownOutcome if the error is no answer of the
-	// server, nil for others. Classify must be safe for concurrent use.
+	// a retry may succeed, ErrDuplicate if a unique key exists already, ErrUnknownOutcome if the error is no answer of
+	// the server, nil for others. Classify must be safe for concurrent use.
 	Classify func(error) error
 }
 

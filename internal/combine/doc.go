@@ -6,7 +6,9 @@
 //
 // A waiter is one caller with its work. While it waits its turn it is queued. It then becomes either the leader of a
 // group, or a follower in the group of another waiter. The leader carries out the work of the whole group on its own
-// goroutine. A waiter whose caller went away is abandoned. The file state.go has the table of all transitions.
+// goroutine. A waiter whose caller went away is abandoned. A waiter that holds has its keys to itself and no group:
+// it finds out which further keys its work needs, or wants nothing but the keys. The file state.go has the table of all
+// transitions. The method consider in queue.go makes a waiter a leader; the method gather in gather.go makes followers.
 //
 // # Keys
 //

@@ -28,7 +28,7 @@ type Queue[K comparable, V any] struct {
 	mu      sync.Mutex
 	lines   map[K]*line[K, V]
 	spare   []*line[K, V] // for reuse
-	ready   line[K, V]    // waiters that want for nothing but a slot
+	ready   line[K, V]    // waiters that need a slot and nothing else
 	waiting int           // how many are queued
 	arrived int64         // how many have entered so far
 	running []*Group[K, V]
@@ -243,7 +243,7 @@ func (q *Queue[K, V]) wake(l *line[K, V]) {
 	}
 }
 
-// hand lets waiters that want for nothing but a slot lead, as many as there are slots for.
+// hand lets waiters that need a slot and nothing else lead, as many as there are slots for.
 func (q *Queue[K, V]) hand() {
 	for q.ready.first != nil && len(q.running) < q.opts.Groups {
 		p := q.ready.first

@@ -29,7 +29,22 @@ func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, e
 	return affected(q, result, err)
 }
 
+// each sends a statement again if the tables have changed since the statement was prepared on the connection: each
+// connection of the pool may say so once.
 func (d *sqlDatabase) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
+	for sendings := d.db.Stats().OpenConnections + 1; ; sendings-- {
+		rows := 0
+		err := d.eachOnce(ctx, q, args, func(r scanner) error {
+			rows++
+			return row(r)
+		})
+		if err == nil || d.engine.again == nil || !d.engine.again(err) || rows > 0 || sendings == 0 {
+			return err
+		}
+	}
+}
+
+func (d *sqlDatabase) eachOnce(ctx context.Context, q *query, args []any, row func(scanner) error) error {
 	if !d.engine.prepares || q.literal {
 		rows, err := d.db.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)

@@ -127,6 +127,10 @@ type engine struct {
 	oneStatement bool
 
 	classify func(error) class
+
+	// again reports whether a statement failed before the first row because the tables have changed since the
+	// statement was prepared on the connection, and will succeed if sent again. again may be nil.
+	again func(error) bool
 }
 
 // writer writes the changes of one unit of work.

@@ -68,17 +68,31 @@ var postgreSQL = engine{
 	writer:       newPostgreSQLCommit,
 	oneStatement: true,
 	classify:     classifyPostgreSQL,
+	again:        hasOldPlan,
 }
 
-// classifyPostgreSQL uses the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
-func classifyPostgreSQL(err error) class {
-	state, ok := find(err, func(err error) (string, bool) {
+// sqlState returns the SQLSTATE of an error of the server.
+func sqlState(err error) (state string, ok bool) {
+	return find(err, func(err error) (string, bool) {
 		coded, ok := err.(interface{ SQLState() string })
 		if !ok {
 			return "", false
 		}
 		return coded.SQLState(), true
 	})
+}
+
+// hasOldPlan reports whether somebody changed the type of a column since the driver prepared the statement on this
+// connection ("cached plan must not change result type"). The driver then forgets the prepared statement. The server
+// has no other reason to answer 0A000, not supported, to the statements of this package.
+func hasOldPlan(err error) bool {
+	state, ok := sqlState(err)
+	return ok && state == "0A000"
+}
+
+// classifyPostgreSQL uses the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func classifyPostgreSQL(err error) class {
+	state, ok := sqlState(err)
 	if !ok {
 		return unanswered
 	}
@@ -86,6 +100,8 @@ func classifyPostgreSQL(err error) class {
 	case "40001", "40P01", "55P03": // not serialisable, deadlock, lock not available
 		return conflict
 	case "57P01", "57P05": // ended by an administrator or as idle: the statement is undone
+		return conflict
+	case "0A000": // see hasOldPlan
 		return conflict
 	case "57P02", "40003": // ended by the crash of another process: the statement may have committed
 		return unanswered

@@ -146,12 +146,12 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 	}
 	conn, err := s.db.connect(ctx)
 	if err != nil {
-		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
+		return s.meaning(ctx, op, err)
 	}
 	defer func() { _ = conn.close() }() // the answer is complete
 	have, err := s.version(ctx, conn)
 	if err != nil {
-		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
+		return s.meaning(ctx, op, err)
 	}
 	if want := len(migrations); have != want {
 		return s.notMigrated(ctx, conn, op, have, want)
@@ -162,7 +162,7 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 func (s *Store) notMigrated(ctx context.Context, conn connection, op string, have, want int) error {
 	var database string
 	if err := one(ctx, conn, &query{text: s.engine.database, literal: true}, nil, &database); err != nil {
-		return &allocation.Error{Op: op, Field: "database", Value: s.engine.name, Err: err}
+		return s.meaning(ctx, op, err)
 	}
 	return &allocation.Error{
 		Op: op, Field: "table", Value: s.versionTable(),

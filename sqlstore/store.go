@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -31,7 +32,7 @@ func (s *Store) classify(err error) class {
 // explain is like meaning, and detects missing tables. No transaction may be open, because explain may query the
 // database.
 func (s *Store) explain(ctx context.Context, op string, err error) error {
-	if err != nil && ctx.Err() == nil && s.classify(err) == undefined {
+	if err != nil && past(ctx) == nil && s.classify(err) == undefined {
 		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
 			return missing
 		}
@@ -48,9 +49,13 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	errors.As(err, &at)
 	reason := err
 	switch class := s.classify(err); {
-	case errors.Is(err, allocation.ErrUnknownOutcome), errors.Is(err, allocation.ErrConflict):
-	case ctx.Err() != nil:
-		return ended(op, ctx.Err())
+	case errors.Is(err, allocation.ErrUnknownOutcome):
+		if over := past(ctx); over != nil {
+			reason = fmt.Errorf("%w: %w", over, err)
+		}
+	case errors.Is(err, allocation.ErrConflict):
+	case past(ctx) != nil:
+		return ended(op, past(ctx))
 	case class == conflict:
 		reason = fmt.Errorf("%w: %w", allocation.ErrConflict, err)
 	case class == duplicate && at.taken != nil:
@@ -59,6 +64,18 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 		reason = fmt.Errorf("refused by the database: %w", err)
 	}
 	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
+}
+
+// past returns the error of a context that has ended, or whose deadline has passed: the timers of a driver, which
+// limit a connect for example, may fire before the timer of the context.
+func past(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // Options are the settings of [New] and [Migrations]; zero values are the defaults.

@@ -20,6 +20,9 @@ import (
 // method returns [allocation.ErrInvalid].
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	t := &transaction{}
+	if s == nil || s.engine == nil {
+		return joined{&inside{store: s, transaction: t}}
+	}
 	if tx != nil {
 		t.driverTransaction = &sqlTransaction{tx: tx, engine: s.engine}
 	}
@@ -75,6 +78,9 @@ type inside struct {
 
 // check returns an error if the store can't be used any more.
 func (in *inside) check(ctx context.Context, op string) error {
+	if err := in.store.check(ctx, op); err != nil {
+		return err
+	}
 	switch {
 	case in.transaction.driverTransaction == nil:
 		return invalid(op, "transaction", nil, "must not be nil")
@@ -84,7 +90,7 @@ func (in *inside) check(ctx context.Context, op string) error {
 			Err: fmt.Errorf("must be rolled back after: %w", in.spoilt),
 		}
 	}
-	return in.store.check(ctx, op)
+	return nil
 }
 
 // explain returns the meaning of an error, and remembers the first error after which the transaction is unusable.

@@ -145,7 +145,8 @@ func (o *Options) prefix(op string, e *engine) (string, error) {
 }
 
 // Store keeps products in a database. A Store is safe for concurrent use, also by several processes, and needs no
-// Close.
+// Close. Only [New] makes a usable Store; every method of another Store, nil included, returns
+// [allocation.ErrInvalid].
 type Store struct {
 	db           database
 	engine       *engine
@@ -183,8 +184,12 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	return s, nil
 }
 
-// check returns an error for a nil or ended context, or the first error of the arguments.
+// check returns an error for a store that New didn't make, for a nil or ended context, or the first error of the
+// arguments.
 func (s *Store) check(ctx context.Context, op string, arguments ...error) error {
+	if s == nil || s.engine == nil {
+		return invalid(op, "store", nil, "must be made by New")
+	}
 	if ctx == nil {
 		return invalid(op, "context", nil, "must not be nil")
 	}

@@ -1,0 +1,47 @@
+package sqlstore
+
+import (
+	"context"
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+func TestAStoreThatNewDidNotMakeIsErrInvalid(t *testing.T) {
+	for name, store := range map[string]*Store{"nil": nil, "zero": {}} {
+		t.Run(name, func(t *testing.T) {
+			methods := 0
+			for _, s := range []any{store, store.Join(nil), allocation.Store(store)} {
+				v := reflect.ValueOf(s)
+				for i := range v.NumMethod() {
+					if method := v.Type().Method(i).Name; method != "Join" && method != "Joined" {
+						assertNotMadeByNew(t, method, v.Method(i))
+						methods++
+					}
+				}
+			}
+			assert.Greater(t, methods, 20)
+		})
+	}
+}
+
+func assertNotMadeByNew(t *testing.T, name string, method reflect.Value) {
+	t.Helper()
+	args := []reflect.Value{reflect.ValueOf(context.Background())}
+	for i := 1; i < method.Type().NumIn(); i++ {
+		if i < method.Type().NumIn()-1 || !method.Type().IsVariadic() {
+			args = append(args, reflect.Zero(method.Type().In(i)))
+		}
+	}
+	results := method.Call(args)
+	err, _ := results[len(results)-1].Interface().(error)
+	require.ErrorIs(t, err, allocation.ErrInvalid, name)
+	var typed *allocation.Error
+	require.ErrorAs(t, err, &typed, name)
+	assert.Equal(t, name, typed.Op)
+	assert.Equal(t, "store", typed.Field, name)
+}

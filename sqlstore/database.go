@@ -22,11 +22,23 @@ func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, e
 		return affected(q, result, err)
 	}
 	stmt, err := d.statement(ctx, q)
-	if err != nil {
-		return 0, err
+	var result sql.Result
+	if err == nil {
+		result, err = stmt.ExecContext(ctx, args...)
 	}
-	result, err := stmt.ExecContext(ctx, args...)
+	if d.isUnprepared(err) {
+		text, unwritable := q.withValues(args)
+		if unwritable != nil {
+			return 0, unwritable
+		}
+		result, err = d.db.ExecContext(ctx, text)
+	}
 	return affected(q, result, err)
+}
+
+// isUnprepared reports whether a statement didn't run because the server prepares no more statements.
+func (d *sqlDatabase) isUnprepared(err error) bool {
+	return err != nil && d.engine.unprepared != nil && d.engine.unprepared(err)
 }
 
 // each sends a statement again if the tables have changed since the statement was prepared on the connection: each
@@ -50,10 +62,17 @@ func (d *sqlDatabase) eachOnce(ctx context.Context, q *query, args []any, row fu
 		return scan(rows, err, row)
 	}
 	stmt, err := d.statement(ctx, q)
-	if err != nil {
-		return err
+	var rows *sql.Rows
+	if err == nil {
+		rows, err = stmt.QueryContext(ctx, args...)
 	}
-	rows, err := stmt.QueryContext(ctx, args...)
+	if d.isUnprepared(err) {
+		text, unwritable := q.withValues(args)
+		if unwritable != nil {
+			return unwritable
+		}
+		rows, err = d.db.QueryContext(ctx, text)
+	}
 	return scan(rows, err, row)
 }
 
@@ -114,7 +133,7 @@ func (d *sqlDatabase) connect(ctx context.Context) (connection, error) {
 	if err != nil {
 		return nil, err
 	}
-	return sqlConnection{conn}, nil
+	return sqlConnection{conn, d.engine}, nil
 }
 
 // closing limits the time of COMMIT and ROLLBACK. The caller's context doesn't end COMMIT or ROLLBACK, because the
@@ -211,16 +230,36 @@ func (t *sqlTransaction) rollback() {
 }
 
 // sqlConnection is one connection of a *sql.DB.
-type sqlConnection struct{ conn *sql.Conn }
+type sqlConnection struct {
+	conn   *sql.Conn
+	engine *engine
+}
 
 func (c sqlConnection) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	result, err := c.conn.ExecContext(ctx, q.text, args...)
+	text, args, err := c.sent(q, args)
+	if err != nil {
+		return 0, err
+	}
+	result, err := c.conn.ExecContext(ctx, text, args...)
 	return affected(q, result, err)
 }
 
 func (c sqlConnection) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
-	rows, err := c.conn.QueryContext(ctx, q.text, args...)
+	text, args, err := c.sent(q, args)
+	if err != nil {
+		return err
+	}
+	rows, err := c.conn.QueryContext(ctx, text, args...)
 	return scan(rows, err, row)
+}
+
+// sent returns the text and the arguments to send.
+func (c sqlConnection) sent(q *query, args []any) (string, []any, error) {
+	if !c.engine.literals {
+		return q.text, args, nil
+	}
+	text, err := q.withValues(args)
+	return text, nil, err
 }
 
 // unsent relies on the contract of drivers: only ErrBadConn says that a retry on a fresh connection is safe.

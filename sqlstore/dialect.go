@@ -128,6 +128,10 @@ type engine struct {
 
 	classify func(error) class
 
+	// unprepared reports whether the server prepared no statement because of a limit, so that the statement can be
+	// sent with the values in the text. unprepared may be nil.
+	unprepared func(error) bool
+
 	// again reports whether a statement failed before the first row because the tables have changed since the
 	// statement was prepared on the connection, and will succeed if sent again. again may be nil.
 	again func(error) bool

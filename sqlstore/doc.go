@@ -37,6 +37,10 @@
 // connection must be utf8mb4, the driver's default, or utf8. The level of isolation must not be READ UNCOMMITTED, which
 // would show half of a commit; [Store.CheckSchema] checks both. innodb_snapshot_isolation may be on or off.
 //
+// Statements outside of transactions are prepared at the first use: loads, views and the outbox. A connection holds one
+// for each kind that the program uses, and a load or view of up to 50 products one for each number of products. If the
+// server has reached max_prepared_stmt_count, the store sends the statements with the values in the text.
+//
 // Statements in a transaction have the values in the text, where logs and tracing drivers see orders, batches and
 // events. Nothing is prepared in a transaction, and each writing statement fails with [allocation.ErrConflict] if the
 // server has ended the transaction: a server of a Galera cluster does so after a conflict with another server, and

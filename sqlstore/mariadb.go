@@ -125,6 +125,11 @@ var mariaDB = engine{
 	guard:     inTransaction + " = 0",
 	writer:    newMariaDBCommit,
 	classify:  classifyMariaDB,
+
+	unprepared: func(err error) bool { // 1461: max_prepared_stmt_count of the server is reached
+		number, ok := mariaDBNumber(err)
+		return ok && number == 1461
+	},
 }
 
 // inTransaction is 0 in a transaction, and an error outside (1690, out of range). A server of a Galera cluster ends a
@@ -134,14 +139,19 @@ const inTransaction = "0 * (~0 + (1 - @@in_transaction))"
 
 func forceIndex(index string) string { return "FORCE INDEX ({#" + index + "})" }
 
-// classifyMariaDB uses the number of the error, see https://mariadb.com/docs/server/reference/error-codes.
-func classifyMariaDB(err error) class {
-	number, ok := find(err, func(err error) (int64, bool) {
+// mariaDBNumber returns the number of an error of the server.
+func mariaDBNumber(err error) (int64, bool) {
+	return find(err, func(err error) (int64, bool) {
 		if !field(err, "Message").IsValid() {
 			return 0, false
 		}
 		return number(err, "Number")
 	})
+}
+
+// classifyMariaDB uses the number of the error, see https://mariadb.com/docs/server/reference/error-codes.
+func classifyMariaDB(err error) class {
+	number, ok := mariaDBNumber(err)
 	if !ok {
 		return unanswered
 	}

@@ -106,12 +106,12 @@
 //
 //	table.field.event.key=sku
 //	table.field.event.payload=data
-//	table.field.event.id=sequence
+//	table.field.event.id=id
 //	table.fields.additional.placement=sequence:header,kind:header
 //	route.by.field=kind
 //	route.topic.replacement=stock.events
 //
-// Consumers receive the event's JSON without an envelope; SKU and sequence together identify the event. Set
+// Consumers receive the event's JSON without an envelope; the id identifies the event, as do SKU and sequence. Set
 // skipped.operations=u,d,t at the connector. Also run a relay with a publisher that accepts all events and sends
 // nothing, to mark the events as sent. Without the relay Backlog grows and Purge deletes nothing.
 //

@@ -311,12 +311,16 @@ func TestAllocateEachKeepsConnectedOrdersInOneChunk(t *testing.T) {
 
 // If one chunk of a bulk panics and another one ends its goroutine, the caller hears of the panic, in either order.
 func TestPanicOfAChunkOutweighsAnExit(t *testing.T) {
-	for name, order := range map[string][]allocation.SKU{"panic first": {"LAMP", "SOFA"}, "exit first": {"SOFA", "LAMP"}} {
+	for name, order := range map[string][]allocation.SKU{
+		"panic first": {"LAMP", "SOFA"}, "exit first": {"SOFA", "LAMP"},
+	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				store := &ending{newDoors(t, []allocation.SKU{"LAMP", "SOFA"}, stock("b1", "LAMP", 1000), stock("b2", "SOFA", 1000))}
+				skus := []allocation.SKU{"LAMP", "SOFA"}
+				store := &ending{newDoors(t, skus, stock("b1", "LAMP", 1000), stock("b2", "SOFA", 1000))}
 				service := serve(t, store, settings{service: allocation.ServiceOptions{CacheSize: -1}})
-				ended := bulkToExit(t.Context(), service, slices.Concat(single("LAMP", 0, chunk), single("SOFA", chunk, chunk)))
+				orders := slices.Concat(single("LAMP", 0, chunk), single("SOFA", chunk, chunk))
+				ended := bulkToExit(t.Context(), service, orders)
 				for _, sku := range order {
 					close(store.of[sku])
 					synctest.Wait()
@@ -331,7 +335,8 @@ func TestPanicOfAChunkOutweighsAnExit(t *testing.T) {
 func TestExitOfAChunkLeavesTheEventsOfOthers(t *testing.T) {
 	for range 20 { // which goroutine has which chunk is up to the scheduler
 		synctest.Test(t, func(t *testing.T) {
-			store := &ending{newDoors(t, []allocation.SKU{"SOFA", "DESK"}, stock("b2", "SOFA", 1000), stock("b3", "DESK", 1000))}
+			skus := []allocation.SKU{"SOFA", "DESK"}
+			store := &ending{newDoors(t, skus, stock("b2", "SOFA", 1000), stock("b3", "DESK", 1000))}
 			events := 0
 			service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{
 				Committed: func(_ context.Context, told []allocation.Event) { events += len(told) },

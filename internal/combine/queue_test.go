@@ -358,7 +358,9 @@ func TestWaitersForASlotShareTheNextGroup(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorkshop(10)
 		releaseA, releaseB := w.block("a"), w.block("b")
-		answers := []<-chan error{w.send(t.Context(), "a", exclusive("a")...), w.send(t.Context(), "b", exclusive("b")...)}
+		answers := []<-chan error{
+			w.send(t.Context(), "a", exclusive("a")...), w.send(t.Context(), "b", exclusive("b")...),
+		}
 		for _, value := range []string{"c", "d", "e"} {
 			answers = append(answers, w.send(t.Context(), value, exclusive(value)...))
 		}

@@ -122,7 +122,7 @@ func (b *bench) decide(q allocation.Query, fn func(p *allocation.Product) error)
 // commit commits changes, which must succeed.
 func (b *bench) commit(changes ...allocation.Changes) {
 	b.Helper()
-	b.must(b.try(changes...), "Commit of %d products", len(changes))
+	b.must(b.try(changes...), "Commit of %s", shownChanges(changes))
 }
 
 // try commits changes and returns the error.

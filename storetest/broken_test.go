@@ -22,14 +22,14 @@ type broken struct {
 }
 
 var brokenStores = map[Topic][]broken{
-	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads),
+	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors),
 	Values:    slices.Concat(brokenValues, brokenChanges),
 	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites),
-	Isolation: slices.Concat(brokenCopies, brokenRaces),
-	Context:   slices.Concat(brokenContexts, brokenEndings),
+	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),
+	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),
 	Locker:    brokenLockers,
 	Aggregate: brokenAggregates,
-	Ledger:    slices.Concat(brokenEvents, brokenAudits),
+	Ledger:    slices.Concat(brokenEvents, brokenAudits, brokenBalances),
 	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
 	Upkeep:    slices.Concat(brokenUpkeep, brokenPurges),
 	Views: slices.Concat(brokenOrderViews, brokenStockViews, brokenBatchViews, brokenLineViews, brokenViews,

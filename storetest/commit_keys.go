@@ -84,7 +84,7 @@ func (b *bench) refused(target error, changes ...allocation.Changes) error {
 	b.Helper()
 	before := b.snapshot(changes...)
 	err := b.try(changes...)
-	b.wantError(err, target, "Commit of %d products", len(changes))
+	b.wantError(err, target, "Commit of %s", shownChanges(changes))
 	if err == nil {
 		return nil
 	}

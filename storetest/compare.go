@@ -78,6 +78,20 @@ func shown(q allocation.Query) string {
 	return fmt.Sprintf("%s, %d further orders, now %s, limit %d", by, len(q.Orders), moment(q.Now), q.Limit)
 }
 
+// shownChanges names the products of a commit for failure messages, the first five of many.
+func shownChanges(changes []allocation.Changes) string {
+	const most = 5
+	names := make([]string, 0, most+1)
+	for i, c := range changes {
+		if i == most {
+			names = append(names, fmt.Sprintf("and %d more", len(changes)-most))
+			break
+		}
+		names = append(names, fmt.Sprintf("%s at version %d", brief(string(c.SKU)), c.Read))
+	}
+	return fmt.Sprintf("%d products (%s)", len(changes), strings.Join(names, ", "))
+}
+
 func brief(id string) string {
 	if len(id) > 40 {
 		return fmt.Sprintf("%q… (%d bytes)", id[:40], len(id))

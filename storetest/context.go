@@ -21,6 +21,8 @@ var contextRows = []row{
 		"an error of the context says that nothing was written, and the caller acts on it", contextDuring},
 	{"a nil context is refused as invalid",
 		"a mistake in the host's code must not become a panic inside a driver", contextNil},
+	{"calls leave no goroutine behind",
+		"a shop that goroutines fill up stops after days", contextGoroutines},
 	{"the store works after a call with an ended context",
 		"a caller that gives up must not spoil a connection or a lock for other callers", contextAfter},
 }
@@ -78,6 +80,36 @@ func contextNil(b *bench) {
 	}
 	if d := difference(b.snapshot(c), before); d != "" {
 		b.errorf("Commit with a nil context changed the store:%s", d)
+	}
+}
+
+func contextGoroutines(b *bench) {
+	const calls = 60
+	b.announce("apple", stock("a1", 10))
+	stale := checkOnly(allocation.State{SKU: "apple", Version: 9})
+	once := func() {
+		ctx, cancel := context.WithCancel(b.Context())
+		_, err := b.store.Load(ctx, of("apple"))
+		b.must(err, "Load")
+		b.wantError(b.store.Commit(ctx, []allocation.Changes{stale}), allocation.ErrConflict, "Commit")
+		cancel()
+		if _, err := b.store.Load(ctx, of("apple")); err == nil {
+			b.fatalf("Load with an ended context = nil, want an error")
+		}
+	}
+	for range 10 { // the store may start goroutines of its own, such as those of a pool
+		once()
+	}
+	before := runtime.NumGoroutine()
+	for range calls {
+		once()
+	}
+	more := func() int { return runtime.NumGoroutine() - before }
+	for i := 0; i < 30 && more() >= calls; i++ {
+		<-time.After(lockPatience) // goroutines of the last calls may be about to end
+	}
+	if more() >= calls {
+		b.errorf("%d goroutines more after %d calls than before, want none", more(), calls)
 	}
 }
 
@@ -192,12 +224,13 @@ func (b *bench) wantOutcome(err error, before []string, changes ...allocation.Ch
 	if err != nil && !unknown && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 		b.errorf("Commit with a context that ended = %v, want nil, the context's error or ErrUnknownOutcome", err)
 	}
+	call := "Commit of " + shownChanges(changes)
 	left := difference(b.snapshot(changes...), before)
 	switch {
 	case left == "" && (err != nil || len(changes) == 0):
 		return
 	case err != nil && !unknown:
-		b.errorf("Commit = %v, which says that nothing was written, and the store changed:%s", err, left)
+		b.errorf("%s = %v, which says that nothing was written, and the store changed:%s", call, err, left)
 		return
 	}
 	for _, c := range changes {

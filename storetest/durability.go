@@ -5,6 +5,9 @@ import "github.com/cosmic-go/allocation"
 var durabilityRows = []row{
 	{"all committed data are there after the data are opened again",
 		"a promise to a customer outlives the process that made the promise", durableAll},
+	{"a refusal's number and a used-up batch are there after the data are opened again",
+		"every refusal after a restart would be written again (R10), and a repeated announcement would count " +
+			"the stock twice (R8)", durableRefusal},
 	{"removed lines and failed commits are not there after the data are opened again",
 		"a cancelled line must not come back with the next start", durableGone},
 	{"versions and keys are checked after the data are opened again",
@@ -31,6 +34,25 @@ func durableAll(b *bench) {
 		if d := difference(observer(), before); d != "" {
 			b.errorf("the data opened again differ:%s", d)
 		}
+	}
+}
+
+func durableRefusal(b *bench) {
+	b.announce("apple", stock("a1", 2))
+	b.allocate("apple", firm("o1", 2))
+	b.ship("apple", "o1", 2)
+	c := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(4, noon) })
+	c.Events = append(c.Events, allocation.LineRefused{SKU: "apple", At: noon, OrderID: "o2", Quantity: 9})
+	c.Version++
+	c.Refused = c.Version
+	b.commit(c)
+	q := ofBatch("a1")
+	before := b.load(q)
+	b.wantBatches(b.state(q), q, "a1")
+	b.reopen()
+	b.wantStates(b.load(q), before, "the product of a used-up batch, opened again")
+	if s := b.state(of("apple")); s.Refused != c.Refused {
+		b.errorf("Refused after the data are opened again = %d, want %d", s.Refused, c.Refused)
 	}
 }
 

@@ -45,6 +45,9 @@ func replayed(spoil func(c *allocation.Changes)) func(allocation.Store) allocati
 }
 
 var brokenDurability = []broken{
+	{fault: "reopening loses the number of the refusal",
+		row: "a refusal's number and a used-up batch are there after the data are opened again", new: newJournal,
+		reopen: replayed(func(c *allocation.Changes) { c.Refused = 0 })},
 	{fault: "reopening loses the last commit",
 		row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: func(store allocation.Store) allocation.Store {

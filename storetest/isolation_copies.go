@@ -99,7 +99,15 @@ func copiesArguments(b *bench) {
 		return err
 	})
 	changes := []allocation.Changes{apple, b.allocation("pear", firm("o1", 1))}
-	before := fmt.Sprintf("%+v", changes)
+	stale := b.allocation("pear", firm("o2", 1))
+	stale.Read, stale.Version = stale.Read+1, stale.Version+1
+	failing := []allocation.Changes{apple, stale}
+	before := fmt.Sprintf("%+v", failing)
+	b.refused(allocation.ErrConflict, failing...)
+	if after := fmt.Sprintf("%+v", failing); after != before {
+		b.errorf("a failed Commit changed its arguments:\n  before: %s\n  after:  %s", before, after)
+	}
+	before = fmt.Sprintf("%+v", changes)
 	b.commit(changes...)
 	if after := fmt.Sprintf("%+v", changes); after != before {
 		b.errorf("Commit changed its arguments:\n  before: %s\n  after:  %s", before, after)

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -20,6 +22,8 @@ var raceRows = []row{
 		"a delivery note that arrives twice at the same time would count twice", racesBatch},
 	{"no Load sees half of a commit",
 		"a decision on half of a commit depends on a state that never existed", racesTorn},
+	{"a Load after one's own commit sees the commit while others commit",
+		"a repeated command on an old copy would be carried out twice", racesOwn},
 	{"concurrent commits of the same products end, whatever the order of the requests",
 		"locks taken in different orders are a deadlock", racesDeadlock},
 }
@@ -126,17 +130,29 @@ func racesBatch(b *bench) {
 }
 
 func racesTorn(b *bench) {
-	const commits = 40
-	b.announce("apple", stock("a1", commits))
-	b.announce("pear", stock("p1", commits))
+	const commits, most, often = 40, 500, 10 // on a busy machine either side may be slow
+	for _, sku := range []allocation.SKU{"apple", "pear"} {
+		b.announce(sku, stock(allocation.BatchRef("of "+sku), most+1))
+		b.allocate(sku, held("lapses", 1, minute(1)))
+	}
+	selected := []allocation.Query{ofSKUs("apple", "pear"), ofOrder("o0"), ofBatch("of pear"), ofLapsed(minute(2))}
 	ended := make(chan struct{})
 	var writing error
-	var reading [3]error
+	reading, loads := make([]error, len(selected)), make([]atomic.Int64, len(selected))
+	readOften := func() bool {
+		for i := range loads {
+			if loads[i].Load() < often {
+				return false
+			}
+		}
+		return true
+	}
 	var done sync.WaitGroup
 	done.Go(func() {
 		defer close(ended)
-		for i := 0; i < commits && writing == nil; i++ {
+		for i := 0; writing == nil && i < most && (i < commits || !readOften()); i++ {
 			writing = patiently(func() error { return b.both(allocation.OrderID(fmt.Sprint("o", i))) })
+			runtime.Gosched()
 		}
 	})
 	for i := range reading {
@@ -147,14 +163,17 @@ func racesTorn(b *bench) {
 					last = true
 				default:
 				}
-				reading[i] = patiently(b.agree)
+				reading[i] = patiently(func() error { return b.agree(selected[i]) })
+				if loads[i].Add(1); reading[i] != nil {
+					loads[i].Add(often) // a failed reader counts as finished
+				}
 				runtime.Gosched() // on a single processor the writer needs a turn
 			}
 		})
 	}
 	done.Wait()
 	b.must(writing, "commits during loads")
-	if err := errors.Join(reading[:]...); err != nil {
+	if err := errors.Join(reading...); err != nil {
 		b.errorf("%v", err)
 	}
 }
@@ -196,33 +215,69 @@ func (b *bench) both(order allocation.OrderID) error {
 }
 
 // agree checks that a load is of a single moment: after each commit both products have the version, units and lines of
-// the same number of commits, since a commit records an event and allocates a unit of each product.
-func (b *bench) agree() error {
-	q := ofSKUs("apple", "pear")
+// the same number of commits, since a commit records an event and allocates a unit of each product. The first two
+// events of a product are those of the batch and of the hold.
+func (b *bench) agree(q allocation.Query) error {
 	q.Orders = []allocation.OrderID{"o0", "o7", "o19", "o30"}
 	states, err := b.store.Load(b.Context(), q)
 	if err != nil {
 		return err
 	}
-	if len(states) != 2 || states[0].Version != states[1].Version {
-		return fmt.Errorf("%w:\n%v", errTorn, describe(states...))
+	whole := len(states) == 2 || q.Batch != "" && len(states) == 1 || q.Order != "" && len(states) == 0
+	if !whole || len(states) == 2 && states[0].Version != states[1].Version {
+		return fmt.Errorf("%w: Load(%s):\n%v", errTorn, shown(q), describe(states...))
 	}
 	for _, s := range states {
-		var lines, units int64
+		var lines, units, loaded int64
 		for _, at := range []int64{0, 7, 19, 30} {
-			if s.Version > at+1 {
+			if s.Version > at+2 {
 				lines++
+			}
+		}
+		for _, l := range s.Lines {
+			if slices.Contains(q.Orders, l.OrderID) {
+				loaded++
 			}
 		}
 		for _, batch := range s.Batches {
 			units += int64(batch.Allocated)
 		}
-		if open := len(s.Batches) == 1; open && units != s.Version-1 || lines != int64(len(s.Lines)) {
-			return fmt.Errorf("%w: product %q has version %d with %d units and %d of 4 lines allocated",
-				errTorn, s.SKU, s.Version, units, len(s.Lines))
+		all := q.Batch == "" || int64(len(s.Lines)) == s.Version-1 // all lines have units of the batch
+		if open := len(s.Batches) == 1; open && units != s.Version-1 || lines != loaded || !all {
+			return fmt.Errorf("%w: Load(%s): product %q has version %d with %d units, %d lines, and %d of 4 lines",
+				errTorn, shown(q), s.SKU, s.Version, units, len(s.Lines), loaded)
 		}
 	}
 	return nil
+}
+
+func racesOwn(b *bench) {
+	skus := named[allocation.SKU]("sku", racers)
+	for _, sku := range skus {
+		b.announce(sku, stock(allocation.BatchRef("of "+sku), 100))
+	}
+	results := race(func(i int) error {
+		for n := range 10 {
+			order := allocation.OrderID(fmt.Sprint("o", n))
+			if err := patiently(func() error { return b.sellOn(b.store, ofSKUs(skus[i]), order) }); err != nil {
+				return err
+			}
+			states, err := b.store.Load(b.Context(), of(skus[i], order))
+			if err != nil {
+				return err
+			}
+			if len(states) != 1 || states[0].Version != int64(n+2) || len(states[0].Lines) != 1 {
+				return fmt.Errorf("Load after one's own commit, want version %d and the line of order %q:\n%v", n+2,
+					order, describe(states...))
+			}
+		}
+		return nil
+	})
+	for _, err := range results {
+		if err != nil {
+			b.errorf("%v", err)
+		}
+	}
 }
 
 func racesDeadlock(b *bench) {

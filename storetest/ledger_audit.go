@@ -1,7 +1,11 @@
 package storetest
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"runtime"
+	"sync"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -13,6 +17,10 @@ var auditRows = []row{
 		"Audit must find rows changed by hand, so each of the three sums needs a source of its own", auditDrift},
 	{"Audit includes used-up batches, and batches known only by an event",
 		"a batch that is lost altogether is the worst drift", auditEveryBatch},
+	{"Audit adds up a product as of one moment",
+		"drift that a commit under way only seems to make would be mended, and thereby made", auditMoment},
+	{"Audit and Events answer contexts as a store does",
+		"an empty result would be taken for a product without drift or events", auditContexts},
 	{"Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
 		"a result without tallies would mean that the product has no drift", auditUnknown},
 }
@@ -118,5 +126,71 @@ func auditUnknown(b *bench) {
 	}
 	if len(tallies) > 0 {
 		b.errorf("tallies of an unknown SKU = %+v, want none", tallies)
+	}
+}
+
+func auditMoment(b *bench) {
+	const commits = 40
+	b.ledger()
+	b.announce("apple", stock("of apple", commits))
+	b.announce("pear", stock("of pear", commits))
+	ended := make(chan struct{})
+	var writing, reading error
+	var done sync.WaitGroup
+	done.Go(func() {
+		defer close(ended)
+		for i := 0; i < commits && writing == nil; i++ {
+			writing = patiently(func() error { return b.both(allocation.OrderID(fmt.Sprint("o", i))) })
+		}
+	})
+	done.Go(func() {
+		for last := false; reading == nil && !last; {
+			select {
+			case <-ended:
+				last = true
+			default:
+			}
+			reading = patiently(b.balanced)
+			runtime.Gosched() // on a single processor the writer needs a turn
+		}
+	})
+	done.Wait()
+	b.must(writing, "commits during audits")
+	if reading != nil {
+		b.errorf("%v", reading)
+	}
+}
+
+// balanced checks an Audit of a product whose first event is the batch, and whose other events allocate a unit each.
+func (b *bench) balanced() error {
+	version, tallies, err := b.store.(allocation.Ledger).Audit(b.Context(), "apple")
+	if err != nil {
+		return err
+	}
+	if len(tallies) != 1 || tallies[0].Drifted() || int64(tallies[0].Promised) != version-1 {
+		return fmt.Errorf("Audit mixed two moments: version %d, tallies %+v", version, tallies)
+	}
+	return nil
+}
+
+func auditContexts(b *bench) {
+	ledger := b.ledger()
+	b.announce("apple", stock("a1", 4))
+	calls := map[string]func(ctx context.Context) error{
+		"Audit": func(ctx context.Context) error {
+			_, _, err := ledger.Audit(ctx, "apple")
+			return err
+		},
+		"Events": func(ctx context.Context) error {
+			_, err := ledger.Events(ctx, "apple", 0, plenty)
+			return err
+		},
+	}
+	var none context.Context
+	for name, call := range calls {
+		for want, ctx := range b.endedContexts() {
+			b.wantError(call(ctx), want, "%s with an ended context", name)
+		}
+		b.wantInvalid(calm(func() error { return call(none) }), "%s with a nil context", name)
 	}
 }

@@ -97,11 +97,13 @@ func everyKind() []allocation.Event {
 		allocation.LineReleased{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 2},
 		allocation.LineShipped{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3},
 		allocation.LineRefused{SKU: sku, At: moment, OrderID: order, Quantity: 1<<53 - 1},
+		allocation.LineRefused{SKU: sku, At: moment, OrderID: order, Quantity: 9, Available: 1<<53 - 2},
 		allocation.HoldConfirmed{SKU: sku, At: moment, OrderID: order},
 		allocation.HoldExtended{SKU: sku, At: moment, OrderID: order, From: minute(3), To: minute(4)},
 		allocation.HoldLapsed{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3, HeldUntil: minute(4)},
 		allocation.LowStockSet{SKU: sku, At: moment, From: 0, To: 9},
 		allocation.LowStockCrossed{SKU: sku, At: moment, Available: 4, Threshold: 9, Low: true},
+		allocation.LowStockCrossed{SKU: sku, At: moment, Available: 1<<53 - 1, Threshold: 1<<53 - 2},
 	}
 }
 

@@ -16,6 +16,8 @@ var loadRows = []row{
 		"a count, or a repeated announcement, needs the batch's present state", loadByBatch},
 	{"other used-up batches are not loaded",
 		"otherwise every load grows with the product's history", loadOpenBatches},
+	{"a batch whose ETA has passed is loaded",
+		"a late shipment is still on its way, and receiving or cancelling needs the batch", loadOverdue},
 	{"lines of other orders are not loaded",
 		"otherwise every load grows with the product's history", loadAskedLines},
 	{"a line comes with all of its parts and their batches, used-up batches included",
@@ -89,6 +91,19 @@ func loadOpenBatches(b *bench) {
 	b.count("3 counted", 0, noon)
 	q := of("apple")
 	b.wantBatches(b.state(q), q, "4 open", "5 under way")
+}
+
+func loadOverdue(b *bench) {
+	b.announce("apple", stock("a1", 10), shipment("late", 5, minute(-60)), shipment("later", 5, minute(60)))
+	b.allocate("apple", held("o1", 1, minute(61)))
+	for _, now := range []int{0, 59, 60, 61, 1000} {
+		for _, q := range []allocation.Query{of("apple"), ofOrder("o1"), ofBatch("a1")} {
+			q = at(minute(now), q)
+			b.wantBatches(b.state(q), q, "a1", "late", "later")
+		}
+	}
+	q := ofLapsed(minute(61))
+	b.wantBatches(b.state(q), q, "a1", "late", "later")
 }
 
 func loadAskedLines(b *bench) {

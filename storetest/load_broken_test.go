@@ -116,7 +116,7 @@ var brokenLoads = []broken{
 				q.Orders = nil
 			}
 		})},
-	{fault: "a query has a hundred arguments at most", row: "one Load brings many products, and the lines of many orders and many batches of a product",
+	{fault: "a query has a hundred arguments at most", row: rowManyLoads,
 		new: asking(func(_ *memory.Store, q *allocation.Query) { q.SKUs = q.SKUs[:min(len(q.SKUs), 100)] })},
 }
 

@@ -41,6 +41,23 @@ func lapsedBoundary(b *bench) {
 	}
 	q = at(minute(1).Add(-time.Microsecond), ofLapsed(noon))
 	b.wantSKUs(b.load(q), q)
+	b.announce("pear", stock("p1", 10))
+	b.allocate("pear", firm("o2", 1), held("o3", 1, minute(5).Add(400*time.Microsecond)))
+	for _, of := range []allocation.Query{of("pear"), ofOrder("o2"), ofBatch("p1")} {
+		for after, want := range map[time.Duration]int{399: 0, 400: 1, 500: 1} {
+			q := at(minute(5).Add(after*time.Microsecond), of)
+			s := b.state(q)
+			if got := s.NextExpiry.IsZero(); got != (want == 1) {
+				b.errorf("NextExpiry after Load(%s) = %s, of a hold until %s", shown(q), moment(s.NextExpiry),
+					moment(minute(5).Add(400*time.Microsecond)))
+			}
+			if want == 1 {
+				b.lineOf(s, "o3")
+			}
+		}
+	}
+	q = ofLapsed(minute(5).Add(450 * time.Microsecond))
+	b.wantSKUs(b.load(q), q, "apple", "pear")
 	for _, now := range []int{1, 2} {
 		q = at(minute(now), of("apple"))
 		b.wantLines(b.state(q), q, "o1")
@@ -101,8 +118,8 @@ func lapsedBeyond(b *bench) {
 
 func lapsedMore(b *bench) {
 	b.announce("apple", stock("a1", 10))
-	b.allocate("apple", held("o1", 1, minute(1)), held("o2", 1, minute(2)), held("o3", 1, minute(3)))
-	for _, of := range []allocation.Query{of("apple"), ofBatch("a1"), ofLapsed(noon)} {
+	b.allocate("apple", held("o1", 1, minute(1)), held("o2", 1, minute(2)), held("o3", 1, minute(3)), firm("firm", 1))
+	for _, of := range []allocation.Query{of("apple"), ofOrder("firm"), ofBatch("a1"), ofLapsed(noon)} {
 		for limit, want := range map[int]bool{1: true, 2: true, 3: false, 4: false} {
 			q := first(limit, at(minute(5), of))
 			if got := b.state(q).MoreLapsed; got != want {
@@ -175,7 +192,22 @@ func lapsedNext(b *bench) {
 			b.errorf("NextExpiry after Load(%s) = %s, want %s", shown(q), moment(got), moment(minute(want)))
 		}
 	}
-	q := at(minute(4), of("apple"))
+	for _, of := range []allocation.Query{ofOrder("firm"), ofBatch("a1"), ofLapsed(noon)} {
+		q := first(1, at(minute(2), of))
+		for _, s := range b.load(q) {
+			if s.SKU == "apple" && s.NextExpiry != minute(3) {
+				b.errorf("NextExpiry after Load(%s) = %s, want %s", shown(q), moment(s.NextExpiry), moment(minute(3)))
+			}
+		}
+	}
+	q := first(plenty, at(minute(2), ofLapsed(noon)))
+	for _, s := range b.load(q) {
+		if want := map[allocation.SKU]time.Time{"apple": minute(3)}[s.SKU]; s.NextExpiry != want {
+			b.errorf("NextExpiry of %q after Load(%s) = %s, want %s", s.SKU, shown(q), moment(s.NextExpiry),
+				moment(want))
+		}
+	}
+	q = at(minute(4), of("apple"))
 	if got := b.state(q).NextExpiry; !got.IsZero() {
 		b.errorf("NextExpiry after Load(%s) = %s, want none after all holds have lapsed", shown(q), moment(got))
 	}

@@ -91,7 +91,7 @@ func lockerSecond(b *bench) {
 			<-ended
 		}
 		if overlap.Load() {
-			b.errorf("a second Locked loaded the product (Load(%s)) before the first had ended, want a wait or a conflict",
+			b.errorf("a second Locked loaded the product (Load(%s)) before the first ended, want a wait or a conflict",
 				shown(q))
 		}
 		b.must(err, "the first Locked, with Load(%s)", shown(q))

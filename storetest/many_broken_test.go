@@ -2,6 +2,10 @@ package storetest
 
 import (
 	"context"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/memory"
@@ -55,6 +59,170 @@ var brokenManyLoads = []broken{
 				}
 				return states, err
 			}
+		})},
+}
+
+// cutNow returns a store that cuts the time of some queries to milliseconds.
+func cutNow(which func(q allocation.Query) bool) func() allocation.Store {
+	return asking(func(_ *memory.Store, q *allocation.Query) {
+		if which(*q) {
+			q.Now = q.Now.Truncate(time.Millisecond)
+		}
+	})
+}
+
+// spoiling returns a store with a fault in the states of some queries.
+func spoiling(which func(q allocation.Query) bool, spoil func(state *allocation.State)) func() allocation.Store {
+	return answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+		if which(q) {
+			spoil(state)
+		}
+	})
+}
+
+func anyQuery(allocation.Query) bool  { return true }
+func byOrder(q allocation.Query) bool { return q.Order != "" }
+func byBatch(q allocation.Query) bool { return q.Batch != "" }
+func byLapse(q allocation.Query) bool { return q.Lapsed }
+
+const (
+	rowBoundary = "a hold lapses exactly at HeldUntil"
+	rowMore     = "MoreLapsed is true for more lapsed holds than Limit, and false for exactly Limit"
+	rowNext     = "NextExpiry is the earliest end of all live holds, loaded or not"
+	rowTorn     = "no Load sees half of a commit"
+)
+
+var brokenSelectors = []broken{
+	{fault: "an overdue batch is not loaded", row: "a batch whose ETA has passed is loaded", bare: true,
+		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
+			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool {
+				return !b.ETA.IsZero() && b.ETA.Before(q.Now)
+			})
+		})},
+	{fault: "Now is cut to milliseconds", row: rowBoundary, bare: true, new: cutNow(anyQuery)},
+	{fault: "Now is cut to milliseconds by order", row: rowBoundary, bare: true, new: cutNow(byOrder)},
+	{fault: "Now is cut to milliseconds by batch", row: rowBoundary, bare: true, new: cutNow(byBatch)},
+	{fault: "Now is cut to milliseconds by lapsed holds", row: rowBoundary, bare: true, new: cutNow(byLapse)},
+	{fault: "MoreLapsed is never true by order", row: rowMore, bare: true,
+		new: spoiling(byOrder, func(state *allocation.State) { state.MoreLapsed = false })},
+	{fault: "NextExpiry is missing by order", row: rowNext, bare: true,
+		new: spoiling(byOrder, func(state *allocation.State) { state.NextExpiry = time.Time{} })},
+	{fault: "NextExpiry is missing by batch", row: rowNext, bare: true,
+		new: spoiling(byBatch, func(state *allocation.State) { state.NextExpiry = time.Time{} })},
+	{fault: "NextExpiry is missing by lapsed holds", row: rowNext, bare: true,
+		new: spoiling(byLapse, func(state *allocation.State) { state.NextExpiry = time.Time{} })},
+}
+
+// tornBy returns a store that reads the batches of some queries after the rest.
+func tornBy(which func(q allocation.Query) bool) func() allocation.Store {
+	return with(func(s *faulty) {
+		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+			states, err := s.Store.Load(ctx, q)
+			if !which(q) {
+				return states, err
+			}
+			pause(s)
+			for i := range states {
+				for n, batch := range states[i].Batches {
+					states[i].Batches[n] = storedBatch(s.Store, states[i].SKU, batch.Ref)
+				}
+			}
+			return states, err
+		}
+	})
+}
+
+var brokenMoments = []broken{
+	{fault: "torn reads by order", row: rowTorn, bare: true, new: tornBy(byOrder)},
+	{fault: "torn reads by batch", row: rowTorn, bare: true, new: tornBy(byBatch)},
+	{fault: "torn reads by lapsed holds", row: rowTorn, bare: true, new: tornBy(byLapse)},
+	{fault: "while others commit a Load brings an older copy", bare: true,
+		row: "a Load after one's own commit sees the commit while others commit",
+		new: with(func(s *faulty) {
+			var mu sync.Mutex
+			var busy atomic.Int64
+			copies := map[allocation.SKU][]allocation.State{}
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				busy.Add(1)
+				defer busy.Add(-1)
+				pause(s)
+				return s.Store.Commit(ctx, changes)
+			}
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := s.Store.Load(ctx, q)
+				if len(q.SKUs) != 1 || err != nil {
+					return states, err
+				}
+				mu.Lock()
+				defer mu.Unlock()
+				if old := copies[q.SKUs[0]]; old != nil && busy.Load() > 0 {
+					return old, nil
+				}
+				copies[q.SKUs[0]] = states
+				return states, nil
+			}
+		})},
+	{fault: "a failed Commit has changed its arguments", row: "Commit doesn't change its arguments", bare: true,
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				err := s.Store.Commit(ctx, changes)
+				if err != nil && len(changes) > 0 {
+					changes[0].Version++
+				}
+				return err
+			}
+		})},
+}
+
+var brokenGoroutines = []broken{
+	{fault: "every call leaves a goroutine behind", row: "calls leave no goroutine behind", bare: true,
+		new: with(func(s *faulty) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				go func() { <-time.After(time.Minute) }()
+				return s.Store.Load(ctx, q)
+			}
+		})},
+}
+
+var brokenBalances = []broken{
+	{fault: "Audit reads the version after the tallies", row: "Audit adds up a product as of one moment",
+		new: with(func(s *faulty) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+				_, tallies, err := s.Store.Audit(ctx, sku)
+				pause(s)
+				return whole(s.Store, sku).Version, tallies, err
+			}
+		})},
+	{fault: "Audit and Events ignore ended contexts", row: "Audit and Events answer contexts as a store does",
+		new: with(func(s *faulty) {
+			s.audit = func(_ context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+				return s.Store.Audit(context.Background(), sku)
+			}
+			s.events = func(
+				_ context.Context, sku allocation.SKU, after int64, limit int,
+			) ([]allocation.Event, error) {
+				return s.Store.Events(context.Background(), sku, after, limit)
+			}
+		})},
+	{fault: "an event loses Available", row: "an event of every kind comes back unchanged",
+		new: recording(func(events []allocation.Event) []allocation.Event {
+			for i, e := range events {
+				if e, is := e.(allocation.LineRefused); is {
+					e.Available = 0
+					events[i] = e
+				}
+			}
+			return events
+		})},
+	{fault: "LowStockCrossed is always low", row: "an event of every kind comes back unchanged",
+		new: recording(func(events []allocation.Event) []allocation.Event {
+			for i, e := range events {
+				if e, is := e.(allocation.LowStockCrossed); is {
+					e.Low = true
+					events[i] = e
+				}
+			}
+			return events
 		})},
 }
 

@@ -52,8 +52,8 @@ func failureTries(b *bench) {
 	p.wantClaim(claimBy("dies", 40), tried(2, p.rest("apple", 1)), p.rest("pear", 0))
 	p.wantClaim(claimBy("relay", 60), tried(2, p.rest("apple", 1)), p.rest("pear", 0))
 	p.settle(failed("relay", "apple", 4, 1, 80)) // two more events were sent
-	p.settle(failed("relay", "pear", 1, 12, 80))
-	p.wantClaim(claimBy("relay", 80), tried(1, p.rest("apple", 3)), tried(12, p.rest("pear", 0)))
+	p.settle(failed("relay", "pear", 1, 40_000, 80))
+	p.wantClaim(claimBy("relay", 80), tried(1, p.rest("apple", 3)), tried(40_000, p.rest("pear", 0)))
 	p.settle(sent("relay", "apple", 5))
 	p.settle(sent("relay", "pear", 6))
 	p.recordN(1, "pear")

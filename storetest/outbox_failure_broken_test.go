@@ -33,6 +33,13 @@ func trying(spoil func(s *leaky, last *outbox.Failure, d *outbox.Delivery)) func
 }
 
 var brokenFailures = []broken{
+	{fault: "the number of tries ends at 127",
+		row: "Tries counts the failures of the first unsent event, for any owner",
+		new: settling(func(_ *leaky, t *outbox.Settlement) {
+			if t.Failure != nil {
+				t.Failure.Tries = min(t.Failure.Tries, 127)
+			}
+		})},
 	{fault: "a failed event is due at once",
 		row: "after a failure the product waits until RetryAt, and other products go on",
 		new: settling(func(_ *leaky, t *outbox.Settlement) {

@@ -25,6 +25,22 @@
 // Optional abilities, for example the outbox, have topics of their own. Without Config.Topics, Run skips the topics of
 // abilities that the store doesn't have.
 //
+// # For the author of a store
+//
+//   - Changes of a batch that doesn't exist, and a line of Lines or Removed that doesn't exist, come only from rows that
+//     somebody changed by hand. A store may refuse such changes with an error without a sentinel; the suite doesn't ask.
+//   - A store need not refuse allocated above purchased: the model never commits that. All stores of this module refuse
+//     such counters, as a second guard against rows changed by hand.
+//   - The error of an ended context wraps the context's Err. The error may wrap context.Cause as well, but not instead.
+//   - A context that ends during a Commit leaves all changes and nil, or no change and the context's error. A store
+//     that can't tell returns an error that wraps [allocation.ErrUnknownOutcome].
+//   - If the function inside [allocation.Locker].Locked ignores the error of a Commit, nothing of that Commit is
+//     written. Locked may return nil or an error.
+//   - A query doesn't repeat a SKU in SKUs, and may repeat an order in Orders. A result has each product once.
+//   - A page of a Load, of Events or of a view is full while there is more: rows accept no shorter page.
+//   - A live lease keeps the product from every claim, even from a claim by the owner of the lease.
+//   - New may call t.Parallel; rows then run at the same time, each on a store of its own.
+//
 // # Method
 //
 // Rows commit changes that the model of package allocation has computed, and compare the results of the store with the

@@ -11,3 +11,12 @@ import (
 func TestMemory(t *testing.T) {
 	storetest.Run(t, storetest.Config{New: func(testing.TB) allocation.Store { return memory.New() }})
 }
+
+func TestRowsMayRunInParallel(t *testing.T) {
+	storetest.Run(t, storetest.Config{New: func(t testing.TB) allocation.Store {
+		if row, is := t.(*testing.T); is {
+			row.Parallel()
+		}
+		return memory.New()
+	}})
+}

@@ -98,7 +98,7 @@ func valuesExtremeTimes(b *bench) {
 // alike are identifiers that some collations treat as equal.
 var alike = []string{
 	"ABC", "abc", "Abc", "ABÇ", "\u00e9", "e\u0301", "e", "E", "ss", "ß", "\uff41", "a", "a b", "a  b", "a\u00a0b",
-	"1", "01", "1.0", "+1", "x", "x\u200b", "x\u0301",
+	"1", "01", "1.0", "+1", "x", "x\u200b", "x\u0301", "a-b", "a_b", "a.b", "a--b", "a-b-",
 }
 
 func valuesBytes(b *bench) {

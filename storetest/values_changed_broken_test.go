@@ -90,7 +90,9 @@ var brokenChanges = []broken{
 			c.ETA, c.CountedAt, c.ShippedAt = lastYear(c.ETA), lastYear(c.CountedAt), lastYear(c.ShippedAt)
 		})},
 	{fault: "a changed HeldUntil ends in 2262", row: rowTimes, bare: true,
-		new: replacing(func(l *allocation.Allocation, _ allocation.Allocation) { l.HeldUntil = lastYear(l.HeldUntil) })},
+		new: replacing(func(l *allocation.Allocation, _ allocation.Allocation) {
+			l.HeldUntil = lastYear(l.HeldUntil)
+		})},
 	{fault: "a changed HeldUntil has milliseconds", row: rowTimes, bare: true,
 		new: replacing(func(l *allocation.Allocation, _ allocation.Allocation) {
 			l.HeldUntil = l.HeldUntil.Truncate(time.Millisecond)

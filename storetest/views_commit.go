@@ -131,7 +131,7 @@ func viewsFailed(b *bench) {
 				b.busyChanges("apple", 0), b.busyChanges("pear", 1), b.product("plum", stock("x", 1)).Changes(),
 			}
 			spoil(&changes[fails])
-			b.wantError(b.try(changes...), target, "Commit of %d products", len(changes))
+			b.wantError(b.try(changes...), target, "Commit of %s", shownChanges(changes))
 			if d := difference(b.results(minute(5), t), before); d != "" {
 				b.errorf("views show a failed commit (%v):%s", target, d)
 			}

@@ -27,8 +27,8 @@
 //
 // # For the author of a store
 //
-//   - Changes of a batch that doesn't exist, and a line of Lines or Removed that doesn't exist, come only from rows that
-//     somebody changed by hand. A store may refuse such changes with an error without a sentinel; the suite doesn't ask.
+//   - Changes of a batch that doesn't exist, and a line of Lines or Removed that doesn't exist, come only from rows
+//     changed by hand. A store may refuse such changes with an error without a sentinel; the suite doesn't ask.
 //   - A store need not refuse allocated above purchased: the model never commits that. All stores of this module refuse
 //     such counters, as a second guard against rows changed by hand.
 //   - The error of an ended context wraps the context's Err. The error may wrap context.Cause as well, but not instead.

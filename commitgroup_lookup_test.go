@@ -309,3 +309,17 @@ func TestLookUpsHoldNoMemory(t *testing.T) {
 	runtime.KeepAlive(service)
 	assert.Less(t, (after-before)/looks, int64(16), "bytes for each look-up")
 }
+
+// A command that waits for a product after its look-up reads again: with one attempt only, it loses no race.
+func TestLookUpIsOutdatedAfterAWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10))
+		store.place(t, want("placed", "LAMP", 1))
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Attempts: 1}})
+		busy := callAllocate(t.Context(), service, want("busy", "LAMP", 1))
+		cancelling := cancelOrder(t.Context(), service, "placed")
+		close(store.of["LAMP"])
+		require.NoError(t, (<-busy).err)
+		require.NoError(t, (<-cancelling).err)
+	})
+}

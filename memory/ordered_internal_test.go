@@ -63,7 +63,7 @@ func same(t *testing.T, set map[number]bool, o *ordered[number], from number) {
 	slices.Reverse(back)
 	require.Equal(t, wanted, back)
 	at, _ := slices.BinarySearch(wanted, from)
-	require.Equal(t, len(wanted[at:]), len(slices.Collect(o.from(func(e number) bool { return e >= from }))))
+	require.Len(t, slices.Collect(o.from(func(e number) bool { return e >= from })), len(wanted[at:]))
 	for _, block := range o.blocks {
 		require.LessOrEqual(t, len(block), maxBlock)
 		require.NotEmpty(t, block)

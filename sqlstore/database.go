@@ -181,7 +181,7 @@ func (t *sqlTransaction) each(ctx context.Context, q *query, args []any, row fun
 		if err != nil {
 			return err
 		}
-		rows, err := t.tx.QueryContext(ctx, text) //nolint:sqlclosecheck // scan closes
+		rows, err := t.tx.QueryContext(ctx, text)
 		return scan(rows, err, row)
 	}
 	if !t.engine.prepares || q.literal {

@@ -38,7 +38,7 @@ func assertNotMadeByNew(t *testing.T, name string, method reflect.Value) {
 		}
 	}
 	results := method.Call(args)
-	err, _ := results[len(results)-1].Interface().(error)
+	err, _ := reflect.TypeAssert[error](results[len(results)-1])
 	require.ErrorIs(t, err, allocation.ErrInvalid, name)
 	var typed *allocation.Error
 	require.ErrorAs(t, err, &typed, name)

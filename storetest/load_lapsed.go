@@ -44,8 +44,8 @@ func lapsedBoundary(b *bench) {
 	b.announce("pear", stock("p1", 10))
 	b.allocate("pear", firm("o2", 1), held("o3", 1, minute(5).Add(400*time.Microsecond)))
 	for _, of := range []allocation.Query{of("pear"), ofOrder("o2"), ofBatch("p1")} {
-		for after, want := range map[time.Duration]int{399: 0, 400: 1, 500: 1} {
-			q := at(minute(5).Add(after*time.Microsecond), of)
+		for after, want := range map[int]int{399: 0, 400: 1, 500: 1} {
+			q := at(minute(5).Add(time.Duration(after)*time.Microsecond), of)
 			s := b.state(q)
 			if got := s.NextExpiry.IsZero(); got != (want == 1) {
 				b.errorf("NextExpiry after Load(%s) = %s, of a hold until %s", shown(q), moment(s.NextExpiry),

@@ -391,7 +391,7 @@ var deadlocking = withLocks(func(s *lockable) {
 })
 
 func TestAConformingLockerIsAccepted(t *testing.T) {
-	sound := broken{new: withLocks(nil)}
+	sound := broken{new: withLocks(nil), join: hosting(nil)}
 	for _, g := range groups {
 		if g.topic == Outbox || g.topic == Upkeep || g.topic == Views {
 			continue

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -96,7 +97,7 @@ var brokenSelectors = []broken{
 	{fault: "an overdue batch is not loaded", row: "a batch whose ETA has passed is loaded", bare: true,
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool {
-				return !b.ETA.IsZero() && b.ETA.Before(q.Now)
+				return b.ETA.Year() > 2000 && b.ETA.Before(q.Now)
 			})
 		})},
 	{fault: "Now is cut to milliseconds", row: rowBoundary, bare: true, new: cutNow(anyQuery)},
@@ -233,15 +234,13 @@ var brokenEndings = []broken{
 				if len(changes) < 2 || ctx == nil || ctx.Err() != nil {
 					return s.Store.Commit(ctx, changes)
 				}
+				within := context.WithoutCancel(ctx)
 				for i := range changes {
 					if err := ctx.Err(); err != nil {
-						return err
-					}
-					if err := s.Store.Commit(context.WithoutCancel(ctx), changes[i:i+1]); err != nil {
-						return err
+						return errors.Join(err, s.Store.Commit(within, changes[:i]))
 					}
 				}
-				return nil
+				return s.Store.Commit(within, changes)
 			}
 		})},
 	{fault: "a written commit returns the error of a context that ended meanwhile", row: rowEnding, bare: true,

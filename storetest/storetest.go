@@ -28,7 +28,8 @@
 // # For the author of a store
 //
 //   - Changes of a batch that doesn't exist, and a line of Lines or Removed that doesn't exist, come only from rows
-//     changed by hand. A store may refuse such changes with an error without a sentinel; the suite doesn't ask.
+//     that somebody changed by hand. A store may refuse such changes with an error without a sentinel; the suite
+//     doesn't ask.
 //   - A store need not refuse allocated above purchased: the model never commits that. All stores of this module refuse
 //     such counters, as a second guard against rows changed by hand.
 //   - The error of an ended context wraps the context's Err. The error may wrap context.Cause as well, but not instead.
@@ -83,6 +84,10 @@ const (
 	// nothing; for an [allocation.Locker].
 	Locker Topic = "Locker"
 
+	// Join: what a store inside a transaction of the host writes lasts if the host commits, and only then; see
+	// [Config].Join.
+	Join Topic = "Join"
+
 	// Aggregate: the rules of the model hold for a Service on the store, with concurrent callers.
 	Aggregate Topic = "Aggregate"
 
@@ -112,11 +117,17 @@ type Config struct {
 	New func(t testing.TB) allocation.Store
 
 	// Topics are the topics that the store promises. nil means all topics, except the topics of abilities that the
-	// store doesn't have, such as [allocation.Ledger], and except Durability if Reopen is nil.
+	// store doesn't have, such as [allocation.Ledger], except Durability if Reopen is nil, and except Join if Join is
+	// nil.
 	Topics []Topic
 
 	// Reopen closes a store of New or Reopen, and opens the data of the store again.
 	Reopen func(t testing.TB, store allocation.Store) allocation.Store
+
+	// Join begins a transaction of the host on a store of New, and runs fn with the store inside the transaction, the
+	// store with the method Joined. Join commits and returns nil if fn returns nil; otherwise Join rolls back and
+	// returns the error of fn.
+	Join func(t testing.TB, store allocation.Store, fn func(joined allocation.Store) error) error
 }
 
 // row is the test of a single promise.
@@ -139,6 +150,7 @@ var groups = []group{
 	{Isolation, slices.Concat(copyRows, raceRows)},
 	{Context, contextRows},
 	{Locker, lockerRows},
+	{Join, joinRows},
 	{Aggregate, slices.Concat(aggregateRows, orderRows)},
 	{Ledger, slices.Concat(eventRows, auditRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
@@ -191,6 +203,9 @@ func (c Config) check() error {
 	if slices.Contains(c.Topics, Durability) && c.Reopen == nil {
 		return fmt.Errorf("storetest: topic %q needs Config.Reopen", Durability)
 	}
+	if slices.Contains(c.Topics, Join) && c.Join == nil {
+		return fmt.Errorf("storetest: topic %q needs Config.Join", Join)
+	}
 	return nil
 }
 
@@ -203,6 +218,8 @@ func (c Config) skipReason(t testing.TB, topic Topic) string {
 		return ""
 	case topic == Durability && c.Reopen == nil:
 		return "there is no Config.Reopen, so the store promises no durability"
+	case topic == Join && c.Join == nil:
+		return "there is no Config.Join, so the store joins no transaction of the host"
 	case topic == Ledger && !isLedger(c.New(t)):
 		return "the store doesn't implement allocation.Ledger"
 	case topic == Locker && !isLocker(c.New(t)):

@@ -25,6 +25,7 @@ func TestConfigWithAMistakeIsRefused(t *testing.T) {
 		"no New":                    {Config{}, "Config.New"},
 		"unknown topic":             {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
 		"Durability without Reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
+		"Join without Join":         {Config{New: newPlain, Topics: []Topic{Join}}, "Config.Join"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.config.check(); err == nil || !strings.Contains(err.Error(), c.names) {
@@ -54,6 +55,7 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 		{every, Outbox, "doesn't implement outbox.Store"},
 		{every, Upkeep, "doesn't implement outbox.Maintainer"},
 		{every, Durability, "no Config.Reopen"},
+		{every, Join, "no Config.Join"},
 		{Config{New: newPlain, Reopen: reopenSame}, Durability, ""},
 	} {
 		got := c.config.skipReason(t, c.topic)

@@ -28,6 +28,9 @@ func TestTheStoreKeepsItsPromises(t *testing.T) {
 		storetest.Run(t, storetest.Config{
 			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
 			Reopen: reopen,
+			Join: func(_ testing.TB, store allocation.Store, fn func(allocation.Store) error) error {
+				return hosted{store.(at)}.inTx(context.Background(), fn)
+			},
 		})
 	})
 }

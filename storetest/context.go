@@ -132,7 +132,7 @@ func contextAfter(b *bench) {
 // endingContext ends when a call looks at it (Done or Err) for the n-th time, so that a context ends at each place at
 // which a store looks.
 type endingContext struct {
-	context.Context
+	context.Context //nolint:containedctx // it is a context itself
 	done chan struct{}
 
 	mu    sync.Mutex

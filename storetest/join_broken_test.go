@@ -55,3 +55,15 @@ var brokenJoins = []broken{
 			}
 		})},
 }
+
+func TestAConformingLockerIsAccepted(t *testing.T) {
+	sound := broken{new: withLocks(nil), join: hosting(nil)}
+	for _, g := range groups {
+		if g.topic == Outbox || g.topic == Upkeep || g.topic == Views {
+			continue
+		}
+		for name, seen := range failures(t, sound.config(), g.topic) {
+			t.Errorf("%s/%s: %s", g.topic, name, seen)
+		}
+	}
+}

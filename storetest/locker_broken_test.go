@@ -3,10 +3,8 @@ package storetest
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -227,7 +225,7 @@ var brokenLockers = []broken{
 	{fault: "Locked returns the text of the function's error", row: rowLockerError, new: withLocks(func(s *lockable) {
 		s.locked = func(ctx context.Context, fn func(allocation.Store) error) error {
 			if err := s.transact(ctx, fn); err != nil {
-				return fmt.Errorf("rolled back: %s", err)
+				return errors.New("rolled back: " + err.Error())
 			}
 			return nil
 		}
@@ -389,15 +387,3 @@ var deadlocking = withLocks(func(s *lockable) {
 		}})
 	}
 })
-
-func TestAConformingLockerIsAccepted(t *testing.T) {
-	sound := broken{new: withLocks(nil), join: hosting(nil)}
-	for _, g := range groups {
-		if g.topic == Outbox || g.topic == Upkeep || g.topic == Views {
-			continue
-		}
-		for name, seen := range failures(t, sound.config(), g.topic) {
-			t.Errorf("%s/%s: %s", g.topic, name, seen)
-		}
-	}
-}

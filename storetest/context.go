@@ -133,7 +133,7 @@ func contextAfter(b *bench) {
 // which a store looks.
 type endingContext struct {
 	context.Context //nolint:containedctx // it is a context itself
-	done chan struct{}
+	done            chan struct{}
 
 	mu    sync.Mutex
 	looks int // looks left

@@ -45,19 +45,20 @@ type claim = combine.Claim[key]
 // appendClaims appends the keys of the command. A lookup by order or batch waits for commands that
 // may create the order's lines or the batch, and those commands wait for earlier lookups; otherwise a
 // Cancel could overtake the Allocate to be undone. Commands that name their products share their
-// orders, since they don't conflict.
+// orders, since they don't conflict. Claims on orders and batches are firm: no command overtakes
+// another of the same order or batch.
 func (c *command) appendClaims(claims []claim) []claim {
 	for _, sku := range c.skus {
 		claims = append(claims, claim{Key: key{sku: sku}})
 	}
 	for _, order := range c.orders {
-		claims = append(claims, claim{Key: key{order: order}, Shared: true})
+		claims = append(claims, claim{Key: key{order: order}, Shared: true, Firm: true})
 	}
 	if c.order != "" {
-		claims = append(claims, claim{Key: key{order: c.order}})
+		claims = append(claims, claim{Key: key{order: c.order}, Firm: true})
 	}
 	if c.batch != "" {
-		claims = append(claims, claim{Key: key{batch: c.batch}})
+		claims = append(claims, claim{Key: key{batch: c.batch}, Firm: true})
 	}
 	return claims
 }

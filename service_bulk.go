@@ -49,6 +49,7 @@ type bulk struct {
 
 	mu       sync.Mutex // held while a chunk enters the queue, so that chunks stay in order
 	chunks   [][]*item  // still to enter
+	entered  SKU        // the kind of the last order that has entered the queue
 	panicked any        // in the store, or in a hook
 	exited   bool       // a policy or a hook ended a worker's goroutine
 }
@@ -193,6 +194,9 @@ func (b *bulk) next() ([]*item, *waiter) {
 	}
 	items := b.chunks[0]
 	b.chunks = b.chunks[1:]
+	firm := b.entered == items[0].kind // connected to the chunk before or behind, which must not overtake
+	b.entered = items[len(items)-1].kind
+	firm = firm || len(b.chunks) > 0 && b.entered == b.chunks[0][0].kind
 	w := &waiter{Entered: b.mu.Unlock}
 	for _, it := range items {
 		w.Value, w.Size = append(w.Value, &it.pending), w.Size+it.size()
@@ -200,6 +204,9 @@ func (b *bulk) next() ([]*item, *waiter) {
 	}
 	slices.SortFunc(w.Claims, byKey)
 	w.Claims = slices.Compact(w.Claims)
+	for i := range w.Claims {
+		w.Claims[i].Firm = w.Claims[i].Firm || firm
+	}
 	return items, w
 }
 

@@ -62,7 +62,7 @@ func (q *Queue[K, V]) gather(g *Group[K, V]) {
 // linesOf returns the lines that a waiter stands in, but for one, and others wait in.
 func linesOf[K comparable, V any](w *Waiter[K, V], but *line[K, V]) (lines []*line[K, V]) {
 	for i := range w.places {
-		if l := w.places[i].line; l != but && l.first != l.last {
+		if l := w.places[i].line; l != nil && l != but && l.first != l.last {
 			lines = append(lines, l)
 		}
 	}

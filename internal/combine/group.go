@@ -16,7 +16,7 @@ type Group[K comparable, V any] struct {
 	// The queue's mutex guards the fields below.
 	live   int // members whose callers are still there
 	cancel context.CancelCauseFunc
-	aged   bool // the group has run for at least one tick of the queue's patience
+	began  int64 // the queue's ticks when the group was given keys
 }
 
 // Leader is the waiter on whose goroutine the group is carried out.

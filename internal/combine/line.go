@@ -64,7 +64,7 @@ func (p *place[K, V]) remove() {
 
 // clear reports whether a group may take the claim's key.
 func (p *place[K, V]) clear(g *Group[K, V]) bool {
-	if !p.shared && p.prev != nil || p.shared && p.behindExclusive() {
+	if p.line == nil || !p.shared && p.prev != nil || p.shared && p.behindExclusive() {
 		return false
 	}
 	l := p.line

@@ -30,10 +30,12 @@ type Queue[K comparable, V any] struct {
 	spare   []*line[K, V] // for reuse
 	ready   line[K, V]    // waiters that need a slot and nothing else
 	waiting int           // how many are queued
+	parked  int           // how many of these are parked
 	arrived int64         // how many have entered so far
 	running []*Group[K, V]
-	crowd   bool // the last group to end had followers
-	ticking bool // a timer runs, see tick
+	crowd   bool  // the last group to end had followers
+	ticking bool  // a timer runs, see tick
+	ticks   int64 // how often it has run
 }
 
 // maxSpare is how many idle lines are kept for reuse.
@@ -127,6 +129,7 @@ func (q *Queue[K, V]) enter(w *Waiter[K, V]) (waits bool) {
 		q.free(&w.own, slices.Clone(w.own.held)) // the waiter is the first in these lines now
 	}
 	q.consider(w)
+	q.park(w)
 	q.startTicking()
 	if w.waited = w.state == queued; w.waited {
 		w.signal = make(chan struct{}, 1)
@@ -225,6 +228,9 @@ func (q *Queue[K, V]) grant(w *Waiter[K, V], g *Group[K, V], e event) {
 	if w.turn.line != nil {
 		w.turn.remove()
 	}
+	if e != joins {
+		g.began = q.ticks
+	}
 	g.take(w)
 	if w.signal != nil && e != joins {
 		w.signal <- struct{}{}
@@ -233,6 +239,7 @@ func (q *Queue[K, V]) grant(w *Waiter[K, V], g *Group[K, V], e event) {
 
 // wake considers those at the head of a line.
 func (q *Queue[K, V]) wake(l *line[K, V]) {
+	q.unpark(l)
 	for p := l.first; p != nil; {
 		next, last := p.next, !p.shared
 		q.consider(p.waiter)
@@ -258,6 +265,9 @@ func (q *Queue[K, V]) free(g *Group[K, V], held []*line[K, V]) {
 	g.held = nil
 	for _, l := range held {
 		l.release(g)
+	}
+	for _, l := range held {
+		q.unpark(l)
 	}
 	q.hand()
 	for _, l := range held {
@@ -309,11 +319,15 @@ func (q *Queue[K, V]) withdraw(w *Waiter[K, V]) {
 	if w.turn.line != nil {
 		w.turn.remove()
 	}
+	if w.parked {
+		q.parked--
+	}
 	for i := range w.places {
-		l := w.places[i].line
-		w.places[i].remove()
-		q.wake(l)
-		q.tidy(l)
+		if l := w.places[i].line; l != nil {
+			w.places[i].remove()
+			q.wake(l)
+			q.tidy(l)
+		}
 	}
 	q.startTicking()
 }

@@ -34,6 +34,7 @@ type workshop struct {
 	mu     sync.Mutex
 	groups [][]string // the members' values of every group, in the order in which groups began
 	gates  map[string]chan struct{}
+	pause  func() // in every group, if set
 }
 
 func newWorkshop(size int) *workshop {
@@ -62,6 +63,9 @@ func (w *workshop) carryOut(g *group) {
 	w.mu.Unlock()
 	if gate != nil {
 		<-gate
+	}
+	if w.pause != nil {
+		w.pause()
 	}
 }
 

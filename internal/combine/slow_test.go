@@ -93,7 +93,7 @@ func slowGroups(t *testing.T, seed uint64) {
 				var claims []combine.Claim[int]
 				for key := range len(keys.keys) - 2 {
 					if roll(3) == 0 {
-						claims = append(claims, combine.Claim[int]{Key: key, Shared: roll(3) == 0})
+						claims = append(claims, combine.Claim[int]{Key: key, Shared: roll(3) == 0, Firm: roll(3) == 0})
 					}
 				}
 				if claims == nil {

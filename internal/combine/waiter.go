@@ -8,6 +8,9 @@ type Claim[K comparable] struct {
 
 	// Shared claims on a key don't conflict with each other; an exclusive claim conflicts with every other one.
 	Shared bool
+
+	// Firm claims keep their place in the line while the waiter is parked.
+	Firm bool
 }
 
 // Waiter is one caller with its work. The caller fills in the exported fields and hands the waiter to [Queue.Do],
@@ -30,15 +33,17 @@ type Waiter[K comparable, V any] struct {
 	signal chan struct{} // receives once for each wait: the waiter holds, leads, or is done
 
 	// The queue's mutex guards the fields below.
-	state   state
-	settled bool
-	arrival int64 // when the waiter first entered: the lower, the earlier
-	holds   bool  // wants its keys and no group
-	group   *Group[K, V]
-	own     Group[K, V]    // which the waiter leads; it holds the waiter's keys before that, too
-	turn    place[K, V]    // in the line for a slot
-	places  []place[K, V]  // in the lines of the keys
-	first   [2]place[K, V] // where places begins: most work has two keys
+	state    state
+	settled  bool
+	arrival  int64 // when the waiter first entered: the lower, the earlier
+	parked   bool  // has taken back some of its claims, see park
+	parkings int   // how often the waiter was parked before
+	holds    bool  // wants its keys and no group
+	group    *Group[K, V]
+	own      Group[K, V]    // which the waiter leads; it holds the waiter's keys before that, too
+	turn     place[K, V]    // in the line for a slot
+	places   []place[K, V]  // in the lines of the keys
+	first    [2]place[K, V] // where places begins: most work has two keys
 }
 
 // Waited reports whether the waiter had to wait for a group after Find. What Find saw may be outdated then.

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// yield lets callers that are about to come join the group (measured: a quarter more work done under load). A lone
-// caller has nobody to yield to, and would only wake another thread.
+// yield lets callers who are about to arrive join the group (measured: a quarter more work done under load). A lone
+// caller does not yield, since yielding would only wake another thread.
 func (q *Queue[K, V]) yield() {
 	q.mu.Lock()
 	crowded := q.crowd || len(q.running) > 1 || q.waiting > 0
@@ -18,8 +18,8 @@ func (q *Queue[K, V]) yield() {
 	}
 }
 
-// gather takes queued waiters into a group, as long as there is room: those that are clear, and those whose keys the
-// group holds or takes with them.
+// gather takes queued waiters into a group as long as there is room: clear waiters, and waiters for keys that the group
+// holds already or takes with other followers.
 func (q *Queue[K, V]) gather(g *Group[K, V]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -43,7 +43,7 @@ func (q *Queue[K, V]) gather(g *Group[K, V]) {
 		join(p.waiter)
 		p = next
 	}
-	// A line is looked at again whenever a waiter that also stands there joins by way of another line.
+	// A line is visited again whenever a waiter of the line joins by way of another line.
 	visit := slices.Clone(g.held)
 	for i := 0; i < len(visit) && size < q.opts.Size; i++ {
 		for p := visit[i].first; p != nil; {
@@ -59,7 +59,7 @@ func (q *Queue[K, V]) gather(g *Group[K, V]) {
 	}
 }
 
-// linesOf returns the lines that a waiter stands in, but for one, and others wait in.
+// linesOf returns the lines of a waiter in which others wait too, without the given line.
 func linesOf[K comparable, V any](w *Waiter[K, V], but *line[K, V]) (lines []*line[K, V]) {
 	for i := range w.places {
 		if l := w.places[i].line; l != nil && l != but && l.first != l.last {

@@ -5,7 +5,8 @@ import (
 	"slices"
 )
 
-// Group is the waiters that are carried out together. Only the function that carries out the group may use it.
+// Group is a set of waiters whose work is carried out together. Only the function that carries out the work may use
+// the group.
 type Group[K comparable, V any] struct {
 	queue   *Queue[K, V]
 	members []*Waiter[K, V] // the leader first
@@ -25,8 +26,8 @@ func (g *Group[K, V]) Leader() *Waiter[K, V] { return g.members[0] }
 // LeaderErr is the error of the leader's own context, nil while it hasn't ended.
 func (g *Group[K, V]) LeaderErr() error { return g.members[0].ctx.Err() }
 
-// Members are the leader and its followers, in an order in which those that share a key keep the order of their
-// arrival. The caller must not change the list.
+// Members are the leader and the followers. Members with a common key stand in the order of arrival. The caller must
+// not change the list.
 func (g *Group[K, V]) Members() []*Waiter[K, V] { return g.members }
 
 // Keys returns all keys that the group holds, each once.
@@ -38,18 +39,18 @@ func (g *Group[K, V]) Keys() []K {
 	return keys
 }
 
-// Settle says that a member's work is decided, so that the member need not wait again if the leader's goroutine ends
-// before the group is through. A function that returns has settled all members.
+// Settle says that the work of a member is decided, so that the member need not wait again if the leader's goroutine
+// ends before the group is through. A function that returns has settled all members.
 func (g *Group[K, V]) Settle(w *Waiter[K, V]) {
 	g.queue.mu.Lock()
 	defer g.queue.mu.Unlock()
 	w.settled = true
 }
 
-// Context returns the context for the group's work. A leader without followers works under its own context. Else
-// the context has the leader's values and ends once the callers of all members have gone away, so that no caller takes
-// the work away from the others; the cause is the error of the leader's own context. The function that Context
-// returns frees what the context needs.
+// Context returns the context for the group's work. A leader without followers works under the caller's context. With
+// followers the context has the leader's values and ends once the callers of all members have gone away, so that no
+// caller takes the work away from the others; the cause is the error of the leader's own context. The returned
+// function frees the resources of the context.
 func (g *Group[K, V]) Context() (context.Context, context.CancelFunc) {
 	lead := g.members[0].ctx
 	if len(g.members) == 1 {
@@ -61,10 +62,7 @@ func (g *Group[K, V]) Context() (context.Context, context.CancelFunc) {
 func (g *Group[K, V]) shared(lead context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(lead))
 	g.queue.mu.Lock()
-	g.cancel = cancel
-	if g.live == 0 {
-		cancel(lead.Err())
-	}
+	g.cancel = cancel // not called before the leader has left, which AfterFunc hears below
 	g.queue.mu.Unlock()
 	stop := context.AfterFunc(lead, func() {
 		g.queue.mu.Lock()

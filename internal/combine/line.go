@@ -2,7 +2,7 @@ package combine
 
 import "slices"
 
-// line is the claims that wait for one key, in the order of their waiters' arrival, and the groups that hold the key.
+// line has the waiting claims on a key, in the order of arrival, and the groups that hold the key.
 type line[K comparable, V any] struct {
 	key         K
 	first, last *place[K, V]
@@ -20,7 +20,7 @@ type place[K comparable, V any] struct {
 	shared     bool
 }
 
-// add puts a claim into the line, behind those of all waiters that arrived before.
+// add puts a claim into the line, behind the claims of all waiters that arrived before.
 func (l *line[K, V]) add(p *place[K, V]) {
 	p.line = l
 	if !p.shared {
@@ -43,7 +43,7 @@ func (l *line[K, V]) add(p *place[K, V]) {
 	}
 }
 
-// remove takes a claim out of its line.
+// remove takes a claim out of the line.
 func (p *place[K, V]) remove() {
 	l := p.line
 	if p.prev == nil {
@@ -75,7 +75,7 @@ func (p *place[K, V]) clear(g *Group[K, V]) bool {
 	return len(l.holders) == 1 && l.holders[0] == g
 }
 
-// behindExclusive reports whether an exclusive claim waits before this one.
+// behindExclusive reports whether an exclusive claim waits before the claim.
 func (p *place[K, V]) behindExclusive() bool {
 	if p.line.exclusive == 0 {
 		return false
@@ -88,7 +88,7 @@ func (p *place[K, V]) behindExclusive() bool {
 	return false
 }
 
-// hold gives the key to a group. It reports whether the group didn't hold the key before.
+// hold gives the key to a group, and reports whether the group didn't hold the key before.
 func (l *line[K, V]) hold(g *Group[K, V], shared bool) bool {
 	l.shared = shared && (l.shared || len(l.holders) == 0)
 	if slices.Contains(l.holders, g) {
@@ -103,5 +103,5 @@ func (l *line[K, V]) release(g *Group[K, V]) {
 	l.holders = slices.DeleteFunc(l.holders, func(other *Group[K, V]) bool { return other == g })
 }
 
-// idle reports whether nobody waits for the key or holds it.
+// idle reports whether nobody waits for the key and no group holds the key.
 func (l *line[K, V]) idle() bool { return l.first == nil && len(l.holders) == 0 }

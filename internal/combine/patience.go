@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// startTicking sets a timer if anybody waits who isn't parked. The queue's mutex is held. There is no timer, and so no
-// cost, while nobody does.
+// startTicking sets a timer if a waiter that isn't parked waits. The queue's mutex is held. Without such a waiter there
+// is no timer, and so no cost.
 func (q *Queue[K, V]) startTicking() {
 	if q.waiting == q.parked && q.ready.first == nil || q.ticking {
 		return
@@ -15,7 +15,7 @@ func (q *Queue[K, V]) startTicking() {
 	time.AfterFunc(q.opts.Patience, q.tick)
 }
 
-// tick stops counting the groups that hang, hands their slots on, and parks waiters with stuck claims.
+// tick stops counting the hanging groups, hands the slots on, and parks waiters with stuck claims.
 func (q *Queue[K, V]) tick() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -38,13 +38,13 @@ func (q *Queue[K, V]) tick() {
 	q.startTicking()
 }
 
-// hangs reports whether a group, or a hold, has had its keys for two ticks, which is between one and two times the
-// patience. For a waiter that was parked before, the time doubles with each time.
+// hangs reports whether a group, or a hold, has had the keys for two ticks: between one and two times the patience. For
+// a waiter that was parked before, the time doubles with each parking.
 func (q *Queue[K, V]) hangs(g *Group[K, V], parked int) bool {
 	return q.ticks-g.began >= 2<<min(parked, 32)
 }
 
-// stuck reports whether a claim can't be granted because a group that hangs has the key.
+// stuck reports whether a claim can't be granted because a hanging group has the key.
 func (q *Queue[K, V]) stuck(p *place[K, V]) bool {
 	return p.line != nil && !p.clear(nil) &&
 		slices.ContainsFunc(p.line.holders, func(g *Group[K, V]) bool { return q.hangs(g, p.waiter.parkings) })

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Options are the limits of a [Queue]. All of them must be set.
+// Options are the limits of a [Queue]. All fields must be set.
 type Options struct {
-	// Groups is how many groups run at a time, unless some of them take longer than Patience.
+	// Groups is how many groups run at a time, unless some groups take longer than Patience.
 	Groups int
 
-	// Size is how much work a group takes. A waiter with more than that is carried out in a group by itself.
+	// Size is how much work a group takes. A waiter with more work is a group alone.
 	Size int
 
 	// Patience is about how long a group counts towards Groups while others wait for a slot: at least Patience, and
@@ -20,7 +20,7 @@ type Options struct {
 	Patience time.Duration
 }
 
-// Queue brings concurrent callers together. It is safe for concurrent use.
+// Queue brings concurrent callers together. A Queue is safe for concurrent use.
 type Queue[K comparable, V any] struct {
 	opts Options
 	run  func(*Group[K, V])
@@ -30,24 +30,24 @@ type Queue[K comparable, V any] struct {
 	spare   []*line[K, V] // for reuse
 	ready   line[K, V]    // waiters that need a slot and nothing else
 	waiting int           // how many are queued
-	parked  int           // how many of these are parked
+	parked  int           // how many of the queued waiters are parked
 	arrived int64         // how many have entered so far
 	running []*Group[K, V]
 	crowd   bool  // the last group to end had followers
 	ticking bool  // a timer runs, see tick
-	ticks   int64 // how often it has run
+	ticks   int64 // how often the timer has fired
 }
 
 // maxSpare is how many idle lines are kept for reuse.
 const maxSpare = 64
 
-// New returns a queue. The function run carries out a group on its leader's goroutine; it returns once all members'
-// work is decided.
+// New returns a queue. The function run carries out a group on the leader's goroutine, and returns once the work of all
+// members is decided.
 func New[K comparable, V any](run func(*Group[K, V]), opts Options) *Queue[K, V] {
 	return &Queue[K, V]{opts: opts, run: run, lines: map[K]*line[K, V]{}}
 }
 
-// LeftError is the answer to a caller whose context ended before its work was decided. It wraps the error of the
+// LeftError is the answer to a caller whose context ended before the work was decided. The error wraps the error of the
 // caller's context.
 type LeftError struct {
 	Running bool // a group has begun with the work, and goes on
@@ -59,10 +59,10 @@ func (e *LeftError) Error() string { return "left the queue: " + e.Err.Error() }
 // Unwrap returns the error of the caller's context.
 func (e *LeftError) Unwrap() error { return e.Err }
 
-// Do queues a waiter's work, and returns once the work is decided: carried out by this caller, as the leader of a
-// group, or by the leader of another one. If the caller's context ends before that, Do answers a [*LeftError] at once,
-// unless the caller is the leader; an error of Find is returned as it is. The state of a waiter that
-// got an error is unknown.
+// Do queues the work of a waiter, and returns once the work is decided: carried out by this caller, as the leader of a
+// group, or by the leader of another group. If the caller's context ends earlier, Do answers a [*LeftError] at once,
+// unless the caller is the leader. An error of Find is returned unchanged. After an error the state of the work is
+// unknown.
 func (q *Queue[K, V]) Do(ctx context.Context, w *Waiter[K, V]) error {
 	w.ctx = ctx
 	if w.Find != nil {
@@ -86,8 +86,8 @@ func (q *Queue[K, V]) Do(ctx context.Context, w *Waiter[K, V]) error {
 	return nil
 }
 
-// Hold runs fn while the caller has the keys of the claims to itself. It takes no slot, and nobody follows. If the
-// caller's context ends before that, Hold answers a [*LeftError], and fn doesn't run.
+// Hold runs fn while the caller holds the keys of the claims. Hold takes no slot, and nobody follows. If the caller's
+// context ends while Hold waits for the keys, Hold answers a [*LeftError], and fn doesn't run.
 func (q *Queue[K, V]) Hold(ctx context.Context, claims []Claim[K], fn func()) error {
 	w := &Waiter[K, V]{Claims: claims, ctx: ctx, holds: true}
 	if _, err := q.await(w, q.enter(w)); err != nil {
@@ -98,7 +98,7 @@ func (q *Queue[K, V]) Hold(ctx context.Context, claims []Claim[K], fn func()) er
 	return nil
 }
 
-// find lets the waiter hold its first keys, and asks it for the others.
+// find lets the waiter hold the first keys, and calls Find for the others.
 func (q *Queue[K, V]) find(ctx context.Context, w *Waiter[K, V]) error {
 	w.holds = true
 	if _, err := q.await(w, q.enter(w)); err != nil {
@@ -119,14 +119,14 @@ func (q *Queue[K, V]) find(ctx context.Context, w *Waiter[K, V]) error {
 	return nil
 }
 
-// enter puts a waiter into the lines of its keys. It reports whether the waiter has to wait for a signal.
+// enter puts a waiter into the lines of all keys, and reports whether the waiter has to wait for a signal.
 func (q *Queue[K, V]) enter(w *Waiter[K, V]) (waits bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w.signal = nil
 	q.queue(w, enters)
 	if w.own.held != nil {
-		q.free(&w.own, slices.Clone(w.own.held)) // the waiter is the first in these lines now
+		q.free(&w.own, slices.Clone(w.own.held)) // the waiter stands first in the lines now
 	}
 	q.consider(w)
 	q.park(w)
@@ -137,7 +137,7 @@ func (q *Queue[K, V]) enter(w *Waiter[K, V]) (waits bool) {
 	return w.waited
 }
 
-// await waits until the waiter holds its keys, leads, or is done. It reports whether the waiter leads.
+// await waits until the waiter holds the keys, leads, or is done, and reports whether the waiter leads.
 func (q *Queue[K, V]) await(w *Waiter[K, V], waits bool) (leads bool, err error) {
 	if waits {
 		select {
@@ -154,7 +154,7 @@ func (q *Queue[K, V]) await(w *Waiter[K, V], waits bool) (leads bool, err error)
 	return w.state == leading, nil
 }
 
-// queue puts a waiter into the lines of its keys.
+// queue puts a waiter into the lines of all keys.
 func (q *Queue[K, V]) queue(w *Waiter[K, V], e event) {
 	w.state.on(e)
 	q.waiting++
@@ -202,7 +202,7 @@ func (q *Queue[K, V]) tidy(l *line[K, V]) {
 	}
 }
 
-// consider grants a queued waiter all that it can have by now.
+// consider grants a queued waiter the keys, if no claim and no holder conflicts.
 func (q *Queue[K, V]) consider(w *Waiter[K, V]) {
 	switch {
 	case w.state != queued || !w.clear(&w.own):
@@ -237,7 +237,7 @@ func (q *Queue[K, V]) grant(w *Waiter[K, V], g *Group[K, V], e event) {
 	}
 }
 
-// wake considers those at the head of a line.
+// wake considers the waiters at the head of a line.
 func (q *Queue[K, V]) wake(l *line[K, V]) {
 	q.unpark(l)
 	for p := l.first; p != nil; {
@@ -250,7 +250,7 @@ func (q *Queue[K, V]) wake(l *line[K, V]) {
 	}
 }
 
-// hand lets waiters that need a slot and nothing else lead, as many as there are slots for.
+// hand lets ready waiters lead, as many as there are slots for.
 func (q *Queue[K, V]) hand() {
 	for q.ready.first != nil && len(q.running) < q.opts.Groups {
 		p := q.ready.first
@@ -260,7 +260,7 @@ func (q *Queue[K, V]) hand() {
 	q.startTicking()
 }
 
-// free gives back the keys that a group holds, and hands them on.
+// free gives back the keys of a group, and hands the keys on.
 func (q *Queue[K, V]) free(g *Group[K, V], held []*line[K, V]) {
 	g.held = nil
 	for _, l := range held {
@@ -277,7 +277,7 @@ func (q *Queue[K, V]) free(g *Group[K, V], held []*line[K, V]) {
 	q.startTicking()
 }
 
-// end takes a group out of those that run.
+// end takes a group out of the running groups.
 func (q *Queue[K, V]) end(g *Group[K, V]) {
 	q.running = slices.DeleteFunc(q.running, func(other *Group[K, V]) bool { return other == g })
 	q.free(g, g.held)
@@ -291,7 +291,7 @@ func (q *Queue[K, V]) release(w *Waiter[K, V]) {
 	q.free(&w.own, w.own.held)
 }
 
-// leave is for a caller whose context has ended. It reports false if the waiter's work is decided already.
+// leave is for a caller whose context has ended. The result is false if the work of the waiter is decided already.
 func (q *Queue[K, V]) leave(w *Waiter[K, V]) (over bool, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -313,7 +313,7 @@ func (q *Queue[K, V]) leave(w *Waiter[K, V]) (over bool, err error) {
 	return true, &LeftError{Running: before == following, Err: w.ctx.Err()}
 }
 
-// withdraw takes a waiter out of all lines, and hands on what it kept others from.
+// withdraw takes a waiter out of all lines, and hands on the keys that other waiters can have now.
 func (q *Queue[K, V]) withdraw(w *Waiter[K, V]) {
 	q.waiting--
 	if w.turn.line != nil {
@@ -332,8 +332,8 @@ func (q *Queue[K, V]) withdraw(w *Waiter[K, V]) {
 	q.startTicking()
 }
 
-// finish tells everybody in a group, and hands on. If the leader's goroutine ended on the way, followers whose work
-// was not decided wait again, with the places of their first arrival.
+// finish signals all members of a group, and hands the keys on. If the leader's goroutine ended on the way, followers
+// with undecided work wait again, with the places of the first arrival.
 func (q *Queue[K, V]) finish(g *Group[K, V], returned bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()

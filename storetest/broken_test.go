@@ -47,8 +47,11 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 			for _, s := range brokenStores[g.topic] {
 				t.Run(s.fault, func(t *testing.T) {
 					failed := failures(t, s.config(), g.topic)
-					for name := range failed {
+					for name, seen := range failed {
 						noticed[name] = true
+						if text := strings.Join(seen, "\n"); rowPanicked(text) {
+							t.Errorf("row %q panicked in place of a failure: %s", name, text)
+						}
 					}
 					if s.bare {
 						config := s.config()
@@ -70,6 +73,18 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 			}
 		})
 	}
+}
+
+// rowPanicked reports whether a failure is a panic of the row's own code, rather than of the broken store.
+func rowPanicked(text string) bool {
+	_, stack, panicked := strings.Cut(text, "the row panicked")
+	_, stack, _ = strings.Cut(stack, "\npanic(")
+	for line := range strings.Lines(stack) {
+		if strings.Contains(line, "/storetest/") && strings.HasPrefix(line, "\t") {
+			return !strings.Contains(line, "_test.go")
+		}
+	}
+	return panicked && stack == ""
 }
 
 func keys(failed map[string][]string) func(yield func(string) bool) {

@@ -37,14 +37,11 @@
 // connection must be utf8mb4, the driver's default, or utf8. The level of isolation must not be READ UNCOMMITTED, which
 // would show half of a commit; [Store.CheckSchema] checks both. innodb_snapshot_isolation may be on or off.
 //
-// Statements outside of transactions are prepared at the first use: loads, views and the outbox. A connection holds one
-// for each kind that the program uses, and a load or view of up to 50 products one for each number of products. If the
-// server has reached max_prepared_stmt_count, the store sends the statements with the values in the text.
-//
+// Statements outside of transactions are prepared at the first use, one for each kind and connection, and for loads and
+// views of up to 50 products one for each number of products; beyond max_prepared_stmt_count the store sends text.
 // Statements in a transaction have the values in the text, where logs and tracing drivers see orders, batches and
-// events. Nothing is prepared in a transaction, and each writing statement fails with [allocation.ErrConflict] if the
-// server has ended the transaction: a server of a Galera cluster does so after a conflict with another server, and
-// hides the error if the next request is to prepare a statement.
+// events: a server of a Galera cluster may end a transaction and hide the error from a request to prepare. Each writing
+// statement fails with [allocation.ErrConflict] outside of its transaction.
 //
 // # Tables
 //
@@ -54,9 +51,8 @@
 // golang-migrate needs multiStatements=true. Call [Store.CheckSchema] at the start of the program. SQLite and
 // PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so run a failed migration again.
 //
-// Version 2 of the tables made them an outbox. Before the migration stop all programs that use version 1: an event that
-// such a program records counts as sent, so no relay sends the event. The migration builds an index over the events;
-// MariaDB copies the table.
+// Before the migration to version 2 stop all programs that use version 1: an event that such a program records counts as
+// sent. The migration builds an index over the events; MariaDB copies the table.
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
 // allocated units of a batch. The counters of a batch are the sums over the events, with the sums of purged events in
@@ -66,27 +62,23 @@
 // # Outbox
 //
 // A Store is an [outbox.Store] and an [outbox.Maintainer]. A commit marks the last of its events for each product: the
-// column unsent_from has the number of the first. Settle clears the mark. So the outbox costs a commit one entry in an
-// index and no further statement. The table deliveries has a row for each product that is leased, or whose first unsent
-// event has failed.
+// column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in
+// an index and no further statement. The table deliveries has a row for each product with a lease or a failure.
 //
-// Claim is two statements on PostgreSQL and three on the others, or one read if nothing is claimable; only on MariaDB
-// the number grows, by one per some hundred marks. Settle is one statement on PostgreSQL, two on MariaDB, and a short
-// transaction on SQLite. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A sale waits
-// for one of these statements at most. A store of [Store.Join] is no outbox; its events are sent after the host's
-// commit. Debezium's outbox event router can replace a relay; a comment in the migration 0002_outbox has the
-// configuration.
+// Claim takes two or three statements, or one read if nothing is claimable, and on MariaDB one more for each few hundred
+// marks. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A store of [Store.Join] is no
+// outbox; its events are sent after the host's commit. Debezium's outbox event router can replace a relay; a comment in
+// the migration 0002_outbox has the configuration.
 //
 // # Guarantees
 //
 // A load is one SELECT outside any transaction: one moment, and no connection while the host thinks. A commit demands
-// that each product still has the version that was read. The second of two units of work on one product gets
-// [allocation.ErrConflict].
+// that each product still has the version that was read; the second of two units of work gets [allocation.ErrConflict].
 //
-//   - PostgreSQL: one statement without a transaction, so an allocation of any number of lines takes two round trips.
-//     The statement locks the products in the order of the SKUs.
-//   - MariaDB: a short transaction with one statement for each table. An allocation takes seven round trips for any
-//     number of lines, six for one product with one batch, and more beyond a megabyte, or to lock unchanged products.
+//   - PostgreSQL: one statement, which locks the products in the order of the SKUs. An allocation of any number of
+//     lines takes two round trips.
+//   - MariaDB: a short transaction with one statement for each table. An allocation takes seven round trips, six for one
+//     product with one batch, and more beyond a megabyte.
 //   - SQLite: a short transaction, row by row. The first statement is a write and waits for other writers.
 //
 // [Store.Locked] is for hosts that prefer waiting to retrying. [Store.Join] is for hosts with writes of their own:
@@ -101,9 +93,8 @@
 //
 // The database also refuses by itself, for every writer: more promised units than purchased units, a second line of an
 // order and SKU, a part of a line from an unknown batch. Counters are written as differences, so that the checks hold
-// even after a change by hand. Identifiers are compared as bytes. An allocation reads the batches with units available,
-// the lapsed holds and the lines of its own orders, with the batches of these lines, and nothing else. So history costs
-// nothing.
+// even after a change by hand. Identifiers are compared as bytes. An allocation reads open batches, lapsed holds and the
+// lines of its own orders, and nothing else, so history costs nothing.
 //
 // # Errors
 //
@@ -111,8 +102,7 @@
 // unless the error has a smaller subject. Errors are recognised by SQLSTATE, number or result code, and by
 // [Options].Classify.
 //
-// A context that ends before COMMIT rolls the commit back; COMMIT itself is not interrupted. If the connection is lost
-// before the answer to COMMIT, the error is [allocation.ErrUnknownOutcome]. The single statement of PostgreSQL has no
-// COMMIT: the error is ErrUnknownOutcome if the connection is lost, or the context ends, before the answer to the
-// statement.
+// A context that ends before COMMIT rolls the commit back; COMMIT itself is not interrupted. The error is
+// [allocation.ErrUnknownOutcome] if the connection is lost before the answer to COMMIT, or to the single statement of
+// PostgreSQL, or if the context ends before the answer to that statement.
 package sqlstore

@@ -182,7 +182,7 @@ func (s *Store) Backlog(ctx context.Context) (outbox.Backlog, error) {
 	return b, nil
 }
 
-// Failures lists products whose first unsent event failed, see [outbox.Maintainer].
+// Failures lists products with a failed first event, see [outbox.Maintainer].
 func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) ([]outbox.Failure, error) {
 	const op = "Failures"
 	if err := s.check(ctx, op, checkAfter(after), atLeast(1, "limit", limit)); err != nil {
@@ -224,7 +224,7 @@ func (s *Store) Retry(ctx context.Context, sku allocation.SKU) error {
 	return s.explain(ctx, op, err)
 }
 
-// Skip gives a failed event up, see [outbox.Maintainer]. A relay that is trying the event keeps the lease.
+// Skip gives a failed event up and keeps leases, see [outbox.Maintainer].
 func (s *Store) Skip(ctx context.Context, sku allocation.SKU, sequence int64) error {
 	const op = "Skip"
 	if err := s.check(ctx, op, sku.Validate()); err != nil {

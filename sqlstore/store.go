@@ -78,7 +78,7 @@ func past(ctx context.Context) error {
 	return nil
 }
 
-// Options are the settings of [New] and [Migrations]; zero values are the defaults.
+// Options are the settings of [New] and [Migrations]; zero values are defaults.
 type Options struct {
 	// TablePrefix begins the name of every table and index, "allocation_" by default: a lower-case letter or
 	// underscore, and at most 29 lower-case letters, digits or underscores.

@@ -51,7 +51,7 @@ func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 	return line, part, err
 }
 
-// BatchLines returns a page of the open lines of a batch, see [views.LineReader].
+// BatchLines returns a page of a batch's open lines, see [views.LineReader].
 func (s *Store) BatchLines(
 	ctx context.Context, batch allocation.BatchRef, after int64, limit int,
 ) ([]views.BatchLine, error) {
@@ -86,7 +86,7 @@ func (s *Store) view(
 // all is larger than the number of lapsed holds of any product.
 const all int64 = math.MaxInt64
 
-// Stock returns the available stock of any number of products, see [views.StockReader].
+// Stock returns the available stock of products, see [views.StockReader].
 func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 	const op = "Stock"
 	invalid := make([]error, len(skus))

@@ -88,7 +88,36 @@ func decode[T any](body []byte) (value T, err error) {
 	if _, err := reader.Token(); !errors.Is(err, io.EOF) {
 		return value, &requestError{malformed, "something follows the object"}
 	}
-	return value, nil
+	return value, checkKeys(json.NewDecoder(bytes.NewReader(body)))
+}
+
+// checkKeys refuses two things that package json accepts without a word: a key twice, of which the last would win, and a
+// key with capitals. The body must be valid JSON.
+func checkKeys(reader *json.Decoder) error {
+	open, err := reader.Token()
+	if _, nested := open.(json.Delim); err != nil || !nested {
+		return err
+	}
+	seen := map[json.Token]bool{}
+	for reader.More() {
+		if open == json.Delim('{') {
+			key, err := reader.Token()
+			switch text, _ := key.(string); {
+			case err != nil:
+				return err
+			case text != strings.ToLower(text):
+				return badField(text, nil, "unknown")
+			case seen[key]:
+				return badField(text, nil, "must not be given twice")
+			}
+			seen[key] = true
+		}
+		if err := checkKeys(reader); err != nil {
+			return err
+		}
+	}
+	_, err = reader.Token()
+	return err
 }
 
 // parseTime reads a moment in the form of RFC 3339; an empty text is the zero time.

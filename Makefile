@@ -35,7 +35,7 @@ test: ## vet and test every module, with the race detector if there is a C compi
 	@race=-race; go build -race runtime/cgo 2>/dev/null || { \
 		race=; echo 'There is no C compiler: the tests run WITHOUT the race detector.'; \
 	}; \
-	$(each) go -C $$module vet ./... && go -C $$module test $$race -timeout 20m ./... $(done)
+	$(each) go -C $$module vet ./... && go -C $$module test $$race -timeout 40m ./... $(done)
 
 .PHONY: cover
 cover: ## measure the statement coverage of COVERED, and fail below COVER_LEAST percent

@@ -51,8 +51,8 @@
 // golang-migrate needs multiStatements=true. Call [Store.CheckSchema] at the start of the program. SQLite and
 // PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so run a failed migration again.
 //
-// Before the migration to version 2 stop all programs that use version 1: an event that such a program records counts as
-// sent. The migration builds an index over the events; MariaDB copies the table.
+// Before the migration to version 2 stop all programs that use version 1: an event that such a program records counts
+// as sent. The migration builds an index over the events; MariaDB copies the table.
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
 // allocated units of a batch. The counters of a batch are the sums over the events, with the sums of purged events in
@@ -65,10 +65,10 @@
 // column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in
 // an index and no further statement. The table deliveries has a row for each product with a lease or a failure.
 //
-// Claim takes two or three statements, or one read if nothing is claimable, and on MariaDB one more for each few hundred
-// marks. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A store of [Store.Join] is no
-// outbox; its events are sent after the host's commit. Debezium's outbox event router can replace a relay; a comment in
-// the migration 0002_outbox has the configuration.
+// Claim takes two or three statements, or one read if nothing is claimable, and on MariaDB one more for each few
+// hundred marks. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A store of
+// [Store.Join] is no outbox; its events are sent after the host's commit. Debezium's outbox event router can replace a
+// relay; a comment in the migration 0002_outbox has the configuration.
 //
 // # Guarantees
 //
@@ -77,8 +77,8 @@
 //
 //   - PostgreSQL: one statement, which locks the products in the order of the SKUs. An allocation of any number of
 //     lines takes two round trips.
-//   - MariaDB: a short transaction with one statement for each table. An allocation takes seven round trips, six for one
-//     product with one batch, and more beyond a megabyte.
+//   - MariaDB: a short transaction with one statement for each table. An allocation takes seven round trips, six for
+//     one product with one batch, and more beyond a megabyte.
 //   - SQLite: a short transaction, row by row. The first statement is a write and waits for other writers.
 //
 // [Store.Locked] is for hosts that prefer waiting to retrying. [Store.Join] is for hosts with writes of their own:
@@ -93,8 +93,8 @@
 //
 // The database also refuses by itself, for every writer: more promised units than purchased units, a second line of an
 // order and SKU, a part of a line from an unknown batch. Counters are written as differences, so that the checks hold
-// even after a change by hand. Identifiers are compared as bytes. An allocation reads open batches, lapsed holds and the
-// lines of its own orders, and nothing else, so history costs nothing.
+// even after a change by hand. Identifiers are compared as bytes. An allocation reads open batches, lapsed holds and
+// the lines of its own orders, and nothing else, so history costs nothing.
 //
 // # Errors
 //

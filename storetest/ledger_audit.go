@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 
 	"github.com/cosmic-go/allocation"
@@ -134,24 +133,29 @@ func auditMoment(b *bench) {
 	b.ledger()
 	b.announce("apple", stock("of apple", commits))
 	b.announce("pear", stock("of pear", commits))
-	ended := make(chan struct{})
+	// Each commit begins together with an Audit, so that the two meet on a busy machine, too.
+	turn, ended, stopped := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	var writing, reading error
 	var done sync.WaitGroup
 	done.Go(func() {
 		defer close(ended)
 		for i := 0; i < commits && writing == nil; i++ {
+			select {
+			case <-turn:
+			case <-stopped:
+			}
 			writing = patiently(func() error { return b.both(allocation.OrderID(fmt.Sprint("o", i))) })
 		}
 	})
 	done.Go(func() {
+		defer close(stopped)
 		for last := false; reading == nil && !last; {
 			select {
+			case turn <- struct{}{}:
 			case <-ended:
 				last = true
-			default:
 			}
 			reading = patiently(b.balanced)
-			runtime.Gosched() // on a single processor the writer needs a turn
 		}
 	})
 	done.Wait()

@@ -91,8 +91,8 @@ func decode[T any](body []byte) (value T, err error) {
 	return value, checkKeys(json.NewDecoder(bytes.NewReader(body)))
 }
 
-// checkKeys refuses two things that package json accepts without a word: a key twice, of which the last would win, and a
-// key with capitals. The body must be valid JSON.
+// checkKeys refuses two things that package json accepts without a word: a key twice, of which the last would win, and
+// a key with capitals. The body must be valid JSON.
 func checkKeys(reader *json.Decoder) error {
 	open, err := reader.Token()
 	if _, nested := open.(json.Delim); err != nil || !nested {

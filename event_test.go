@@ -144,7 +144,8 @@ func TestR9_ChangesAreWhatAStoreWrites(t *testing.T) {
 	assert.Equal(t, allocation.BatchRef("c"), c.NewBatches[0].Ref, "new batch")
 	assert.Equal(t, []string{"new"}, orders(c.NewLines), "new lines: a line that came and went is none")
 	assert.Equal(t, []string{"grows"}, orders(c.Lines), "replaced lines")
-	assert.ElementsMatch(t, []allocation.LineKey{{"goes", lamp}, {"lapses", lamp}}, c.Removed, "removed lines")
+	removed := []allocation.LineKey{{OrderID: "goes", SKU: lamp}, {OrderID: "lapses", SKU: lamp}}
+	assert.ElementsMatch(t, removed, c.Removed, "removed lines")
 }
 
 func dropZero(changes []allocation.BatchChange) []allocation.BatchChange {

@@ -24,22 +24,27 @@ func (b BatchRef) Validate() error { return checkID("Validate", "batch", b) }
 // Location names the place where a batch is stored, or will be. A Location may be empty.
 type Location string
 
+// LineID tells apart the lines of an order for the same SKU, such as a component of a bundle beside the
+// same item alone. Most orders have one line of a SKU, with the empty LineID.
+type LineID string
+
 // OrderLine is a customer's demand: so many units of one SKU for one order. An OrderLine is a value:
 // two lines with equal data are equal. The line's [LineKey] names the line (R3).
 type OrderLine struct {
 	OrderID  OrderID
 	SKU      SKU
+	Line     LineID // "" unless the order has several lines of the SKU
 	Quantity Quantity
 }
 
 // Key returns the name of the line.
-func (l OrderLine) Key() LineKey { return LineKey{OrderID: l.OrderID, SKU: l.SKU} }
+func (l OrderLine) Key() LineKey { return LineKey{OrderID: l.OrderID, SKU: l.SKU, Line: l.Line} }
 
-// LineKey names a line: an order has at most one line of a SKU (R3). Two keys are equal, by ==, if
-// and only if both name the same line.
+// LineKey names a line (R3). Two keys are equal, by ==, if and only if both name the same line.
 type LineKey struct {
 	OrderID OrderID
 	SKU     SKU
+	Line    LineID
 }
 
 // Request is an order line and the terms for the line's allocation. The zero terms are: firm, and
@@ -52,6 +57,17 @@ type Request struct {
 
 	// HoldUntil makes the allocation a hold, which lapses at this time unless confirmed before (R7).
 	HoldUntil time.Time
+
+	// NeededBy, FreshUntil and Location bind the line to the batches that fit, for as long as the line
+	// exists (R14): batches in the warehouse or with an ETA not after NeededBy, batches that keep
+	// beyond FreshUntil, batches at the Location. Each zero value accepts every batch.
+	NeededBy   time.Time
+	FreshUntil time.Time
+	Location   Location
+
+	// Priority, from -32,768 to 32,767, decides who loses units at a cut: lines with a lower priority
+	// leave first (R6).
+	Priority int
 }
 
 // Batch is stock from a single purchase: a quantity of one SKU, in the warehouse or expected at the
@@ -65,16 +81,33 @@ type Batch struct {
 	ETA        time.Time // time of arrival; zero: in the warehouse
 	Location   Location  // "" for none
 	BestBefore time.Time // zero: not perishable
+	Lot        BatchRef  // the lot that the units come from; "" stands for the batch's own Ref
+	Blocked    string    // why the batch must not be sold; "" for a batch that may be sold
 
-	// AnnouncedQuantity and AnnouncedETA are Purchased and ETA as announced, by which a repeated
-	// announcement is recognised (R8).
+	// AnnouncedQuantity, AnnouncedETA and AnnouncedBlocked are Purchased, ETA and Blocked as announced,
+	// by which a repeated announcement is recognised (R8).
 	AnnouncedQuantity Quantity
 	AnnouncedETA      time.Time
+	AnnouncedBlocked  string
 
-	// CountedAt and ShippedAt are the moments of the last count and of the last shipment, zero for
-	// none, by which a repeated or belated count is recognised (R8).
-	CountedAt time.Time
-	ShippedAt time.Time
+	// SplitFrom is the batch from which this batch was split off; "" for a batch announced by itself.
+	SplitFrom BatchRef
+
+	// ArrivedAt is when the batch arrived in the warehouse: the earlier of two batches in the warehouse
+	// is allocated first (R1). Zero stands for a batch that has not arrived, or that arrived before the
+	// store recorded arrivals.
+	ArrivedAt time.Time
+
+	// Expired says that a BatchExpired was recorded: nothing of the batch is ever sold again.
+	Expired bool
+
+	// CountedAt and CountedQuantity are the moment and the result of the last count, by which a
+	// repeated or belated count is recognised (R8). CountedAt is zero for a batch that was never
+	// counted; CountedQuantity is -1 if the result is not known, which makes any result a repeat.
+	// ShippedAt is the moment when units last left the batch, by a shipment or a split; zero for never.
+	CountedAt       time.Time
+	CountedQuantity Quantity
+	ShippedAt       time.Time
 }
 
 // Available returns the units of the batch that are promised to nobody, never less than 0.
@@ -89,6 +122,18 @@ type Allocation struct {
 
 	// HeldUntil is when the allocation lapses; zero for a firm line.
 	HeldUntil time.Time
+
+	// NeededBy, FreshUntil, Location and Priority are those of the line's Request.
+	NeededBy   time.Time
+	FreshUntil time.Time
+	Location   Location
+	Priority   int
+
+	// Late says that units of the line come after NeededBy: the last LineLate about the line said so.
+	Late bool
+
+	// HandedFrom is the order from which the line was handed over; "" for none.
+	HandedFrom OrderID
 
 	// Sequence is the number of the first event about the line: the higher, the newer the line.
 	Sequence int64

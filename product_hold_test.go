@@ -192,7 +192,8 @@ func TestR7_ShortageAsksForTheNextPageOfLapsedHolds(t *testing.T) {
 		p := load(t, 2)
 		require.NoError(t, allocate(p, 6)())
 		c := p.Changes()
-		assert.Equal(t, []allocation.LineKey{{"h1", lamp}, {"h2", lamp}}, c.Removed, "removed lines")
+		removed := []allocation.LineKey{{OrderID: "h1", SKU: lamp}, {OrderID: "h2", SKU: lamp}}
+		assert.Equal(t, removed, c.Removed, "removed lines")
 		assert.Equal(t, []string{"HoldLapsed h1 a +0 -3", "HoldLapsed h2 a +0 -3", "LineAllocated o a +0 +6"},
 			p.recorded(0), "events")
 	})

@@ -118,6 +118,7 @@ type State struct {
 	Version  int64    // the number of the last event, at least 1
 	Refused  int64    // Changes.Refused of the last commit
 	LowStock Quantity // Changes.LowStock of the last commit
+	Low      bool     // Changes.Low of the last commit
 
 	// Batches are all batches with units available, the batch of Query.Batch, and the batches of
 	// Lines; each once.
@@ -151,6 +152,7 @@ type Changes struct {
 	Version  int64    // the version to write: Read plus the number of events
 	Refused  int64    // the number of the last refusal's event
 	LowStock Quantity // the low-stock threshold
+	Low      bool     // whether the last LowStockCrossed said that the stock is low
 
 	NewBatches []Batch       // as they are at the end of the unit of work
 	Batches    []BatchChange // of existing batches
@@ -175,9 +177,14 @@ type BatchChange struct {
 	Ref       BatchRef
 	Purchased Quantity  // difference
 	Allocated Quantity  // difference
-	ETA       time.Time // new value
-	CountedAt time.Time // new value
-	ShippedAt time.Time // new value
+	ETA       time.Time // new value, like all below
+	ArrivedAt time.Time
+	Blocked   string
+	Expired   bool
+
+	CountedAt       time.Time
+	CountedQuantity Quantity
+	ShippedAt       time.Time
 }
 
 // Ledger is an optional ability of a [Store], and of a [UnitOfWork] over a store: to account for the

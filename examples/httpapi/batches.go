@@ -44,6 +44,7 @@ type count struct {
 type released struct {
 	OrderID  allocation.OrderID  `json:"order_id"`
 	SKU      allocation.SKU      `json:"sku"`
+	Line     allocation.LineID   `json:"line,omitempty"`
 	Quantity allocation.Quantity `json:"quantity"`
 }
 

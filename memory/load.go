@@ -122,7 +122,7 @@ func (b *stateBuilder) addLine(key allocation.LineKey) {
 		b.lines = map[allocation.LineKey]bool{}
 	}
 	b.lines[key] = true
-	b.state.Lines = append(b.state.Lines, copyLine(line))
+	b.state.Lines = append(b.state.Lines, copyLine(*line))
 	for _, part := range line.Parts {
 		b.addUsedUp(part.Batch)
 	}

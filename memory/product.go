@@ -18,7 +18,7 @@ type product struct {
 	lowStock allocation.Quantity
 	batches  map[allocation.BatchRef]*batch
 	open     []*batch // batches with available units, in no order
-	lines    map[allocation.LineKey]allocation.Allocation
+	lines    map[allocation.LineKey]*allocation.Allocation // a stored line is replaced, never changed
 	holds    ordered[hold] // by time and order
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
@@ -62,7 +62,7 @@ func newProduct(sku allocation.SKU) *product {
 	return &product{
 		sku:     sku,
 		batches: map[allocation.BatchRef]*batch{},
-		lines:   map[allocation.LineKey]allocation.Allocation{},
+		lines:   map[allocation.LineKey]*allocation.Allocation{},
 		moved:   map[allocation.BatchRef]movement{},
 	}
 }
@@ -106,7 +106,7 @@ func (p *product) indexOpen(b *batch, wasOpen bool) {
 
 // addLine stores a line and indexes the line's hold and unshipped parts.
 func (p *product) addLine(a allocation.Allocation) {
-	p.lines[a.Key()] = copyLine(a)
+	p.lines[a.Key()] = stored(a)
 	if !a.HeldUntil.IsZero() {
 		p.holds.insert(hold{a.HeldUntil, a.Key()})
 	}
@@ -120,6 +120,9 @@ func (p *product) addLine(a allocation.Allocation) {
 // removeLine deletes a line and its index entries. A line that doesn't exist is left out without an error.
 func (p *product) removeLine(key allocation.LineKey) {
 	a := p.lines[key]
+	if a == nil {
+		return
+	}
 	delete(p.lines, key)
 	if !a.HeldUntil.IsZero() {
 		p.holds.remove(hold{a.HeldUntil, key})
@@ -129,6 +132,17 @@ func (p *product) removeLine(key allocation.LineKey) {
 			p.batches[part.Batch].lines.remove(openLine{a.Sequence, key})
 		}
 	}
+}
+
+// stored returns a line that shares no memory with a. The line and its only part, as most lines have, are one
+// allocation of memory.
+func stored(a allocation.Allocation) *allocation.Allocation {
+	line := &struct {
+		allocation.Allocation
+		room [1]allocation.Part
+	}{Allocation: a}
+	line.Parts = append(line.room[:0], a.Parts...)
+	return &line.Allocation
 }
 
 // copyLine returns a line that shares no memory with a.

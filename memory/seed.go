@@ -41,7 +41,7 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 		state.Batches = append(state.Batches, p.batches[ref].Batch)
 	}
 	for _, line := range p.lines {
-		state.Lines = append(state.Lines, copyLine(line))
+		state.Lines = append(state.Lines, copyLine(*line))
 	}
 	slices.SortFunc(state.Lines, func(a, b allocation.Allocation) int { return cmp.Compare(a.OrderID, b.OrderID) })
 	if first, held := p.holds.first(); held {

@@ -27,7 +27,7 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 }
 
 // viewLine adds the ETA, location and best-before date of each part's batch to a line.
-func (p *product) viewLine(a allocation.Allocation) views.Line {
+func (p *product) viewLine(a *allocation.Allocation) views.Line {
 	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
 	for _, part := range a.Parts {
 		b := p.batches[part.Batch]
@@ -142,7 +142,7 @@ func (s *Store) BatchLines(
 }
 
 // viewShare returns a line's part of the given batch. The line must have a part of the batch.
-func viewShare(a allocation.Allocation, ref allocation.BatchRef) views.BatchLine {
+func viewShare(a *allocation.Allocation, ref allocation.BatchRef) views.BatchLine {
 	at := slices.IndexFunc(a.Parts, func(part allocation.Part) bool { return part.Batch == ref })
 	return views.BatchLine{
 		OrderID: a.OrderID, Quantity: a.Parts[at].Quantity, Shipped: a.Parts[at].Shipped,

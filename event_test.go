@@ -138,8 +138,10 @@ func TestR9_ChangesAreWhatAStoreWrites(t *testing.T) {
 	require.NoError(t, loaded.ChangeBatchETA("b", mondayPlus(7), at))
 
 	c := loaded.Changes()
-	assert.Equal(t, []allocation.BatchChange{{Ref: "a", Allocated: 2 - 3 - 1 + 4}, {Ref: "b", ETA: mondayPlus(7)}},
-		dropZero(c.Batches), "differences of batches")
+	want := []allocation.BatchChange{
+		{Ref: "a", Allocated: 2 - 3 - 1 + 4, ArrivedAt: monday}, {Ref: "b", ETA: mondayPlus(7)},
+	}
+	assert.Equal(t, want, dropZero(c.Batches), "differences of batches")
 	require.Len(t, c.NewBatches, 1)
 	assert.Equal(t, allocation.BatchRef("c"), c.NewBatches[0].Ref, "new batch")
 	assert.Equal(t, []string{"new"}, orders(c.NewLines), "new lines: a line that came and went is none")

@@ -113,9 +113,13 @@ func (s *shelf) allocate(
 	for _, r := range merged {
 		old, known := lines[r.OrderID]
 		switch {
-		case known && old.live(now) && old.Quantity != r.Quantity:
+		case known && old.live(now) && (old.Quantity != r.Quantity || old.Split != r.Split):
 			return nil, nil, allocation.ErrMismatch
 		case known && old.live(now):
+			if !old.HoldUntil.IsZero() && (r.HoldUntil.IsZero() || r.HoldUntil.After(old.HoldUntil)) {
+				old.HoldUntil = r.HoldUntil
+				lines[r.OrderID] = old
+			}
 			given = append(given, from(allocation.Allocation{Parts: old.parts}))
 			continue
 		case !r.HoldUntil.IsZero() && !now.Before(r.HoldUntil):

@@ -12,12 +12,15 @@ import (
 // [EarliestFirst].
 type Policy func(a, b Batch) int
 
-// EarliestFirst prefers the warehouse to shipments, and earlier shipments to later shipments; ties go
-// to the lower Ref (R1).
+// EarliestFirst prefers the warehouse to shipments, in the warehouse the batch that arrived first, and
+// earlier shipments to later shipments; ties go to the lower Ref (R1).
 func EarliestFirst(a, b Batch) int {
 	// The zero time, which stands for the warehouse, is before every other time.
 	if byETA := a.ETA.Compare(b.ETA); byETA != 0 {
 		return byETA
+	}
+	if byArrival := a.ArrivedAt.Compare(b.ArrivedAt); byArrival != 0 {
+		return byArrival
 	}
 	return cmp.Compare(a.Ref, b.Ref)
 }

@@ -24,7 +24,7 @@ type Product struct {
 	refused  int64 // the number of the last refusal's event
 	lowStock Quantity
 
-	// batches are the open batches and the batches of the loaded lines, in the order of loading.
+	// batches are the batches for sale and the batches of the loaded lines, in the order of loading.
 	batches []*batch
 	places  map[BatchRef]int // index of each batch in batches, filled by index
 
@@ -79,7 +79,7 @@ func (p *Product) key(order OrderID) LineKey { return LineKey{OrderID: order, SK
 // none.
 func (p *Product) Version() int64 { return p.read + int64(len(p.events)) }
 
-// Batches iterates over the loaded batches: all batches with units available, and the batches of the
+// Batches iterates over the loaded batches: all batches for sale, see [State], and the batches of the
 // loaded lines.
 func (p *Product) Batches() iter.Seq[Batch] {
 	return func(yield func(Batch) bool) {

@@ -30,7 +30,7 @@ func (p *Product) Allocate(now time.Time, policy Policy, requests ...Request) ([
 
 // merge checks requests and adds up the requests for each line (R4).
 func merge(op string, requests []Request) ([]Request, error) {
-	if len(requests) == 1 && requests[0].HoldUntil.IsZero() {
+	if len(requests) == 1 && requests[0].plain() {
 		return requests, requests[0].check(op) // nothing to merge or to clean
 	}
 	merged := make([]Request, 0, len(requests))
@@ -39,7 +39,7 @@ func merge(op string, requests []Request) ([]Request, error) {
 		if err := r.check(op); err != nil {
 			return nil, err
 		}
-		r.HoldUntil = clean(r.HoldUntil)
+		r = r.clean()
 		k := r.Key()
 		i, again := seen[k]
 		if !again {
@@ -47,35 +47,11 @@ func merge(op string, requests []Request) ([]Request, error) {
 			merged = append(merged, r)
 			continue
 		}
-		first := &merged[i]
-		if r.Split != first.Split || r.HoldUntil != first.HoldUntil {
-			return nil, &Error{
-				Op: op, Field: "order", Value: r.OrderID,
-				Err: fmt.Errorf("%w: lines of sku %q have different terms", ErrInvalid, r.SKU),
-			}
-		}
-		first.Quantity += r.Quantity
-		if err := checkQuantity(op, "quantity", first.Quantity, 1); err != nil {
+		if err := merged[i].add(op, r); err != nil {
 			return nil, err
 		}
 	}
 	return merged, nil
-}
-
-// check refuses a request with bad data.
-func (r Request) check(op string) error {
-	if err := r.OrderLine.check(op); err != nil {
-		return err
-	}
-	return checkTimeIfAny(op, "hold until", r.HoldUntil)
-}
-
-// checkHold refuses a new hold if the time has passed.
-func (r Request) checkHold(now time.Time) error {
-	if r.HoldUntil.IsZero() {
-		return nil
-	}
-	return checkHold("Allocate", r.HoldUntil, now)
 }
 
 // planned is a request together with the stock chosen for the request.
@@ -98,11 +74,11 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 		}
 		step := planned{Request: r, already: already}
 		if already == nil {
-			if err := r.checkHold(now); err != nil {
+			if err := r.checkClock(now); err != nil {
 				return nil, err
 			}
 			var most Quantity
-			if step.parts, most = p.choose(free, policy, r.Quantity, r.Split); step.parts == nil {
+			if step.parts, most = p.choose(free, policy, r.need(), now); step.parts == nil {
 				short = append(short, Shortage{OrderLine: r.OrderLine, Available: most})
 				continue
 			}
@@ -139,21 +115,16 @@ func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 		return nil, nil
 	case l.Lapsed(now):
 		return nil, nil
-	case l.Quantity != r.Quantity:
-		return nil, &Error{
-			Op: "Allocate", Field: "order", Value: r.OrderID,
-			Err: fmt.Errorf("line of sku %q: %w: quantity is %d, not %d", r.SKU, ErrMismatch, l.Quantity, r.Quantity),
-		}
 	}
-	return l, nil
+	return l, l.checkRepeat(r)
 }
 
-// choose finds the batches for so many units: one batch for all units, or with split as many batches
-// as needed, each asked only for the remainder (R2). If there is too little, choose returns nil and
-// the most units that the line could have been given.
-func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split bool) (parts []Part, most Quantity) {
-	if split {
-		return p.spread(free, policy, units)
+// choose finds the batches for a need: one batch for all units, or with split as many batches as
+// needed, each asked only for the remainder (R2). The policy only orders batches that serve the need.
+// If there is too little, choose returns nil and the most units that the line could have been given.
+func (p *Product) choose(free []Quantity, policy Policy, n need, now time.Time) (parts []Part, most Quantity) {
+	if n.split {
+		return p.spread(free, policy, n, now)
 	}
 	if policy == nil {
 		policy = EarliestFirst
@@ -161,8 +132,11 @@ func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split b
 	var first Batch
 	found := false
 	for i, b := range p.batches {
+		if free[i] <= most && free[i] < n.units || !b.serves(n.terms, now) {
+			continue
+		}
 		most = max(most, free[i])
-		if free[i] < units {
+		if free[i] < n.units {
 			continue
 		}
 		candidate := b.with(free[i])
@@ -173,7 +147,7 @@ func (p *Product) choose(free []Quantity, policy Policy, units Quantity, split b
 	if !found {
 		return nil, most
 	}
-	return []Part{{Batch: first.Ref, Quantity: units}}, units
+	return []Part{{Batch: first.Ref, Quantity: n.units}}, n.units
 }
 
 // with returns the batch as a policy sees the batch: with so many units available.
@@ -184,17 +158,18 @@ func (b *batch) with(free Quantity) Batch {
 }
 
 // spread takes units from several batches in the order of the policy.
-func (p *Product) spread(free []Quantity, policy Policy, units Quantity) (parts []Part, most Quantity) {
+func (p *Product) spread(free []Quantity, policy Policy, n need, now time.Time) (parts []Part, most Quantity) {
 	var candidates []Batch
 	for i, b := range p.batches {
-		if free[i] > 0 {
+		if free[i] > 0 && b.serves(n.terms, now) {
 			candidates = append(candidates, b.with(free[i]))
 			most = addSaturating(most, free[i])
 		}
 	}
-	if most < units {
+	if most < n.units {
 		return nil, most
 	}
+	units := n.units
 	slices.SortFunc(candidates, policy.total())
 	for _, b := range candidates {
 		share := min(units, b.Available())
@@ -216,12 +191,14 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 // carryOut allocates as planned. Lapsed holds are released first, since their units may be part of
 // the plan.
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
 	allocations := make([]Allocation, len(plan))
 	released := false // once is enough, since no line of this call can have lapsed already
 	for i, step := range plan {
 		l := step.already
-		if l == nil {
+		if l != nil {
+			p.strengthen(l, step.Request, now)
+		} else {
 			if !released {
 				p.releaseLapsed(now)
 				released = true
@@ -247,10 +224,14 @@ func (p *Product) open(r Request) *line {
 		p.byKey[r.Key()] = l
 	}
 	l.Allocation = Allocation{
-		OrderLine: OrderLine{OrderID: r.OrderID, SKU: r.SKU},
-		Split:     r.Split,
-		HeldUntil: r.HoldUntil,
-		Sequence:  p.Version() + 1,
+		OrderLine:  OrderLine{OrderID: r.OrderID, SKU: r.SKU},
+		Split:      r.Split,
+		HeldUntil:  r.HoldUntil,
+		NeededBy:   r.NeededBy,
+		FreshUntil: r.FreshUntil,
+		Location:   r.Location,
+		Priority:   r.Priority,
+		Sequence:   p.Version() + 1,
 	}
 	return l
 }

@@ -22,8 +22,14 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 	if i := p.index(b.Ref); i >= 0 {
 		return p.batches[i].checkAnnouncedAs(b)
 	}
+	if !b.BestBefore.IsZero() && !b.BestBefore.After(b.ETA) {
+		return invalid(op, "best before", announced.BestBefore, "must be after the ETA")
+	}
 	now = clean(now)
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
+	if b.ETA.IsZero() {
+		b.ArrivedAt = now
+	}
 	p.batches = append(p.batches, &batch{Batch: b})
 	p.record(BatchAdded{
 		SKU: p.sku, At: now, Batch: b.Ref, Quantity: b.Purchased,
@@ -105,7 +111,7 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 		}
 		return p.setQuantity(op, b, quantity, now, policy, func() {
 			p.record(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: quantity})
-			b.ETA, b.CountedAt = time.Time{}, at
+			b.ETA, b.CountedAt, b.ArrivedAt = time.Time{}, at, clean(counted.At)
 		})
 	case b.knows(counted):
 		return nil, nil
@@ -152,7 +158,7 @@ func (b *batch) knows(c Count) bool { return !clean(c.At).After(b.CountedAt) }
 func (p *Product) setQuantity(
 	op string, b *batch, quantity Quantity, now time.Time, policy Policy, record func(),
 ) (released []OrderLine, err error) {
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
 	moves, err := p.cut(op, b, quantity, now, policy)
 	if err != nil {
 		return nil, err
@@ -216,7 +222,7 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 	moves := make([]move, 0, len(leaving))
 	// The oldest promise chooses first.
 	for _, l := range slices.Backward(leaving) {
-		if m := p.moveFrom(b, l, free, policy); m.moved > 0 || m.lost > 0 {
+		if m := p.moveFrom(b, l, free, policy, now); m.moved > 0 || m.lost > 0 {
 			moves = append(moves, m)
 		}
 	}
@@ -248,7 +254,7 @@ func (p *Product) newestOn(op string, b *batch, units Quantity, now time.Time) (
 // moveFrom finds places for a line's units on b, and counts the places as taken from free. A line
 // stays if b can keep all of the line's units. Otherwise, without Split, the units move together or
 // are lost; with Split b keeps as many units as possible, and the rest moves as far as there is room.
-func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy) move {
+func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy, now time.Time) move {
 	at, units := p.index(b.Ref), l.partOf(b.Ref).open()
 	if free[at] >= units {
 		free[at] -= units
@@ -258,9 +264,9 @@ func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy) mo
 		units -= free[at]
 		free[at] = 0
 	}
-	parts, most := p.choose(free, policy, units, l.Split)
+	parts, most := p.choose(free, policy, l.need(units), now)
 	if parts == nil && l.Split && most > 0 {
-		parts, _ = p.choose(free, policy, most, true)
+		parts, _ = p.choose(free, policy, l.need(most), now)
 	}
 	p.reserve(free, parts)
 	m := move{line: l, to: parts, lost: units}

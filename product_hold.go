@@ -13,11 +13,16 @@ func (p *Product) Confirm(order OrderID, now time.Time) (Allocation, error) {
 	if err != nil {
 		return Allocation{}, err
 	}
+	p.confirm(l, now)
+	return l.copy(), nil
+}
+
+// confirm makes a live line firm.
+func (p *Product) confirm(l *line, now time.Time) {
 	if !l.HeldUntil.IsZero() {
 		l.HeldUntil, l.changed = time.Time{}, true
-		p.record(HoldConfirmed{SKU: p.sku, At: now, OrderID: order})
+		p.record(HoldConfirmed{SKU: p.sku, At: now, OrderID: l.OrderID})
 	}
-	return l.copy(), nil
 }
 
 // Extend holds a line until a later time; a line held for that long already is returned unchanged. A
@@ -35,11 +40,17 @@ func (p *Product) Extend(order OrderID, until, now time.Time) (Allocation, error
 	if l.HeldUntil.IsZero() {
 		return Allocation{}, notAllowed("Extend", "order", order, "the line is firm")
 	}
-	if until.After(l.HeldUntil) {
-		p.record(HoldExtended{SKU: p.sku, At: now, OrderID: order, From: l.HeldUntil, To: until})
+	p.extend(l, until, now)
+	return l.copy(), nil
+}
+
+// extend holds a live line until a later time. A firm line, or a line held for that long, stays as
+// before.
+func (p *Product) extend(l *line, until, now time.Time) {
+	if !l.HeldUntil.IsZero() && until.After(l.HeldUntil) {
+		p.record(HoldExtended{SKU: p.sku, At: now, OrderID: l.OrderID, From: l.HeldUntil, To: until})
 		l.HeldUntil, l.changed = until, true
 	}
-	return l.copy(), nil
 }
 
 // ReleaseLapsed records the end of the loaded holds that have lapsed by now, and returns the number
@@ -47,7 +58,7 @@ func (p *Product) Extend(order OrderID, until, now time.Time) (Allocation, error
 // (R7).
 func (p *Product) ReleaseLapsed(now time.Time) int {
 	now = clean(now)
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
 	released := p.releaseLapsed(now)
 	p.recordIfCrossed(wasLow, now)
 	return released

@@ -14,7 +14,7 @@ func (p *Product) Cancel(order OrderID, now time.Time) (Allocation, error) {
 	if err != nil {
 		return Allocation{}, err
 	}
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
 	if l.Lapsed(now) {
 		p.lapse(l, now)
 	} else {
@@ -42,7 +42,7 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 	if err != nil {
 		return Allocation{}, err
 	}
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
 	switch more := wanted.Quantity - l.Quantity; {
 	case more < 0 && wanted.Quantity < l.Shipped():
 		return Allocation{}, notAllowed(op, "quantity", wanted.Quantity, "more units have been shipped")
@@ -73,7 +73,7 @@ func (p *Product) shrink(l *line, units Quantity, now time.Time) {
 // grow gives the line more units, or returns an error and changes nothing.
 func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) error {
 	free := p.free(now)
-	parts, home, most := p.roomFor(l, free, policy, more)
+	parts, home, most := p.roomFor(l, free, policy, more, now)
 	if parts == nil {
 		return p.short("ChangeLine", Shortage{
 			OrderLine: OrderLine{OrderID: l.OrderID, SKU: l.SKU, Quantity: l.Quantity + more},
@@ -97,10 +97,10 @@ func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) err
 // that leaves, and parts have room for home as well. Without room parts is nil, and most is the
 // largest quantity that the line could have.
 func (p *Product) roomFor(
-	l *line, free []Quantity, policy Policy, more Quantity,
+	l *line, free []Quantity, policy Policy, more Quantity, now time.Time,
 ) (parts []Part, home Part, most Quantity) {
 	if l.Split {
-		parts, most = p.choose(free, policy, more, true)
+		parts, most = p.choose(free, policy, l.need(more), now)
 		return parts, Part{}, addSaturating(l.Quantity, most)
 	}
 	for _, part := range l.Parts {
@@ -110,13 +110,14 @@ func (p *Product) roomFor(
 	}
 	if home.Quantity > 0 {
 		at := p.index(home.Batch)
-		if free[at] >= more {
+		need := l.need(more)
+		if free[at] >= more && p.batches[at].serves(need.terms, now) {
 			return []Part{{Batch: home.Batch, Quantity: more}}, Part{}, 0
 		}
 		free[at] += home.Quantity
 	}
-	parts, most = p.choose(free, policy, home.Quantity+more, false)
-	return parts, home, addSaturating(l.Shipped(), most)
+	parts, most = p.choose(free, policy, l.need(home.Quantity+more), now)
+	return parts, home, max(l.Quantity, addSaturating(l.Shipped(), most))
 }
 
 // deallocate takes units of a batch away from the line, and records the end of the promise.

@@ -5,7 +5,7 @@ import "time"
 // mend makes the counters of batches agree with the lines, and the ledger with both. All counters
 // come before any cut, since the need for a cut depends on the room in the other batches.
 func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
-	wasLow := p.isLow()
+	wasLow := p.isLow(now)
 	for _, t := range drifted {
 		b, err := p.batch("Mend", t.Batch)
 		if err != nil {

@@ -139,12 +139,17 @@ func (b *batch) change() BatchChange {
 		Purchased: b.Purchased - b.stored.Purchased,
 		Allocated: b.Allocated - b.stored.Allocated,
 		ETA:       b.ETA,
-		CountedAt: b.CountedAt,
-		ShippedAt: b.ShippedAt,
+		ArrivedAt: b.ArrivedAt,
+		Blocked:   b.Blocked,
+		Expired:   b.Expired,
+
+		CountedAt:       b.CountedAt,
+		CountedQuantity: b.CountedQuantity,
+		ShippedAt:       b.ShippedAt,
 	}
 }
 
-// rebase turns a committed product into a cache entry: open batches only, no lines. Rebase returns
+// rebase turns a committed product into a cache entry: batches for sale only, no lines. Rebase returns
 // the time of the next expiry of a live hold, no later than expires, the expiry so far. Rebase
 // reports false if the product can't be cached: nothing was committed, no unit is left, or lapsed
 // holds would have to be loaded.
@@ -163,22 +168,22 @@ func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 		}
 	}
 	p.read, p.complete = p.Version(), false
-	p.dropUsedUpBatches()
+	p.keepForSale()
 	p.forgetLines()
 	return expires, len(p.batches) > 0
 }
 
-// dropUsedUpBatches drops the batches without available units; the open batches are now as stored.
-func (p *Product) dropUsedUpBatches() {
-	open := p.batches[:0]
+// keepForSale drops the batches that are not for sale; all others are now as stored.
+func (p *Product) keepForSale() {
+	kept := p.batches[:0]
 	for _, b := range p.batches {
-		if b.Available() > 0 {
+		if b.forSale() {
 			b.stored, b.linesFrom = b.Batch, noLines
-			open = append(open, b)
+			kept = append(kept, b)
 		}
 	}
-	clear(p.batches[len(open):])
-	p.batches, p.places = open, nil
+	clear(p.batches[len(kept):])
+	p.batches, p.places = kept, nil
 }
 
 // forgetLines forgets lines, events and orders. Unless large, the lists serve the next command again.

@@ -18,10 +18,11 @@ func (p *Product) available(op string, now time.Time, counts func(*batch) bool) 
 	if p.moreLapsed {
 		return 0, p.more(op)
 	}
-	free := p.free(clean(now))
+	now = clean(now)
+	free := p.free(now)
 	var sum Quantity
 	for i, b := range p.batches {
-		if counts(b) {
+		if counts(b) && b.Saleable(now) {
 			sum = addSaturating(sum, max(0, free[i]))
 		}
 	}
@@ -59,7 +60,8 @@ func (p *Product) SetLowStock(threshold Quantity, now time.Time) error {
 	if threshold == p.lowStock {
 		return nil
 	}
-	now, wasLow := clean(now), p.isLow()
+	now = clean(now)
+	wasLow := p.isLow(now)
 	p.record(LowStockSet{SKU: p.sku, At: now, From: p.lowStock, To: threshold})
 	p.lowStock = threshold
 	p.recordIfCrossed(wasLow, now)
@@ -67,15 +69,17 @@ func (p *Product) SetLowStock(threshold Quantity, now time.Time) error {
 }
 
 // isLow reports whether the available units are below the threshold.
-func (p *Product) isLow() bool {
-	return p.lowStock > 0 && p.unpromised() < p.lowStock
+func (p *Product) isLow(now time.Time) bool {
+	return p.lowStock > 0 && p.unpromised(now) < p.lowStock
 }
 
-// unpromised returns the sum of the available units by the counters, whatever the time.
-func (p *Product) unpromised() Quantity {
+// unpromised returns the sum of the available units of saleable batches, by the counters.
+func (p *Product) unpromised(now time.Time) Quantity {
 	var sum Quantity
 	for _, b := range p.batches {
-		sum = addSaturating(sum, b.Available())
+		if b.Saleable(now) {
+			sum = addSaturating(sum, b.Available())
+		}
 	}
 	return sum
 }
@@ -83,8 +87,8 @@ func (p *Product) unpromised() Quantity {
 // recordIfCrossed ends every change of a counter or of the threshold, and records the event if the
 // stock became low or is no longer low.
 func (p *Product) recordIfCrossed(wasLow bool, now time.Time) {
-	if low := p.isLow(); low != wasLow {
-		available := min(p.unpromised(), maxQuantity) // every JSON reader keeps the event's number exact
+	if low := p.isLow(now); low != wasLow {
+		available := min(p.unpromised(now), maxQuantity) // every JSON reader keeps the event's number exact
 		p.record(LowStockCrossed{SKU: p.sku, At: now, Available: available, Threshold: p.lowStock, Low: low})
 	}
 }

@@ -8,7 +8,7 @@ import (
 // Repository gives a use case products as if all products were in memory. Within one unit of work
 // there is one copy of each product, whether asked for by SKU, batch or order.
 //
-// A product comes with the open batches and with the lines of the given orders; the product's history
+// A product comes with the batches for sale and with the lines of the given orders; the product's history
 // stays in the store. Products are changed through their methods, and changes last only if the unit
 // of work commits.
 //
@@ -120,8 +120,9 @@ type State struct {
 	LowStock Quantity // Changes.LowStock of the last commit
 	Low      bool     // Changes.Low of the last commit
 
-	// Batches are all batches with units available, the batch of Query.Batch, and the batches of
-	// Lines; each once.
+	// Batches are the batches for sale, the batch of Query.Batch, and the batches of Lines; each once.
+	// A batch is for sale while units are available and the batch is neither Blocked nor Expired,
+	// whatever the BestBefore.
 	Batches []Batch
 
 	// Lines are, each line once and with all parts in their order:

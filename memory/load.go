@@ -74,12 +74,12 @@ func (p *product) load(q allocation.Query) allocation.State {
 	q.Limit = max(q.Limit, 0)
 	b := stateBuilder{product: p, state: allocation.State{
 		SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock,
-		Batches: make([]allocation.Batch, 0, len(p.open)+1),
+		Batches: make([]allocation.Batch, 0, len(p.forSale)+1),
 	}}
-	for _, open := range p.open {
-		b.state.Batches = append(b.state.Batches, open.Batch)
+	for _, batch := range p.forSale {
+		b.state.Batches = append(b.state.Batches, batch.Batch)
 	}
-	b.addUsedUp(q.Batch)
+	b.addBatch(q.Batch)
 	if q.Order != "" {
 		b.addLine(p.key(q.Order))
 	}
@@ -96,19 +96,19 @@ type stateBuilder struct {
 	product *product
 	state   allocation.State
 	lines   map[allocation.LineKey]bool  // lines of the State
-	usedUp  map[allocation.BatchRef]bool // used-up batches of the State
+	others  map[allocation.BatchRef]bool // batches of the State that are not for sale
 }
 
-// addUsedUp adds a batch without available units. Open batches are part of every State from the start.
-func (b *stateBuilder) addUsedUp(ref allocation.BatchRef) {
+// addBatch adds a batch that is not for sale. Batches for sale are part of every State from the start.
+func (b *stateBuilder) addBatch(ref allocation.BatchRef) {
 	batch := b.product.batches[ref]
-	if batch == nil || batch.Available() > 0 || b.usedUp[ref] {
+	if batch == nil || batch.isForSale() || b.others[ref] {
 		return
 	}
-	if b.usedUp == nil {
-		b.usedUp = map[allocation.BatchRef]bool{}
+	if b.others == nil {
+		b.others = map[allocation.BatchRef]bool{}
 	}
-	b.usedUp[ref] = true
+	b.others[ref] = true
 	b.state.Batches = append(b.state.Batches, batch.Batch)
 }
 
@@ -124,7 +124,7 @@ func (b *stateBuilder) addLine(key allocation.LineKey) {
 	b.lines[key] = true
 	b.state.Lines = append(b.state.Lines, copyLine(*line))
 	for _, part := range line.Parts {
-		b.addUsedUp(part.Batch)
+		b.addBatch(part.Batch)
 	}
 }
 

@@ -17,9 +17,9 @@ type product struct {
 	refused  int64
 	lowStock allocation.Quantity
 	batches  map[allocation.BatchRef]*batch
-	open     []*batch // batches with available units, in no order
+	forSale  []*batch                                      // the batches that every load brings, in no order
 	lines    map[allocation.LineKey]*allocation.Allocation // a stored line is replaced, never changed
-	holds    ordered[hold] // by time and order
+	holds    ordered[hold]                                 // by time and order
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
 	purged  int64                            // sequence of the last purged event
@@ -81,26 +81,31 @@ func (p *product) addEvents(c allocation.Changes) {
 func (p *product) addBatch(b allocation.Batch) {
 	added := &batch{Batch: b}
 	p.batches[b.Ref] = added
-	p.indexOpen(added, false)
+	p.indexForSale(added, false)
 }
 
 func (p *product) changeBatch(c allocation.BatchChange) {
 	b := p.batches[c.Ref]
-	wasOpen := b.Available() > 0
+	was := b.isForSale()
 	b.Purchased += c.Purchased
 	b.Allocated += c.Allocated
-	b.ETA, b.CountedAt, b.ShippedAt = c.ETA, c.CountedAt, c.ShippedAt
-	p.indexOpen(b, wasOpen)
+	b.ETA, b.ArrivedAt, b.Blocked, b.Expired = c.ETA, c.ArrivedAt, c.Blocked, c.Expired
+	b.CountedAt, b.CountedQuantity, b.ShippedAt = c.CountedAt, c.CountedQuantity, c.ShippedAt
+	p.indexForSale(b, was)
 }
 
-// indexOpen updates the index of open batches after a batch changed; wasOpen says whether the index has the batch.
-func (p *product) indexOpen(b *batch, wasOpen bool) {
-	switch isOpen := b.Available() > 0; {
-	case isOpen && !wasOpen:
-		p.open = append(p.open, b)
-	case wasOpen && !isOpen:
-		at := slices.Index(p.open, b)
-		p.open = slices.Delete(p.open, at, at+1)
+// isForSale reports whether every load brings the batch: units are available, and the batch is neither blocked nor
+// recorded as expired. The clock has no part in this, so an index can hold the answer.
+func (b *batch) isForSale() bool { return b.Available() > 0 && b.Blocked == "" && !b.Expired }
+
+// indexForSale updates the index of batches for sale after a batch changed; was says whether the index has the batch.
+func (p *product) indexForSale(b *batch, was bool) {
+	switch is := b.isForSale(); {
+	case is && !was:
+		p.forSale = append(p.forSale, b)
+	case was && !is:
+		at := slices.Index(p.forSale, b)
+		p.forSale = slices.Delete(p.forSale, at, at+1)
 	}
 }
 

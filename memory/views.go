@@ -66,11 +66,11 @@ func (p *product) viewStock(now time.Time) views.Stock {
 	return stock
 }
 
-// free returns the free units of batches at the time now: available units, and units of holds that have lapsed and are
-// still stored. A batch that is not in the map has no free units.
+// free returns the units of batches that can be promised at the time now: available units, and units of holds that
+// have lapsed and are still stored. A batch that is not in the map has no free units, or is not saleable.
 func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
-	free := make(map[*batch]allocation.Quantity, len(p.open))
-	for _, b := range p.open {
+	free := make(map[*batch]allocation.Quantity, len(p.forSale))
+	for _, b := range p.forSale {
 		free[b] = b.Available()
 	}
 	for h := range p.holds.all() {
@@ -81,6 +81,7 @@ func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 			free[p.batches[part.Batch]] += part.Quantity - part.Shipped
 		}
 	}
+	maps.DeleteFunc(free, func(b *batch, _ allocation.Quantity) bool { return !b.Saleable(now) })
 	return free
 }
 

@@ -51,14 +51,14 @@ type Checkout struct {
 }
 
 // Place holds the goods of an order, all or none, and returns the end of the hold, or the zero time for a paid order.
-// Placing an order again changes nothing while the goods are held. Errors: [*TooFewError], [ErrTryAgain],
+// Placing an order again while the goods are held takes no further goods and holds the same goods for longer. Errors: [*TooFewError], [ErrTryAgain],
 // [allocation.ErrUnknownOutcome], the context's error, and errors about bad orders.
 func (c *Checkout) Place(ctx context.Context, o Order) (heldUntil time.Time, err error) {
 	requests := o.requests(c.Now().Add(c.HoldFor))
 	err = certain(ctx, func() error {
 		lines, err := c.Stock.Allocate(ctx, requests...)
 		for _, line := range lines {
-			heldUntil = line.HeldUntil // an order that was placed before keeps its time
+			heldUntil = line.HeldUntil // a paid order stays firm
 		}
 		return err
 	})
@@ -78,10 +78,8 @@ func (c *Checkout) Pay(ctx context.Context, o Order) error {
 		if !errors.Is(err, allocation.ErrLapsed) && !errors.Is(err, allocation.ErrNotFound) {
 			return err
 		}
-		if _, err := c.Stock.Allocate(ctx, o.requests(time.Time{})...); err != nil {
-			return err
-		}
-		return confirm() // lines that had not lapsed have kept their holds
+		_, err = c.Stock.Allocate(ctx, o.requests(time.Time{})...) // lines that had not lapsed become firm, too
+		return err
 	})
 	if err = answer(err); errors.As(err, new(*TooFewError)) {
 		return fmt.Errorf("order %s: %w: %w", o.ID, ErrRefund, err)

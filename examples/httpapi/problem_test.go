@@ -45,7 +45,7 @@ func TestEveryErrorHasAProblemTypeAStatusAndAField(t *testing.T) {
 		"cancel unknown order":   {"DELETE", order, "", 404, "not-found", "order_id"},
 		"confirm unknown order":  {"POST", order + "/confirm", lampSKU, 404, "not-found", "order_id"},
 		"unknown batch":          {"PUT", "/batches/b9/quantity", counted(earlier), 404, "not-found", "ref"},
-		"other quantity":         {"POST", "/orders/o1/allocation", lamps(2), 409, "mismatch", "order_id"},
+		"other quantity":         {"POST", "/orders/o1/allocation", lamps(2), 409, "mismatch", "quantity"},
 		"batch announced before": {"POST", batches, `{"ref":"b1","sku":"LAMP","quantity":4}`, 409, "mismatch", "ref"},
 		"lapsed hold":            {"POST", "/orders/held/allocation/confirm", lampSKU, 409, "lapsed", "order_id"},
 		"no JSON":                {"POST", order, `lamp`, 400, "malformed", ""},

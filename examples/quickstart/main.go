@@ -6,7 +6,8 @@
 //
 // A reader learns how to open and migrate a store, make a Service with a policy, place orders that are all or nothing,
 // split lines over batches, hold units for a while, answer shortages, and count a program's own events. Every command
-// may be repeated: a second run on the same database changes nothing and says so.
+// may be repeated: a second run on the same database takes nothing more. Holds count from each run, so a second run
+// holds the same units for longer.
 //
 // Look at run.go first: newRun puts the library together, and all is the whole program. The reading of CSV files is in
 // csv.go and table.go, the printing in report.go.
@@ -51,7 +52,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	batches := flags.String("batches", "", "CSV `file` of ref, sku, quantity and perhaps eta, location, best_before; "+
 		"the samples if empty")
 	orders := flags.String("orders", "", "CSV `file` of order, sku, quantity and perhaps split (yes or no), "+
-		"hold_for (such as 72h); the samples if empty")
+		"hold_for (such as 72h, from each run); the samples if empty")
 	db := flags.String("db", "allocation.db", "SQLite `file` to keep the allocations in")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -115,7 +115,7 @@ func (m *machine) receive(t *rapid.T) {
 		m.run(t, want, func(s *allocation.Service) (any, error) { return s.ReceiveBatch(t.Context(), c) })
 		return
 	}
-	b.ETA = time.Time{}
+	b.ETA, b.ArrivedAt = time.Time{}, c.At
 	m.cut(t, c, b, (*allocation.Service).ReceiveBatch)
 }
 

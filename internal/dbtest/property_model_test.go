@@ -83,7 +83,8 @@ func (n *naive) ranked(sku allocation.SKU) []allocation.BatchRef {
 		}
 	}
 	slices.SortFunc(refs, func(a, b allocation.BatchRef) int {
-		return cmp.Or(n.batches[a].ETA.Compare(n.batches[b].ETA), cmp.Compare(a, b))
+		x, y := n.batches[a], n.batches[b]
+		return cmp.Or(x.ETA.Compare(y.ETA), x.ArrivedAt.Compare(y.ArrivedAt), cmp.Compare(a, b))
 	})
 	return refs
 }
@@ -136,7 +137,11 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 		switch {
 		case !n.known(r.SKU):
 			return outcome{reasons: []error{allocation.ErrNotFound}} // products are looked up before any line is judged
-		case there && old.Quantity == r.Quantity:
+		case there && old.Quantity == r.Quantity && old.Split == r.Split:
+			if !old.HeldUntil.IsZero() && (r.HoldUntil.IsZero() || r.HoldUntil.After(old.HeldUntil)) {
+				old.HeldUntil = r.HoldUntil
+				after.lines[key] = old
+			}
 			continue
 		case there:
 			want.because(allocation.ErrMismatch)

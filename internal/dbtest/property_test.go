@@ -227,6 +227,9 @@ func (m *machine) addBatch(t *rapid.T) {
 		b.Ref = allocation.BatchRef(fmt.Sprintf("b%d", m.batches))
 		added := b
 		added.AnnouncedQuantity, added.AnnouncedETA = b.Purchased, b.ETA
+		if b.ETA.IsZero() {
+			added.ArrivedAt = m.now()
+		}
 		m.naive.batches[b.Ref] = added
 	}
 	m.run(t, want, func(s *allocation.Service) (any, error) { return nil, s.AddBatch(t.Context(), b) })

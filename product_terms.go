@@ -1,0 +1,180 @@
+package allocation
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Saleable reports whether units of the batch may be promised at now, whatever the policy and the
+// terms of a line (R13): the batch is not blocked, has not expired, and will not have expired on
+// arrival. A batch without BestBefore keeps for ever.
+func (b Batch) Saleable(now time.Time) bool {
+	if b.Blocked != "" || b.Expired {
+		return false
+	}
+	return b.BestBefore.IsZero() || b.BestBefore.After(now) && b.BestBefore.After(b.ETA)
+}
+
+// forSale reports whether the batch belongs to every [State] of the product. By the clock alone a
+// batch for sale may be unsaleable.
+func (b *batch) forSale() bool { return b.Available() > 0 && b.Blocked == "" && !b.Expired }
+
+// terms bind a line to the batches that fit (R14). Each zero field accepts every batch.
+type terms struct {
+	neededBy   time.Time
+	freshUntil time.Time
+	location   Location
+}
+
+// need is a number of units for a line, and the conditions under which the line takes units.
+type need struct {
+	terms
+	units Quantity
+	split bool
+}
+
+// serves reports whether a line with the terms may be given units of the batch at now. Allocation,
+// growth and cuts all ask serves, so that no policy can sell anything else (R13, R14).
+func (b *batch) serves(t terms, now time.Time) bool {
+	return b.Saleable(now) && b.arrivesBy(t.neededBy, now) && b.keepsBeyond(t.freshUntil) &&
+		(t.location == "" || t.location == b.Location)
+}
+
+// arrivesBy reports whether the batch is in the warehouse or arrives by the given time; the zero time
+// accepts every arrival. An overdue shipment arrives by no given time, since nobody knows when the
+// shipment will come, until the shipment is rescheduled or received.
+func (b *batch) arrivesBy(by, now time.Time) bool {
+	return by.IsZero() || b.ETA.IsZero() || !b.ETA.After(by) && !b.ETA.Before(now)
+}
+
+// keepsBeyond reports whether the batch is still good after the given time; the zero time accepts
+// every batch.
+func (b *batch) keepsBeyond(until time.Time) bool {
+	return until.IsZero() || b.BestBefore.IsZero() || b.BestBefore.After(until)
+}
+
+// need returns the request's quantity and conditions.
+func (r Request) need() need {
+	return need{terms: terms{r.NeededBy, r.FreshUntil, r.Location}, units: r.Quantity, split: r.Split}
+}
+
+// need returns so many units under the line's conditions.
+func (l *line) need(units Quantity) need {
+	return need{terms: terms{l.NeededBy, l.FreshUntil, l.Location}, units: units, split: l.Split}
+}
+
+// plain reports whether the request has no field that must be cleaned or checked.
+func (r Request) plain() bool {
+	return r.HoldUntil.IsZero() && r.NeededBy.IsZero() && r.FreshUntil.IsZero() && r.Location == "" && r.Priority == 0
+}
+
+// clean returns the request with times in the form of every store (R11).
+func (r Request) clean() Request {
+	r.HoldUntil, r.NeededBy, r.FreshUntil = clean(r.HoldUntil), clean(r.NeededBy), clean(r.FreshUntil)
+	return r
+}
+
+// check refuses a request with bad data, whatever the time (R12).
+func (r Request) check(op string) error {
+	if err := r.OrderLine.check(op); err != nil || r.plain() {
+		return err
+	}
+	if r.Location != "" {
+		if err := checkID(op, "location", r.Location); err != nil {
+			return err
+		}
+	}
+	if r.Priority < math.MinInt16 || r.Priority > math.MaxInt16 {
+		return invalid(op, "priority", r.Priority, "must be from -32,768 to 32,767")
+	}
+	return cmp.Or(
+		checkTimeIfAny(op, "hold until", r.HoldUntil),
+		checkTimeIfAny(op, "needed by", r.NeededBy),
+		checkTimeIfAny(op, "fresh until", r.FreshUntil),
+	)
+}
+
+// checkClock refuses a new line whose times have passed. A repeat is never refused because time has
+// passed (R3), so only new lines are checked.
+func (r Request) checkClock(now time.Time) error {
+	const op = "Allocate"
+	switch {
+	case !r.HoldUntil.IsZero() && !r.HoldUntil.After(now):
+		return invalid(op, "hold until", r.HoldUntil, "must be in the future")
+	case r.NeededBy.Before(now) && !r.NeededBy.IsZero():
+		return invalid(op, "needed by", r.NeededBy, "must not have passed")
+	case r.FreshUntil.Before(now) && !r.FreshUntil.IsZero():
+		return invalid(op, "fresh until", r.FreshUntil, "must not have passed")
+	}
+	return nil
+}
+
+// differs returns the first field in which a repeat differs from the line, with the value of each;
+// "" for none. A repeat may have another HoldUntil and another Priority (R3).
+func (r Request) differs(l Request) (field string, repeated, known any) {
+	switch {
+	case r.Quantity != l.Quantity:
+		return "quantity", r.Quantity, l.Quantity
+	case !r.NeededBy.Equal(l.NeededBy):
+		return "needed by", r.NeededBy, l.NeededBy
+	case !r.FreshUntil.Equal(l.FreshUntil):
+		return "fresh until", r.FreshUntil, l.FreshUntil
+	case r.Location != l.Location:
+		return "location", r.Location, l.Location
+	case r.Split != l.Split:
+		return "split", r.Split, l.Split
+	}
+	return "", nil, nil
+}
+
+// add adds the units of another request for the same line in the same call. Every other field must be
+// the same (R4).
+func (r *Request) add(op string, other Request) error {
+	units := other.Quantity
+	other.Quantity = r.Quantity
+	field, value, _ := other.differs(*r)
+	switch {
+	case field != "":
+	case !other.HoldUntil.Equal(r.HoldUntil):
+		field, value = "hold until", other.HoldUntil
+	case other.Priority != r.Priority:
+		field, value = "priority", other.Priority
+	}
+	if field != "" {
+		rule := fmt.Sprintf("lines of order %q and sku %q must have the same terms", r.OrderID, r.SKU)
+		return invalid(op, field, value, rule)
+	}
+	r.Quantity += units
+	return checkQuantity(op, "quantity", r.Quantity, 1)
+}
+
+// request returns the request that would be a repeat of the line.
+func (l *line) request() Request {
+	return Request{
+		OrderLine: l.OrderLine, Split: l.Split, HoldUntil: l.HeldUntil,
+		NeededBy: l.NeededBy, FreshUntil: l.FreshUntil, Location: l.Location, Priority: l.Priority,
+	}
+}
+
+// checkRepeat refuses a request for an existing line if the request differs from the line (R3).
+func (l *line) checkRepeat(r Request) error {
+	field, repeated, known := r.differs(l.request())
+	if field == "" {
+		return nil
+	}
+	return &Error{
+		Op: "Allocate", Field: field, Value: repeated,
+		Err: fmt.Errorf("line of order %q and sku %q: %w: the line has %v", l.OrderID, l.SKU, ErrMismatch, known),
+	}
+}
+
+// strengthen lets a repeat make a live hold firm, or longer; no repeat weakens a line (R3).
+func (p *Product) strengthen(l *line, r Request, now time.Time) {
+	if r.HoldUntil.IsZero() {
+		p.confirm(l, now)
+	} else {
+		p.extend(l, r.HoldUntil, now)
+	}
+}

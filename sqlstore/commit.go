@@ -20,7 +20,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	if err == nil {
 		switch {
 		case !slices.ContainsFunc(changes, hasEvents):
-			err = checkVersions(ctx, s.db, s.statements.versions, rows.products)
+			err = checkVersions(ctx, s.db, s.engine, s.statements.versions, rows.products)
 		case s.engine.oneStatement && s.isolation == sql.LevelDefault:
 			err = s.commitStatement(ctx, rows)
 		default:
@@ -31,21 +31,24 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 }
 
 // checkVersions runs a statement that selects versions by SKU, and returns a conflict unless each product has the
-// version that was read. A missing product has version 0.
-func checkVersions(ctx context.Context, r runner, q *query, products []productRow) error {
+// version that was read. A missing product has version 0. Several statements tell as much as one: versions only grow,
+// so at the time of the first statement all products still had the versions that later statements find.
+func checkVersions(ctx context.Context, r runner, e *engine, q *query, products []productRow) error {
 	if len(products) == 0 {
 		return nil
 	}
 	versions := make(map[allocation.SKU]int64, len(products))
-	err := r.each(ctx, q, []any{idList(skusOf(products))}, func(row scanner) error {
-		var sku allocation.SKU
-		var version int64
-		err := row.Scan(&sku, &version)
-		versions[sku] = version
-		return err
-	})
-	if err != nil {
-		return err
+	for _, skus := range cutIDs(e, skusOf(products)) {
+		err := r.each(ctx, q, []any{idList(skus)}, func(row scanner) error {
+			var sku allocation.SKU
+			var version int64
+			err := row.Scan(&sku, &version)
+			versions[sku] = version
+			return err
+		})
+		if err != nil {
+			return err
+		}
 	}
 	for _, p := range products {
 		if versions[p.sku] != p.seen {

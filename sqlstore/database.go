@@ -17,6 +17,9 @@ type sqlDatabase struct {
 var _ database = (*sqlDatabase)(nil)
 
 func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, error) {
+	if err := d.engine.fits(ctx, d, q.text, args); err != nil {
+		return 0, err
+	}
 	if !d.engine.prepares || q.literal {
 		result, err := d.db.ExecContext(ctx, q.text, args...)
 		return affected(q, result, err)
@@ -57,6 +60,9 @@ func (d *sqlDatabase) each(ctx context.Context, q *query, args []any, row func(s
 }
 
 func (d *sqlDatabase) eachOnce(ctx context.Context, q *query, args []any, row func(scanner) error) error {
+	if err := d.engine.fits(ctx, d, q.text, args); err != nil {
+		return err
+	}
 	if !d.engine.prepares || q.literal {
 		rows, err := d.db.QueryContext(ctx, q.text, args...)
 		return scan(rows, err, row)
@@ -156,7 +162,7 @@ type preparedStatement struct {
 
 func (t *sqlTransaction) exec(ctx context.Context, q *query, args ...any) (int64, error) {
 	if t.engine.literals {
-		text, err := q.withValues(args)
+		text, err := t.literal(ctx, q, args)
 		if err != nil {
 			return 0, err
 		}
@@ -177,7 +183,7 @@ func (t *sqlTransaction) exec(ctx context.Context, q *query, args ...any) (int64
 
 func (t *sqlTransaction) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
 	if t.engine.literals {
-		text, err := q.withValues(args)
+		text, err := t.literal(ctx, q, args)
 		if err != nil {
 			return err
 		}
@@ -194,6 +200,15 @@ func (t *sqlTransaction) each(ctx context.Context, q *query, args []any, row fun
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	return scan(rows, err, row)
+}
+
+// literal returns the text with the values, if the server accepts a text of that size.
+func (t *sqlTransaction) literal(ctx context.Context, q *query, args []any) (string, error) {
+	text, err := q.withValues(args)
+	if err == nil {
+		err = t.engine.fits(ctx, t, text, nil)
+	}
+	return text, err
 }
 
 // statement needs no second connection: an unprepared statement is prepared on the connection of the transaction.

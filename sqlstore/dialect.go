@@ -37,6 +37,14 @@ type engine struct {
 	// another kind of join.
 	lapsed string
 
+	// longest is the approximate size in bytes of the largest list of values or rows in one statement; 0 for no limit.
+	// A list may take twice as many bytes in the text of a statement.
+	longest int
+
+	// snapshot is the isolation level at which all reads of a transaction see one moment. Only an engine with a limit
+	// for lists needs a snapshot.
+	snapshot sql.IsolationLevel
+
 	// unionArms is the largest number of SKUs for which a load repeats lapsedArm, one SELECT per SKU, in place of
 	// lapsed.
 	unionArms int

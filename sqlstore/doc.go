@@ -49,7 +49,7 @@
 // No other method changes the schema. Each migration adds its number to the table schema_version, so Migrate continues
 // after a tool; in the other direction, tell the tool which numbers are applied (golang-migrate: force). On MariaDB
 // golang-migrate needs multiStatements=true. Call [Store.CheckSchema] at the start of the program. SQLite and
-// PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so run a failed migration again.
+// PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so repeat a failed migration.
 //
 // Before the migration to version 2 stop all programs that use version 1: an event that such a program records counts
 // as sent. The migration builds an index over the events; MariaDB copies the table.
@@ -63,12 +63,12 @@
 //
 // A Store is an [outbox.Store] and an [outbox.Maintainer]. A commit marks the last of its events for each product: the
 // column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in
-// an index and no further statement. The table deliveries has a row for each product with a lease or a failure.
+// an index and no further statement. The table deliveries has the leases and the failures of products.
 //
 // Claim takes two or three statements, or one read if nothing is claimable, and on MariaDB one more for each few
 // hundred marks. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A store of
 // [Store.Join] is no outbox; its events are sent after the host's commit. Debezium's outbox event router can replace a
-// relay; a comment in the migration 0002_outbox has the configuration.
+// relay, see the migration 0002_outbox.
 //
 // # Guarantees
 //
@@ -78,7 +78,7 @@
 //   - PostgreSQL: one statement, which locks the products in the order of the SKUs. An allocation of any number of
 //     lines takes two round trips.
 //   - MariaDB: a short transaction with one statement for each table. An allocation takes seven round trips, six for
-//     one product with one batch, and more beyond a megabyte.
+//     one product with one batch. Lists are cut at 128 KiB; a load in parts reads from one snapshot.
 //   - SQLite: a short transaction, row by row. The first statement is a write and waits for other writers.
 //
 // [Store.Locked] is for hosts that prefer waiting to retrying. [Store.Join] is for hosts with writes of their own:

@@ -18,6 +18,7 @@ const (
 	duplicate               // a unique key exists
 	refused                 // another constraint was broken
 	undefined               // possibly a missing table or column
+	tooLarge                // the statement is larger than the server accepts
 )
 
 // This package imports no driver, so the package recognises the errors of drivers by methods and fields.

@@ -157,12 +157,12 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 	parts, _ := lineColumns.tuples([]lineRow{
 		{LineKey: key, part: allocation.Part{Batch: "batch-1", Quantity: 3}, split: true, sequence: 7},
 		{LineKey: key, number: 1, part: allocation.Part{Batch: "batch-2", Quantity: 2}, split: true, sequence: 7},
-	}, maxInsert)
+	}, mariaDB.longest)
 	events, _ := eventColumns.tuples([]eventRow{{
 		sku: "chair", sequence: 7, kind: "LowStockSet", data: `{"threshold":3}`, id: "an id", unsentFrom: 7,
-	}}, maxInsert)
-	products, _ := productColumns.stored().tuples([]productRow{{sku: "chair", version: 1}}, maxInsert)
-	batches, _ := batchColumns.tuples([]allocation.Batch{{Ref: "batch-1", SKU: "chair", Purchased: 9}}, maxInsert)
+	}}, mariaDB.longest)
+	products, _ := productColumns.stored().tuples([]productRow{{sku: "chair", version: 1}}, mariaDB.longest)
+	batches, _ := batchColumns.tuples([]allocation.Batch{{Ref: "batch-1", SKU: "chair", Purchased: 9}}, mariaDB.longest)
 	return []goldenStatement{
 		{"commit: add products",
 			"A commit with new products: AddBatch for a new SKU; the values are an example.",

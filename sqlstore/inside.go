@@ -110,18 +110,24 @@ func (in *inside) Load(ctx context.Context, q allocation.Query) ([]allocation.St
 	if err := in.check(ctx, op); err != nil {
 		return nil, err
 	}
+	var parts []allocation.Query
 	if in.locks {
-		if err := in.lock(ctx, q); err != nil {
+		locked, err := in.lock(ctx, q)
+		if err != nil {
 			return nil, in.explain(ctx, op, err)
 		}
+		if in.store.statements.choice(q) == nil && in.store.parts(q) != nil {
+			q.SKUs = locked // no locked product changes between the parts
+			parts = in.store.parts(q)
+		}
 	}
-	states, err := in.store.load(ctx, in.transaction, q)
+	states, err := in.store.load(ctx, in.transaction, q, parts)
 	return states, in.explain(ctx, op, err)
 }
 
 // lock locks products in the order of the SKUs. Another statement reads the products afterwards: a statement that
-// waited for a lock may have read other rows before the wait.
-func (in *inside) lock(ctx context.Context, q allocation.Query) error {
+// waited for a lock may have read other rows before the wait. lock returns the products that exist.
+func (in *inside) lock(ctx context.Context, q allocation.Query) (locked []allocation.SKU, err error) {
 	skus := slices.Clone(q.SKUs)
 	if choice := in.store.statements.choice(q); choice != nil {
 		l := newLoading(q)
@@ -130,15 +136,30 @@ func (in *inside) lock(ctx context.Context, q allocation.Query) error {
 			return rows.Scan(&skus[len(skus)-1])
 		})
 		if err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if len(skus) == 0 {
-		return nil
+		return nil, nil
 	}
 	slices.Sort(skus)
 	lock := in.store.statements.lockRows
-	return in.transaction.each(ctx, lock, []any{idList(skus)}, func(scanner) error { return nil })
+	for _, some := range cutIDs(in.store.engine, skus) {
+		err := in.transaction.each(ctx, lock, []any{idList(some)}, func(row scanner) error {
+			if in.store.engine.longest == 0 { // the list isn't needed
+				return nil
+			}
+			var sku allocation.SKU
+			var version int64
+			err := row.Scan(&sku, &version)
+			locked = append(locked, sku)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return locked, nil
 }
 
 func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) error {

@@ -18,15 +18,60 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	if err := s.check(ctx, op); err != nil {
 		return nil, err
 	}
-	states, err := s.load(ctx, s.db, q)
+	parts := s.parts(q)
+	var states []allocation.State
+	err := s.atOneMoment(ctx, len(parts), func(r runner) (err error) {
+		states, err = s.load(ctx, r, q, parts)
+		return err
+	})
 	return states, s.explain(ctx, op, err)
 }
 
-func (s *Store) load(ctx context.Context, r runner, q allocation.Query) ([]allocation.State, error) {
+// parts cuts a query that names more products and orders than one statement takes. Each part has some products with
+// the lines of some orders. There are no parts if one statement is enough.
+func (s *Store) parts(q allocation.Query) (parts []allocation.Query) {
+	if s.engine.longest == 0 || (len(q.SKUs)+len(q.Orders))*longestID <= s.engine.longest {
+		return nil
+	}
+	for _, skus := range cutIDs(s.engine, q.SKUs) {
+		for _, orders := range cutIDs(s.engine, q.Orders) {
+			part := q
+			part.SKUs, part.Orders = skus, orders
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+// atOneMoment runs fn, which reads with a number of statements. Several statements share a snapshot.
+func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner) error) error {
+	if statements <= 1 {
+		return fn(s.db)
+	}
+	t, err := s.db.begin(ctx, s.engine.snapshot)
+	if err != nil {
+		return err
+	}
+	defer t.rollback()
+	return fn(t)
+}
+
+func (s *Store) load(
+	ctx context.Context, r runner, q allocation.Query, parts []allocation.Query,
+) ([]allocation.State, error) {
 	l := newLoading(q)
-	statement := s.statements.load(q)
-	if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
-		return nil, err
+	if len(parts) == 0 {
+		statement := s.statements.load(q)
+		if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
+			return nil, err
+		}
+	}
+	l.repeats = len(parts) > 1
+	for _, part := range parts {
+		statement := s.statements.load(part)
+		if err := r.each(ctx, statement, statement.args(newLoading(part).arg), l.row); err != nil {
+			return nil, err
+		}
 	}
 	return l.states(), nil
 }
@@ -36,6 +81,7 @@ type loading struct {
 	allocation.Query
 	named    map[allocation.OrderID]bool // Order and Orders
 	products map[allocation.SKU]*product
+	repeats  bool // several parts of the query may bring the same row
 
 	// The current row.
 	kind   int
@@ -47,6 +93,7 @@ type loading struct {
 type product struct {
 	allocation.State
 	lines map[allocation.LineKey]*line
+	refs  map[allocation.BatchRef]bool // of the batches, if rows may repeat
 }
 
 type line struct {
@@ -108,6 +155,9 @@ func (l *loading) row(row scanner) error {
 	case 1:
 		p.Batches = append(p.Batches, allocation.Batch{SKU: l.sku})
 		loadedBatch.read(l.fields, &p.Batches[len(p.Batches)-1])
+		if l.repeats && p.repeatsBatch() {
+			p.Batches = p.Batches[:len(p.Batches)-1]
+		}
 	default:
 		read := lineRow{LineKey: allocation.LineKey{SKU: l.sku}}
 		loadedLine.read(l.fields, &read)
@@ -123,6 +173,17 @@ func (l *loading) product(sku allocation.SKU) *product {
 		l.products[sku] = p
 	}
 	return p
+}
+
+// repeatsBatch reports whether the last batch has been read before.
+func (p *product) repeatsBatch() bool {
+	if p.refs == nil {
+		p.refs = map[allocation.BatchRef]bool{}
+	}
+	ref := p.Batches[len(p.Batches)-1].Ref
+	repeated := p.refs[ref]
+	p.refs[ref] = true
+	return repeated
 }
 
 func (p *product) line(key allocation.LineKey) *line {
@@ -141,7 +202,10 @@ func (l *line) add(read lineRow) {
 	if read.number == 0 {
 		l.Split, l.Sequence, l.HeldUntil = read.split, read.sequence, read.heldUntil
 	}
-	at, _ := slices.BinarySearch(l.numbers, read.number)
+	at, repeated := slices.BinarySearch(l.numbers, read.number)
+	if repeated {
+		return
+	}
 	l.numbers = slices.Insert(l.numbers, at, read.number)
 	l.Parts = slices.Insert(l.Parts, at, read.part)
 	l.Quantity += read.part.Quantity

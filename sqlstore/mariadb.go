@@ -16,6 +16,8 @@ var mariaDB = engine{
 	lookup:      fromLeft("STRAIGHT_JOIN", forceIndex),
 	list:        func(param string) string { return jsonTable(param, "value VARBINARY(255) PATH '$'") },
 	indexHint:   forceIndex,
+	longest:     128 << 10, // max_allowed_packet is 1 MiB or more in practice, 16 MiB by default
+	snapshot:    sql.LevelRepeatableRead,
 
 	// MariaDB can't limit a table by a row of a join, and doesn't use a column of another table as a bound of an
 	// index. So with many SKUs this reads all holds of a product, live holds included.
@@ -153,9 +155,18 @@ func mariaDBNumber(err error) (int64, bool) {
 func classifyMariaDB(err error) class {
 	number, ok := mariaDBNumber(err)
 	if !ok {
+		if strings.Contains(err.Error(), "packet for query is too large") { // go-sql-driver has not sent the statement
+			return tooLarge
+		}
 		return unanswered
 	}
 	switch number {
+	case 1153:
+		return tooLarge
+	case 1105: // an unknown error, or a long parameter of a prepared statement
+		if strings.Contains(err.Error(), "max_allowed_packet") {
+			return tooLarge
+		}
 	case 1690: // out of range, by the guard: the server has ended the transaction
 		if strings.Contains(err.Error(), "@@in_transaction") {
 			return conflict

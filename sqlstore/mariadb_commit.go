@@ -21,6 +21,7 @@ type mariaDBCommit struct {
 	addProducts, addBatches, addParts, addEvents string // text before the rows
 
 	classify func(error) class
+	engine   *engine
 }
 
 func newMariaDBCommit(t *templates) writer {
@@ -51,6 +52,7 @@ func newMariaDBCommit(t *templates) writer {
 		addParts:    t.compile(`INSERT INTO {lines} (` + lineColumns.list("") + `) VALUES `).text,
 		addEvents:   t.compile(`INSERT INTO {events} (` + eventColumns.list("") + `) VALUES `).text,
 		classify:    t.classify,
+		engine:      t.engine,
 	}
 }
 
@@ -76,7 +78,7 @@ func (w *mariaDBCommit) write(ctx context.Context, r runner, rows *relations) er
 // lockAndCompare locks all products in the order of the SKUs, and compares the versions. A commit that only checks
 // some products needs the lock, because an UPDATE without a change reports no row on MariaDB.
 func (w *mariaDBCommit) lockAndCompare(ctx context.Context, r runner, rows *relations) error {
-	if err := checkVersions(ctx, r, w.lockProducts, rows.products); err != nil {
+	if err := checkVersions(ctx, r, w.engine, w.lockProducts, rows.products); err != nil {
 		return err
 	}
 	rows.products = slices.DeleteFunc(rows.products, productRow.isChecked)
@@ -124,18 +126,18 @@ func (w *mariaDBCommit) products(ctx context.Context, r runner, rows *relations)
 			known = append(known, p)
 		}
 	}
-	matched, err := writeRows(ctx, r, w.setProducts, productColumns, known, aboutProduct)
+	matched, err := writeRows(ctx, w, r, w.setProducts, productColumns, known, aboutProduct)
 	switch {
 	case err != nil:
 		return err
 	case matched != int64(len(known)):
 		return conflictOnAny(rows.products)
 	}
-	return insertRows(ctx, r, w.addProducts, productColumns.stored(), added, aboutProduct)
+	return insertRows(ctx, w, r, w.addProducts, productColumns.stored(), added, aboutProduct)
 }
 
 func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) error {
-	err := insertRows(ctx, r, w.addBatches, batchColumns, rows.newBatches, aboutNewBatch)
+	err := insertRows(ctx, w, r, w.addBatches, batchColumns, rows.newBatches, aboutNewBatch)
 	if err != nil {
 		return err
 	}
@@ -143,7 +145,7 @@ func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) 
 	if len(rows.batches) == 1 {
 		matched, err = w.batch(ctx, r, rows, 0)
 	} else {
-		matched, err = writeRows(ctx, r, w.changeBatches, changedColumns, rows.batches, aboutBatch)
+		matched, err = writeRows(ctx, w, r, w.changeBatches, changedColumns, rows.batches, aboutBatch)
 	}
 	if err != nil || matched == int64(len(rows.batches)) {
 		return err
@@ -154,9 +156,15 @@ func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) 
 // countedBatches returns an error unless all batches exist. An UPDATE doesn't count a batch that has the new values
 // already.
 func (w *mariaDBCommit) countedBatches(ctx context.Context, r runner, batches []changedBatch) error {
-	var exist int
-	args := []any{changedColumns.json(batches)}
-	err := r.each(ctx, w.countBatches, args, func(row scanner) error { return row.Scan(&exist) })
+	exist := 0
+	err := eachPart(w, changedColumns, batches, func(list string, _ []changedBatch) error {
+		return r.each(ctx, w.countBatches, []any{list}, func(row scanner) error {
+			var some int
+			err := row.Scan(&some)
+			exist += some
+			return err
+		})
+	})
 	if err == nil && exist != len(batches) {
 		err = errMissing
 	}
@@ -168,40 +176,50 @@ func (w *mariaDBCommit) countedBatches(ctx context.Context, r runner, batches []
 
 // lines writes lines and events. Changed lines are removed and written again.
 func (w *mariaDBCommit) lines(ctx context.Context, r runner, rows *relations) error {
-	_, err := writeRows(ctx, r, w.removeLines, removedColumns, rows.removed, aboutRemoved)
+	_, err := writeRows(ctx, w, r, w.removeLines, removedColumns, rows.removed, aboutRemoved)
 	if err != nil {
 		return err
 	}
-	err = insertRows(ctx, r, w.addParts, lineColumns, append(rows.newParts, rows.parts...), aboutNewPart)
+	err = insertRows(ctx, w, r, w.addParts, lineColumns, append(rows.newParts, rows.parts...), aboutNewPart)
 	if err != nil {
 		return err
 	}
-	return insertRows(ctx, r, w.addEvents, eventColumns, rows.events, aboutEvent)
+	return insertRows(ctx, w, r, w.addEvents, eventColumns, rows.events, aboutEvent)
+}
+
+// eachPart calls fn with rows as a JSON array, in parts of a limited size.
+func eachPart[R any](w *mariaDBCommit, c columns[R], rows []R, fn func(list string, part []R) error) error {
+	for len(rows) > 0 {
+		list, n := c.json(rows, w.engine.longest)
+		if err := fn(list, rows[:n]); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
 }
 
 // writeRows runs a statement over rows, if any, and returns the number of matching rows of the table.
 func writeRows[R any](
-	ctx context.Context, r runner, q *query, c columns[R], rows []R, about subject[R],
-) (int64, error) {
-	if len(rows) == 0 {
-		return 0, nil
-	}
-	matched, err := r.exec(ctx, q, c.json(rows))
-	if err != nil {
-		return 0, about.error(err, rows)
-	}
-	return matched, nil
+	ctx context.Context, w *mariaDBCommit, r runner, q *query, c columns[R], rows []R, about subject[R],
+) (matched int64, err error) {
+	err = eachPart(w, c, rows, func(list string, part []R) error {
+		some, err := r.exec(ctx, q, list)
+		matched += some
+		if err != nil {
+			return about.error(err, part)
+		}
+		return nil
+	})
+	return matched, err
 }
-
-// maxInsert is the approximate size of an insert in bytes, far below the default limit of a server (16 MiB).
-const maxInsert = 1 << 20
 
 // insertRows inserts rows, if any.
 func insertRows[R any](
-	ctx context.Context, r runner, text string, c columns[R], rows []R, about subject[R],
+	ctx context.Context, w *mariaDBCommit, r runner, text string, c columns[R], rows []R, about subject[R],
 ) error {
 	for len(rows) > 0 {
-		tuples, n := c.tuples(rows, maxInsert)
+		tuples, n := c.tuples(rows, w.engine.longest)
 		if _, err := r.exec(ctx, &query{text: text + tuples, literal: true}); err != nil {
 			return about.error(err, rows[:n])
 		}

@@ -24,47 +24,38 @@ func (c columns[R]) table() string {
 	return jsonTable(":rows", of...) + " x"
 }
 
-// json returns the rows as a JSON array of arrays.
-func (c columns[R]) json(rows []R) string {
+// json returns the first rows as a JSON array of arrays, up to a size in bytes, but at least one row.
+func (c columns[R]) json(rows []R, most int) (text string, n int) {
 	l := &jsonList{}
 	l.raw('[')
-	c.writeList(l, rows, '[', ']')
+	n = c.writeSome(l, &l.written, rows, most, '[', ']')
 	l.raw(']')
-	return string(l.out)
+	return string(l.out), n
 }
 
 // tuples returns the first rows as the list behind VALUES, up to a size in bytes, but at least one row. The first
 // number has the guard.
 func (c columns[R]) tuples(rows []R, most int) (text string, n int) {
 	l := &tupleList{guard: " + " + inTransaction}
-	for n < len(rows) && len(l.out) < most {
-		if n > 0 {
-			l.raw(',')
-		}
-		c.writeList(l, rows[n:n+1], '(', ')')
-		n++
-	}
+	n = c.writeSome(l, &l.written, rows, most, '(', ')')
 	return string(l.out), n
 }
 
-type rowList interface {
-	values
-	raw(b byte)
-}
-
-func (c columns[R]) writeList(l rowList, rows []R, first, last byte) {
-	for i := range rows {
-		if i > 0 {
-			l.raw(',')
+// writeSome writes rows until the text has the size, and returns the number of rows.
+func (c columns[R]) writeSome(v values, text *written, rows []R, most int, first, last byte) (n int) {
+	for ; n < len(rows) && len(text.out) < most; n++ {
+		if n > 0 {
+			text.raw(',')
 		}
 		before := first
 		for _, column := range c {
-			l.raw(before)
-			column.write(l, &rows[i])
+			text.raw(before)
+			column.write(v, &rows[n])
 			before = ','
 		}
-		l.raw(last)
+		text.raw(last)
 	}
+	return n
 }
 
 type written struct{ out []byte }

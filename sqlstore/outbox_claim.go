@@ -95,6 +95,7 @@ type lease struct {
 	outbox.Claim
 	number    int64                       // random, to tell the claim from all others
 	claimable string                      // products that looked claimable, as JSON
+	leased    []allocation.SKU            // some of the leased products, whose events to read
 	tries     map[allocation.SKU]tryCount // the leased products
 }
 
@@ -117,7 +118,7 @@ func (l *lease) arg(name string) any {
 	case "rows":
 		return l.claimable
 	case "skus":
-		return idList(slices.Sorted(maps.Keys(l.tries)))
+		return idList(l.leased)
 	case "products":
 		return l.Products
 	case "events":
@@ -136,17 +137,32 @@ func (l *lease) page() int { return 4*l.Products + 50 }
 // lease leases claimable products.
 func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 	l := &lease{Claim: c, number: rand.Int64(), tries: map[allocation.SKU]tryCount{}}
-	if claimable := s.statements.outbox.claimable; claimable != nil {
-		found, err := s.claimable(ctx, claimable, *l)
-		if err != nil || len(found) == 0 {
-			return l, err
+	claimable := s.statements.outbox.claimable
+	if claimable == nil {
+		return l, s.take(ctx, l)
+	}
+	found, err := s.claimable(ctx, claimable, *l)
+	if err != nil || len(found) == 0 {
+		return l, err
+	}
+	for _, some := range cut(found, s.engine.longest, firstUnsent.size) {
+		if l.claimable, err = jsonOf(some); err == nil {
+			err = s.take(ctx, l)
 		}
-		if l.claimable, err = jsonOf(found); err != nil {
+		if err != nil && len(l.tries) > 0 && s.classify(err) == conflict {
+			return l, nil // the products leased so far are enough
+		}
+		if err != nil {
 			return l, err
 		}
 	}
+	return l, nil
+}
+
+// take leases claimable products, and adds those that no rival has leased.
+func (s *Store) take(ctx context.Context, l *lease) error {
 	take := s.statements.outbox.take
-	err := s.db.each(ctx, take, take.args(l.arg), func(rows scanner) error {
+	return s.db.each(ctx, take, take.args(l.arg), func(rows scanner) error {
 		var sku allocation.SKU
 		var t tryCount
 		var holder sql.NullInt64
@@ -156,18 +172,26 @@ func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 		}
 		return err
 	})
-	return l, err
 }
 
+// firstUnsent is a product that looks claimable.
+type firstUnsent struct {
+	SKU      allocation.SKU `json:"sku"`
+	Sequence int64          `json:"sequence"`
+}
+
+// size is about the size in JSON.
+func (f firstUnsent) size() int { return jsonSize(f.SKU) + 40 }
+
 // claimable finds products to lease. A rival may lease the products first.
-func (s *Store) claimable(ctx context.Context, q *query, l lease) (found []map[string]any, err error) {
+func (s *Store) claimable(ctx context.Context, q *query, l lease) (found []firstUnsent, err error) {
 	for passed := l.page(); passed >= l.page() && len(found) < l.Products; {
 		passed = 0
 		err := s.db.each(ctx, q, q.args(l.arg), func(rows scanner) error {
 			var first sql.NullInt64
 			err := rows.Scan(&l.After, &first, &passed)
 			if first.Valid {
-				found = append(found, map[string]any{"sku": l.After, "sequence": first.Int64})
+				found = append(found, firstUnsent{l.After, first.Int64})
 			}
 			return err
 		})
@@ -183,18 +207,21 @@ func (s *Store) deliver(ctx context.Context, l *lease) ([]outbox.Delivery, error
 	last := map[allocation.SKU]int64{}
 	events := map[allocation.SKU][]outbox.Record{}
 	unsent := s.statements.outbox.unsent
-	err := s.db.each(ctx, unsent, unsent.args(l.arg), func(rows scanner) error {
-		var sku allocation.SKU
-		var end int64
-		record, err := scanRecord(rows, &sku, &end)
-		last[sku], events[sku] = end, append(events[sku], record)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	skus := slices.Sorted(maps.Keys(l.tries))
+	for _, l.leased = range cutIDs(s.engine, skus) {
+		err := s.db.each(ctx, unsent, unsent.args(l.arg), func(rows scanner) error {
+			var sku allocation.SKU
+			var end int64
+			record, err := scanRecord(rows, &sku, &end)
+			last[sku], events[sku] = end, append(events[sku], record)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
 	deliveries := make([]outbox.Delivery, 0, len(events))
-	for _, sku := range slices.Sorted(maps.Keys(l.tries)) {
+	for _, sku := range skus {
 		if len(events[sku]) == 0 { // an earlier owner sent the events late
 			if err := s.release(ctx, l, sku); err != nil {
 				return nil, err

@@ -121,11 +121,16 @@ func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (
 		if err != nil || len(moved) == 0 {
 			return err
 		}
-		sums, err := moved.json(sku)
-		if err == nil {
-			_, err = t.exec(ctx, add, add.args(func(string) any { return sums })...)
+		for _, some := range cut(moved.sums(sku), s.engine.longest, batchSum.size) {
+			list, err := jsonOf(some)
+			if err == nil {
+				_, err = t.exec(ctx, add, add.args(func(string) any { return list })...)
+			}
+			if err != nil {
+				return err
+			}
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return 0, err
@@ -152,15 +157,24 @@ func (m movements) scan(rows scanner) error {
 	return nil
 }
 
-// json lists the batches sorted, so that two purges can't deadlock.
-func (m movements) json(sku allocation.SKU) (string, error) {
-	rows := make([]map[string]any, 0, len(m))
+// batchSum is what purged events did to a batch.
+type batchSum struct {
+	SKU       allocation.SKU      `json:"sku"`
+	Batch     allocation.BatchRef `json:"batch_ref"`
+	Purchased allocation.Quantity `json:"purchased"`
+	Allocated allocation.Quantity `json:"allocated"`
+}
+
+// size is about the size in JSON.
+func (b batchSum) size() int { return jsonSize(b.SKU) + jsonSize(b.Batch) + 80 }
+
+// sums lists the batches sorted, so that two purges can't deadlock.
+func (m movements) sums(sku allocation.SKU) []batchSum {
+	rows := make([]batchSum, 0, len(m))
 	for _, ref := range slices.Sorted(maps.Keys(m)) {
-		rows = append(rows, map[string]any{
-			"sku": sku, "batch_ref": ref, "purchased": m[ref].purchased, "allocated": m[ref].allocated,
-		})
+		rows = append(rows, batchSum{sku, ref, m[ref].purchased, m[ref].allocated})
 	}
-	return jsonOf(rows)
+	return rows
 }
 
 // Backlog counts the unsent events, see [outbox.Maintainer].

@@ -60,6 +60,8 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 		reason = fmt.Errorf("%w: %w", allocation.ErrConflict, err)
 	case class == duplicate && at.taken != nil:
 		reason = fmt.Errorf("%w: %w", at.taken, err)
+	case class == tooLarge:
+		reason = fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case class == duplicate, class == refused:
 		reason = fmt.Errorf("refused by the database: %w", err)
 	}

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-func jsonOf(rows []map[string]any) (string, error) {
+// jsonOf returns rows as a JSON array of objects, for the records of an engine.
+func jsonOf[R any](rows []R) (string, error) {
 	text, err := json.Marshal(rows)
 	return string(text), err
 }

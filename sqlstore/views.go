@@ -97,12 +97,8 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 		return nil, err
 	}
 	distinct := slices.Compact(slices.Sorted(slices.Values(skus)))
-	values := map[string]any{"skus": idList(distinct), "now": now.UnixMicro(), "more": all, "limit": all}
-	for i, sku := range distinct[:min(len(distinct), s.engine.unionArms)] {
-		values["sku"+strconv.Itoa(i)] = string(sku)
-	}
 	found := map[allocation.SKU]*views.Stock{}
-	err := s.view(ctx, op, s.statements.views.stockOf(len(distinct)), values, func(rows scanner) error {
+	row := func(rows scanner) error {
 		var (
 			sku     allocation.SKU
 			version int64
@@ -116,11 +112,29 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 		found[sku].Version += version // only one row has the version
 		found[sku].Add(moment(eta), free)
 		return err
+	}
+	parts := cutIDs(s.engine, distinct)
+	err := s.atOneMoment(ctx, len(parts), func(r runner) error {
+		for _, some := range parts {
+			q := s.statements.views.stockOf(len(some))
+			if err := r.each(ctx, q, q.args(s.stockArgs(some, now)), row); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return nil, err
+		return nil, s.explain(ctx, op, err)
 	}
 	return inOrder(skus, found), nil
+}
+
+func (s *Store) stockArgs(skus []allocation.SKU, now time.Time) func(name string) any {
+	values := map[string]any{"skus": idList(skus), "now": now.UnixMicro(), "more": all, "limit": all}
+	for i, sku := range skus[:min(len(skus), s.engine.unionArms)] {
+		values["sku"+strconv.Itoa(i)] = string(sku)
+	}
+	return func(name string) any { return values[name] }
 }
 
 // inOrder returns the stock of each product in the order of skus, with repetitions.

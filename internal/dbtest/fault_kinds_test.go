@@ -56,6 +56,7 @@ func (e *engine) faults() []judged {
 			{fault{name: "1020", err: number("HY000", 1020), ends: takeBack}, curable},
 			{fault{name: "1205", err: number("HY000", 1205)}, curable},
 			{fault{name: "1114", err: number("HY000", 1114)}, incurable},
+			{fault{name: "1153", err: number("08S01", 1153), cut: true}, incurable},
 			{fault{name: "1927", err: number("70100", 1927), cut: true}, silent},
 		},
 	}[e.dialect]...)

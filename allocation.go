@@ -84,8 +84,9 @@ func (s *Service) WithPolicy(policy Policy) *Service {
 	return &other
 }
 
-// do runs one command, on the caller's goroutine or on the goroutine of a leader. Unless do returns
-// nil, the command may still be running, and nobody may read the results.
+// do runs one command, on the caller's goroutine or on the goroutine of a leader. As long as the command needs
+// further lapsed holds, do clears holds by commands of their own and runs the command again, so that other callers
+// can go in between. Unless do returns nil, the command may still be running, and nobody may read the results.
 func (s *Service) do(ctx context.Context, c command) error {
 	if s.groups == nil {
 		return s.doAlone(ctx, c)
@@ -109,7 +110,22 @@ func (s *Service) do(ctx context.Context, c command) error {
 	if err := s.groups.queue.Do(ctx, w); err != nil {
 		return leftError(c.op, err)
 	}
-	return p.outcome(ctx, u)
+	err := p.outcome(ctx, u)
+	if need := asLapsed(err); need != nil {
+		return s.afterClearing(ctx, c, need)
+	}
+	return err
+}
+
+// afterClearing clears lapsed holds and runs the command again.
+func (s *Service) afterClearing(ctx context.Context, c command, need *lapsedError) error {
+	if c.clearing == nil {
+		c.clearing = &clearing{}
+	}
+	if err := c.clearing.round(ctx, need, s.releasePage); err != nil {
+		return err
+	}
+	return s.do(ctx, c)
 }
 
 // doAlone runs one command as a separate unit of work.
@@ -119,7 +135,11 @@ func (s *Service) doAlone(ctx context.Context, c command) error {
 	case s.units == nil:
 		return invalid(c.op, "unit of work", nil, "must not be nil")
 	case u == nil:
-		return c.answer(s.units.Do(ctx, c.decide))
+		err := c.answer(s.units.Do(ctx, c.decide))
+		if need := asLapsed(err); need != nil {
+			return s.afterClearing(ctx, c, need)
+		}
+		return err
 	}
 	if err := u.check(ctx, c.op); err != nil {
 		return err

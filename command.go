@@ -29,7 +29,8 @@ type command struct {
 
 	run func(ctx context.Context, products Repository) error
 
-	short *OutOfStockError // the refusal of the last run, nil if there was none
+	short    *OutOfStockError // the refusal of the last run, nil if there was none
+	clearing *clearing        // of lapsed holds for the command, nil if none were needed
 }
 
 // key is a product, order or batch that commands wait for: exactly one field is set.
@@ -120,6 +121,20 @@ type pending struct {
 	panicked any
 	exited   bool     // the policy or a hook ended the goroutine
 	ahead    *reading // the lookup of the command's products
+
+	// behind are the orders of the same bulk that are judged before, on the same products. Their groups have
+	// ended, or the group is the same.
+	behind []*pending
+}
+
+// needsLapsed returns the error of an earlier order that has to wait until lapsed holds are cleared, nil for none.
+func (p *pending) needsLapsed() error {
+	for _, earlier := range p.behind {
+		if need := asLapsed(earlier.err); need != nil {
+			return need
+		}
+	}
+	return nil
 }
 
 // reset forgets what a group made of the command, so that another group can carry it out.

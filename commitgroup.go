@@ -167,7 +167,9 @@ func (p *pending) shielded(ctx context.Context, m *identityMap, products Reposit
 		}
 		p.err, err = errUnfinished, errUnfinished
 	}()
-	err = p.refused(ctx, products, p.run(ctx, products))
+	if err = p.needsLapsed(); err == nil {
+		err = p.refused(ctx, products, p.run(ctx, products))
+	}
 	returned = true
 	return err
 }
@@ -184,7 +186,7 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 		return err
 	case m.cached && (err != nil || !wrote):
 		return errStale
-	case err != nil && len(c.pending) == 1:
+	case err != nil && len(c.pending) == 1 && asLapsed(err) == nil: // to a wrapper, lapsed holds are no error
 		c.judged = true
 		return err
 	case err != nil && wrote:

@@ -48,8 +48,8 @@
 //     can't be shipped.
 //   - R9: Every change is recorded by an [Event]. The product's version is the number of its last
 //     event, and the events add up to the counters.
-//   - R10: A refusal changes no batch and no line. Refusals are recorded once, until something else
-//     happens to the product.
+//   - R10: A refusal changes no live line; a refusal may clear lapsed holds. Refusals are recorded once,
+//     until something else happens to the product.
 //   - R11: Time is an argument, in UTC and whole microseconds.
 //   - R12: Identifiers, quantities and times are checked before the store is touched.
 //
@@ -84,8 +84,18 @@
 // [ErrInvalid] before anything is written; [ErrNotFound], [ErrMismatch], [ErrNotAllowed] and
 // [ErrLapsed] when the model refuses; [ErrConflict] when every attempt lost its race;
 // [ErrUnknownOutcome] when the answer to a commit was lost. Lines that can't be met are an
-// [*OutOfStockError]. After any error of a unit of work but ErrUnknownOutcome no batch and no line
-// has changed.
+// [*OutOfStockError]. After any error of a unit of work but ErrUnknownOutcome no live line has changed,
+// and no batch but by lapsed holds that were cleared.
+//
+// # Lapsed holds
+//
+// The units of a lapsed hold are free at once (R7), and the next sale of the product clears the hold away.
+// A product is loaded with a page of lapsed holds ([UnitOfWorkOptions].PageSize). If a command needs more, a
+// line that can't be met otherwise for example, the holds are cleared first: a page for each commit, recorded by
+// [HoldLapsed] as by [Service.ReleaseLapsed], with a look at the context in between. Then the command runs again,
+// until the line can be met or no lapsed hold is left. So a flood of lapsed holds costs one caller, once, and
+// other callers go in between. If the context ends meanwhile, the holds cleared so far stay cleared. Over a
+// store inside a host's transaction the clearing is part of the host's transaction.
 //
 // # Events
 //

@@ -14,7 +14,7 @@ var (
 	ErrInvalid = errors.New("invalid")
 )
 
-// While deciding: the aggregate refuses, and nothing has been changed.
+// While deciding: the aggregate refuses, and no live line has been changed.
 var (
 	// ErrNotFound is wrapped when the store has no SKU, batch, order or line of that name.
 	ErrNotFound = errors.New("not found")

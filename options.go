@@ -35,11 +35,11 @@ type UnitOfWorkOptions struct {
 	// are common. Set LockFirst if you prefer waiting to retrying.
 	LockFirst bool
 
-	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. If
-	// a page is too small for a decision, the unit of work begins again with a larger page: if a line
-	// can't be met without the units of further lapsed holds, or if a cut has to move further lines.
-	// A line that can be met doesn't wait for a larger page, and may get units of a later batch
-	// although further lapsed holds have freed units of an earlier batch.
+	// PageSize is how many lapsed holds, or lines of a batch, are loaded at first; 100 by default. If a
+	// cut has to move further lines, the unit of work begins again with a larger page. If a line can't
+	// be met without the units of further lapsed holds, the holds are cleared, a page for each commit,
+	// and the unit of work begins again. A line that can be met doesn't wait for further holds, and may
+	// get units of a later batch although further lapsed holds have freed units of an earlier batch.
 	PageSize int
 
 	// Logger logs lost races (Debug), and units of work that lost every race or whose commit has an
@@ -52,6 +52,10 @@ type UnitOfWorkOptions struct {
 	// Attempt returns; the returned function, which may be nil, is called after the attempt with its
 	// error, an [ErrConflict] after a lost race. Attempt is the place for a span, and for counters of
 	// attempts and conflicts.
+	//
+	// If lapsed holds have to be cleared first, each page is a unit of work called "ReleaseLapsed", and the
+	// command begins again with attempt 1. Outside of a group the attempt before ended with an error that
+	// wraps [ErrNotLoaded].
 	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))
 
 	// Committed, if set, is called after each commit with the events that the caller caused, by SKU

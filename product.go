@@ -170,13 +170,18 @@ func (p *Product) lineError(op string, order OrderID, reason error) error {
 	return &Error{Op: op, Field: "order", Value: order, Err: fmt.Errorf("line of sku %q: %w", p.sku, reason)}
 }
 
-// errMore is returned when a decision depends on holds or lines beyond the loaded page. The unit of
+// errMore is returned when a decision depends on lines of a batch beyond the loaded page. The unit of
 // work begins again with a larger page.
 var errMore = fmt.Errorf("%w: there is more than one page", ErrNotLoaded)
 
 // more returns errMore for the product.
 func (p *Product) more(op string) error {
 	return &Error{Op: op, Field: "sku", Value: p.sku, Err: errMore}
+}
+
+// lapsedRemain returns the error for a decision that depends on lapsed holds beyond the loaded page.
+func (p *Product) lapsedRemain(op string) error {
+	return &lapsedError{op: op, skus: []SKU{p.sku}}
 }
 
 // record adds an event; the product's version moves by one (R9).

@@ -92,11 +92,11 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 	return plan, nil
 }
 
-// short returns the error for lines without enough stock, or errMore if further lapsed holds may free
-// units.
+// short returns the error for lines without enough stock, or a lapsedError if further lapsed holds may
+// free units.
 func (p *Product) short(op string, shortages ...Shortage) error {
 	if p.moreLapsed {
-		return p.more(op)
+		return p.lapsedRemain(op)
 	}
 	return &OutOfStockError{Shortages: shortages}
 }
@@ -236,8 +236,10 @@ func (p *Product) open(r Request) *line {
 	return l
 }
 
-// refuse records the product's shortages, unless the last event is a refusal already (R10).
+// refuse clears the loaded lapsed holds, so that the next refusal need not read them, and records the product's
+// shortages, unless the last event is a refusal already (R10).
 func (p *Product) refuse(now time.Time, shortages []Shortage) {
+	p.ReleaseLapsed(now)
 	if p.refused == p.Version() {
 		return
 	}

@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -210,11 +211,11 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 	at := p.index(b.Ref)
 	free[at] += quantity - b.Purchased
 	leaving, err := p.newestOn(op, b, -free[at], now)
+	if p.moreLapsed && (len(leaving) > 0 || errors.Is(err, errMore)) {
+		return nil, p.lapsedRemain(op) // with more units free fewer lines might have to leave
+	}
 	if err != nil || len(leaving) == 0 {
 		return nil, err
-	}
-	if p.moreLapsed {
-		return nil, p.more(op) // with more units free fewer lines might have to leave
 	}
 	for _, l := range leaving {
 		free[at] += l.partOf(b.Ref).open()

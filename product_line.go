@@ -81,7 +81,7 @@ func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) err
 		})
 	}
 	if home.Quantity > 0 && p.moreLapsed {
-		return p.more("ChangeLine") // with more units free the line might stay in its batch
+		return p.lapsedRemain("ChangeLine") // with more units free the line might stay in its batch
 	}
 	p.releaseLapsed(now)
 	if home.Quantity > 0 {

@@ -16,7 +16,7 @@ func (p *Product) AvailableBy(by, now time.Time) (Quantity, error) {
 // available counts the free units of the batches for which counts is true.
 func (p *Product) available(op string, now time.Time, counts func(*batch) bool) (Quantity, error) {
 	if p.moreLapsed {
-		return 0, p.more(op)
+		return 0, p.lapsedRemain(op)
 	}
 	now = clean(now)
 	free := p.free(now)

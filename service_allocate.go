@@ -81,20 +81,28 @@ func (o *order) allocate(ctx context.Context, products Repository) error {
 	}
 	now := products.Now()
 	var short []Shortage
+	var lapsed []SKU // products whose shortage depends on further lapsed holds
 	for i, p := range loaded {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		share := &o.shares[i]
 		share.product = p
-		share.plan, err = p.plan(now, o.policy, share.requests)
+		if share.plan, err = p.plan(now, o.policy, share.requests); err == nil {
+			continue
+		}
 		var ofShare *OutOfStockError
-		switch {
+		switch need := asLapsed(err); {
+		case need != nil:
+			lapsed = append(lapsed, need.skus...)
 		case errors.As(err, &ofShare):
 			short = append(short, ofShare.Shortages...)
-		case err != nil:
+		default:
 			return err
 		}
+	}
+	if lapsed != nil {
+		return &lapsedError{op: "Allocate", skus: lapsed}
 	}
 	if short != nil {
 		return &OutOfStockError{Shortages: short}
@@ -130,8 +138,8 @@ func (o *order) carryOut(now time.Time) []Allocation {
 // [Service.Confirm] makes the line firm. A known line with another quantity is [ErrMismatch], and so
 // is a repeat after the line was changed.
 //
-// A refusal is recorded by a [LineRefused] (R10). If the event can't be committed, both errors are
-// returned, joined.
+// A refusal is recorded by a [LineRefused], and clears lapsed holds of the short products (R10). If the
+// event can't be committed, both errors are returned, joined.
 func (s *Service) Allocate(ctx context.Context, requests ...Request) ([]Allocation, error) {
 	order, err := newOrder("Allocate", s.policy, requests)
 	if err != nil {

@@ -13,7 +13,8 @@ import (
 // error, as from [Service.Allocate]. Orders that compete for a product are judged in the given order.
 // A repeat gives the same answers, so an interrupted import can begin again from the start.
 //
-// [UnitOfWorkOptions].Committed gets the events after all orders have been decided.
+// [UnitOfWorkOptions].Committed gets the events after all orders have been decided. If orders need more lapsed holds
+// than one page has, Committed gets the events of all other orders before the holds are cleared.
 func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [][]Allocation, errs []error) {
 	const op = "AllocateEach"
 	given, errs = make([][]Allocation, len(orders)), make([]error, len(orders))
@@ -60,7 +61,8 @@ type item struct {
 	order *order
 	left  error // of the chunk; unless nil, nobody may read the results
 
-	kind SKU // equal for orders connected by products
+	kind     SKU  // equal for orders connected by products
+	reported bool // Committed has the events
 }
 
 // add adds an order to the bulk.
@@ -86,24 +88,47 @@ func (it *item) answer() ([]Allocation, error) {
 	return it.order.given, nil
 }
 
-// run brings all chunks through the queue, as many at a time as there can be groups, and reports the
-// events. A panic, or the end of a goroutine, reaches the caller's goroutine after all chunks under
-// way have ended.
+// run brings all chunks through the queue, and reports the events. A panic, or the end of a goroutine, reaches the
+// caller's goroutine after all chunks under way have ended.
 func (b *bulk) run() {
-	b.cut(b.sorted())
+	items := b.sorted()
+	lineUp(items)
+	var clear clearing
+	for len(items) > 0 {
+		b.cut(items)
+		b.carryOut()
+		b.report()
+		switch {
+		case b.panicked != nil:
+			panic(b.panicked)
+		case b.exited:
+			runtime.Goexit()
+		}
+		items = b.cleared(items, &clear)
+	}
+}
+
+// carryOut brings chunks through the queue, as many at a time as there can be groups.
+func (b *bulk) carryOut() {
 	if len(b.chunks) == 1 {
 		b.work()
-	} else { // a chunk that ends its goroutine must not end the caller's before the others are through
-		var workers sync.WaitGroup
-		for range min(maxGroups, len(b.chunks)) {
-			workers.Go(b.work)
-		}
-		workers.Wait()
+		return
 	}
+	// A chunk that ends its goroutine must not end the caller's before the others are through.
+	var workers sync.WaitGroup
+	for range min(maxGroups, len(b.chunks)) {
+		workers.Go(b.work)
+	}
+	workers.Wait()
+}
+
+// report gives Committed the events of orders that have been decided since the last report.
+func (b *bulk) report() {
 	for _, it := range b.items {
-		if it.left != nil {
+		if it.left != nil || it.reported || asLapsed(it.err) != nil {
 			continue
 		}
+		it.reported = true
 		if it.err == nil && len(it.events) > 0 {
 			b.service.groups.unit.opts.Committed(b.ctx, it.events)
 		}
@@ -112,12 +137,52 @@ func (b *bulk) run() {
 		}
 		b.exited = b.exited || it.exited
 	}
-	switch {
-	case b.panicked != nil:
-		panic(b.panicked)
-	case b.exited:
-		runtime.Goexit()
+}
+
+// lineUp notes for each order the earlier orders of its products. If an earlier order has to wait until lapsed holds
+// are cleared, the order waits, too.
+func lineUp(items []*item) {
+	last := map[SKU]*pending{}
+	for _, it := range items {
+		for _, sku := range it.skus {
+			earlier, n := last[sku], len(it.behind)
+			if earlier != nil && (n == 0 || it.behind[n-1] != earlier) {
+				it.behind = append(it.behind, earlier)
+			}
+			last[sku] = &it.pending
+		}
 	}
+}
+
+// cleared clears a round of lapsed holds for the orders that need more of them, and returns these orders, to be
+// carried out again; none if no order needs more, or if the clearing failed.
+func (b *bulk) cleared(items []*item, clear *clearing) []*item {
+	need := &lapsedError{}
+	waiting := slices.DeleteFunc(items, func(it *item) bool {
+		lapsed := asLapsed(it.err)
+		if it.left != nil || lapsed == nil {
+			return true
+		}
+		need.op, need.skus = lapsed.op, append(need.skus, lapsed.skus...)
+		return false
+	})
+	if len(waiting) == 0 {
+		return nil
+	}
+	slices.Sort(need.skus)
+	need.skus = slices.Compact(need.skus)
+	err := clear.round(b.ctx, need, b.service.releasePage)
+	for _, it := range waiting {
+		it.reset()
+		it.err, it.done, it.left = err, err != nil, errUnfinished
+		if err != nil {
+			it.left = nil
+		}
+	}
+	if err != nil {
+		return nil
+	}
+	return waiting
 }
 
 // cut makes chunks of as many lines as fit into a group. Connected orders stay together as far as

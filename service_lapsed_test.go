@@ -37,3 +37,32 @@ func TestR7_ReleaseLapsedEndsWhenOthersWereFaster(t *testing.T) {
 	assert.Zero(t, released)
 	assert.Equal(t, 1, store.asked)
 }
+
+func TestReleaseLapsedIsLinearAndSaysHowFarItGot(t *testing.T) {
+	for name, with := range everyWay {
+		t.Run(name, func(t *testing.T) {
+			f := flood(t, 10*floodPage, 10*floodPage)
+			before := f.version(t)
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			commits := 0
+			f.before = func([]allocation.Changes) {
+				if commits++; commits == 6 {
+					cancel()
+				}
+			}
+			service := f.service(t, with)
+			released, err := service.ReleaseLapsed(ctx)
+			require.ErrorIs(t, err, context.Canceled)
+			assert.Equal(t, 20*floodPage-f.holds(t), released, "lines released before the context ended")
+			assert.Positive(t, released)
+
+			again, err := service.ReleaseLapsed(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, 20*floodPage, released+again, "lines released")
+			assert.LessOrEqual(t, f.read, 24*floodPage, "lines read, with a page for each look for products")
+			assert.LessOrEqual(t, f.most, floodPage, "lines in memory")
+			f.told(t, service, before)
+		})
+	}
+}

@@ -197,8 +197,8 @@ func givenWork(ctx context.Context) *work {
 	return w
 }
 
-// do runs the work and reports its events.
-func (w *work) do(ctx context.Context) error {
+// report runs the work and reports the events of the commit.
+func (w *work) report(ctx context.Context) error {
 	err := w.run(ctx)
 	if err == nil && len(w.events) > 0 {
 		w.opts.Committed(ctx, w.events)

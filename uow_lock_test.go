@@ -78,6 +78,15 @@ type joined struct{ *memory.Store }
 
 func (joined) Joined() {}
 
+func TestClearingIsPartOfAHostsTransaction(t *testing.T) {
+	f := flood(t, 3*floodPage)
+	units := allocation.NewUnitOfWork(joined{f.Store},
+		&allocation.UnitOfWorkOptions{Now: f.clock.Now, PageSize: floodPage})
+	_, err := newService(t, units, nil).Allocate(t.Context(), want("z", "LAMP", 3*floodPage+1))
+	require.NoError(t, err)
+	assert.Zero(t, f.holds(t), "lapsed holds that are left")
+}
+
 func TestDoNeverTriesAgainInAHostsTransaction(t *testing.T) {
 	store := memory.New()
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))

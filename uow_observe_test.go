@@ -310,15 +310,45 @@ func TestALargerPageIsNoFurtherAttempt(t *testing.T) {
 	opts := &allocation.UnitOfWorkOptions{Now: clock.Now, PageSize: 1}
 	service := newService(t, allocation.NewUnitOfWork(store, opts), nil)
 	for _, o := range []allocation.OrderID{"a", "b", "c", "d", "e"} {
-		r := want(o, "LAMP", 1)
-		r.HoldUntil = morning.Add(time.Minute)
-		_, err := service.Allocate(t.Context(), r)
+		_, err := service.Allocate(t.Context(), want(o, "LAMP", 1))
 		require.NoError(t, err)
 	}
 	clock.Advance(time.Hour)
 	opts.Attempt = w.hook
 	service = newService(t, allocation.NewUnitOfWork(store, opts), nil)
-	_, err := service.Allocate(t.Context(), want("z", "LAMP", 5))
+	_, err := service.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 1, At: clock.Now()})
 	require.NoError(t, err)
 	assert.Len(t, w.attempts, 1, "attempts")
+}
+
+// The clearing of a page is a unit of work of its own, and the command begins again.
+func TestHooksSeeTheClearingOfLapsedHolds(t *testing.T) {
+	for name, alone := range map[string]bool{"in a group": false, "alone": true} {
+		t.Run(name, func(t *testing.T) {
+			f, w := flood(t, 4*floodPage), &watch{}
+			commits := 0
+			with := settings{service: allocation.ServiceOptions{NoGroupCommit: alone}}
+			with.units.Attempt = w.hook
+			with.units.Commit = func(context.Context) func(error) {
+				commits++
+				return nil
+			}
+			_, err := f.service(t, with).Allocate(t.Context(), want("z", "LAMP", 4*floodPage+1))
+			require.NoError(t, err)
+			var ops []string
+			for _, a := range w.attempts {
+				ops = append(ops, a.op)
+				assert.Equal(t, 1, a.number, "the number of an attempt")
+				require.Len(t, a.ends, 1)
+				if alone && a.op == "Allocate" && len(ops) < 6 {
+					require.ErrorIs(t, a.ends[0], allocation.ErrNotLoaded)
+				} else {
+					require.NoError(t, a.ends[0])
+				}
+			}
+			page := "ReleaseLapsed"
+			assert.Equal(t, []string{"Allocate", page, "Allocate", page, page, "Allocate"}, ops, "units of work")
+			assert.Len(t, f.removed, commits, "commits")
+		})
+	}
 }

@@ -18,6 +18,10 @@ import (
 // roll back: the server may have ended the transaction. The store refuses every call after an error of its own. A
 // unit of work on the store makes one attempt. The store is an [allocation.Ledger]. With a nil transaction every
 // method returns [allocation.ErrInvalid].
+//
+// If a command has to clear lapsed holds, the clearing is part of the host's transaction, refused command or not. A
+// host that rolls back after a refusal takes back the clearing, too, and the next command clears again; a host that
+// commits, or calls ReleaseLapsed outside of the transaction now and then, pays once.
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	t := &transaction{}
 	if s == nil || s.engine == nil {

@@ -31,12 +31,13 @@
 //
 // Comments in this package cite the rules by number.
 //
-//   - R1: Stock in the warehouse goes before shipments, and shipments go by ETA; ties go to the lower
-//     Ref. A [Policy] can decide otherwise.
+//   - R1: Stock in the warehouse goes before shipments, in the warehouse the batch that arrived first,
+//     and shipments go by ETA; ties go to the lower Ref. A [Policy] can decide otherwise.
 //   - R2: A line comes whole from one batch, unless the [Request] allows a split. In a split each
 //     further batch gives only the remainder.
-//   - R3: OrderID and SKU name a line. Allocating a line again returns the allocation unchanged; with
-//     another quantity the call is an [ErrMismatch].
+//   - R3: OrderID and SKU name a line. Allocating a line again returns the allocation and takes
+//     nothing more; with another quantity or other terms the call is an [ErrMismatch]. A repeat never
+//     weakens a line: a firm request makes a hold firm, and a later HoldUntil extends a hold.
 //   - R4: A unit of demand counts once. Lines with the same name are added up, and each line is
 //     judged on the stock that earlier lines left.
 //   - R5: An order is allocated as a whole or not at all, and the error names every shortage.
@@ -52,6 +53,10 @@
 //     until something else happens to the product.
 //   - R11: Time is an argument, in UTC and whole microseconds.
 //   - R12: Identifiers, quantities and times are checked before the store is touched.
+//   - R13: A batch that is blocked, has expired, or will have expired on arrival is not saleable. No
+//     unit of the batch is allocated, whatever the policy, and the batch counts in no number.
+//   - R14: NeededBy, FreshUntil and Location of a [Request] bind the line wherever the line gets units:
+//     when allocated, when made larger, and when moved. A policy only orders the batches that fit.
 //
 // # Service and units of work
 //

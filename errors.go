@@ -10,7 +10,8 @@ var (
 	// ErrInvalid is wrapped by every error about an argument that is wrong whatever the store holds:
 	// an empty or oversized identifier, a quantity out of range, a nil context, a unit of work inside
 	// another. Nothing has been read. A hold in the past, or a count in the future, is found only
-	// after the unit of work has looked at the clock; then nothing has been written.
+	// after the unit of work has looked at the clock, and so is a NeededBy, a FreshUntil or a
+	// BestBefore that makes a new line or batch useless; then nothing has been written.
 	ErrInvalid = errors.New("invalid")
 )
 
@@ -19,8 +20,8 @@ var (
 	// ErrNotFound is wrapped when the store has no SKU, batch, order or line of that name.
 	ErrNotFound = errors.New("not found")
 
-	// ErrMismatch is wrapped when a known key comes with other data: a line with another quantity
-	// (R3), a batch with another announcement (R8).
+	// ErrMismatch is wrapped when a known key comes with other data: a line with another quantity or
+	// other terms (R3), a batch with another announcement (R8).
 	ErrMismatch = errors.New("known with other data")
 
 	// ErrNotAllowed is wrapped when the present state of a line or batch forbids the command:

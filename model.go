@@ -55,12 +55,15 @@ type Request struct {
 	// Split allows the line to be spread over several batches (R2).
 	Split bool
 
-	// HoldUntil makes the allocation a hold, which lapses at this time unless confirmed before (R7).
+	// HoldUntil makes the allocation a hold, which lapses at this time unless confirmed before (R7). A
+	// repeat with a later HoldUntil, or without, extends or confirms the hold (R3).
 	HoldUntil time.Time
 
 	// NeededBy, FreshUntil and Location bind the line to the batches that fit, for as long as the line
 	// exists (R14): batches in the warehouse or with an ETA not after NeededBy, batches that keep
-	// beyond FreshUntil, batches at the Location. Each zero value accepts every batch.
+	// beyond FreshUntil, batches at the Location. Each zero value accepts every batch. A shipment whose
+	// ETA has passed fits no line with NeededBy. NeededBy and FreshUntil of a new line must not have
+	// passed.
 	NeededBy   time.Time
 	FreshUntil time.Time
 	Location   Location

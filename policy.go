@@ -9,7 +9,8 @@ import (
 // positive for b, and 0 if the policy has no preference, as in [cmp.Compare]. A policy must be a pure
 // function of the two batches and give a consistent order. Where a policy has no preference,
 // [EarliestFirst] decides, so that the same input always gives the same answer. A nil Policy is
-// [EarliestFirst].
+// [EarliestFirst]. A policy sees only saleable batches that fit the line's terms, and has no way to
+// sell anything else (R13, R14).
 type Policy func(a, b Batch) int
 
 // EarliestFirst prefers the warehouse to shipments, in the warehouse the batch that arrived first, and
@@ -26,7 +27,7 @@ func EarliestFirst(a, b Batch) int {
 }
 
 // FirstExpiredFirst prefers the batch with the earlier BestBefore, for perishable goods; batches
-// without a BestBefore come last.
+// without a BestBefore come last. A batch that has expired already is never sold (R13).
 func FirstExpiredFirst(a, b Batch) int {
 	switch keepsA, keepsB := a.BestBefore.IsZero(), b.BestBefore.IsZero(); {
 	case keepsA && keepsB:

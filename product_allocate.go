@@ -9,8 +9,16 @@ import (
 
 // Allocate promises stock to lines, to all lines or to none; a nil policy is [EarliestFirst]. Lines
 // of one order are added up; lines of several orders are judged one after the other, each on the
-// stock that earlier lines left (R4). A line that has an allocation already is returned unchanged,
-// whatever the terms of the request; with another quantity the answer is [ErrMismatch] (R3).
+// stock that earlier lines left (R4). A line gets units only of saleable batches that fit the terms of
+// the request (R13, R14).
+//
+// A line that has an allocation already keeps the allocation, and a request that differs in quantity,
+// NeededBy, FreshUntil, Location or Split is an [ErrMismatch] that names the field. A request without
+// HoldUntil makes a live hold firm, a later HoldUntil extends the hold, and nothing else of a repeat
+// counts (R3). Unless the whole call succeeds, no hold becomes firm or longer.
+//
+// A new line whose HoldUntil, NeededBy or FreshUntil has passed is [ErrInvalid]; a repeat is never
+// refused because time has passed.
 //
 // The allocations come in the order in which the lines first appear. If any line can't be met, the
 // answer is an [*OutOfStockError] that names every short line. The refusal is not recorded; a

@@ -8,9 +8,10 @@ import (
 )
 
 // AddBatch announces a batch. The same announcement again changes nothing, even if the batch has
-// changed since; another announcement under the same Ref is [ErrMismatch] (R8). Refs are unique over
-// all products, which only the store can check: Commit returns [ErrDuplicate] if the batch exists and
-// was not loaded.
+// changed since; another announcement under the same Ref is [ErrMismatch] (R8). A new batch with a
+// BestBefore not after the ETA could never be sold and is [ErrInvalid]. Refs are unique over all
+// products, which only the store can check: Commit returns [ErrDuplicate] if the batch exists and was
+// not loaded.
 func (p *Product) AddBatch(announced Batch, now time.Time) error {
 	const op = "AddBatch"
 	if err := announced.check(op); err != nil {
@@ -122,7 +123,7 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 
 // ChangeBatchQuantity sets the purchased units of a batch to the counted quantity. If fewer units
 // were counted than promised, the newest lines move to other batches, under the policy and each
-// line's own Split. Units that fit nowhere are released and returned, as lines with the quantity lost
+// line's own terms. Units that fit nowhere are released and returned, as lines with the quantity lost
 // (R6).
 func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Policy) (released []OrderLine, err error) {
 	const op = "ChangeBatchQuantity"

@@ -27,7 +27,8 @@ func (p *Product) Cancel(order OrderID, now time.Time) (Allocation, error) {
 // ChangeLine gives a line another quantity. A smaller quantity frees units, beginning with the last
 // batch; a quantity below the shipped units is [ErrNotAllowed]. For a larger quantity a whole line
 // stays in its batch if the batch has room, and otherwise moves to a batch with room; a line that may
-// be split takes only the missing units from other batches. If the quantity can't be met, the line
+// be split takes only the missing units from other batches. The line keeps its terms, and no unit
+// comes from a batch that is not saleable or does not fit the terms (R13, R14). If the quantity can't be met, the line
 // stays as before and the answer is an [*OutOfStockError]. A nil policy is [EarliestFirst].
 func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Allocation, error) {
 	const op = "ChangeLine"

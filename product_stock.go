@@ -2,13 +2,15 @@ package allocation
 
 import "time"
 
-// Available counts the units in the warehouse that can be promised at now. Units of lapsed holds are
-// free (R7). Available returns [ErrNotLoaded] if more holds have lapsed than were loaded.
+// Available counts the units in the warehouse that can be promised at now: only saleable batches count
+// (R13), and units of lapsed holds are free (R7). Available returns [ErrNotLoaded] if more holds have
+// lapsed than were loaded.
 func (p *Product) Available(now time.Time) (Quantity, error) {
 	return p.available("Available", now, func(b *batch) bool { return b.ETA.IsZero() })
 }
 
-// AvailableBy is like Available, but also counts the batches that arrive by the given time.
+// AvailableBy is like Available, but also counts the batches that arrive by the given time, overdue
+// shipments included.
 func (p *Product) AvailableBy(by, now time.Time) (Quantity, error) {
 	return p.available("AvailableBy", now, func(b *batch) bool { return !b.ETA.After(by) })
 }
@@ -51,8 +53,8 @@ func (p *Product) free(now time.Time) []Quantity {
 func (p *Product) LowStock() Quantity { return p.lowStock }
 
 // SetLowStock sets the low-stock threshold; 0 removes the threshold. A [LowStockCrossed] is recorded
-// whenever the product's available units, arriving units included, fall below the threshold or are no
-// longer below. The units of a lapsed hold count once the hold has been released.
+// whenever the available units of saleable batches, arriving units included, fall below the threshold
+// or are no longer below. The units of a lapsed hold count once the hold has been released.
 func (p *Product) SetLowStock(threshold Quantity, now time.Time) error {
 	if err := checkQuantity("SetLowStock", "threshold", threshold, 0); err != nil {
 		return err

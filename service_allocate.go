@@ -133,10 +133,13 @@ func (o *order) carryOut(now time.Time) []Allocation {
 // [*OutOfStockError] that names every short line, to none (R5). Lines of one order and SKU are added
 // up (R4), and the allocations come in the order in which the lines first appear.
 //
-// A line that has an allocation already is returned unchanged, whatever the terms of the request, so
-// that a repeat returns the allocations of the first call (R3). A held line stays held;
-// [Service.Confirm] makes the line firm. A known line with another quantity is [ErrMismatch], and so
-// is a repeat after the line was changed.
+// A line that has an allocation already takes nothing more, so that a repeat returns the allocations
+// of the first call, however late the repeat comes (R3). A known line with another quantity,
+// NeededBy, FreshUntil, Location or Split is an [ErrMismatch] that names the field, and so is a repeat
+// after the line was changed. A request without HoldUntil makes a held line firm, like
+// [Service.Confirm]; a later HoldUntil extends the hold, like [Service.Extend]; an earlier HoldUntil
+// changes nothing. A host that computes HoldUntil from the present time therefore extends a hold by
+// every repeat.
 //
 // A refusal is recorded by a [LineRefused], and clears lapsed holds of the short products (R10). If the
 // event can't be committed, both errors are returned, joined.

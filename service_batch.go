@@ -7,7 +7,8 @@ import (
 )
 
 // AddBatch announces a batch of stock, and creates the product with the first batch. A repeat changes
-// nothing; another announcement under the same Ref is [ErrMismatch] (R8).
+// nothing; another announcement under the same Ref is [ErrMismatch] (R8). A new batch with a
+// BestBefore not after the ETA is [ErrInvalid].
 func (s *Service) AddBatch(ctx context.Context, announced Batch) error {
 	const op = "AddBatch"
 	if err := announced.check(op); err != nil {

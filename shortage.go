@@ -9,9 +9,10 @@ import (
 type Shortage struct {
 	OrderLine
 
-	// Available is the most that the line could have been given under its Split, in units: without
-	// Split the units of the largest batch, with Split the sum over all batches. Lines judged earlier
-	// have been served before.
+	// Available is the most that the line could have been given under its terms, in units: without
+	// Split the units of the largest batch, with Split the sum over all batches. Only saleable batches
+	// that fit NeededBy, FreshUntil and Location count (R13, R14). Lines judged earlier have been served
+	// before.
 	Available Quantity
 }
 

@@ -8,7 +8,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Stock is the free units of a product: all units that can still be promised.
+// Stock is the free units of a product: all units that can still be promised. Batches that are not saleable, see
+// [allocation.Batch.Saleable], don't count, wherever the free units are.
 type Stock struct {
 	SKU         allocation.SKU
 	Version     int64               // version of the product: tells an older result from a newer one
@@ -23,7 +24,8 @@ type Arrival struct {
 }
 
 // AvailableBy returns the free units that are in the warehouse or arrive at or before the given time, like
-// [allocation.Product.AvailableBy]. A sum beyond the largest Quantity is the largest Quantity.
+// [allocation.Product.AvailableBy]. Whether a batch has expired was judged at the moment of the query, not at the given
+// time. A sum beyond the largest Quantity is the largest Quantity.
 func (s Stock) AvailableBy(by time.Time) allocation.Quantity {
 	sum := s.InWarehouse
 	for _, a := range s.Arriving {
@@ -34,8 +36,8 @@ func (s Stock) AvailableBy(by time.Time) allocation.Quantity {
 	return sum
 }
 
-// Add adds the free units of a batch. Authors of stores call Add once for each batch, in any order. The ETA is zero
-// for a batch in the warehouse. A batch with less than 0 free units, which has promised more than is there, adds
+// Add adds the free units of a batch. Authors of stores call Add once for each saleable batch, in any order. The ETA is
+// zero for a batch in the warehouse. A batch with less than 0 free units, which has promised more than is there, adds
 // nothing. A sum beyond the largest Quantity is the largest Quantity. Add is not safe for concurrent use.
 func (s *Stock) Add(eta time.Time, free allocation.Quantity) {
 	switch {

@@ -65,7 +65,8 @@ type Part struct {
 // StockReader reads the free units of products.
 type StockReader interface {
 	// Stock returns the units of each product that can be promised at the time now, in the order of skus. An
-	// unknown SKU is left out, and a repeated SKU is repeated in the result. The units of lapsed holds are free.
+	// unknown SKU is left out, and a repeated SKU is repeated in the result. The units of lapsed holds are free, and
+	// batches that are not saleable at now don't count, see [allocation.Batch.Saleable].
 	Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]Stock, error)
 }
 
@@ -81,7 +82,7 @@ type BatchReader interface {
 // Batch is a batch with its free units.
 type Batch struct {
 	allocation.Batch
-	Free allocation.Quantity // units that can be promised, units of lapsed holds included; never below 0
+	Free allocation.Quantity // units that can be promised, units of lapsed holds included; 0 unless saleable
 }
 
 // LineReader reads the lines that wait for units of a batch.

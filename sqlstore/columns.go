@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cosmic-go/allocation"
 )
 
 // columns describe the rows of a table, or the rows that a statement takes as parameters. Each column is named
@@ -100,10 +102,46 @@ func truthColumn[R any](name string, field func(row *R) *bool) column[R] {
 	}
 }
 
+// derivedColumn is a column that follows from other columns of the row: 1 if the condition is true. No load reads the
+// column.
+func derivedColumn[R any](name string, condition func(row *R) bool) column[R] {
+	return column[R]{name: name, kind: "smallint", write: func(v values, row *R) {
+		v.number(int64(zeroOrOne(condition(row))))
+	}}
+}
+
+// constantColumn is a column that has the same number in all rows that this package writes.
+func constantColumn[R any](name string, n int64) column[R] {
+	return column[R]{name: name, kind: "smallint", write: func(v values, _ *R) { v.number(n) }}
+}
+
+// countColumn is a column of the result of a count, with NULL for an unknown result, which is -1 in the model. Without
+// a count the result is 0, so the column stands behind the moment of the count.
+func countColumn[R any](name string, at func(row *R) time.Time, field func(row *R) *allocation.Quantity) column[R] {
+	return column[R]{
+		name: name, kind: "bigint", slot: nullableSlot,
+		write: func(v values, row *R) {
+			if n := *field(row); n >= 0 {
+				v.number(int64(n))
+				return
+			}
+			v.null()
+		},
+		read: func(f *fields, row *R) {
+			switch n := f.nullable(); {
+			case n.Valid:
+				*field(row) = allocation.Quantity(n.Int64)
+			case !at(row).IsZero():
+				*field(row) = -1
+			}
+		},
+	}
+}
+
 // instantColumn is a column of microseconds since 1970, with NULL for the zero time.
 func instantColumn[R any](name string, field func(row *R) *time.Time) column[R] {
 	return column[R]{
-		name: name, kind: "bigint", slot: instantSlot,
+		name: name, kind: "bigint", slot: nullableSlot,
 		write: func(v values, row *R) {
 			if t := *field(row); !t.IsZero() {
 				v.number(t.UnixMicro())
@@ -111,7 +149,7 @@ func instantColumn[R any](name string, field func(row *R) *time.Time) column[R] 
 			}
 			v.null()
 		},
-		read: func(f *fields, row *R) { *field(row) = f.instant() },
+		read: func(f *fields, row *R) { *field(row) = moment(f.nullable()) },
 	}
 }
 
@@ -120,9 +158,9 @@ func (c columns[R]) stored() columns[R] {
 	return c.where(func(c column[R]) bool { return c.role != roleCondition })
 }
 
-// without returns all columns but one.
-func (c columns[R]) without(name string) columns[R] {
-	return c.where(func(c column[R]) bool { return c.name != name })
+// without returns all columns except the named columns.
+func (c columns[R]) without(names ...string) columns[R] {
+	return c.where(func(c column[R]) bool { return !slices.Contains(names, c.name) })
 }
 
 func (c columns[R]) where(wanted func(c column[R]) bool) (some columns[R]) {
@@ -181,14 +219,14 @@ func (c columns[R]) named(name string) column[R] {
 }
 
 // slot is a place in the rows of a load. A load joins SELECTs over several tables by UNION ALL, so all rows have
-// the same columns: first texts, then numbers, then instants, as many as the widest table needs. Each table fills
-// the slots with its columns in order; the rest is an empty text, 0 or NULL.
+// the same columns: first texts, then numbers, then numbers that may be NULL, such as instants, as many as the widest
+// table needs. Each table fills the slots with its columns in order; the rest is an empty text, 0 or NULL.
 type slot int
 
 const (
 	textSlot slot = iota
 	numberSlot
-	instantSlot
+	nullableSlot
 	slots
 )
 
@@ -217,7 +255,7 @@ func widest(all ...selection) (w width) {
 
 // text returns the list behind SELECT.
 func (s selection) text(w width) string {
-	empty := [slots]string{textSlot: `''`, numberSlot: `0`, instantSlot: `NULL`}
+	empty := [slots]string{textSlot: `''`, numberSlot: `0`, nullableSlot: `NULL`}
 	var all []string
 	for i := range s {
 		all = append(all, s[i]...)
@@ -228,18 +266,18 @@ func (s selection) text(w width) string {
 
 // fields hold the values of the current row. Columns are read in order. One value serves all rows of a load.
 type fields struct {
-	texts    []string
-	numbers  []int64
-	instants []sql.NullInt64
-	targets  []any
-	next     width // the next unread slot of each kind
+	texts     []string
+	numbers   []int64
+	nullables []sql.NullInt64
+	targets   []any
+	next      width // the next unread slot of each kind
 }
 
 // newFields returns room for rows with the slots of w, behind some first columns without a slot.
 func newFields(w width, first ...any) *fields {
 	f := &fields{
 		texts: make([]string, w[textSlot]), numbers: make([]int64, w[numberSlot]),
-		instants: make([]sql.NullInt64, w[instantSlot]), targets: first,
+		nullables: make([]sql.NullInt64, w[nullableSlot]), targets: first,
 	}
 	for i := range f.texts {
 		f.targets = append(f.targets, &f.texts[i])
@@ -247,8 +285,8 @@ func newFields(w width, first ...any) *fields {
 	for i := range f.numbers {
 		f.targets = append(f.targets, &f.numbers[i])
 	}
-	for i := range f.instants {
-		f.targets = append(f.targets, &f.instants[i])
+	for i := range f.nullables {
+		f.targets = append(f.targets, &f.nullables[i])
 	}
 	return f
 }
@@ -269,9 +307,9 @@ func (f *fields) number() int64 {
 	return f.numbers[f.next[numberSlot]-1]
 }
 
-func (f *fields) instant() time.Time {
-	f.next[instantSlot]++
-	return moment(f.instants[f.next[instantSlot]-1])
+func (f *fields) nullable() sql.NullInt64 {
+	f.next[nullableSlot]++
+	return f.nullables[f.next[nullableSlot]-1]
 }
 
 // read fills a row with the next fields.

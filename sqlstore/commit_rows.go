@@ -53,9 +53,10 @@ func newRowCommit(t *templates) *rowCommit {
 		changeBatch: compileRow(t, changedColumns, `
 			UPDATE {batches} SET `+changedColumns.assignments("", "", ":")+`
 			WHERE ref = :ref AND sku = :sku`+t.guarded("AND")),
-		addPart:    compileRow(t, lineColumns, insertRow("lines", lineColumns)),
-		removeLine: compileRow(t, removedColumns, `DELETE FROM {lines} WHERE order_id = :order_id AND sku = :sku`),
-		addEvent:   compileRow(t, eventColumns, insertRow("events", eventColumns)),
+		addPart: compileRow(t, lineColumns, insertRow("lines", lineColumns)),
+		removeLine: compileRow(t, removedColumns, `DELETE FROM {lines} 
+			WHERE order_id = :order_id AND sku = :sku AND line = :line`),
+		addEvent: compileRow(t, eventColumns, insertRow("events", eventColumns)),
 	}
 }
 

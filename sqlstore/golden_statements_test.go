@@ -153,10 +153,12 @@ var partsOfCommits = map[string]string{
 
 // goldenInserts are the inserts of MariaDB that have their values in the text.
 func goldenInserts(w *mariaDBCommit) []goldenStatement {
-	key := allocation.LineKey{OrderID: "order-1", SKU: "chair"}
+	line := allocation.Allocation{
+		OrderLine: allocation.OrderLine{OrderID: "order-1", SKU: "chair", Quantity: 5}, Split: true, Sequence: 7,
+	}
 	parts, _ := lineColumns.tuples([]lineRow{
-		{LineKey: key, part: allocation.Part{Batch: "batch-1", Quantity: 3}, split: true, sequence: 7},
-		{LineKey: key, number: 1, part: allocation.Part{Batch: "batch-2", Quantity: 2}, split: true, sequence: 7},
+		{Allocation: line, part: allocation.Part{Batch: "batch-1", Quantity: 3}},
+		{Allocation: line, number: 1, part: allocation.Part{Batch: "batch-2", Quantity: 2}},
 	}, mariaDB.longest)
 	events, _ := eventColumns.tuples([]eventRow{{
 		sku: "chair", sequence: 7, kind: "LowStockSet", data: `{"threshold":3}`, id: "an id", unsentFrom: 7,

@@ -92,8 +92,9 @@ type loading struct {
 // product is a state under construction.
 type product struct {
 	allocation.State
-	lines map[allocation.LineKey]*line
-	refs  map[allocation.BatchRef]bool // of the batches, if rows may repeat
+	lines      map[allocation.LineKey]*line
+	keptOrders map[allocation.OrderID]bool  // orders with lines in the state
+	refs       map[allocation.BatchRef]bool // of the batches, if rows may repeat
 }
 
 type line struct {
@@ -151,7 +152,8 @@ func (l *loading) row(row scanner) error {
 	case 0:
 		var read productRow
 		loadedProduct.read(l.fields, &read)
-		p.Version, p.Refused, p.LowStock, p.NextExpiry = read.version, read.refused, read.lowStock, l.fields.instant()
+		p.Version, p.Refused, p.LowStock, p.Low = read.version, read.refused, read.lowStock, read.low
+		p.NextExpiry = moment(l.fields.nullable())
 	case 1:
 		p.Batches = append(p.Batches, allocation.Batch{SKU: l.sku})
 		loadedBatch.read(l.fields, &p.Batches[len(p.Batches)-1])
@@ -159,9 +161,10 @@ func (l *loading) row(row scanner) error {
 			p.Batches = p.Batches[:len(p.Batches)-1]
 		}
 	default:
-		read := lineRow{LineKey: allocation.LineKey{SKU: l.sku}}
+		var read lineRow
+		read.SKU = l.sku
 		loadedLine.read(l.fields, &read)
-		p.line(read.LineKey).add(read)
+		p.line(read.Key()).add(read)
 	}
 	return nil
 }
@@ -169,7 +172,10 @@ func (l *loading) row(row scanner) error {
 func (l *loading) product(sku allocation.SKU) *product {
 	p := l.products[sku]
 	if p == nil {
-		p = &product{State: allocation.State{SKU: sku}, lines: map[allocation.LineKey]*line{}}
+		p = &product{
+			State: allocation.State{SKU: sku},
+			lines: map[allocation.LineKey]*line{}, keptOrders: map[allocation.OrderID]bool{},
+		}
 		l.products[sku] = p
 	}
 	return p
@@ -190,7 +196,7 @@ func (p *product) line(key allocation.LineKey) *line {
 	l := p.lines[key]
 	if l == nil {
 		l = &line{}
-		l.OrderID, l.SKU = key.OrderID, key.SKU
+		l.OrderID, l.SKU, l.Line = key.OrderID, key.SKU, key.Line
 		p.lines[key] = l
 	}
 	return l
@@ -200,7 +206,8 @@ func (p *product) line(key allocation.LineKey) *line {
 // only that row.
 func (l *line) add(read lineRow) {
 	if read.number == 0 {
-		l.Split, l.Sequence, l.HeldUntil = read.split, read.sequence, read.heldUntil
+		read.Quantity, read.Parts = l.Quantity, l.Parts
+		l.Allocation = read.Allocation
 	}
 	at, repeated := slices.BinarySearch(l.numbers, read.number)
 	if repeated {
@@ -239,11 +246,12 @@ func firstLapse(s allocation.State) time.Time {
 }
 
 // state cuts a product down to the query's page. The statement reads one lapsed hold, and one line of the batch,
-// beyond the page; these show whether there are more, and are dropped unless the query names their order. Lapsed
-// holds come first.
+// beyond the page; these show whether there are more, and are dropped unless the state has another line of their
+// order. Lapsed holds come first. A state with one line of an order has all lines of the order.
 func (l *loading) state(p *product) allocation.State {
-	var lapsed, newest, named []*line
+	var lapsed, newest, named, siblings []*line
 	for _, li := range p.lines {
+		siblings = append(siblings, li)
 		if li.Lapsed(l.Now) {
 			lapsed = append(lapsed, li)
 		}
@@ -254,11 +262,10 @@ func (l *loading) state(p *product) allocation.State {
 			named = append(named, li)
 		}
 	}
-	slices.SortFunc(lapsed, func(a, b *line) int {
-		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID))
-	})
+	slices.SortFunc(lapsed, func(a, b *line) int { return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), byName(a, b)) })
 	slices.SortFunc(newest, func(a, b *line) int { return cmp.Compare(b.Sequence, a.Sequence) })
-	slices.SortFunc(named, func(a, b *line) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	slices.SortFunc(named, byName)
+	slices.SortFunc(siblings, byName)
 
 	p.MoreLapsed = len(lapsed) > l.Limit
 	if len(newest) > l.Limit {
@@ -267,8 +274,14 @@ func (l *loading) state(p *product) allocation.State {
 	p.keep(lapsed[:min(len(lapsed), l.Limit)])
 	p.keep(newest[:min(len(newest), l.Limit)])
 	p.keep(named)
+	p.keep(slices.DeleteFunc(siblings, func(li *line) bool { return !p.keptOrders[li.OrderID] }))
 	p.dropBatches(l.Batch)
 	return p.State
+}
+
+// byName orders the lines of a product.
+func byName(a, b *line) int {
+	return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
 }
 
 // oldest returns LinesFrom for a page, newest line first.
@@ -283,13 +296,13 @@ func oldest(page []*line) int64 {
 func (p *product) keep(lines []*line) {
 	for _, li := range lines {
 		if !li.kept {
-			li.kept = true
+			li.kept, p.keptOrders[li.OrderID] = true, true
 			p.Lines = append(p.Lines, li.Allocation)
 		}
 	}
 }
 
-// dropBatches drops used-up batches of lines that are not in the state.
+// dropBatches drops batches that are not for sale, of lines that are not in the state.
 func (p *product) dropBatches(named allocation.BatchRef) {
 	needed := map[allocation.BatchRef]bool{named: true}
 	for _, a := range p.Lines {
@@ -298,9 +311,12 @@ func (p *product) dropBatches(named allocation.BatchRef) {
 		}
 	}
 	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
-		return b.Available() <= 0 && !needed[b.Ref]
+		return !isForSale(b) && !needed[b.Ref]
 	})
 }
+
+// isForSale reports whether the index of batches for sale has a batch.
+func isForSale(b allocation.Batch) bool { return b.Available() > 0 && b.Blocked == "" && !b.Expired }
 
 // isOpenOn reports whether the line has unshipped units of a batch.
 func (l *line) isOpenOn(ref allocation.BatchRef) bool {

@@ -24,8 +24,8 @@ func (t *templates) lapsedUnion(n int) string {
 }
 
 // load compiles a load: one SELECT, and so one moment, with rows of three kinds: products, batches, and parts of
-// lines. chosen selects the products. All reads use keys and the indexes of open rows, so that used-up batches and
-// shipped lines cost nothing. The statement fetches :more rows, one beyond the page; [loading] cuts.
+// lines. chosen selects the products. All reads use keys and the indexes of open rows, so that batches that are not for
+// sale, and shipped lines, cost nothing. The statement fetches :more rows, one beyond the page; [loading] cuts.
 func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *query {
 	lines := t.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
 	return t.compile(`
@@ -35,7 +35,7 @@ func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *q
 		t.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)") + `
 			UNION` + lapsed + furtherLines + `),
 		shown (ref) AS (
-			SELECT b.ref FROM chosen c` + t.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
+			SELECT b.ref FROM chosen c` + t.lookup("batches", "b", "batches_for_sale", "b.sku = c.sku AND "+forSale) + `
 			UNION
 			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
 		SELECT 0, p.sku, ` + productSelection(t.expiring).text(loadWidth) + `
@@ -48,17 +48,25 @@ func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *q
 		FROM wanted w` + lines)
 }
 
+// forSale is the condition of the index of batches that are for sale.
+const forSale = "b.open = 1 AND b.blocked = '' AND b.expired = 0"
+
 // A load reads the kind of the row, the SKU, and these columns, which come from the lists in relations.go:
 //
-//	kind       texts                numbers                                     instants
-//	0 product                       version, refused, low_stock                 expiry of the first live hold
-//	1 batch    ref, location        purchased, allocated, announced_quantity    eta, best_before, announced_eta,
-//	                                                                            counted_at, shipped_at
-//	2 part     order_id, batch_ref  part, quantity, shipped, split, sequence    held_until
+//	kind       texts                 numbers                        numbers or NULL
+//	0 product                        version, refused, low_stock,   expiry of the first live hold
+//	                                 low
+//	1 batch    ref, location, lot,   purchased, allocated,          eta, best_before, announced_eta, arrived_at,
+//	           blocked,              announced_quantity, expired    counted_at, counted_quantity, shipped_at
+//	           announced_blocked,
+//	           split_from
+//	2 part     order_id, line,       part, quantity, shipped,       held_until, needed_by, fresh_until
+//	           batch_ref, location,  split, sequence, priority,
+//	           handed_from           late
 var (
 	loadedProduct  = productColumns.stored().without("sku")
 	loadedBatch    = batchColumns.without("sku")
-	loadedLine     = lineColumns.without("sku")
+	loadedLine     = lineColumns.without("sku", "held")
 	batchSelection = loadedBatch.selected("b")
 	lineSelection  = loadedLine.selected("l")
 	loadWidth      = widest(productSelection(""), batchSelection, lineSelection)
@@ -67,7 +75,7 @@ var (
 // productSelection selects the columns of a product and the expiry of the first live hold.
 func productSelection(expiring string) selection {
 	s := loadedProduct.selected("p")
-	s[instantSlot] = append(s[instantSlot], "("+expiring+")")
+	s[nullableSlot] = append(s[nullableSlot], "("+expiring+")")
 	return s
 }
 

@@ -40,7 +40,8 @@ func newMariaDBCommit(t *templates) writer {
 			SET ` + changedColumns.assignments("b.", "b.", "x.") + t.guarded("WHERE")),
 		countBatches: t.compile(`SELECT COUNT(*) FROM ` + changes),
 		removeLines: t.compile(`DELETE l FROM ` + removedColumns.table() + `
-			STRAIGHT_JOIN {lines} l FORCE INDEX (PRIMARY) ON l.order_id = x.order_id AND l.sku = x.sku` +
+			STRAIGHT_JOIN {lines} l FORCE INDEX (PRIMARY)
+			ON l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line` +
 			t.guarded("WHERE")),
 		setBoth: compileRow(t, firstRows, `
 			UPDATE {products} p STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = :batch_ref AND b.sku = p.sku

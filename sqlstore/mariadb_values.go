@@ -13,7 +13,9 @@ func jsonTable(param string, columns ...string) string {
 }
 
 // kindsOfMariaDB has MariaDB's names of types by PostgreSQL's names.
-var kindsOfMariaDB = map[string]string{"text": "VARBINARY(255)", "bigint": "BIGINT", "int": "INT"}
+var kindsOfMariaDB = map[string]string{
+	"text": "VARBINARY(255)", "bigint": "BIGINT", "int": "INT", "smallint": "SMALLINT",
+}
 
 // table returns a relation called x over the parameter :rows. The argument is the result of json.
 func (c columns[R]) table() string {

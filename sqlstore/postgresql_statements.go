@@ -110,6 +110,9 @@ func (c columns[R]) casts(prefix string, given map[string]string) string {
 	return strings.Join(all, ", ")
 }
 
+// writtenFor is the version of the schema as text.
+var writtenFor = strconv.Itoa(schemaVersion)
+
 // A missing batch is a division by zero, which undoes the statement.
 var oneLineText = `
 	WITH p AS (
@@ -124,7 +127,7 @@ var oneLineText = `
 	e AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)
 		SELECT ` + eventColumns.casts("event_", map[string]string{
-	"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version",
+	"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version", "written_for": writtenFor,
 }) + ` FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
@@ -231,13 +234,14 @@ var changeBatches = `changed AS (
 
 var removeLines = `removed AS (
 		DELETE FROM {lines} l USING ` + removedColumns.unnest("r") + `
-		WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND ` + expectFew("x.part") + `
+		WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+			AND ` + expectFew("x.part") + `
 			AND ` + ifVersionsMatch + `)`
 
 var addLines = `new_lines AS (` + insertLines("l") + `)`
 
 var upsertLines = `upsert_lines AS (` + insertLines("u") + `
-		ON CONFLICT (order_id, sku, part) DO UPDATE SET ` + lineColumns.assignments("", "", "excluded.") + `)`
+		ON CONFLICT (order_id, sku, line, part) DO UPDATE SET ` + lineColumns.assignments("", "", "excluded.") + `)`
 
 func insertLines(prefix string) string {
 	return `

@@ -37,6 +37,7 @@ type productRow struct {
 	version  int64 // the version to write; 0 for a product that is only checked
 	refused  int64
 	lowStock allocation.Quantity
+	low      bool
 }
 
 var productColumns = columns[productRow]{
@@ -45,6 +46,7 @@ var productColumns = columns[productRow]{
 	numberColumn("version", func(p *productRow) *int64 { return &p.version }),
 	numberColumn("refused", func(p *productRow) *int64 { return &p.refused }),
 	numberColumn("low_stock", func(p *productRow) *allocation.Quantity { return &p.lowStock }),
+	truthColumn("low", func(p *productRow) *bool { return &p.low }),
 }
 
 func (p productRow) isChecked() bool { return p.version == 0 }
@@ -59,7 +61,15 @@ var batchColumns = columns[allocation.Batch]{
 	instantColumn("best_before", func(b *allocation.Batch) *time.Time { return &b.BestBefore }),
 	numberColumn("announced_quantity", func(b *allocation.Batch) *allocation.Quantity { return &b.AnnouncedQuantity }),
 	instantColumn("announced_eta", func(b *allocation.Batch) *time.Time { return &b.AnnouncedETA }),
+	textColumn("lot", func(b *allocation.Batch) *allocation.BatchRef { return &b.Lot }),
+	textColumn("blocked", func(b *allocation.Batch) *string { return &b.Blocked }),
+	textColumn("announced_blocked", func(b *allocation.Batch) *string { return &b.AnnouncedBlocked }),
+	textColumn("split_from", func(b *allocation.Batch) *allocation.BatchRef { return &b.SplitFrom }),
+	instantColumn("arrived_at", func(b *allocation.Batch) *time.Time { return &b.ArrivedAt }),
+	truthColumn("expired", func(b *allocation.Batch) *bool { return &b.Expired }),
 	instantColumn("counted_at", func(b *allocation.Batch) *time.Time { return &b.CountedAt }),
+	countColumn("counted_quantity", func(b *allocation.Batch) time.Time { return b.CountedAt },
+		func(b *allocation.Batch) *allocation.Quantity { return &b.CountedQuantity }),
 	instantColumn("shipped_at", func(b *allocation.Batch) *time.Time { return &b.ShippedAt }),
 }
 
@@ -74,7 +84,12 @@ var changedColumns = columns[changedBatch]{
 	numberColumn("purchased", func(b *changedBatch) *allocation.Quantity { return &b.Purchased }).in(roleSum),
 	numberColumn("allocated", func(b *changedBatch) *allocation.Quantity { return &b.Allocated }).in(roleSum),
 	instantColumn("eta", func(b *changedBatch) *time.Time { return &b.ETA }),
+	instantColumn("arrived_at", func(b *changedBatch) *time.Time { return &b.ArrivedAt }),
+	textColumn("blocked", func(b *changedBatch) *string { return &b.Blocked }),
+	truthColumn("expired", func(b *changedBatch) *bool { return &b.Expired }),
 	instantColumn("counted_at", func(b *changedBatch) *time.Time { return &b.CountedAt }),
+	countColumn("counted_quantity", func(b *changedBatch) time.Time { return b.CountedAt },
+		func(b *changedBatch) *allocation.Quantity { return &b.CountedQuantity }),
 	instantColumn("shipped_at", func(b *changedBatch) *time.Time { return &b.ShippedAt }),
 }
 
@@ -88,29 +103,36 @@ type removedLine struct {
 var removedColumns = columns[removedLine]{
 	textColumn("order_id", func(l *removedLine) *allocation.OrderID { return &l.OrderID }).in(roleKey),
 	textColumn("sku", func(l *removedLine) *allocation.SKU { return &l.SKU }).in(roleKey),
+	textColumn("line", func(l *removedLine) *allocation.LineID { return &l.Line }).in(roleKey),
 	numberColumn("part", func(l *removedLine) *int { return &l.from }).as("int"),
 }
 
-// lineRow is one part of a line.
+// lineRow is one part of a line. The fields about the line as a whole are the same in all rows of the line; the rows
+// have neither Quantity nor Parts of the line.
 type lineRow struct {
-	allocation.LineKey
-	number    int
-	part      allocation.Part
-	split     bool
-	heldUntil time.Time
-	sequence  int64
+	allocation.Allocation
+	number int
+	part   allocation.Part
 }
 
 var lineColumns = columns[lineRow]{
 	textColumn("order_id", func(l *lineRow) *allocation.OrderID { return &l.OrderID }).in(roleKey),
 	textColumn("sku", func(l *lineRow) *allocation.SKU { return &l.SKU }).in(roleKey),
+	textColumn("line", func(l *lineRow) *allocation.LineID { return &l.Line }).in(roleKey),
 	numberColumn("part", func(l *lineRow) *int { return &l.number }).as("int").in(roleKey),
 	textColumn("batch_ref", func(l *lineRow) *allocation.BatchRef { return &l.part.Batch }),
 	numberColumn("quantity", func(l *lineRow) *allocation.Quantity { return &l.part.Quantity }),
 	numberColumn("shipped", func(l *lineRow) *allocation.Quantity { return &l.part.Shipped }),
-	truthColumn("split", func(l *lineRow) *bool { return &l.split }),
-	instantColumn("held_until", func(l *lineRow) *time.Time { return &l.heldUntil }),
-	numberColumn("sequence", func(l *lineRow) *int64 { return &l.sequence }),
+	truthColumn("split", func(l *lineRow) *bool { return &l.Split }),
+	instantColumn("held_until", func(l *lineRow) *time.Time { return &l.HeldUntil }),
+	derivedColumn("held", func(l *lineRow) bool { return !l.HeldUntil.IsZero() }),
+	numberColumn("sequence", func(l *lineRow) *int64 { return &l.Sequence }),
+	instantColumn("needed_by", func(l *lineRow) *time.Time { return &l.NeededBy }),
+	instantColumn("fresh_until", func(l *lineRow) *time.Time { return &l.FreshUntil }),
+	textColumn("location", func(l *lineRow) *allocation.Location { return &l.Location }),
+	numberColumn("priority", func(l *lineRow) *int { return &l.Priority }).as("smallint"),
+	truthColumn("late", func(l *lineRow) *bool { return &l.Late }),
+	textColumn("handed_from", func(l *lineRow) *allocation.OrderID { return &l.HandedFrom }),
 }
 
 type eventRow struct {
@@ -137,6 +159,7 @@ var eventColumns = columns[eventRow]{
 	textColumn("id", func(e *eventRow) *string { return &e.id }).as("uuid"),
 	textOrNullColumn("trace_parent", func(e *eventRow) *string { return &e.traceParent }),
 	numberOrNullColumn("unsent_from", func(e *eventRow) *int64 { return &e.unsentFrom }),
+	constantColumn[eventRow]("written_for", schemaVersion),
 }
 
 // firstRows has the columns of the first row of each relation, for statements about a single product.
@@ -162,7 +185,7 @@ func relationsOf(changes []allocation.Changes) (*relations, error) {
 	r.makeRoom(changes)
 	for i := range changes {
 		c := &changes[i]
-		p := productRow{sku: c.SKU, seen: c.Read, refused: c.Refused, lowStock: c.LowStock}
+		p := productRow{sku: c.SKU, seen: c.Read, refused: c.Refused, lowStock: c.LowStock, low: c.Low}
 		if hasEvents(*c) {
 			p.version = c.Version
 			if err := r.add(c); err != nil {
@@ -214,7 +237,7 @@ func appendParts(rows []lineRow, lines []allocation.Allocation) []lineRow {
 	for i := range lines {
 		l := &lines[i]
 		for number, part := range l.Parts {
-			rows = append(rows, lineRow{l.Key(), number, part, l.Split, l.HeldUntil, l.Sequence})
+			rows = append(rows, lineRow{*l, number, part})
 		}
 	}
 	return rows

@@ -25,8 +25,8 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	values := map[string]any{"order": string(order)}
 	err := s.view(ctx, op, s.statements.views.order, values, func(rows scanner) error {
 		line, part, err := scanPart(rows)
-		if len(lines) == 0 || lines[len(lines)-1].SKU != line.SKU {
-			line.OrderID = order
+		line.OrderID = order
+		if len(lines) == 0 || lines[len(lines)-1].Key() != line.Key() {
 			lines = append(lines, line)
 		}
 		last := &lines[len(lines)-1]
@@ -44,7 +44,7 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 	var heldUntil, eta, bestBefore sql.NullInt64
 	err = rows.Scan(
-		&line.SKU, &heldUntil, &line.Sequence,
+		&line.SKU, &line.Line, &heldUntil, &line.Sequence,
 		&part.Batch, &part.Quantity, &part.Shipped, &eta, &part.Location, &bestBefore,
 	)
 	line.HeldUntil, part.ETA, part.BestBefore = moment(heldUntil), moment(eta), moment(bestBefore)
@@ -188,7 +188,9 @@ func (s *Store) Batches(
 	slices.SortFunc(batches, func(a, b views.Batch) int { return cmp.Compare(a.Ref, b.Ref) })
 	for i := range batches {
 		b := &batches[i]
-		b.Free = max(0, b.Purchased-b.Allocated+lapsed[b.Ref])
+		if b.Saleable(now) {
+			b.Free = max(0, b.Purchased-b.Allocated+lapsed[b.Ref])
+		}
 	}
 	return batches, nil
 }

@@ -12,10 +12,11 @@ type viewQueries struct {
 func (t *templates) viewQueries() *viewQueries {
 	v := &viewQueries{
 		order: t.compile(`
-			SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+			SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
+				b.eta, b.location, b.best_before
 			FROM (SELECT * FROM {lines} WHERE order_id = :order) l` +
 			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
-			ORDER BY l.sku, l.part`),
+			ORDER BY l.sku, l.line, l.part`),
 		lines: t.compile(`
 			SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
 			FROM {lines} l ` + t.indexHint("lines_open") + `
@@ -37,18 +38,23 @@ func (v *viewQueries) stockOf(n int) *query {
 	return v.stock[min(bits.Len(uint(n-1)), len(v.stock)-1)]
 }
 
-// stockText selects the versions of products, the free units of open batches, and the units of lapsed holds in any
-// batch. A batch with more promised than purchased units keeps some of the lapsed units.
+// keeps is true for a batch that will keep beyond :now, and beyond the arrival.
+const keeps = `
+				AND (b.best_before IS NULL OR b.best_before > :now AND (b.eta IS NULL OR b.best_before > b.eta))`
+
+// stockText selects the versions of products, the free units of batches for sale, and the units of lapsed holds in
+// any batch that can be sold. A batch with more promised than purchased units keeps some of the lapsed units.
 func (t *templates) stockText(lapsed string) string {
 	return `
 		WITH chosen (sku) AS (SELECT value FROM ` + t.list(":skus") + ` k),` + t.lapsedUnits(lapsed) + `
 		SELECT p.sku, p.version, NULL, 0 FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-		FROM chosen c` + t.lookup("batches", "b", "batches_open", "b.sku = c.sku AND b.open = 1") + `
+		FROM chosen c` + t.lookup("batches", "b", "batches_for_sale", "b.sku = c.sku AND "+forSale+keeps) + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-		FROM unbound u` + t.lookup("batches", "b", "", "b.ref = u.ref")
+		FROM unbound u` +
+		t.lookup("batches", "b", "", "b.ref = u.ref AND b.blocked = '' AND b.expired = 0"+keeps)
 }
 
 // batchesText selects a page of a product's batches, and the units of lapsed holds in any of the batches.

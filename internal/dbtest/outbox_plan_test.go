@@ -21,32 +21,41 @@ import (
 // whose history is sent. SQLite, whose rows nobody counts, does with less.
 var backlogs = map[*engine][]string{
 	onSQLite: {
-		`INSERT INTO allocation_products SELECT 's' || value, 100, 0, 0 FROM json_each((
+		`INSERT INTO allocation_products (sku, version, refused, low_stock)
+			SELECT 's' || value, 100, 0, 0 FROM json_each((
 			WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1
 				FROM n WHERE n < 20) SELECT json_group_array(n) FROM n))`,
-		`INSERT INTO allocation_products VALUES ('hot', 1000, 0, 0)`,
+		`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES ('hot', 1000, 0, 0)`,
 		`WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
-			INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT 'hot', n, 'HoldConfirmed', 1, 0, 0, '{}', n FROM n`,
+			INSERT INTO allocation_events
+				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)
+			SELECT 'hot', n, 'HoldConfirmed', 1, 0, 0, '{}', n, 3 FROM n`,
 		`WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 100)
-			INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END FROM n,
+			INSERT INTO allocation_events
+				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)
+			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END, 3 FROM n,
 				allocation_products WHERE sku <> 'hot'`,
 	},
 	onPostgreSQL: {
-		`INSERT INTO allocation_products SELECT 's' || n, 100, 0, 0 FROM generate_series(1, 100) n`,
-		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT 'hot', n, 'HoldConfirmed', 1, 0, 0, '{}', n FROM generate_series(1, 100000) n`,
-		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END 
+		`INSERT INTO allocation_products (sku, version, refused, low_stock)
+			SELECT 's' || n, 100, 0, 0 FROM generate_series(1, 100) n`,
+		`INSERT INTO allocation_events
+				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)
+			SELECT 'hot', n, 'HoldConfirmed', 1, 0, 0, '{}', n, 3 FROM generate_series(1, 100000) n`,
+		`INSERT INTO allocation_events
+				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)
+			SELECT sku, n, 'HoldConfirmed', 1, 0, 0, '{}', CASE WHEN n > 98 THEN n END, 3
 				FROM generate_series(1, 100) n, allocation_products`,
 	},
 	onMariaDB: {
-		`INSERT INTO allocation_products SELECT CONCAT('s', seq), 100, 0, 0 FROM seq_1_to_100`,
-		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT 'hot', seq, 'HoldConfirmed', 1, 0, 0, '{}', seq FROM seq_1_to_100000`,
-		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, unsent_from)
-			SELECT sku, seq, 'HoldConfirmed', 1, 0, 0, '{}', IF(seq > 98, seq, NULL) FROM seq_1_to_100,
+		`INSERT INTO allocation_products (sku, version, refused, low_stock)
+			SELECT CONCAT('s', seq), 100, 0, 0 FROM seq_1_to_100`,
+		`INSERT INTO allocation_events
+				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)
+			SELECT 'hot', seq, 'HoldConfirmed', 1, 0, 0, '{}', seq, 3 FROM seq_1_to_100000`,
+		`INSERT INTO allocation_events
+				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)
+			SELECT sku, seq, 'HoldConfirmed', 1, 0, 0, '{}', IF(seq > 98, seq, NULL), 3 FROM seq_1_to_100,
 				allocation_products`,
 	},
 }

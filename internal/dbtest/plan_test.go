@@ -49,30 +49,35 @@ func TestNoStatementOfTheHotPathReadsATableThrough(t *testing.T) {
 // fill gives the planner of a server a choice: thousands of rows, most of them of the past.
 var fill = map[*engine][]string{
 	onPostgreSQL: {
-		`INSERT INTO allocation_products SELECT 's' || n, 1, 0, 0 FROM generate_series(1, 3000) n`,
+		`INSERT INTO allocation_products (sku, version, refused, low_stock)
+			SELECT 's' || n, 1, 0, 0 FROM generate_series(1, 3000) n`,
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 			SELECT 'batch-' || n, 's' || n % 3000 + 1, 10, CASE WHEN n % 10 = 0 THEN 3 ELSE 10 END, '', 10
 				FROM generate_series(1, 12000) n`,
-		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+		`INSERT INTO allocation_lines
+			(order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence, held)
 			SELECT 'o' || n, 's' || n % 3000 + 1, 0, 'batch-' || n % 12000 + 1, 1,
 				CASE WHEN n % 20 = 0 THEN 0 ELSE 1 END, 0,
-				CASE WHEN n % 20 = 0 THEN 9000000000000000 + n END, 1 FROM generate_series(1, 20000) n`,
-		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data)
-			SELECT 's' || n % 3000 + 1, n, 'x', 1, 0, 0, '{}' FROM generate_series(1, 20000) n`,
+				CASE WHEN n % 20 = 0 THEN 9000000000000000 + n END, 1,
+				CASE WHEN n % 20 = 0 THEN 1 ELSE 0 END FROM generate_series(1, 20000) n`,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, written_for)
+			SELECT 's' || n % 3000 + 1, n, 'x', 1, 0, 0, '{}', 3 FROM generate_series(1, 20000) n`,
 		`INSERT INTO allocation_purged SELECT 's' || n, 'batch-' || n, 1, 0 FROM generate_series(1, 3000) n`,
 		`VACUUM ANALYZE`, //nolint:misspell // so SQL spells it
 	},
 	onMariaDB: {
-		`INSERT INTO allocation_products SELECT CONCAT('s', seq), 1, 0, 0 FROM seq_1_to_3000`,
+		`INSERT INTO allocation_products (sku, version, refused, low_stock)
+			SELECT CONCAT('s', seq), 1, 0, 0 FROM seq_1_to_3000`,
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 			SELECT CONCAT('batch-', seq), CONCAT('s', seq % 3000 + 1), 10, IF(seq % 10 = 0, 3, 10), '', 10
 				FROM seq_1_to_12000`,
-		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+		`INSERT INTO allocation_lines
+			(order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence, held)
 			SELECT CONCAT('o', seq), CONCAT('s', seq % 3000 + 1), 0, CONCAT('batch-', seq % 12000 + 1), 1,
 				IF(seq % 20 = 0, 0, 1), 0,
-				IF(seq % 20 = 0, 9000000000000000 + seq, NULL), 1 FROM seq_1_to_20000`,
-		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data)
-			SELECT CONCAT('s', seq % 3000 + 1), seq, 'x', 1, 0, 0, '{}' FROM seq_1_to_20000`,
+				IF(seq % 20 = 0, 9000000000000000 + seq, NULL), 1, seq % 20 = 0 FROM seq_1_to_20000`,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, written_for)
+			SELECT CONCAT('s', seq % 3000 + 1), seq, 'x', 1, 0, 0, '{}', 3 FROM seq_1_to_20000`,
 		`INSERT INTO allocation_purged SELECT CONCAT('s', seq), CONCAT('batch-', seq), 1, 1 FROM seq_1_to_3000`,
 		//nolint:misspell // so SQL spells it
 		`ANALYZE TABLE allocation_products, allocation_batches, allocation_lines, allocation_events, allocation_purged`,

@@ -223,8 +223,8 @@ func everyRow(t *testing.T, db *sql.DB) (all []string) {
 	t.Helper()
 	for _, table := range []string{
 		"schema_version ORDER BY version", "products ORDER BY sku", "batches ORDER BY ref",
-		"lines ORDER BY order_id, sku, part", "events ORDER BY sku, sequence", "deliveries ORDER BY sku",
-		"purged ORDER BY sku, batch_ref",
+		"lines ORDER BY order_id, sku, line, part", "events ORDER BY sku, sequence", "deliveries ORDER BY sku",
+		"waiting ORDER BY order_id, sku, line", "purged ORDER BY sku, batch_ref",
 	} {
 		all = append(all, rowsOf(t, db, table)...)
 	}

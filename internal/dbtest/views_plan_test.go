@@ -32,15 +32,17 @@ func crowdOf(name, numbers string) []string {
 	named := func(kind string) string { return fmt.Sprintf(name, kind) }
 	from := ` FROM ` + fmt.Sprintf(numbers, crowd)
 	return []string{
-		`INSERT INTO allocation_products SELECT ` + named("product ") + `, 1, 0, 0` + from,
+		`INSERT INTO allocation_products (sku, version, refused, low_stock)
+			SELECT ` + named("product ") + `, 1, 0, 0` + from,
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 			SELECT ` + named("used ") + `, 'chair', 0, 0, '', 10` + from,
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
 			SELECT
 				` + named("shipped ") + `, 'chair', 0, CASE WHEN n % 2 = 0 THEN 'b' ELSE ` + named("used ") + ` END,
 				1, 1, 0, 1000 + n` + from,
-		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-			SELECT ` + named("waiting ") + `, 'chair', 0, 'b', 1, 0, 0, 9000000000000000, 100000 + n` + from,
+		`INSERT INTO allocation_lines
+			(order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence, held)
+			SELECT ` + named("waiting ") + `, 'chair', 0, 'b', 1, 0, 0, 9000000000000000, 100000 + n, 1` + from,
 	}
 }
 
@@ -109,7 +111,7 @@ func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
 		`PRIMARY KEY \(ref=\?\)`,      // a batch
 		`PRIMARY KEY \(order_id=\?\)`, // the lines of an order
 		`PRIMARY KEY \(order_id=\? AND sku=\?\)`,
-		`INDEX allocation_batches_open \(sku=\?\)`,
+		`INDEX allocation_batches_for_sale \(sku=\?\)`,
 		`INDEX allocation_batches_by_sku \(sku=\? AND ref>\?\)`,
 		`COVERING INDEX allocation_lines_held \(sku=\? AND held_until<\?\)`,
 		`INDEX allocation_lines_open \(sku=\? AND batch_ref=\? AND sequence>\?\)`,

@@ -23,22 +23,26 @@ wanted (sku, order_id) AS (
   WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
     AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -63,22 +67,26 @@ wanted (sku, order_id) AS (
   WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
     AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -108,24 +116,28 @@ wanted (sku, order_id) AS (
     WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
     ORDER BY l.sequence DESC LIMIT ?) newest),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku
   UNION
   SELECT ref FROM allocation_batches WHERE ref = ?)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -153,22 +165,26 @@ wanted (sku, order_id) AS (
   WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
     AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -235,27 +251,30 @@ WHERE sku = ? AND sequence > ? ORDER BY sequence LIMIT ?
 
 -- name: commit: change a product
 -- A commit that changes a product: nearly every verb.
--- Parameters: version, refused, low_stock, sku, seen.
-UPDATE allocation_products SET version = ?, refused = ?, low_stock = ?
+-- Parameters: version, refused, low_stock, low, sku, seen.
+UPDATE allocation_products SET version = ?, refused = ?, low_stock = ?, low = ?
 WHERE sku = ? AND version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a batch
 -- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
--- Parameters: purchased, allocated, eta, counted_at, shipped_at, ref, sku.
-UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, counted_at = ?,
-  shipped_at = ?
+-- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, counted_at, counted_quantity,
+-- shipped_at, ref, sku.
+UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, arrived_at = ?,
+  blocked = ?, expired = ?, counted_at = ?, counted_quantity = ?, shipped_at = ?
 WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a product and a batch
 -- A commit that changes one product and one of its batches: most sales.
--- Parameters: batch_ref, product_version, product_refused, product_low_stock, batch_purchased,
--- batch_allocated, batch_eta, batch_counted_at, batch_shipped_at, product_sku, product_seen.
+-- Parameters: batch_ref, product_version, product_refused, product_low_stock, product_low, batch_purchased,
+-- batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_counted_at,
+-- batch_counted_quantity, batch_shipped_at, product_sku, product_seen.
 UPDATE allocation_products p STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = ?
   AND b.sku = p.sku
-SET p.version = ?, p.refused = ?, p.low_stock = ?,
-  b.purchased = b.purchased + ?, b.allocated = b.allocated + ?, b.eta = ?, b.counted_at = ?, b.shipped_at = ?
+SET p.version = ?, p.refused = ?, p.low_stock = ?, p.low = ?,
+  b.purchased = b.purchased + ?, b.allocated = b.allocated + ?, b.eta = ?, b.arrived_at = ?, b.blocked = ?,
+    b.expired = ?, b.counted_at = ?, b.counted_quantity = ?, b.shipped_at = ?
 WHERE p.sku = ? AND p.version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
@@ -270,9 +289,10 @@ STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR
 -- A commit that changes several products: an order of several lines.
 -- Parameters: rows.
 UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$[0]', seen BIGINT PATH '$[1]',
-  version BIGINT PATH '$[2]', refused BIGINT PATH '$[3]', low_stock BIGINT PATH '$[4]')) x
+  version BIGINT PATH '$[2]', refused BIGINT PATH '$[3]', low_stock BIGINT PATH '$[4]',
+  low SMALLINT PATH '$[5]')) x
 STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = x.sku AND p.version = x.seen
-SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock
+SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock, p.low = x.low
   WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
@@ -281,10 +301,13 @@ SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock
 -- Parameters: rows.
 UPDATE JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
   purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]', eta BIGINT PATH '$[4]',
-  counted_at BIGINT PATH '$[5]', shipped_at BIGINT PATH '$[6]')) x
+  arrived_at BIGINT PATH '$[5]', blocked VARBINARY(255) PATH '$[6]', expired SMALLINT PATH '$[7]',
+  counted_at BIGINT PATH '$[8]', counted_quantity BIGINT PATH '$[9]', shipped_at BIGINT PATH '$[10]')) x
 STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
   SET b.purchased = b.purchased + x.purchased, b.allocated = b.allocated + x.allocated, b.eta = x.eta,
-    b.counted_at = x.counted_at, b.shipped_at = x.shipped_at WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+    b.arrived_at = x.arrived_at, b.blocked = x.blocked, b.expired = x.expired, b.counted_at = x.counted_at,
+    b.counted_quantity = x.counted_quantity, b.shipped_at = x.shipped_at
+    WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: count batches
@@ -292,7 +315,9 @@ STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.
 -- Parameters: rows.
 SELECT COUNT(*) FROM JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]',
   sku VARBINARY(255) PATH '$[1]', purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]',
-  eta BIGINT PATH '$[4]', counted_at BIGINT PATH '$[5]', shipped_at BIGINT PATH '$[6]')) x
+  eta BIGINT PATH '$[4]', arrived_at BIGINT PATH '$[5]', blocked VARBINARY(255) PATH '$[6]',
+  expired SMALLINT PATH '$[7]', counted_at BIGINT PATH '$[8]', counted_quantity BIGINT PATH '$[9]',
+  shipped_at BIGINT PATH '$[10]')) x
 STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
 ;
 
@@ -300,9 +325,9 @@ STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.
 -- A commit that removes lines, or writes lines anew: Cancel, Ship.
 -- Parameters: rows.
 DELETE l FROM JSON_TABLE(?, '$[*]' COLUMNS (order_id VARBINARY(255) PATH '$[0]',
-  sku VARBINARY(255) PATH '$[1]', part INT PATH '$[2]')) x
-STRAIGHT_JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = x.order_id AND l.sku = x.sku
-  WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+  sku VARBINARY(255) PATH '$[1]', line VARBINARY(255) PATH '$[2]', part INT PATH '$[3]')) x
+STRAIGHT_JOIN allocation_lines l FORCE INDEX (PRIMARY)
+ON l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: outbox: find claimable products
@@ -497,10 +522,11 @@ ON DUPLICATE KEY UPDATE purchased = allocation_purged.purchased + VALUES(purchas
 -- name: view: order
 -- Reads the lines of an order: Order.
 -- Parameters: order.
-SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
+  b.eta, b.location, b.best_before
 FROM (SELECT * FROM allocation_lines WHERE order_id = ?) l STRAIGHT_JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
-ORDER BY l.sku, l.part
+ORDER BY l.sku, l.line, l.part
 ;
 
 -- name: view: lines of a batch
@@ -525,18 +551,19 @@ unbound (ref, units) AS (
   SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
   FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
   GROUP BY l.batch_ref)
-SELECT 0, page.ref, page.location, page.purchased, page.allocated, page.announced_quantity, page.eta,
-  page.best_before, page.announced_eta, page.counted_at, page.shipped_at
+SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
+  page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
   WHERE b.sku = ? AND b.ref > ? ORDER BY b.ref LIMIT ?) page
 UNION ALL
-SELECT u.units, u.ref, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
 ;
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, sku0, now, more.
+-- Parameters: skus, sku0, now, more, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 holds (sku, order_id) AS (
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
@@ -549,16 +576,18 @@ unbound (ref, units) AS (
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-  WHERE b.sku = c.sku AND b.open = 1
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
 -- name: view: stock of two products
 -- Reads what can be promised of two products. Up to 50 products repeat the part for each.
--- Parameters: skus, sku0, now, more, sku1, now, more.
+-- Parameters: skus, sku0, now, more, sku1, now, more, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 holds (sku, order_id) AS (
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
@@ -574,16 +603,18 @@ unbound (ref, units) AS (
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-  WHERE b.sku = c.sku AND b.open = 1
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
 -- name: view: stock of many products
 -- Reads what can be promised of more than 32 products.
--- Parameters: skus, now, limit, now, limit, now.
+-- Parameters: skus, now, limit, now, limit, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 holds (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (
@@ -604,39 +635,44 @@ unbound (ref, units) AS (
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-  WHERE b.sku = c.sku AND b.open = 1
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
 -- name: commit: add products
 -- A commit with new products: AddBatch for a new SKU; the values are an example.
-INSERT INTO allocation_products (sku, version, refused,
-  low_stock) VALUES ('chair',1 + 0 * (~0 + (1 - @@in_transaction)),0,0)
+INSERT INTO allocation_products (sku, version, refused, low_stock,
+  low) VALUES ('chair',1 + 0 * (~0 + (1 - @@in_transaction)),0,0,0)
 ;
 
 -- name: commit: add batches
 -- A commit with new batches: AddBatch; the values are an example.
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, counted_at,
-  shipped_at) VALUES ('batch-1','chair',9 + 0 * (~0 + (1 - @@in_transaction)),0,NULL,'',NULL,0,NULL,NULL,NULL)
+  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+  counted_at, counted_quantity,
+  shipped_at) VALUES ('batch-1','chair',9 + 0 * (~0 + (1 -
+  @@in_transaction)),0,NULL,'',NULL,0,NULL,'','','','',NULL,0,NULL,0,NULL)
 ;
 
 -- name: commit: add lines
 -- A commit with parts of lines: Allocate; the values are an example.
-INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-  sequence) VALUES ('order-1','chair',0 + 0 * (~0 + (1 -
-  @@in_transaction)),'batch-1',3,0,1,NULL,7),('order-1','chair',1,'batch-2',2,0,1,NULL,7)
+INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+  held, sequence, needed_by, fresh_until, location, priority, late,
+  handed_from) VALUES ('order-1','chair','',0 + 0 * (~0 + (1 -
+  @@in_transaction)),'batch-1',3,0,1,NULL,0,7,NULL,NULL,'',0,0,''),('order-1','chair','',1,'batch-2',2,0,1,NULL,0,7,NULL,NULL,'',0,0,'')
 ;
 
 -- name: commit: add events
 -- Every commit that changes anything; the values are an example.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent,
-  unsent_from) VALUES ('chair',7 + 0 * (~0 + (1 -
-  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7)
+  trace_parent, unsent_from,
+  written_for) VALUES ('chair',7 + 0 * (~0 + (1 -
+  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,3)
 ;
 
 -- name: load of one product by SKU
@@ -653,22 +689,26 @@ wanted (sku, order_id) AS (
     WHERE l.held_sku = ? AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?)),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -689,22 +729,26 @@ wanted (sku, order_id) AS (
     WHERE l.held_sku = ? AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?)),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_open)
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 

@@ -18,22 +18,24 @@ wanted (sku, order_id) AS (
     ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
-    AND b.open = 1 OFFSET 0) b
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -54,22 +56,24 @@ wanted (sku, order_id) AS (
     ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
-    AND b.open = 1 OFFSET 0) b
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -95,24 +99,26 @@ wanted (sku, order_id) AS (
     ORDER BY l.sequence DESC LIMIT $4) newest),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
-    AND b.open = 1 OFFSET 0) b
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
   UNION
   SELECT ref FROM allocation_batches WHERE ref = $1)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -136,22 +142,24 @@ wanted (sku, order_id) AS (
     ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
-    AND b.open = 1 OFFSET 0) b
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($1 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -219,27 +227,31 @@ WHERE sku = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 
 -- name: commit of one line
 -- A commit that gives one part of one batch to one new line of an existing product: most sales.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen,
--- batch_purchased, batch_allocated, batch_eta, batch_counted_at, batch_shipped_at, batch_ref, line_order_id,
--- line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_sequence, event_kind,
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired,
+-- batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id, line_line,
+-- line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held, line_sequence,
+-- line_needed_by, line_fresh_until, line_location, line_priority, line_late, line_handed_from, event_kind,
 -- event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id, event_trace_parent.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING sku),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING sku),
 b AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + $6, allocated = b.allocated + $7, eta = $8,
-    counted_at = $9, shipped_at = $10
-  FROM p WHERE b.ref = $11 AND b.sku = p.sku RETURNING b.ref),
+  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8, eta = $9,
+    arrived_at = $10, blocked = $11, expired = $12, counted_at = $13, counted_quantity = $14, shipped_at = $15
+  FROM p WHERE b.ref = $16 AND b.sku = p.sku RETURNING b.ref),
 l AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT CAST($12 AS text), p.sku, 0, CAST($13 AS text), CAST($14 AS bigint), CAST($15 AS bigint),
-    CAST($16 AS smallint), CAST($17 AS bigint), CAST($18 AS bigint) FROM p),
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT CAST($17 AS text), p.sku, CAST($18 AS text), 0, CAST($19 AS text), CAST($20 AS bigint),
+    CAST($21 AS bigint), CAST($22 AS smallint), CAST($23 AS bigint), CAST($24 AS smallint),
+    CAST($25 AS bigint), CAST($26 AS bigint), CAST($27 AS bigint), CAST($28 AS text), CAST($29 AS smallint),
+    CAST($30 AS smallint), CAST($31 AS text) FROM p),
 e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT p.sku, $1, CAST($19 AS text), CAST($20 AS bigint), CAST($21 AS text), CAST($22 AS bigint),
-    CAST($23 AS bigint), CAST($24 AS text), CAST($25 AS uuid), CAST($26 AS text), $1 FROM p)
+    trace_parent, unsent_from, written_for)
+  SELECT p.sku, $1, CAST($32 AS text), CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS bigint),
+    CAST($36 AS bigint), CAST($37 AS text), CAST($38 AS uuid), CAST($39 AS text), $1, 3 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
@@ -433,10 +445,11 @@ SET purchased = allocation_purged.purchased + excluded.purchased,
 -- name: view: order
 -- Reads the lines of an order: Order.
 -- Parameters: order.
-SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
+  b.eta, b.location, b.best_before
 FROM (SELECT * FROM allocation_lines WHERE order_id = $1) l CROSS JOIN LATERAL (SELECT *
   FROM allocation_batches b WHERE b.ref = l.batch_ref OFFSET 0) b
-ORDER BY l.sku, l.part
+ORDER BY l.sku, l.line, l.part
 ;
 
 -- name: view: lines of a batch
@@ -464,13 +477,14 @@ unbound (ref, units) AS (
   FROM holds h CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = h.order_id
     AND l.sku = h.sku OFFSET 0) l
   GROUP BY l.batch_ref)
-SELECT 0, page.ref, page.location, page.purchased, page.allocated, page.announced_quantity, page.eta,
-  page.best_before, page.announced_eta, page.counted_at, page.shipped_at
+SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
+  page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b
   WHERE b.sku = $1 AND b.ref > $4 ORDER BY b.ref LIMIT $5) page
 UNION ALL
-SELECT u.units, u.ref, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
 ;
 
 -- name: view: stock
@@ -493,23 +507,27 @@ SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM
   WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
-  AND b.open = 1 OFFSET 0) b
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref OFFSET 0) b
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 ;
 
 -- name: commit: new product with a batch
 -- AddBatch for a new SKU.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, n_ref, n_sku, n_purchased, n_allocated,
--- n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta, n_counted_at, n_shipped_at,
--- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
--- e_unsent_from.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, n_ref, n_sku, n_purchased,
+-- n_allocated, n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked,
+-- n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_counted_at, n_counted_quantity,
+-- n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- e_trace_parent, e_unsent_from, e_written_for.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o),
@@ -517,575 +535,681 @@ new_ok AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
     AND NOT EXISTS (SELECT 1 FROM p JOIN allocation_products o ON o.sku = p.sku WHERE p.seen = 0)),
 added AS (
-  INSERT INTO allocation_products (sku, version, refused, low_stock)
-  SELECT p.sku, p.version, p.refused, p.low_stock FROM p
+  INSERT INTO allocation_products (sku, version, refused, low_stock, low)
+  SELECT p.sku, p.version, p.refused, p.low_stock, p.low FROM p
   WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
 versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0),
 moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 new_batches AS (
   INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-    announced_quantity, announced_eta, counted_at, shipped_at)
-  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
-    (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])),
-    (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])),
-    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (ref,
-    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at,
-    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+    counted_at, counted_quantity, shipped_at)
+  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
+    (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, best_before,
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+    counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
+    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])),
+    (SELECT CAST($36 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: new batch
 -- AddBatch.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, n_ref, n_sku,
--- n_purchased, n_allocated, n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta,
--- n_counted_at, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
--- e_data, e_id, e_trace_parent, e_unsent_from.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before, n_announced_quantity,
+-- n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at, n_expired,
+-- n_counted_at, n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 new_batches AS (
   INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-    announced_quantity, announced_eta, counted_at, shipped_at)
-  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
-    (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])),
-    (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])),
-    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (ref,
-    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at,
-    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+    counted_at, counted_quantity, shipped_at)
+  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
+    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
+    (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
+    (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, best_before,
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+    counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
+    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])),
+    (SELECT CAST($36 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: product
 -- SetLowStock, Mend, and Allocate that is refused.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, e_sku,
--- e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
--- e_unsent_from.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from, e_written_for.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS bigint[])),
-    (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS text[])),
-    (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS text[])),
-    (SELECT CAST($14 AS uuid[])), (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
+    (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: products
 -- Allocate of an order that is refused, and a unit of work that changes one product of several.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, e_sku, e_sequence, e_kind, e_at,
--- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS bigint[])),
-    (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS text[])),
-    (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS text[])),
-    (SELECT CAST($14 AS uuid[])), (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
+    (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
+    (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: batches of a product
 -- ChangeBatchETA, ReceiveBatch and ChangeBatchQuantity.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
--- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
--- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
+-- b_counted_quantity, b_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])),
-    (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS text[])),
-    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
-    (SELECT CAST($21 AS uuid[])), (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS uuid[])), (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($24 AS bigint)
+    FROM changed) = CAST($30 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: lines of a product
 -- Allocate of several orders or of a split line.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
--- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, l_order_id, l_sku, l_part, l_batch_ref,
--- l_quantity, l_shipped, l_split, l_held_until, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
--- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
+-- b_counted_quantity, b_shipped_at, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped,
+-- l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late,
+-- l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS smallint[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)),
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS smallint[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS smallint[])), (SELECT CAST($33 AS smallint[])),
+    (SELECT CAST($34 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($35 AS text[])), (SELECT CAST($36 AS bigint[])),
+    (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS text[])),
+    (SELECT CAST($43 AS uuid[])), (SELECT CAST($44 AS text[])), (SELECT CAST($45 AS bigint[])),
+    (SELECT CAST($46 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($33 AS bigint)
+    FROM changed) = CAST($47 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: lines of several products
 -- Allocate of an order, and AllocateEach.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, b_ref, b_sku, b_purchased, b_allocated,
--- b_eta, b_counted_at, b_shipped_at, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_shipped, l_split,
--- l_held_until, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data,
--- e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
+-- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at, b_counted_quantity, b_shipped_at,
+-- l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held,
+-- l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, e_sku, e_sequence,
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from,
+-- e_written_for, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS smallint[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)),
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS smallint[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS smallint[])), (SELECT CAST($33 AS smallint[])),
+    (SELECT CAST($34 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($35 AS text[])), (SELECT CAST($36 AS bigint[])),
+    (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS text[])),
+    (SELECT CAST($43 AS uuid[])), (SELECT CAST($44 AS text[])), (SELECT CAST($45 AS bigint[])),
+    (SELECT CAST($46 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($33 AS bigint)
+    FROM changed) = CAST($47 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: lines of a product, in the place of others
 -- Allocate of what lapsed holds had.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
--- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, l_order_id, l_sku,
--- l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_sequence, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
+-- b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku, l_line, l_part,
+-- l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until,
+-- l_location, l_priority, l_late, l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 new_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
-    (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)),
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS int[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])), (SELECT CAST($32 AS bigint[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS smallint[])), (SELECT CAST($37 AS smallint[])),
+    (SELECT CAST($38 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
+    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[])),
+    (SELECT CAST($50 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($36 AS bigint)
+    FROM changed) = CAST($51 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: changed lines of a product
 -- ChangeLine, Ship, ShipPart, and ChangeBatchQuantity that moves lines.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
--- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, u_order_id, u_sku,
--- u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_sequence, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
+-- b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part,
+-- u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until,
+-- u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
-    (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
-  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS int[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])), (SELECT CAST($32 AS bigint[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS smallint[])), (SELECT CAST($37 AS smallint[])),
+    (SELECT CAST($38 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
-    held_until = excluded.held_until, sequence = excluded.sequence),
+    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
+    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[])),
+    (SELECT CAST($50 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($36 AS bigint)
+    FROM changed) = CAST($51 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: changed lines of several products
 -- Ship of an order.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, b_ref, b_sku, b_purchased, b_allocated,
--- b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, u_order_id, u_sku, u_part, u_batch_ref,
--- u_quantity, u_shipped, u_split, u_held_until, u_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
--- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
+-- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at, b_counted_quantity, b_shipped_at,
+-- r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped,
+-- u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late,
+-- u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
-    (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
-  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS int[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])),
+    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])), (SELECT CAST($32 AS bigint[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS smallint[])), (SELECT CAST($37 AS smallint[])),
+    (SELECT CAST($38 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
-    held_until = excluded.held_until, sequence = excluded.sequence),
+    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
+    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[])),
+    (SELECT CAST($50 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($36 AS bigint)
+    FROM changed) = CAST($51 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: terms of the lines of a product
 -- Confirm and Extend.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, r_order_id,
--- r_sku, r_part, u_order_id, u_sku, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until,
--- u_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped,
+-- u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late,
+-- u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- e_trace_parent, e_unsent_from, e_written_for.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
-    (SELECT CAST($8 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
+    (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($9 AS text[])), (SELECT CAST($10 AS text[])),
-    (SELECT CAST($11 AS int[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])),
-    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])), (SELECT CAST($16 AS bigint[])),
-    (SELECT CAST($17 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
-  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
+    (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
+    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
-    held_until = excluded.held_until, sequence = excluded.sequence),
+    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
-    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
-    (SELECT CAST($26 AS uuid[])), (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
+    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
+    (SELECT CAST($39 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: terms of the lines of several products
 -- Confirm and Extend of an order.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, r_order_id, r_sku, r_part, u_order_id,
--- u_sku, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_sequence, e_sku, e_sequence,
--- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, r_order_id, r_sku, r_line, r_part,
+-- u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held,
+-- u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence,
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from,
+-- e_written_for.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])),
-    (SELECT CAST($8 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
+    (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence)
-  SELECT * FROM unnest((SELECT CAST($9 AS text[])), (SELECT CAST($10 AS text[])),
-    (SELECT CAST($11 AS int[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])),
-    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])), (SELECT CAST($16 AS bigint[])),
-    (SELECT CAST($17 AS bigint[]))) x (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-    sequence) WHERE EXISTS (SELECT 1 FROM versions_match)
-  ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
+    (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
+    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
-    held_until = excluded.held_until, sequence = excluded.sequence),
+    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
-    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
-    (SELECT CAST($26 AS uuid[])), (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
+    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
+    (SELECT CAST($39 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: removed lines of a product
 -- Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen, b_ref, b_sku,
--- b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, e_sku, e_sequence,
--- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
+-- b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
-    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[])),
+    (SELECT CAST($33 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($27 AS bigint)
+    FROM changed) = CAST($34 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: removed lines of several products
 -- Cancel of an order.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, b_ref, b_sku, b_purchased, b_allocated,
--- b_eta, b_counted_at, b_shipped_at, r_order_id, r_sku, r_part, e_sku, e_sequence, e_kind, e_at,
--- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
+-- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at, b_counted_quantity, b_shipped_at,
+-- r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($6 AS text[])), (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
-    (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
+    shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS int[]))) x (order_id, sku, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from)
-  SELECT * FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
-    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
-    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match))
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
+    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[])),
+    (SELECT CAST($33 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($27 AS bigint)
+    FROM changed) = CAST($34 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: part: one product
 -- A part of commits that change one product and check no other.
--- Parameters: product_version, product_refused, product_low_stock, product_sku, product_seen.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen.
 p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3
-  WHERE sku = $4 AND version = $5 RETURNING 1),
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p)
 ;
 
 -- name: part: lock products
 -- A part of commits of several products, or of a new one.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low.
 p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (sku, seen,
-    version, refused, low_stock) WHERE x.seen = x.seen + 0),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
 locked AS MATERIALIZED (
   SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
   ORDER BY o.sku FOR NO KEY UPDATE OF o)
@@ -1103,8 +1227,8 @@ new_ok AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
     AND NOT EXISTS (SELECT 1 FROM p JOIN allocation_products o ON o.sku = p.sku WHERE p.seen = 0)),
 added AS (
-  INSERT INTO allocation_products (sku, version, refused, low_stock)
-  SELECT p.sku, p.version, p.refused, p.low_stock FROM p
+  INSERT INTO allocation_products (sku, version, refused, low_stock, low)
+  SELECT p.sku, p.version, p.refused, p.low_stock, p.low FROM p
   WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
 versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)
 ;
@@ -1112,7 +1236,8 @@ versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)
 -- name: part: change products
 -- A part of commits of several products, or of a new one.
 moved AS (
-UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock
+UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+  low = p.low
 FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
   FROM versions_match))
 ;
@@ -1120,82 +1245,103 @@ FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXI
 -- name: part: add batches
 -- A part of commits with a new batch.
 -- Parameters: n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before,
--- n_announced_quantity, n_announced_eta, n_counted_at, n_shipped_at.
+-- n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at,
+-- n_expired, n_counted_at, n_counted_quantity, n_shipped_at.
 new_batches AS (
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, counted_at, shipped_at)
+  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+  counted_at, counted_quantity, shipped_at)
 SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS text[])),
   (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
-  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-  location, best_before, announced_quantity, announced_eta, counted_at, shipped_at) WHERE EXISTS (SELECT 1
-  FROM versions_match))
+  (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+  (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])),
+  (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[]))) x (ref, sku,
+  purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+  announced_blocked, split_from, arrived_at, expired, counted_at, counted_quantity, shipped_at)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: change batches
 -- A part of commits that change batches.
--- Parameters: b_ref, b_sku, b_purchased, b_allocated, b_eta, b_counted_at, b_shipped_at.
+-- Parameters: b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired,
+-- b_counted_at, b_counted_quantity, b_shipped_at.
 changed AS (
 UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated,
-  eta = x.eta, counted_at = x.counted_at, shipped_at = x.shipped_at
+  eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked, expired = x.expired, counted_at = x.counted_at,
+  counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
-  (SELECT CAST($7 AS bigint[]))) x (ref, sku, purchased, allocated, eta, counted_at, shipped_at)
+  (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS smallint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+  arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
 WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
   AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1)
 ;
 
 -- name: part: remove lines
 -- A part of commits that remove lines, or write lines anew with fewer parts.
--- Parameters: r_order_id, r_sku, r_part.
+-- Parameters: r_order_id, r_sku, r_line, r_part.
 removed AS (
 DELETE FROM allocation_lines l USING unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])),
-  (SELECT CAST($3 AS int[]))) x (order_id, sku, part)
-WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.part >= x.part AND x.part = x.part + 0
+  (SELECT CAST($3 AS text[])), (SELECT CAST($4 AS int[]))) x (order_id, sku, line, part)
+WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+  AND x.part = x.part + 0
   AND EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: add lines
 -- A part of commits with a new line.
--- Parameters: l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
--- l_sequence.
+-- Parameters: l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
+-- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from.
 new_lines AS (
-INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS int[])),
-  (SELECT CAST($4 AS text[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
-  (SELECT CAST($7 AS smallint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[]))) x (order_id,
-  sku, part, batch_ref, quantity, shipped, split, held_until, sequence) WHERE EXISTS (SELECT 1
-  FROM versions_match))
+INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
+  (SELECT CAST($4 AS int[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
+  (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS smallint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS smallint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+  (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS smallint[])),
+  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[]))) x (order_id, sku, line, part, batch_ref,
+  quantity, shipped, split, held_until, held, sequence, needed_by, fresh_until, location, priority, late,
+  handed_from) WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: write lines anew
 -- A part of commits that change lines.
--- Parameters: u_order_id, u_sku, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until,
--- u_sequence.
+-- Parameters: u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until,
+-- u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from.
 upsert_lines AS (
-INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
-SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS int[])),
-  (SELECT CAST($4 AS text[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
-  (SELECT CAST($7 AS smallint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[]))) x (order_id,
-  sku, part, batch_ref, quantity, shipped, split, held_until, sequence) WHERE EXISTS (SELECT 1
-  FROM versions_match)
-ON CONFLICT (order_id, sku, part) DO UPDATE SET batch_ref = excluded.batch_ref, quantity = excluded.quantity,
-  shipped = excluded.shipped, split = excluded.split, held_until = excluded.held_until,
-  sequence = excluded.sequence)
+INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
+  (SELECT CAST($4 AS int[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
+  (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS smallint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS smallint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+  (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS smallint[])),
+  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[]))) x (order_id, sku, line, part, batch_ref,
+  quantity, shipped, split, held_until, held, sequence, needed_by, fresh_until, location, priority, late,
+  handed_from) WHERE EXISTS (SELECT 1 FROM versions_match)
+ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+  quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+  held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+  needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+  priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from)
 ;
 
 -- name: part: add events
 -- A part of commits that change anything.
 -- Parameters: e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from.
+-- e_trace_parent, e_unsent_from, e_written_for.
 events AS (
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from)
+  trace_parent, unsent_from, written_for)
 SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])), (SELECT CAST($3 AS text[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
   (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS uuid[])),
-  (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[]))) x (sku, sequence, kind, at, batch_ref,
-  purchased, allocated, data, id, trace_parent, unsent_from) WHERE EXISTS (SELECT 1 FROM versions_match))
+  (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS smallint[]))) x (sku,
+  sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from, written_for)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: end

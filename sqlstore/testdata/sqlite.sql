@@ -15,23 +15,25 @@ wanted (sku, order_id) AS (
       WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
       ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -49,23 +51,25 @@ wanted (sku, order_id) AS (
       WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
       ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -88,25 +92,27 @@ wanted (sku, order_id) AS (
     WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
     ORDER BY l.sequence DESC LIMIT ?4) newest),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku
   UNION
   SELECT ref FROM allocation_batches WHERE ref = ?1)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -127,23 +133,25 @@ wanted (sku, order_id) AS (
       WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?1 + 0
       ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
 shown (ref) AS (
-  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open
-    WHERE b.sku = c.sku AND b.open = 1
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', p.version, p.refused, p.low_stock, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?1 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.purchased, b.allocated, b.announced_quantity, 0, 0, b.eta,
-  b.best_before, b.announced_eta, b.counted_at, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.batch_ref, l.part, l.quantity, l.shipped, l.split, l.sequence, l.held_until,
-  NULL, NULL, NULL, NULL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -187,15 +195,15 @@ WHERE sku = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3
 
 -- name: commit: add a product
 -- A commit with a new product: AddBatch for a new SKU.
--- Parameters: sku, version, refused, low_stock.
-INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (?1, ?2, ?3, ?4)
+-- Parameters: sku, version, refused, low_stock, low.
+INSERT INTO allocation_products (sku, version, refused, low_stock, low) VALUES (?1, ?2, ?3, ?4, ?5)
 ;
 
 -- name: commit: change a product
 -- A commit that changes a product: nearly every verb.
--- Parameters: version, refused, low_stock, sku, seen.
-UPDATE allocation_products SET version = ?1, refused = ?2, low_stock = ?3
-WHERE sku = ?4 AND version = ?5
+-- Parameters: version, refused, low_stock, low, sku, seen.
+UPDATE allocation_products SET version = ?1, refused = ?2, low_stock = ?3, low = ?4
+WHERE sku = ?5 AND version = ?6
 ;
 
 -- name: commit: check a product
@@ -207,38 +215,44 @@ UPDATE allocation_products SET version = version WHERE sku = ?1 AND version = ?2
 -- name: commit: add a batch
 -- A commit with a new batch: AddBatch.
 -- Parameters: ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta,
--- counted_at, shipped_at.
+-- lot, blocked, announced_blocked, split_from, arrived_at, expired, counted_at, counted_quantity, shipped_at.
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, counted_at, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,
-  ?11)
+  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
+  counted_at, counted_quantity, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
+  ?14, ?15, ?16, ?17, ?18)
 ;
 
 -- name: commit: change a batch
 -- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
--- Parameters: purchased, allocated, eta, counted_at, shipped_at, ref, sku.
+-- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, counted_at, counted_quantity,
+-- shipped_at, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2, eta = ?3,
-  counted_at = ?4, shipped_at = ?5
-WHERE ref = ?6 AND sku = ?7
+  arrived_at = ?4, blocked = ?5, expired = ?6, counted_at = ?7, counted_quantity = ?8, shipped_at = ?9
+WHERE ref = ?10 AND sku = ?11
 ;
 
 -- name: commit: add a part of a line
 -- A commit with a line, for each part: Allocate.
--- Parameters: order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence.
-INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until,
-  sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+-- Parameters: order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until, held, sequence,
+-- needed_by, fresh_until, location, priority, late, handed_from.
+INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from) VALUES (?1, ?2, ?3, ?4, ?5,
+  ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
 ;
 
 -- name: commit: remove a line
 -- A commit that removes a line, or writes a line anew: Cancel, Ship.
--- Parameters: order_id, sku.
-DELETE FROM allocation_lines WHERE order_id = ?1 AND sku = ?2
+-- Parameters: order_id, sku, line.
+DELETE FROM allocation_lines
+WHERE order_id = ?1 AND sku = ?2 AND line = ?3
 ;
 
 -- name: commit: add an event
 -- Every commit that changes anything, for each event.
--- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
+-- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from,
+-- written_for.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+  trace_parent, unsent_from, written_for) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
 ;
 
 -- name: outbox: find claimable products
@@ -436,10 +450,11 @@ SET purchased = allocation_purged.purchased + excluded.purchased,
 -- name: view: order
 -- Reads the lines of an order: Order.
 -- Parameters: order.
-SELECT l.sku, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
+  b.eta, b.location, b.best_before
 FROM (SELECT * FROM allocation_lines WHERE order_id = ?1) l CROSS JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
-ORDER BY l.sku, l.part
+ORDER BY l.sku, l.line, l.part
 ;
 
 -- name: view: lines of a batch
@@ -466,13 +481,14 @@ unbound (ref, units) AS (
   SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
   FROM holds h CROSS JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
   GROUP BY l.batch_ref)
-SELECT 0, page.ref, page.location, page.purchased, page.allocated, page.announced_quantity, page.eta,
-  page.best_before, page.announced_eta, page.counted_at, page.shipped_at
+SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
+  page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b INDEXED BY allocation_batches_by_sku
   WHERE b.sku = ?1 AND b.ref > ?4 ORDER BY b.ref LIMIT ?5) page
 UNION ALL
-SELECT u.units, u.ref, '', 0, 0, 0, NULL, NULL, NULL, NULL, NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
 ;
 
 -- name: view: stock
@@ -492,11 +508,13 @@ unbound (ref, units) AS (
 SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
-FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_open WHERE b.sku = c.sku
-  AND b.open = 1
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
+  AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
 -- name: savepoint

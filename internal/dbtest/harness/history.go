@@ -23,28 +23,30 @@ var history = []string{
 			CASE WHEN b.n > :gone THEN :each ELSE 0 END, CASE WHEN b.n > :gone THEN :each ELSE 0 END,
 			'', :each, CASE WHEN b.n > :gone THEN NULL ELSE 1767225600000000 END
 		FROM {batches} b`,
-	`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence)
+	`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, held,
+			sequence)
 		SELECT CONCAT('earlier-', (b.n - 1) * :each + l.n), ':sku', 0, CONCAT('used-', b.n), 1,
 			CASE WHEN b.n > :gone THEN 0 ELSE 1 END, 0,
-			CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN 4102444800000000 END, :batches + (b.n - 1) * :each + l.n
+			CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN 4102444800000000 END,
+			CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN 1 ELSE 0 END, :batches + (b.n - 1) * :each + l.n
 		FROM {batches} b CROSS JOIN {each} l`,
-	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
+	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, written_for)
 		SELECT ':sku', b.n, 'BatchAdded', 1767225600000000, CONCAT('used-', b.n), :each, 0,
-			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","batch":"used-', b.n, '","quantity":', :each, '}')
+			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","batch":"used-', b.n, '","quantity":', :each, '}'), 3
 		FROM {batches} b`,
-	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
+	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, written_for)
 		SELECT ':sku', :batches + (b.n - 1) * :each + l.n, 'LineAllocated', 1767225600000000,
 			CONCAT('used-', b.n), 0, 1,
 			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","order_id":"earlier-', (b.n - 1) * :each + l.n,
 				'","batch":"used-', b.n, '","quantity":1',
 				CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN ',"held_until":"2100-01-01T00:00:00Z"' ELSE '' END,
-				'}')
+				'}'), 3
 		FROM {batches} b CROSS JOIN {each} l`,
-	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data)
+	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, written_for)
 		SELECT ':sku', :batches + :lines + (b.n - 1) * :each + l.n, 'LineShipped', 1767225600000000,
 			CONCAT('used-', b.n), -1, -1,
 			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","order_id":"earlier-', (b.n - 1) * :each + l.n,
-				'","batch":"used-', b.n, '","quantity":1}')
+				'","batch":"used-', b.n, '","quantity":1}'), 3
 		FROM {gone} b CROSS JOIN {each} l`,
 }
 

@@ -139,7 +139,7 @@ func (s *Store) apply(c allocation.Changes) {
 		p = newProduct(c.SKU)
 		s.products[c.SKU] = p
 	}
-	p.version, p.refused, p.lowStock = c.Version, c.Refused, c.LowStock
+	p.version, p.refused, p.lowStock, p.low = c.Version, c.Refused, c.LowStock, c.Low
 	p.addEvents(c)
 	s.unsent[c.SKU] = p
 	for _, b := range c.NewBatches {

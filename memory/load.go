@@ -73,7 +73,7 @@ func (s *Store) lapsed(q allocation.Query) []*product {
 func (p *product) load(q allocation.Query) allocation.State {
 	q.Limit = max(q.Limit, 0)
 	b := stateBuilder{product: p, state: allocation.State{
-		SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock,
+		SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock, Low: p.low,
 		Batches: make([]allocation.Batch, 0, len(p.forSale)+1),
 	}}
 	for _, batch := range p.forSale {

@@ -16,6 +16,7 @@ type product struct {
 	version  int64
 	refused  int64
 	lowStock allocation.Quantity
+	low      bool
 	batches  map[allocation.BatchRef]*batch
 	forSale  []*batch                                      // the batches that every load brings, in no order
 	lines    map[allocation.LineKey]*allocation.Allocation // a stored line is replaced, never changed

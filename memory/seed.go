@@ -36,7 +36,7 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 	if p == nil {
 		return allocation.State{}, false
 	}
-	state := allocation.State{SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock}
+	state := allocation.State{SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock, Low: p.low}
 	for _, ref := range slices.Sorted(maps.Keys(p.batches)) {
 		state.Batches = append(state.Batches, p.batches[ref].Batch)
 	}

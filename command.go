@@ -22,9 +22,9 @@ type command struct {
 	// itself says that run reads the products in skus; the group need not read them.
 	itself bool
 
-	// places says that the command only places new lines. Then a cached product is good enough: the
-	// store has a unique key on lines, and after any answer but success the command runs again on a
-	// fresh read.
+	// places says that the command only places new lines, none with a LineID. Then a cached product is
+	// good enough: the store has a unique key on lines, and after any answer but success the command
+	// runs again on a fresh read.
 	places bool
 
 	run func(ctx context.Context, products Repository) error

@@ -35,9 +35,9 @@
 //     and shipments go by ETA; ties go to the lower Ref. A [Policy] can decide otherwise.
 //   - R2: A line comes whole from one batch, unless the [Request] allows a split. In a split each
 //     further batch gives only the remainder.
-//   - R3: OrderID and SKU name a line. Allocating a line again returns the allocation and takes
-//     nothing more; with another quantity or other terms the call is an [ErrMismatch]. A repeat never
-//     weakens a line: a firm request makes a hold firm, and a later HoldUntil extends a hold.
+//   - R3: OrderID, SKU and LineID name a line. Allocating a line again returns the allocation and
+//     takes nothing more; with another quantity or other terms the call is an [ErrMismatch]. A repeat
+//     never weakens a line: a firm request makes a hold firm, and a later HoldUntil extends a hold.
 //   - R4: A unit of demand counts once. Lines with the same name are added up, and each line is
 //     judged on the stock that earlier lines left.
 //   - R5: An order is allocated as a whole or not at all, and the error names every shortage.

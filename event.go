@@ -85,6 +85,7 @@ type LineAllocated struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
 	OrderID   OrderID   `json:"order_id"`
+	Line      LineID    `json:"line,omitzero"`
 	Batch     BatchRef  `json:"batch"`
 	Quantity  Quantity  `json:"quantity"`
 	HeldUntil time.Time `json:"held_until,omitzero"`
@@ -96,6 +97,7 @@ type LineDeallocated struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`
 	OrderID  OrderID   `json:"order_id"`
+	Line     LineID    `json:"line,omitzero"`
 	Batch    BatchRef  `json:"batch"`
 	Quantity Quantity  `json:"quantity"`
 }
@@ -106,6 +108,7 @@ type LineReleased struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`
 	OrderID  OrderID   `json:"order_id"`
+	Line     LineID    `json:"line,omitzero"`
 	Batch    BatchRef  `json:"batch"`
 	Quantity Quantity  `json:"quantity"`
 }
@@ -115,6 +118,7 @@ type LineShipped struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`
 	OrderID  OrderID   `json:"order_id"`
+	Line     LineID    `json:"line,omitzero"`
 	Batch    BatchRef  `json:"batch"`
 	Quantity Quantity  `json:"quantity"`
 }
@@ -127,6 +131,7 @@ type LineRefused struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
 	OrderID   OrderID   `json:"order_id"`
+	Line      LineID    `json:"line,omitzero"`
 	Quantity  Quantity  `json:"quantity"`
 	Available Quantity  `json:"available"`
 }
@@ -136,6 +141,7 @@ type HoldConfirmed struct {
 	SKU     SKU       `json:"sku"`
 	At      time.Time `json:"at"`
 	OrderID OrderID   `json:"order_id"`
+	Line    LineID    `json:"line,omitzero"`
 }
 
 // HoldExtended records a later end of a hold.
@@ -143,6 +149,7 @@ type HoldExtended struct {
 	SKU     SKU       `json:"sku"`
 	At      time.Time `json:"at"`
 	OrderID OrderID   `json:"order_id"`
+	Line    LineID    `json:"line,omitzero"`
 	From    time.Time `json:"from"`
 	To      time.Time `json:"to"`
 }
@@ -153,6 +160,7 @@ type HoldLapsed struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
 	OrderID   OrderID   `json:"order_id"`
+	Line      LineID    `json:"line,omitzero"`
 	Batch     BatchRef  `json:"batch"`
 	Quantity  Quantity  `json:"quantity"`
 	HeldUntil time.Time `json:"held_until"`

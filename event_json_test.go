@@ -123,6 +123,52 @@ var pinned = []pinnedEvent{
 		allocation.LowStockCrossed{SKU: lamp, At: monday, Available: 2, Threshold: 3, Low: true},
 		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","available":2,"threshold":3,"low":true}`,
 	},
+	{
+		"LineAllocated of a line with an id", "LineAllocated",
+		allocation.LineAllocated{SKU: lamp, At: monday, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","batch":"a","quantity":1}`,
+	},
+	{
+		"LineDeallocated of a line with an id", "LineDeallocated",
+		allocation.LineDeallocated{SKU: lamp, At: monday, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","batch":"a","quantity":1}`,
+	},
+	{
+		"LineReleased of a line with an id", "LineReleased",
+		allocation.LineReleased{SKU: lamp, At: monday, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","batch":"a","quantity":1}`,
+	},
+	{
+		"LineShipped of a line with an id", "LineShipped",
+		allocation.LineShipped{SKU: lamp, At: monday, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","batch":"a","quantity":1}`,
+	},
+	{
+		"LineRefused of a line with an id", "LineRefused",
+		allocation.LineRefused{SKU: lamp, At: monday, OrderID: "o", Line: "l", Quantity: 3, Available: 0},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","quantity":3,"available":0}`,
+	},
+	{
+		"HoldConfirmed of a line with an id", "HoldConfirmed",
+		allocation.HoldConfirmed{SKU: lamp, At: monday, OrderID: "o", Line: "l"},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l"}`,
+	},
+	{
+		"HoldExtended of a line with an id", "HoldExtended",
+		allocation.HoldExtended{
+			SKU: lamp, At: monday, OrderID: "o", Line: "l", From: mondayPlus(1), To: mondayPlus(2),
+		},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","from":"2031-03-04T09:00:00Z",` +
+			`"to":"2031-03-05T09:00:00Z"}`,
+	},
+	{
+		"HoldLapsed of a line with an id", "HoldLapsed",
+		allocation.HoldLapsed{
+			SKU: lamp, At: mondayPlus(2), OrderID: "o", Line: "l", Batch: "a", Quantity: 1, HeldUntil: mondayPlus(1),
+		},
+		`{"sku":"RED-LAMP","at":"2031-03-05T09:00:00Z","order_id":"o","line":"l","batch":"a","quantity":1,` +
+			`"held_until":"2031-03-04T09:00:00Z"}`,
+	},
 }
 
 func TestEventJSONIsStableAndDecodes(t *testing.T) {
@@ -163,7 +209,8 @@ func TestR9_MovementsOfEveryEvent(t *testing.T) {
 		"BatchQuantityChanged": "a +7 +0", "BatchCorrected": "a -1 +2",
 		"LineAllocated": "o a +0 +1", "LineDeallocated": "o a +0 -1",
 		"LineReleased": "o a +0 -1", "LineShipped": "o a -1 -1",
-		"HoldLapsed": "o a +0 -1", "LowStockCrossed": "available 2 of 3, low true",
+		"HoldLapsed": "o a +0 -1", "HoldConfirmed": "o", "HoldExtended": "o",
+		"LowStockCrossed": "available 2 of 3, low true",
 	}
 	for _, row := range pinned {
 		if row.name == row.kind && row.kind != "LineAllocated" {

@@ -44,9 +44,9 @@ func TestR9_EveryVerbIsRecorded(t *testing.T) {
 		},
 		{
 			"Extend", func() error { _, err := p.Extend("h", mondayPlus(2), monday); return err },
-			[]string{"HoldExtended"},
+			[]string{"HoldExtended h"},
 		},
-		{"Confirm", func() error { _, err := p.Confirm("h", monday); return err }, []string{"HoldConfirmed"}},
+		{"Confirm", func() error { _, err := p.Confirm("h", monday); return err }, []string{"HoldConfirmed h"}},
 		{"ReleaseLapsed", func() error { p.ReleaseLapsed(tomorrow); return nil }, []string{"HoldLapsed l b +0 -1"}},
 		{
 			"ChangeLine, more", func() error { _, err := p.ChangeLine(lineOf("h", 4), tomorrow, nil); return err },

@@ -13,11 +13,11 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// shelf is a naive model: the free units of each batch and the allocation of each order, computed
+// shelf is a naive model: the free units of each batch and the allocation of each line, computed
 // afresh at each question. The shelf follows the rules and shares no code with the product.
 type shelf struct {
 	batches []allocation.Batch // as announced
-	lines   map[allocation.OrderID]promise
+	lines   map[allocation.LineKey]promise
 }
 
 type promise struct {
@@ -99,7 +99,7 @@ func (s *shelf) allocate(
 ) (given []string, short []allocation.Shortage, err error) {
 	var merged []allocation.Request
 	for _, r := range requests {
-		i := slices.IndexFunc(merged, func(m allocation.Request) bool { return m.OrderID == r.OrderID })
+		i := slices.IndexFunc(merged, func(m allocation.Request) bool { return m.Key() == r.Key() })
 		switch {
 		case i < 0:
 			merged = append(merged, r)
@@ -111,14 +111,14 @@ func (s *shelf) allocate(
 	}
 	free, lines := s.free(now), maps.Clone(s.lines)
 	for _, r := range merged {
-		old, known := lines[r.OrderID]
+		old, known := lines[r.Key()]
 		switch {
 		case known && old.live(now) && (old.Quantity != r.Quantity || old.Split != r.Split):
 			return nil, nil, allocation.ErrMismatch
 		case known && old.live(now):
 			if !old.HoldUntil.IsZero() && (r.HoldUntil.IsZero() || r.HoldUntil.After(old.HoldUntil)) {
 				old.HoldUntil = r.HoldUntil
-				lines[r.OrderID] = old
+				lines[r.Key()] = old
 			}
 			given = append(given, from(allocation.Allocation{Parts: old.parts}))
 			continue
@@ -130,7 +130,7 @@ func (s *shelf) allocate(
 			short = append(short, allocation.Shortage{OrderLine: r.OrderLine, Available: most})
 			continue
 		}
-		lines[r.OrderID] = promise{r, parts}
+		lines[r.Key()] = promise{r, parts}
 		given = append(given, from(allocation.Allocation{Parts: parts}))
 	}
 	if short != nil {
@@ -161,6 +161,9 @@ func callsFrom(data []byte) [][]allocation.Request {
 		who, terms := data[i], data[i+1]
 		r := whole(allocation.OrderID(fmt.Sprintf("o%d", who%6)), 1+allocation.Quantity(who/6%14))
 		r.Split = terms&1 != 0
+		if terms&8 != 0 {
+			r.Line = "second"
+		}
 		if terms&2 != 0 {
 			r.HoldUntil = monday.Add(time.Duration(terms>>4) * time.Hour)
 		}
@@ -179,9 +182,10 @@ func FuzzAllocate(f *testing.F) {
 	f.Add([]byte{5, 1, 5, 1, 5, 0}, []byte{12, 0, 12, 4, 13, 0, 13, 1 | 4, 9, 4}) // sums, and different terms
 	f.Add([]byte{5, 0}, []byte{24, 2 | 4 | 2<<4, 25, 4, 25, 4, 25, 4, 24, 4})     // a hold lapses, its units are sold
 	f.Add([]byte{5, 0, 3, 3}, []byte{6 * 13, 4, 6*9 + 1, 1 | 4, 6*8 + 1, 1 | 4})  // shortages
+	f.Add([]byte{9, 0}, []byte{12, 8, 12, 4, 12, 4 | 8, 12, 8, 12, 4})            // two lines of one order
 	f.Add([]byte{}, []byte{1, 4})
 	f.Fuzz(func(t *testing.T, batches, lines []byte) {
-		naive := &shelf{batches: batchesFrom(batches), lines: map[allocation.OrderID]promise{}}
+		naive := &shelf{batches: batchesFrom(batches), lines: map[allocation.LineKey]promise{}}
 		p := newTested(t, naive.batches...)
 		for hour, call := range callsFrom(lines) {
 			now := monday.Add(time.Duration(hour) * time.Hour)
@@ -236,6 +240,7 @@ func FuzzChangeBatchQuantity(f *testing.F) {
 	f.Add([]byte{9, 0, 9, 0}, []byte{6 * 5, 4, 6*3 + 1, 4}, byte(0), byte(3))              // partly shipped lines
 	f.Add([]byte{9, 0, 4, 0}, []byte{6 * 4, 2 | 4 | 1<<4, 6*4 + 1, 4}, byte(1), byte(0))   // a lapsed hold goes first
 	f.Add([]byte{9, 0, 9, 1}, []byte{6 * 5, 0, 6*3 + 1, 4, 6*5 + 2, 4}, byte(2), byte(64)) // after a cancelled line
+	f.Add([]byte{9, 0, 4, 1}, []byte{6 * 4, 0, 6 * 4, 8, 6*2 + 1, 4}, byte(3), byte(0))    // two lines of one order
 	f.Fuzz(func(t *testing.T, batches, lines []byte, to, shipped byte) {
 		p := newTested(t, batchesFrom(batches)...)
 		now := monday
@@ -293,18 +298,24 @@ func (p *tested) checkCut(
 	for _, a := range before {
 		tooMany += openOn(a, ref)
 	}
-	lost := map[allocation.OrderID]allocation.Quantity{}
+	lost := map[allocation.LineKey]allocation.Quantity{}
 	for _, l := range released {
-		require.NotContains(p.t, lost, l.OrderID, "released lines are reported once")
+		require.NotContains(p.t, lost, l.Key(), "released lines are reported once")
 		require.Positive(p.t, l.Quantity, "released units of order %q", l.OrderID)
-		lost[l.OrderID] = l.Quantity
+		lost[l.Key()] = l.Quantity
 	}
 	for _, old := range before {
-		a, err := p.Line(old.OrderID, now)
+		lines, err := p.Lines(old.OrderID, now)
 		if err != nil {
 			require.ErrorIs(p.t, err, allocation.ErrNotFound)
 		}
-		require.Equal(p.t, old.Quantity, a.Quantity+lost[old.OrderID],
+		var a allocation.Allocation // stays zero if the line lost all units
+		for _, l := range lines {
+			if l.Key() == old.Key() {
+				a = l
+			}
+		}
+		require.Equal(p.t, old.Quantity, a.Quantity+lost[old.Key()],
 			"units of order %q, remaining and lost", old.OrderID)
 		require.Equal(p.t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
 		leaves := openOn(old, ref)
@@ -313,7 +324,7 @@ func (p *tested) checkCut(
 			continue
 		}
 		tooMany -= leaves
-		p.checkMoved(old, a, ref, lost[old.OrderID])
+		p.checkMoved(old, a, ref, lost[old.Key()])
 	}
 	for b := range p.Batches() {
 		require.GreaterOrEqual(p.t, b.Available(), allocation.Quantity(0), "Available() of batch %q", b.Ref)

@@ -146,7 +146,7 @@ func (m *identityMap) GetByOrder(ctx context.Context, order OrderID) ([]*Product
 	}
 	var found []*Product
 	for _, p := range m.products {
-		if l := p.byKey[p.key(order)]; l != nil && !l.removed {
+		if p.hasLine(order) {
 			found = append(found, p.Product)
 		}
 	}

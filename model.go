@@ -1,6 +1,9 @@
 package allocation
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // SKU names a product: a stock keeping unit. Like every identifier a SKU is 1 to 255 bytes of valid
 // UTF-8 without NUL or surrounding white space, and compared as bytes (R12).
@@ -25,7 +28,8 @@ func (b BatchRef) Validate() error { return checkID("Validate", "batch", b) }
 type Location string
 
 // LineID tells apart the lines of an order for the same SKU, such as a component of a bundle beside the
-// same item alone. Most orders have one line of a SKU, with the empty LineID.
+// same item alone. Most orders have one line of a SKU, with the empty LineID. An order has at most
+// 1,000 lines of one SKU; one more is [ErrNotAllowed].
 type LineID string
 
 // OrderLine is a customer's demand: so many units of one SKU for one order. An OrderLine is a value:
@@ -173,6 +177,14 @@ func (a Allocation) Lapsed(now time.Time) bool {
 	return !a.HeldUntil.IsZero() && !now.Before(a.HeldUntil)
 }
 
+// text names the line in an error about the line's order.
+func (k LineKey) text() string {
+	if k.Line == "" {
+		return fmt.Sprintf("line of sku %q", k.SKU)
+	}
+	return fmt.Sprintf("line %q of sku %q", k.Line, k.SKU)
+}
+
 // check refuses a line with a bad identifier or quantity (R12).
 func (l OrderLine) check(op string) error {
 	if err := checkID(op, "order", l.OrderID); err != nil {
@@ -180,6 +192,11 @@ func (l OrderLine) check(op string) error {
 	}
 	if err := checkID(op, "sku", l.SKU); err != nil {
 		return err
+	}
+	if l.Line != "" {
+		if err := checkID(op, "line", l.Line); err != nil {
+			return err
+		}
 	}
 	return checkQuantity(op, "quantity", l.Quantity, 1)
 }

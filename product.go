@@ -28,11 +28,12 @@ type Product struct {
 	batches []*batch
 	places  map[BatchRef]int // index of each batch in batches, filled by index
 
-	// lines are the loaded lines, in the order of loading. An order in asked without a line in byKey
-	// has no line of the product; each list in asked is sorted.
-	lines []*line
-	byKey map[LineKey]*line
-	asked [][]OrderID
+	// lines are the loaded lines, in the order of loading. byOrder leads to the first line of each
+	// order, and line.next from there to the order's further lines. All lines are loaded only for the
+	// orders in asked; each list in asked is sorted.
+	lines   []*line
+	byOrder map[OrderID]*line
+	asked   [][]OrderID
 
 	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
@@ -55,10 +56,14 @@ const noLines = math.MaxInt64
 // line is an Allocation inside the aggregate.
 type line struct {
 	Allocation
-	stored  bool // the store has a line of the order
-	changed bool // the line differs from the stored line
-	removed bool // the line has no units left
+	stored  bool  // the store has the line
+	changed bool  // the line differs from the stored line
+	removed bool  // the line has no units left
+	next    *line // the next loaded line of the order, by LineID
 }
+
+// maxLines is the most lines that an order may have of one SKU, so that a load stays small.
+const maxLines = 1000
 
 // NewProduct returns a product without batches for a SKU new to the store; add the product to the
 // [Repository].
@@ -66,14 +71,11 @@ func NewProduct(sku SKU) (*Product, error) {
 	if err := checkID("NewProduct", "sku", sku); err != nil {
 		return nil, err
 	}
-	return &Product{sku: sku, byKey: map[LineKey]*line{}, complete: true}, nil
+	return &Product{sku: sku, byOrder: map[OrderID]*line{}, complete: true}, nil
 }
 
 // SKU returns the name of the product.
 func (p *Product) SKU() SKU { return p.sku }
-
-// key names the line of an order.
-func (p *Product) key(order OrderID) LineKey { return LineKey{OrderID: order, SKU: p.sku} }
 
 // Version is the number of the product's last event, stored or recorded by this unit of work; 0 for
 // none.
@@ -91,15 +93,15 @@ func (p *Product) Batches() iter.Seq[Batch] {
 	}
 }
 
-// Line returns the allocation of an order. Line returns [ErrNotFound] if the order has no line of
-// this product, [ErrLapsed] if the line is a hold that has lapsed by now, and [ErrNotLoaded] if the
-// product was loaded without the order.
-func (p *Product) Line(order OrderID, now time.Time) (Allocation, error) {
-	l, err := p.live("Line", order, clean(now))
+// Lines returns the allocations of an order, by LineID. Lines returns [ErrNotFound] if the order has
+// no line of this product, [ErrLapsed] if any line is a hold that has lapsed by now, and
+// [ErrNotLoaded] if the product was loaded without the order.
+func (p *Product) Lines(order OrderID, now time.Time) ([]Allocation, error) {
+	lines, err := p.live("Lines", order, clean(now))
 	if err != nil {
-		return Allocation{}, err
+		return nil, err
 	}
-	return l.copy(), nil
+	return copies(lines), nil
 }
 
 // fewBatches is the number of batches up to which a search needs no map.
@@ -138,36 +140,96 @@ func (p *Product) batch(op string, ref BatchRef) (*batch, error) {
 	return nil, &Error{Op: op, Field: "batch", Value: ref, Err: ErrNotLoaded}
 }
 
-// find returns the line of an order, lapsed or not.
-func (p *Product) find(op string, order OrderID) (*line, error) {
+// line returns a loaded line, removed or not; nil for none.
+func (p *Product) line(key LineKey) *line {
+	for l := p.byOrder[key.OrderID]; l != nil; l = l.next {
+		if l.Line == key.Line {
+			return l
+		}
+	}
+	return nil
+}
+
+// addLine adds a line unknown until now.
+func (p *Product) addLine(l *line) {
+	p.lines = append(p.lines, l)
+	first := p.byOrder[l.OrderID]
+	if first == nil || l.Line < first.Line {
+		p.byOrder[l.OrderID], l.next = l, first
+		return
+	}
+	before := first
+	for before.next != nil && before.next.Line < l.Line {
+		before = before.next
+	}
+	before.next, l.next = l, before.next
+}
+
+// hasLine reports whether the order has a loaded line.
+func (p *Product) hasLine(order OrderID) bool {
+	for l := p.byOrder[order]; l != nil; l = l.next {
+		if !l.removed {
+			return true
+		}
+	}
+	return false
+}
+
+// find returns the lines of an order, lapsed or not, by LineID: at least one.
+func (p *Product) find(op string, order OrderID) ([]*line, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
 	}
-	l := p.byKey[p.key(order)]
-	switch {
-	case l == nil && !p.known(order):
+	if !p.known(order) {
 		return nil, &Error{Op: op, Field: "order", Value: order, Err: ErrNotLoaded}
-	case l == nil || l.removed:
-		return nil, p.lineError(op, order, ErrNotFound)
 	}
-	return l, nil
+	var lines []*line
+	for l := p.byOrder[order]; l != nil; l = l.next {
+		if !l.removed {
+			lines = append(lines, l)
+		}
+	}
+	if lines == nil {
+		return nil, lineError(op, LineKey{OrderID: order, SKU: p.sku}, ErrNotFound)
+	}
+	return lines, nil
 }
 
 // live is find for commands that are refused after a hold has lapsed (R7).
-func (p *Product) live(op string, order OrderID, now time.Time) (*line, error) {
-	l, err := p.find(op, order)
+func (p *Product) live(op string, order OrderID, now time.Time) ([]*line, error) {
+	lines, err := p.find(op, order)
 	if err != nil {
 		return nil, err
 	}
-	if l.Lapsed(now) {
-		return nil, p.lineError(op, order, ErrLapsed)
+	for _, l := range lines {
+		if l.Lapsed(now) {
+			return nil, lineError(op, l.Key(), ErrLapsed)
+		}
+	}
+	return lines, nil
+}
+
+// liveLine returns the named line, which must not have lapsed (R7).
+func (p *Product) liveLine(op string, named OrderLine, now time.Time) (*line, error) {
+	if named.SKU != p.sku {
+		return nil, invalid(op, "sku", named.SKU, "must be the product's")
+	}
+	if !p.known(named.OrderID) {
+		return nil, &Error{Op: op, Field: "order", Value: named.OrderID, Err: ErrNotLoaded}
+	}
+	l := p.line(named.Key())
+	switch {
+	case l == nil || l.removed:
+		return nil, lineError(op, named.Key(), ErrNotFound)
+	case l.Lapsed(now):
+		return nil, lineError(op, named.Key(), ErrLapsed)
 	}
 	return l, nil
 }
 
-// lineError returns an error about the line of an order.
-func (p *Product) lineError(op string, order OrderID, reason error) error {
-	return &Error{Op: op, Field: "order", Value: order, Err: fmt.Errorf("line of sku %q: %w", p.sku, reason)}
+// lineError returns an error about a line.
+func lineError(op string, key LineKey, reason error) error {
+	return &Error{Op: op, Field: "order", Value: key.OrderID, Err: fmt.Errorf("%s: %w", key.text(), reason)}
 }
 
 // errMore is returned when a decision depends on lines of a batch beyond the loaded page. The unit of
@@ -199,12 +261,21 @@ func (l *line) copy() Allocation {
 	return a
 }
 
+// copies returns the allocations without shared memory.
+func copies(lines []*line) []Allocation {
+	allocations := make([]Allocation, len(lines))
+	for i, l := range lines {
+		allocations[i] = l.copy()
+	}
+	return allocations
+}
+
 // give promises units of a batch to the line, and records the promise.
 func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
 	p.batches[p.index(ref)].Allocated += units
 	l.add(ref, units)
 	p.record(LineAllocated{
-		SKU: p.sku, At: now, OrderID: l.OrderID, Batch: ref, Quantity: units, HeldUntil: l.HeldUntil,
+		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units, HeldUntil: l.HeldUntil,
 	})
 }
 
@@ -234,9 +305,10 @@ func (l *line) add(ref BatchRef, units Quantity) {
 	l.removed = false
 }
 
-// known reports whether the line of an order is loaded, or known to be missing.
+// known reports whether all lines of an order are loaded: the order was asked for, or the product is
+// new. Holds that have lapsed and lines of a batch are loaded without the order's further lines.
 func (p *Product) known(order OrderID) bool {
-	if p.complete || p.byKey[p.key(order)] != nil {
+	if p.complete {
 		return true
 	}
 	return slices.ContainsFunc(p.asked, func(orders []OrderID) bool {

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Allocate promises stock to lines, to all lines or to none; a nil policy is [EarliestFirst]. Lines
-// of one order are added up; lines of several orders are judged one after the other, each on the
-// stock that earlier lines left (R4). A line gets units only of saleable batches that fit the terms of
-// the request (R13, R14).
+// Allocate promises stock to lines, to all lines or to none; a nil policy is [EarliestFirst]. Requests
+// for the same line are added up; the lines are judged one after the other, each on the stock that
+// earlier lines left (R4). A line gets units only of saleable batches that fit the terms of the
+// request (R13, R14).
 //
 // A line that has an allocation already keeps the allocation, and a request that differs in quantity,
 // NeededBy, FreshUntil, Location or Split is an [ErrMismatch] that names the field. A request without
@@ -94,10 +94,40 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 		}
 		plan = append(plan, step)
 	}
+	if err := p.checkNumber(plan, now); err != nil {
+		return nil, err
+	}
 	if short != nil {
 		return nil, p.short("Allocate", short...)
 	}
 	return plan, nil
+}
+
+// checkNumber refuses new lines if an order would have more than maxLines lines of the product.
+func (p *Product) checkNumber(plan []planned, now time.Time) error {
+	var added map[OrderID]int // new lines of each order that comes near the limit
+	for _, step := range plan {
+		if step.already != nil {
+			continue
+		}
+		present := 0
+		for l := p.byOrder[step.OrderID]; l != nil; l = l.next {
+			if !l.removed && !l.Lapsed(now) {
+				present++
+			}
+		}
+		if present+len(plan) <= maxLines {
+			continue
+		}
+		if added == nil {
+			added = map[OrderID]int{}
+		}
+		if added[step.OrderID]++; present+added[step.OrderID] > maxLines {
+			reason := fmt.Errorf("%w: an order has at most %d lines of a SKU", ErrNotAllowed, maxLines)
+			return lineError("Allocate", step.Key(), reason)
+		}
+	}
+	return nil
 }
 
 // short returns the error for lines without enough stock, or a lapsedError if further lapsed holds may
@@ -115,9 +145,9 @@ func (p *Product) repeated(r Request, now time.Time) (*line, error) {
 	if r.SKU != p.sku {
 		return nil, invalid("Allocate", "sku", r.SKU, fmt.Sprintf("must be %q, the product's", p.sku))
 	}
-	l := p.byKey[r.Key()]
+	l := p.line(r.Key())
 	switch {
-	case l == nil && !p.known(r.OrderID):
+	case !p.known(r.OrderID):
 		return nil, &Error{Op: "Allocate", Field: "order", Value: r.OrderID, Err: ErrNotLoaded}
 	case l == nil || l.removed:
 		return nil, nil
@@ -222,17 +252,15 @@ func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 	return allocations
 }
 
-// open adds a line without units. If the order has a lapsed or removed line, the new line replaces
-// the old.
+// open adds a line without units. A lapsed or removed line with the same key is replaced.
 func (p *Product) open(r Request) *line {
-	l := p.byKey[r.Key()]
-	if l == nil {
+	l := p.line(r.Key())
+	fresh := l == nil
+	if fresh {
 		l = &line{}
-		p.lines = append(p.lines, l)
-		p.byKey[r.Key()] = l
 	}
 	l.Allocation = Allocation{
-		OrderLine:  OrderLine{OrderID: r.OrderID, SKU: r.SKU},
+		OrderLine:  OrderLine{OrderID: r.OrderID, SKU: r.SKU, Line: r.Line},
 		Split:      r.Split,
 		HeldUntil:  r.HoldUntil,
 		NeededBy:   r.NeededBy,
@@ -240,6 +268,9 @@ func (p *Product) open(r Request) *line {
 		Location:   r.Location,
 		Priority:   r.Priority,
 		Sequence:   p.Version() + 1,
+	}
+	if fresh {
+		p.addLine(l)
 	}
 	return l
 }
@@ -253,7 +284,9 @@ func (p *Product) refuse(now time.Time, shortages []Shortage) {
 	}
 	for _, s := range shortages {
 		if s.SKU == p.sku {
-			p.record(LineRefused{SKU: p.sku, At: now, OrderID: s.OrderID, Quantity: s.Quantity, Available: s.Available})
+			p.record(LineRefused{
+				SKU: p.sku, At: now, OrderID: s.OrderID, Line: s.Line, Quantity: s.Quantity, Available: s.Available,
+			})
 			p.refused = p.Version()
 		}
 	}

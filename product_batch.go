@@ -184,8 +184,12 @@ func (p *Product) carryOutCut(
 		}
 		if m.lost > 0 {
 			p.take(m.line, b.Ref, m.lost)
-			p.record(LineReleased{SKU: p.sku, At: now, OrderID: m.line.OrderID, Batch: b.Ref, Quantity: m.lost})
-			released = append(released, OrderLine{OrderID: m.line.OrderID, SKU: p.sku, Quantity: m.lost})
+			p.record(LineReleased{
+				SKU: p.sku, At: now, OrderID: m.line.OrderID, Line: m.line.Line, Batch: b.Ref, Quantity: m.lost,
+			})
+			lost := m.line.OrderLine
+			lost.Quantity = m.lost
+			released = append(released, lost)
 		}
 	}
 	record()

@@ -126,7 +126,7 @@ func TestR6_LinesMoveUnderTheGivenPolicyAndKeepTheirTerms(t *testing.T) {
 	released, err := p.ChangeBatchQuantity(counted("a", 4, monday), monday, allocation.PreferLocations("hull"))
 	require.NoError(t, err)
 	assert.Empty(t, released, "released lines")
-	moved, err := p.Line("h", monday)
+	moved, err := lone(p.Lines("h", monday))
 	require.NoError(t, err)
 	assert.Equal(t, "c:5", from(moved), "batches of the line")
 	assert.Equal(t, mondayPlus(1), moved.HeldUntil, "HeldUntil")

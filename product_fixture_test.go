@@ -107,10 +107,21 @@ func from(a allocation.Allocation) string {
 	return strings.Join(parts, " ")
 }
 
+// lone returns the line of an order that has a single line of the product.
+func lone(lines []allocation.Allocation, err error) (allocation.Allocation, error) {
+	if err != nil {
+		return allocation.Allocation{}, err
+	}
+	if len(lines) != 1 {
+		return allocation.Allocation{}, fmt.Errorf("%d lines, want 1", len(lines))
+	}
+	return lines[0], nil
+}
+
 // line names the batches of an order's line, "" if there is no line.
 func (p *tested) line(order allocation.OrderID) string {
 	p.t.Helper()
-	a, err := p.Line(order, monday)
+	a, err := lone(p.Lines(order, monday))
 	if err != nil {
 		require.ErrorIs(p.t, err, allocation.ErrNotFound)
 		return ""
@@ -145,15 +156,19 @@ func eventText(e allocation.Event) string {
 	text := e.Kind()
 	switch e := e.(type) {
 	case allocation.LineAllocated:
-		text += " " + string(e.OrderID)
+		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.LineDeallocated:
-		text += " " + string(e.OrderID)
+		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.LineReleased:
-		text += " " + string(e.OrderID)
+		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.LineShipped:
-		text += " " + string(e.OrderID)
+		text += " " + lineText(e.OrderID, e.Line)
+	case allocation.HoldConfirmed:
+		text += " " + lineText(e.OrderID, e.Line)
+	case allocation.HoldExtended:
+		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.HoldLapsed:
-		text += " " + string(e.OrderID)
+		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.LowStockCrossed:
 		text += fmt.Sprintf(" available %d of %d, low %t", e.Available, e.Threshold, e.Low)
 	}
@@ -161,6 +176,14 @@ func eventText(e allocation.Event) string {
 		text += fmt.Sprintf(" %s %+d %+d", ref, purchased, allocated)
 	}
 	return text
+}
+
+// lineText is the order, and the LineID behind a slash unless empty.
+func lineText(order allocation.OrderID, line allocation.LineID) string {
+	if line == "" {
+		return string(order)
+	}
+	return fmt.Sprintf("%s/%s", order, line)
 }
 
 // refuses runs a verb that must fail with the given reason and change nothing.
@@ -229,7 +252,9 @@ func page(s allocation.State, q allocation.Query) allocation.State {
 			other = append(other, a)
 		}
 	}
-	slices.SortFunc(lapsed, func(a, b allocation.Allocation) int { return a.HeldUntil.Compare(b.HeldUntil) })
+	slices.SortFunc(lapsed, func(a, b allocation.Allocation) int {
+		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
+	})
 	slices.SortFunc(onBatch, func(a, b allocation.Allocation) int { return cmp.Compare(b.Sequence, a.Sequence) })
 	if s.MoreLapsed = len(lapsed) > q.Limit; s.MoreLapsed {
 		lapsed = lapsed[:q.Limit]
@@ -240,7 +265,7 @@ func page(s allocation.State, q allocation.Query) allocation.State {
 	}
 	s.Lines = nil
 	for _, a := range slices.Concat(lapsed, onBatch, other) {
-		if !slices.ContainsFunc(s.Lines, func(b allocation.Allocation) bool { return a.OrderID == b.OrderID }) {
+		if !slices.ContainsFunc(s.Lines, func(b allocation.Allocation) bool { return a.Key() == b.Key() }) {
 			a.Parts = slices.Clone(a.Parts)
 			s.Lines = append(s.Lines, a)
 		}

@@ -6,49 +6,57 @@ import (
 	"time"
 )
 
-// Confirm makes a held line firm. A firm line is returned unchanged; a lapsed hold is [ErrLapsed].
-func (p *Product) Confirm(order OrderID, now time.Time) (Allocation, error) {
+// Confirm makes the held lines of an order firm, and returns all lines of the order. Firm lines stay
+// unchanged. If any line is a lapsed hold, no line is confirmed and the answer is [ErrLapsed].
+func (p *Product) Confirm(order OrderID, now time.Time) ([]Allocation, error) {
 	now = clean(now)
-	l, err := p.live("Confirm", order, now)
+	lines, err := p.live("Confirm", order, now)
 	if err != nil {
-		return Allocation{}, err
+		return nil, err
 	}
-	p.confirm(l, now)
-	return l.copy(), nil
+	for _, l := range lines {
+		p.confirm(l, now)
+	}
+	return copies(lines), nil
 }
 
 // confirm makes a live line firm.
 func (p *Product) confirm(l *line, now time.Time) {
 	if !l.HeldUntil.IsZero() {
 		l.HeldUntil, l.changed = time.Time{}, true
-		p.record(HoldConfirmed{SKU: p.sku, At: now, OrderID: l.OrderID})
+		p.record(HoldConfirmed{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line})
 	}
 }
 
-// Extend holds a line until a later time; a line held for that long already is returned unchanged. A
-// firm line is [ErrNotAllowed]. A lapsed hold is [ErrLapsed], since the units may have been sold
-// (R7).
-func (p *Product) Extend(order OrderID, until, now time.Time) (Allocation, error) {
+// Extend holds the lines of an order until a later time; a line held for that long already stays
+// unchanged. If any line is firm, no line is extended and the answer is [ErrNotAllowed]. If any line
+// is a lapsed hold, the answer is [ErrLapsed], since the units may have been sold (R7).
+func (p *Product) Extend(order OrderID, until, now time.Time) ([]Allocation, error) {
+	const op = "Extend"
 	until, now = clean(until), clean(now)
-	if err := checkHold("Extend", until, now); err != nil {
-		return Allocation{}, err
+	if err := checkHold(op, until, now); err != nil {
+		return nil, err
 	}
-	l, err := p.live("Extend", order, now)
+	lines, err := p.live(op, order, now)
 	if err != nil {
-		return Allocation{}, err
+		return nil, err
 	}
-	if l.HeldUntil.IsZero() {
-		return Allocation{}, notAllowed("Extend", "order", order, "the line is firm")
+	for _, l := range lines {
+		if l.HeldUntil.IsZero() {
+			return nil, notAllowed(op, "order", order, l.Key().text()+" is firm")
+		}
 	}
-	p.extend(l, until, now)
-	return l.copy(), nil
+	for _, l := range lines {
+		p.extend(l, until, now)
+	}
+	return copies(lines), nil
 }
 
 // extend holds a live line until a later time. A firm line, or a line held for that long, stays as
 // before.
 func (p *Product) extend(l *line, until, now time.Time) {
 	if !l.HeldUntil.IsZero() && until.After(l.HeldUntil) {
-		p.record(HoldExtended{SKU: p.sku, At: now, OrderID: l.OrderID, From: l.HeldUntil, To: until})
+		p.record(HoldExtended{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, From: l.HeldUntil, To: until})
 		l.HeldUntil, l.changed = until, true
 	}
 }
@@ -75,7 +83,7 @@ func (p *Product) releaseLapsed(now time.Time) (released int) {
 	}
 	// The order of the events must not depend on the order in which a store returns lines.
 	slices.SortFunc(lapsed, func(a, b *line) int {
-		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID))
+		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
 	})
 	for _, l := range lapsed {
 		p.lapse(l, now)
@@ -89,7 +97,8 @@ func (p *Product) lapse(l *line, now time.Time) {
 		part := l.Parts[0]
 		p.take(l, part.Batch, part.Quantity)
 		p.record(HoldLapsed{
-			SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
+			SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line,
+			Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
 		})
 	}
 }

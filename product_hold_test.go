@@ -88,7 +88,7 @@ func TestR7_LapsedHoldNeverComesBack(t *testing.T) {
 		"change":      func(p *tested) error { _, err := p.ChangeLine(lineOf("h", 1), tuesday, nil); return err },
 		"ship":        func(p *tested) error { _, err := p.Ship("h", tuesday); return err },
 		"ship a part": func(p *tested) error { _, err := p.ShipPart(lineOf("h", 1), tuesday); return err },
-		"look":        func(p *tested) error { _, err := p.Line("h", tuesday); return err },
+		"look":        func(p *tested) error { _, err := p.Lines("h", tuesday); return err },
 	}
 	for name, verb := range verbs {
 		t.Run(name, func(t *testing.T) {
@@ -104,7 +104,7 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 	t.Run("extend at the last moment", func(t *testing.T) {
 		p := held(t)
 		before := len(p.Changes().Events)
-		extended, err := p.Extend("h", mondayPlus(3), justBefore)
+		extended, err := lone(p.Extend("h", mondayPlus(3), justBefore))
 		require.NoError(t, err)
 		assert.Equal(t, mondayPlus(3), extended.HeldUntil, "HeldUntil")
 		assert.Equal(t, []allocation.Event{
@@ -113,7 +113,7 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 		p.runsOut(func() error { _, err := p.Allocate(tuesday, nil, whole("o", 1)); return err })
 		p.stays(func() error { _, err := p.Extend("h", mondayPlus(3), tuesday); return err })
 		p.stays(func() error {
-			same, err := p.Extend("h", mondayPlus(2), tuesday)
+			same, err := lone(p.Extend("h", mondayPlus(2), tuesday))
 			assert.Equal(t, mondayPlus(3), same.HeldUntil, "an earlier time doesn't shorten the hold")
 			return err
 		})
@@ -121,7 +121,7 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 	t.Run("confirm at the last moment", func(t *testing.T) {
 		p := held(t)
 		before := len(p.Changes().Events)
-		firm, err := p.Confirm("h", justBefore)
+		firm, err := lone(p.Confirm("h", justBefore))
 		require.NoError(t, err)
 		assert.Zero(t, firm.HeldUntil, "HeldUntil")
 		assert.Equal(t, []allocation.Event{allocation.HoldConfirmed{SKU: lamp, At: justBefore, OrderID: "h"}},
@@ -161,7 +161,7 @@ func TestR7_ReleaseLapsed(t *testing.T) {
 func TestR7_CancelOfALapsedHoldClearsIt(t *testing.T) {
 	p := held(t)
 	before := len(p.Changes().Events)
-	left, err := p.Cancel("h", tuesday)
+	left, err := lone(p.Cancel("h", tuesday))
 	require.NoError(t, err)
 	assert.Zero(t, left.Quantity, "what stays")
 	assert.Equal(t, []string{"HoldLapsed h a +0 -8"}, p.recorded(before), "events")

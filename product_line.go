@@ -6,25 +6,28 @@ import (
 	"time"
 )
 
-// Cancel takes a line's unshipped units back and returns the shipped rest, with quantity 0 if nothing
-// was shipped. A line without unshipped units is returned unchanged.
-func (p *Product) Cancel(order OrderID, now time.Time) (Allocation, error) {
+// Cancel takes back the unshipped units of an order, and returns the shipped rest of each line, with
+// quantity 0 if nothing of the line was shipped. A line without unshipped units is returned
+// unchanged.
+func (p *Product) Cancel(order OrderID, now time.Time) ([]Allocation, error) {
 	now = clean(now)
-	l, err := p.find("Cancel", order)
+	lines, err := p.find("Cancel", order)
 	if err != nil {
-		return Allocation{}, err
+		return nil, err
 	}
 	wasLow := p.isLow(now)
-	if l.Lapsed(now) {
-		p.lapse(l, now)
-	} else {
-		p.shrink(l, l.open(), now)
+	for _, l := range lines {
+		if l.Lapsed(now) {
+			p.lapse(l, now)
+		} else {
+			p.shrink(l, l.open(), now)
+		}
 	}
 	p.recordIfCrossed(wasLow, now)
-	return l.copy(), nil
+	return copies(lines), nil
 }
 
-// ChangeLine gives a line another quantity. A smaller quantity frees units, beginning with the last
+// ChangeLine gives one line another quantity. A smaller quantity frees units, beginning with the last
 // batch; a quantity below the shipped units is [ErrNotAllowed]. For a larger quantity a whole line
 // stays in its batch if the batch has room, and otherwise moves to a batch with room; a line that may
 // be split takes only the missing units from other batches. The line keeps its terms, and no unit
@@ -36,10 +39,7 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 	if err := wanted.check(op); err != nil {
 		return Allocation{}, err
 	}
-	if wanted.SKU != p.sku {
-		return Allocation{}, invalid(op, "sku", wanted.SKU, "must be the product's")
-	}
-	l, err := p.live(op, wanted.OrderID, now)
+	l, err := p.liveLine(op, wanted, now)
 	if err != nil {
 		return Allocation{}, err
 	}
@@ -77,7 +77,7 @@ func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) err
 	parts, home, most := p.roomFor(l, free, policy, more, now)
 	if parts == nil {
 		return p.short("ChangeLine", Shortage{
-			OrderLine: OrderLine{OrderID: l.OrderID, SKU: l.SKU, Quantity: l.Quantity + more},
+			OrderLine: OrderLine{OrderID: l.OrderID, SKU: l.SKU, Line: l.Line, Quantity: l.Quantity + more},
 			Available: most,
 		})
 	}
@@ -124,19 +124,30 @@ func (p *Product) roomFor(
 // deallocate takes units of a batch away from the line, and records the end of the promise.
 func (p *Product) deallocate(l *line, ref BatchRef, units Quantity, now time.Time) {
 	p.take(l, ref, units)
-	p.record(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: ref, Quantity: units})
+	p.record(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units})
 }
 
-// Ship lets all units of a line leave the warehouse, see [Product.ShipPart].
-func (p *Product) Ship(order OrderID, now time.Time) (Allocation, error) {
-	l, err := p.live("Ship", order, clean(now))
+// Ship lets all units of an order leave the warehouse, see [Product.ShipPart]. If any line can't be
+// shipped whole, nothing is shipped.
+func (p *Product) Ship(order OrderID, now time.Time) ([]Allocation, error) {
+	const op = "Ship"
+	now = clean(now)
+	lines, err := p.live(op, order, now)
 	if err != nil {
-		return Allocation{}, err
+		return nil, err
 	}
-	return p.ship("Ship", l, l.Quantity, clean(now))
+	for _, l := range lines {
+		if err := p.checkShip(op, l, l.Quantity); err != nil {
+			return nil, err
+		}
+	}
+	for _, l := range lines {
+		p.ship(l, l.Quantity, now)
+	}
+	return copies(lines), nil
 }
 
-// ShipPart lets units of a line leave the warehouse. The quantity of shipped is the total shipped so
+// ShipPart lets units of one line leave the warehouse. The quantity of shipped is the total shipped so
 // far, these units included, so that a repeat changes nothing (R8); a total below the last reported
 // total is a belated repeat and changes nothing either. A total above the line's quantity, a line
 // that is only held, and units of a batch that has not arrived are [ErrNotAllowed].
@@ -145,29 +156,36 @@ func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error)
 	if err := shipped.check(op); err != nil {
 		return Allocation{}, err
 	}
-	if shipped.SKU != p.sku {
-		return Allocation{}, invalid(op, "sku", shipped.SKU, "must be the product's")
-	}
-	l, err := p.live(op, shipped.OrderID, clean(now))
+	now = clean(now)
+	l, err := p.liveLine(op, shipped, now)
 	if err != nil {
 		return Allocation{}, err
 	}
-	return p.ship(op, l, shipped.Quantity, clean(now))
+	if err := p.checkShip(op, l, shipped.Quantity); err != nil {
+		return Allocation{}, err
+	}
+	p.ship(l, shipped.Quantity, now)
+	return l.copy(), nil
+}
+
+// checkShip refuses to bring the shipped units of a line up to the total if not all of the units may
+// leave.
+func (p *Product) checkShip(op string, l *line, total Quantity) error {
+	switch {
+	case total > l.Quantity:
+		return notAllowed(op, "shipped", total, l.Key().text()+" has fewer units")
+	case !l.HeldUntil.IsZero():
+		return notAllowed(op, "order", l.OrderID, l.Key().text()+" is held and not confirmed")
+	case total-l.Shipped() > p.arrived(l):
+		return notAllowed(op, "shipped", total, l.Key().text()+": some of these units have not arrived")
+	}
+	return nil
 }
 
 // ship brings the shipped units of a line up to the total, part by part, from batches in the
 // warehouse.
-func (p *Product) ship(op string, l *line, total Quantity, now time.Time) (Allocation, error) {
-	switch {
-	case total > l.Quantity:
-		return Allocation{}, notAllowed(op, "shipped", total, "the line has fewer units")
-	case !l.HeldUntil.IsZero():
-		return Allocation{}, notAllowed(op, "order", l.OrderID, "the line is held and not confirmed")
-	}
+func (p *Product) ship(l *line, total Quantity, now time.Time) {
 	units := total - l.Shipped()
-	if arrived := p.arrived(l); units > arrived {
-		return Allocation{}, notAllowed(op, "shipped", total, "some of these units have not arrived")
-	}
 	for i := range l.Parts {
 		if units <= 0 {
 			break
@@ -186,9 +204,10 @@ func (p *Product) ship(op string, l *line, total Quantity, now time.Time) (Alloc
 		part.Shipped += share
 		l.changed = true
 		units -= share
-		p.record(LineShipped{SKU: p.sku, At: now, OrderID: l.OrderID, Batch: part.Batch, Quantity: share})
+		p.record(LineShipped{
+			SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: part.Batch, Quantity: share,
+		})
 	}
-	return l.copy(), nil
 }
 
 // arrived counts the line's unshipped units in the warehouse.

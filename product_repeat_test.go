@@ -42,8 +42,8 @@ func TestR3_RepeatNeverWeakensALine(t *testing.T) {
 		until  time.Time
 		events []string
 	}{
-		{"firm over a hold", held, whole("o", 2), time.Time{}, []string{"HoldConfirmed"}},
-		{"a later hold", held, hold("o", 2, mondayPlus(4)), mondayPlus(4), []string{"HoldExtended"}},
+		{"firm over a hold", held, whole("o", 2), time.Time{}, []string{"HoldConfirmed o"}},
+		{"a later hold", held, hold("o", 2, mondayPlus(4)), mondayPlus(4), []string{"HoldExtended o"}},
 		{"an earlier hold", held, hold("o", 2, mondayPlus(2)), mondayPlus(3), nil},
 		{"the same hold", held, held, mondayPlus(3), nil},
 		{"a hold whose time has passed", held, hold("o", 2, mondayPlus(-2)), mondayPlus(3), nil},

@@ -16,7 +16,7 @@ func (s State) Product(q Query) (*Product, error) {
 
 // product retains the orders of the query; the list must be sorted.
 func (s State) product(q Query) (*Product, error) {
-	p := &Product{sku: s.SKU, read: s.Version, byKey: make(map[LineKey]*line, len(s.Lines))}
+	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
 	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
 	if err := p.learn(s, q); err != nil {
 		return nil, err
@@ -62,24 +62,23 @@ func (p *Product) learnBatch(b Batch) {
 
 // learnLine adds a line unless known, and refuses a line if the parts don't add up.
 func (p *Product) learnLine(a Allocation) error {
-	if p.byKey[a.Key()] != nil {
+	if p.line(a.Key()) != nil {
 		return nil
 	}
 	var sum Quantity
 	for _, part := range a.Parts {
 		if p.index(part.Batch) < 0 || part.open() < 0 {
-			return contradiction(p.sku, "order %q has %d of %d units shipped from batch %q",
-				a.OrderID, part.Shipped, part.Quantity, part.Batch)
+			return contradiction(p.sku, "order %q, line %q has %d of %d units shipped from batch %q",
+				a.OrderID, a.Line, part.Shipped, part.Quantity, part.Batch)
 		}
 		sum += part.Quantity
 	}
 	if sum != a.Quantity || sum == 0 {
-		return contradiction(p.sku, "the parts of order %q add up to %d, not %d", a.OrderID, sum, a.Quantity)
+		return contradiction(p.sku, "the parts of order %q, line %q add up to %d, not %d",
+			a.OrderID, a.Line, sum, a.Quantity)
 	}
 	a.Parts = slices.Clone(a.Parts)
-	l := &line{Allocation: a, stored: true}
-	p.lines = append(p.lines, l)
-	p.byKey[a.Key()] = l
+	p.addLine(&line{Allocation: a, stored: true})
 	return nil
 }
 
@@ -190,11 +189,11 @@ func (p *Product) keepForSale() {
 func (p *Product) forgetLines() {
 	const much = 64
 	if len(p.lines) > much || len(p.events) > much {
-		p.lines, p.events, p.byKey = nil, nil, map[LineKey]*line{}
+		p.lines, p.events, p.byOrder = nil, nil, map[OrderID]*line{}
 	}
 	clear(p.lines)
 	clear(p.events)
-	clear(p.byKey)
+	clear(p.byOrder)
 	clear(p.asked)
 	p.lines, p.events, p.asked = p.lines[:0], p.events[:0], p.asked[:0]
 }

@@ -20,7 +20,7 @@ func TestProductNeverGuessesAboutOrdersThatWereNotLoaded(t *testing.T) {
 			_, err := p.Allocate(monday, nil, whole(order, 2))
 			return err
 		},
-		"Line":   func(p *tested, order allocation.OrderID) error { _, err := p.Line(order, monday); return err },
+		"Lines":  func(p *tested, order allocation.OrderID) error { _, err := p.Lines(order, monday); return err },
 		"Cancel": func(p *tested, order allocation.OrderID) error { _, err := p.Cancel(order, monday); return err },
 		"Change": func(p *tested, order allocation.OrderID) error {
 			_, err := p.ChangeLine(lineOf(order, 3), monday, nil)
@@ -52,12 +52,12 @@ func TestProductNeverGuessesAboutOrdersThatWereNotLoaded(t *testing.T) {
 	t.Run("a query by order says whether the order has a line", func(t *testing.T) {
 		q := allocation.Query{Order: "none", Now: monday, Limit: 9}
 		p := loadTested(t, page(kept.state(), q), q)
-		p.refuses(allocation.ErrNotFound, func() error { _, err := p.Line("none", monday); return err })
-		p.refuses(allocation.ErrNotLoaded, func() error { _, err := p.Line("kept", monday); return err })
+		p.refuses(allocation.ErrNotFound, func() error { _, err := p.Lines("none", monday); return err })
+		p.refuses(allocation.ErrNotLoaded, func() error { _, err := p.Lines("kept", monday); return err })
 	})
 	t.Run("a new product knows that it has none", func(t *testing.T) {
 		p := newTested(t)
-		p.refuses(allocation.ErrNotFound, func() error { _, err := p.Line("o", monday); return err })
+		p.refuses(allocation.ErrNotFound, func() error { _, err := p.Lines("o", monday); return err })
 	})
 }
 
@@ -92,7 +92,7 @@ func TestProductHandsOutCopies(t *testing.T) {
 	given := p.allocates(split("o", 7))
 	before := p.snapshot()
 	given[0].Parts[0].Quantity = 99
-	line, err := p.Line("o", monday)
+	line, err := lone(p.Lines("o", monday))
 	require.NoError(t, err)
 	line.Parts[1].Shipped = 1
 	c := p.Changes()

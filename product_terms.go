@@ -143,7 +143,7 @@ func (r *Request) add(op string, other Request) error {
 		field, value = "priority", other.Priority
 	}
 	if field != "" {
-		rule := fmt.Sprintf("lines of order %q and sku %q must have the same terms", r.OrderID, r.SKU)
+		rule := fmt.Sprintf("all requests of order %q for the %s must have the same terms", r.OrderID, r.Key().text())
 		return invalid(op, field, value, rule)
 	}
 	r.Quantity += units
@@ -166,7 +166,7 @@ func (l *line) checkRepeat(r Request) error {
 	}
 	return &Error{
 		Op: "Allocate", Field: field, Value: repeated,
-		Err: fmt.Errorf("line of order %q and sku %q: %w: the line has %v", l.OrderID, l.SKU, ErrMismatch, known),
+		Err: fmt.Errorf("order %q, %s: %w: the line has %v", l.OrderID, l.Key().text(), ErrMismatch, known),
 	}
 }
 

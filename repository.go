@@ -127,8 +127,8 @@ type State struct {
 
 	// Lines are, each line once and with all parts in their order:
 	//
-	//   - the lines of Query.Order and Query.Orders,
-	//   - the lapsed holds, at most the first Query.Limit by HeldUntil and OrderID,
+	//   - all lines of Query.Order and Query.Orders, whatever their LineID,
+	//   - the lapsed holds, at most the first Query.Limit by HeldUntil, OrderID and Line,
 	//   - the lines with unshipped units of Query.Batch, at most the Query.Limit newest by Sequence.
 	Lines []Allocation
 

@@ -19,13 +19,13 @@ func TestRepositoryHasOneCopyOfEachProduct(t *testing.T) {
 	err := units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
 		first, err := products.Get(ctx, "LAMP")
 		require.NoError(t, err)
-		_, err = first.Line("o1", products.Now())
+		_, err = first.Lines("o1", products.Now())
 		assert.ErrorIs(t, err, allocation.ErrNotLoaded)
 
 		byOrder, err := products.GetByOrder(ctx, "o1")
 		require.NoError(t, err)
 		assert.Same(t, first, byOrder[0])
-		_, err = first.Line("o1", products.Now())
+		_, err = first.Lines("o1", products.Now())
 		require.NoError(t, err, "a later read adds what the product didn't know")
 
 		again, err := products.Get(ctx, "LAMP", "o1")
@@ -56,7 +56,7 @@ func TestRepositoryKeepsChangesWhenItLoadsMore(t *testing.T) {
 		require.NoError(t, err)
 		_, err = products.GetByBatch(ctx, "b1") // loads o1 from the store
 		require.NoError(t, err)
-		_, err = p.Line("o1", products.Now())
+		_, err = p.Lines("o1", products.Now())
 		assert.ErrorIs(t, err, allocation.ErrNotFound)
 		left, err := p.Available(products.Now())
 		require.NoError(t, err)

@@ -67,9 +67,11 @@ func newOrder(op string, policy Policy, requests []Request) (*order, error) {
 	return o, nil
 }
 
-// command returns the command for a Service.
+// command returns the command for a Service. A line with a LineID needs a fresh read, which shows how
+// many lines the order has.
 func (o *order) command(op string) command {
-	return command{op: op, lines: len(o.requests), skus: o.skus, orders: o.ids, places: true, run: o.allocate}
+	places := !slices.ContainsFunc(o.requests, func(r Request) bool { return r.Line != "" })
+	return command{op: op, lines: len(o.requests), skus: o.skus, orders: o.ids, places: places, run: o.allocate}
 }
 
 // allocate decides on the order within a unit of work. All products judge their shares before any
@@ -130,8 +132,9 @@ func (o *order) carryOut(now time.Time) []Allocation {
 }
 
 // Allocate promises stock to lines of one order or of several: to all lines or, with an
-// [*OutOfStockError] that names every short line, to none (R5). Lines of one order and SKU are added
-// up (R4), and the allocations come in the order in which the lines first appear.
+// [*OutOfStockError] that names every short line, to none (R5). Requests for the same line, by
+// order, SKU and LineID, are added up (R4), and the allocations come in the order in which the lines
+// first appear.
 //
 // A line that has an allocation already takes nothing more, so that a repeat returns the allocations
 // of the first call, however late the repeat comes (R3). A known line with another quantity,

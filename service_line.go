@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// ChangeLine gives a line another quantity, see [Product.ChangeLine]. If more units can't be had, the
+// ChangeLine gives one line another quantity, see [Product.ChangeLine]. If more units can't be had, the
 // line stays as before and the answer is an [*OutOfStockError]; a quantity below the shipped units is
 // [ErrNotAllowed]. A repeat changes nothing and returns the same allocation.
 func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (Allocation, error) {
@@ -50,7 +50,7 @@ func (s *Service) Extend(ctx context.Context, order OrderID, until time.Time, sk
 	if err := checkTime("Extend", "hold until", until); err != nil {
 		return nil, err
 	}
-	return s.eachLine(ctx, "Extend", order, skus, func(p *Product, order OrderID, now time.Time) (Allocation, error) {
+	return s.eachLine(ctx, "Extend", order, skus, func(p *Product, order OrderID, now time.Time) ([]Allocation, error) {
 		return p.Extend(order, until, now)
 	})
 }
@@ -62,7 +62,7 @@ func (s *Service) Ship(ctx context.Context, order OrderID, skus ...SKU) ([]Alloc
 	return s.eachLine(ctx, "Ship", order, skus, (*Product).Ship)
 }
 
-// ShipPart lets units of a line leave the warehouse; the quantity of shipped is the total shipped so
+// ShipPart lets units of one line leave the warehouse; the quantity of shipped is the total shipped so
 // far, see [Product.ShipPart]. A repeat, however late, changes nothing and returns the line
 // unchanged.
 func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, error) {
@@ -80,11 +80,11 @@ func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, 
 	})
 }
 
-// eachLine runs a verb on the lines of an order, by SKU: on all lines, or on the lines of the given
+// eachLine runs a verb on the lines of an order, by SKU and LineID: on all lines, or on the lines of the given
 // SKUs.
 func (s *Service) eachLine(
 	ctx context.Context, op string, order OrderID, skus []SKU,
-	verb func(*Product, OrderID, time.Time) (Allocation, error),
+	verb func(*Product, OrderID, time.Time) ([]Allocation, error),
 ) ([]Allocation, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
@@ -110,11 +110,11 @@ func (s *Service) eachLine(
 			}
 		}
 		for _, p := range ordered {
-			line, err := verb(p, order, products.Now())
+			ofProduct, err := verb(p, order, products.Now())
 			if err != nil {
 				return nil, err
 			}
-			lines = append(lines, line)
+			lines = append(lines, ofProduct...)
 		}
 		return lines, nil
 	})

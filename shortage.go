@@ -39,8 +39,11 @@ func (e *OutOfStockError) Error() string {
 		if i == 0 {
 			separator = ": "
 		}
-		fmt.Fprintf(&text, "%sorder %q: sku %q: wanted %d, available %d",
-			separator, s.OrderID, s.SKU, s.Quantity, s.Available)
+		fmt.Fprintf(&text, "%sorder %q: ", separator, s.OrderID)
+		if s.Line != "" {
+			fmt.Fprintf(&text, "line %q: ", s.Line)
+		}
+		fmt.Fprintf(&text, "sku %q: wanted %d, available %d", s.SKU, s.Quantity, s.Available)
 	}
 	return text.String()
 }

@@ -69,6 +69,24 @@ var idFields = []field{
 			allocation.Request{OrderLine: allocation.OrderLine{OrderID: "x", SKU: allocation.SKU(id), Quantity: 1}})
 		return err
 	}},
+	{"Allocate", "line", func(p *tested, id string) error {
+		r := whole("x", 1)
+		r.Line = lineID(id)
+		_, err := p.Allocate(monday, nil, r)
+		return err
+	}},
+	{"ChangeLine", "line", func(p *tested, id string) error {
+		l := lineOf("x", 1)
+		l.Line = lineID(id)
+		_, err := p.ChangeLine(l, monday, nil)
+		return err
+	}},
+	{"ShipPart", "line", func(p *tested, id string) error {
+		l := lineOf("x", 1)
+		l.Line = lineID(id)
+		_, err := p.ShipPart(l, monday)
+		return err
+	}},
 	{"ChangeLine", "order", func(p *tested, id string) error {
 		_, err := p.ChangeLine(lineOf(allocation.OrderID(id), 1), monday, nil)
 		return err
@@ -94,8 +112,8 @@ var idFields = []field{
 		return err
 	}},
 	{
-		"Line", "order",
-		func(p *tested, id string) error { _, err := p.Line(allocation.OrderID(id), monday); return err },
+		"Lines", "order",
+		func(p *tested, id string) error { _, err := p.Lines(allocation.OrderID(id), monday); return err },
 	},
 	{"ChangeBatchETA", "batch", func(p *tested, id string) error {
 		return p.ChangeBatchETA(allocation.BatchRef(id), mondayPlus(1), monday)
@@ -108,6 +126,14 @@ var idFields = []field{
 		_, err := p.ChangeBatchQuantity(counted(allocation.BatchRef(id), 1, monday), monday, nil)
 		return err
 	}},
+}
+
+// lineID returns a LineID as bad as the identifier; a LineID may be empty.
+func lineID(id string) allocation.LineID {
+	if id == "" {
+		return " "
+	}
+	return allocation.LineID(id)
 }
 
 // requireInvalid checks R12: a typed error that names the operation, the field and the value.

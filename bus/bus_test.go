@@ -72,7 +72,7 @@ func TestAHandlerRunsAfterTheCommitAndBeforeTheCommandReturns(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, err = chair.Line(e.OrderID, products.Now())
+			_, err = chair.Lines(e.OrderID, products.Now())
 			assert.NoError(t, err, "the handler reads the committed line")
 			return nil
 		})

@@ -69,11 +69,19 @@ func (s *Store) checkUnique(c allocation.Changes, announced map[allocation.Batch
 		return nil
 	}
 	for _, l := range c.NewLines {
-		if _, known := p.lines[l.Key()]; known {
-			return &allocation.Error{Op: "Commit", Field: "order", Value: l.OrderID, Err: allocation.ErrDuplicate}
+		if p.line(l.Key()) != nil {
+			return duplicateLine(l.Key())
 		}
 	}
 	return nil
+}
+
+func duplicateLine(key allocation.LineKey) error {
+	err := allocation.ErrDuplicate
+	if key.Line != "" {
+		err = fmt.Errorf("line %q: %w", key.Line, err)
+	}
+	return &allocation.Error{Op: "Commit", Field: "order", Value: key.OrderID, Err: err}
 }
 
 // checkConstraints refuses changes that break a check or a foreign key of a database: counters out of range, and
@@ -108,7 +116,7 @@ func (s *Store) checkConstraints(c allocation.Changes) error {
 	for _, a := range slices.Concat(c.NewLines, c.Lines) {
 		for _, part := range a.Parts {
 			if !known[part.Batch] && p.batches[part.Batch] == nil {
-				reason := fmt.Sprintf("doesn't exist, and order %q has units of the batch", a.OrderID)
+				reason := fmt.Sprintf("doesn't exist, and order %q, line %q has units of the batch", a.OrderID, a.Line)
 				return violation("batch", part.Batch, reason)
 			}
 		}
@@ -151,19 +159,23 @@ func (s *Store) apply(c allocation.Changes) {
 	}
 	for _, key := range c.Removed {
 		p.removeLine(key)
-		s.unlinkOrder(key.OrderID, p)
+		if p.lines[key.OrderID] == nil {
+			s.unlinkOrder(key.OrderID, p)
+		}
 	}
 	for _, l := range c.Lines {
 		p.removeLine(l.Key())
 		p.addLine(l)
 	}
 	for _, l := range c.NewLines {
+		if p.lines[l.OrderID] == nil {
+			s.orders[l.OrderID] = append(s.orders[l.OrderID], p)
+		}
 		p.addLine(l)
-		s.orders[l.OrderID] = append(s.orders[l.OrderID], p)
 	}
 }
 
-// unlinkOrder removes a product from the products of an order.
+// unlinkOrder removes a product that has no line of the order any more from the products of an order.
 func (s *Store) unlinkOrder(order allocation.OrderID, p *product) {
 	left := slices.DeleteFunc(s.orders[order], func(other *product) bool { return other == p })
 	if len(left) == 0 {

@@ -30,9 +30,11 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 		t := tally(ref)
 		t.Purchased, t.Allocated = b.Purchased, b.Allocated
 	}
-	for _, a := range p.lines {
-		for _, part := range a.Parts {
-			tally(part.Batch).Promised += part.Quantity - part.Shipped
+	for _, first := range p.lines {
+		for a := first; a != nil; a = a.next {
+			for _, part := range a.Parts {
+				tally(part.Batch).Promised += part.Quantity - part.Shipped
+			}
 		}
 	}
 	recorded := func(ref allocation.BatchRef, m movement) {

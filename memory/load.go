@@ -81,10 +81,10 @@ func (p *product) load(q allocation.Query) allocation.State {
 	}
 	b.addBatch(q.Batch)
 	if q.Order != "" {
-		b.addLine(p.key(q.Order))
+		b.addOrder(q.Order)
 	}
 	for _, order := range q.Orders {
-		b.addLine(p.key(order))
+		b.addOrder(order)
 	}
 	b.addLapsed(q)
 	b.addNewest(q)
@@ -112,17 +112,24 @@ func (b *stateBuilder) addBatch(ref allocation.BatchRef) {
 	b.state.Batches = append(b.state.Batches, batch.Batch)
 }
 
-// addLine adds a line, if the product has it, and the batches of the line.
+// addOrder adds all lines of an order.
+func (b *stateBuilder) addOrder(order allocation.OrderID) {
+	for l := b.product.lines[order]; l != nil; l = l.next {
+		b.addLine(l.Key())
+	}
+}
+
+// addLine adds a line and the batches of the line.
 func (b *stateBuilder) addLine(key allocation.LineKey) {
-	line, known := b.product.lines[key]
-	if !known || b.lines[key] {
+	line := b.product.line(key)
+	if line == nil || b.lines[key] {
 		return
 	}
 	if b.lines == nil {
 		b.lines = map[allocation.LineKey]bool{}
 	}
 	b.lines[key] = true
-	b.state.Lines = append(b.state.Lines, copyLine(*line))
+	b.state.Lines = append(b.state.Lines, copyLine(line.Allocation))
 	for _, part := range line.Parts {
 		b.addBatch(part.Batch)
 	}

@@ -18,9 +18,9 @@ type product struct {
 	lowStock allocation.Quantity
 	low      bool
 	batches  map[allocation.BatchRef]*batch
-	forSale  []*batch                                      // the batches that every load brings, in no order
-	lines    map[allocation.LineKey]*allocation.Allocation // a stored line is replaced, never changed
-	holds    ordered[hold]                                 // by time and order
+	forSale  []*batch                     // the batches that every load brings, in no order
+	lines    map[allocation.OrderID]*line // the first line of each order, by LineID; line.next leads on
+	holds    ordered[hold]                // by time, order and line
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
 	purged  int64                            // sequence of the last purged event
@@ -36,6 +36,14 @@ type batch struct {
 	lines ordered[openLine] // by sequence, oldest first
 }
 
+// line is a stored line, which is replaced and never changed. The line and its only part, as most lines have, are one
+// allocation of memory.
+type line struct {
+	allocation.Allocation
+	next *line // the next line of the order, by LineID
+	room [1]allocation.Part
+}
+
 // hold is an entry of the index of held lines, lapsed holds included.
 type hold struct {
 	until time.Time
@@ -49,21 +57,48 @@ type openLine struct {
 }
 
 func (h hold) compare(other hold) int {
-	return cmp.Or(h.until.Compare(other.until), cmp.Compare(h.line.OrderID, other.line.OrderID))
+	return cmp.Or(h.until.Compare(other.until), cmp.Compare(h.line.OrderID, other.line.OrderID),
+		cmp.Compare(h.line.Line, other.line.Line))
 }
 
 func (l openLine) compare(other openLine) int { return cmp.Compare(l.sequence, other.sequence) }
 
-// key names the line of an order.
-func (p *product) key(order allocation.OrderID) allocation.LineKey {
-	return allocation.LineKey{OrderID: order, SKU: p.sku}
+// line returns a stored line, nil if the line doesn't exist.
+func (p *product) line(key allocation.LineKey) *line {
+	for l := p.lines[key.OrderID]; l != nil; l = l.next {
+		if l.Line == key.Line {
+			return l
+		}
+	}
+	return nil
+}
+
+// link makes a line the next line of another, or the first line of the order if the other is nil.
+func (p *product) link(before *line, order allocation.OrderID, l *line) {
+	switch {
+	case before != nil:
+		before.next = l
+	case l == nil:
+		delete(p.lines, order)
+	default:
+		p.lines[order] = l
+	}
+}
+
+// before returns the last line of the order with a lower LineID, nil for none, and the line behind.
+func (p *product) before(key allocation.LineKey) (before, behind *line) {
+	behind = p.lines[key.OrderID]
+	for behind != nil && behind.Line < key.Line {
+		before, behind = behind, behind.next
+	}
+	return before, behind
 }
 
 func newProduct(sku allocation.SKU) *product {
 	return &product{
 		sku:     sku,
 		batches: map[allocation.BatchRef]*batch{},
-		lines:   map[allocation.LineKey]*allocation.Allocation{},
+		lines:   map[allocation.OrderID]*line{},
 		moved:   map[allocation.BatchRef]movement{},
 	}
 }
@@ -110,9 +145,13 @@ func (p *product) indexForSale(b *batch, was bool) {
 	}
 }
 
-// addLine stores a line and indexes the line's hold and unshipped parts.
+// addLine stores a line that doesn't exist yet, and indexes the line's hold and unshipped parts.
 func (p *product) addLine(a allocation.Allocation) {
-	p.lines[a.Key()] = stored(a)
+	l := &line{Allocation: a}
+	l.Parts = append(l.room[:0], a.Parts...)
+	before, behind := p.before(a.Key())
+	l.next = behind
+	p.link(before, a.OrderID, l)
 	if !a.HeldUntil.IsZero() {
 		p.holds.insert(hold{a.HeldUntil, a.Key()})
 	}
@@ -125,11 +164,11 @@ func (p *product) addLine(a allocation.Allocation) {
 
 // removeLine deletes a line and its index entries. A line that doesn't exist is left out without an error.
 func (p *product) removeLine(key allocation.LineKey) {
-	a := p.lines[key]
-	if a == nil {
+	before, a := p.before(key)
+	if a == nil || a.Line != key.Line {
 		return
 	}
-	delete(p.lines, key)
+	p.link(before, key.OrderID, a.next)
 	if !a.HeldUntil.IsZero() {
 		p.holds.remove(hold{a.HeldUntil, key})
 	}
@@ -138,17 +177,6 @@ func (p *product) removeLine(key allocation.LineKey) {
 			p.batches[part.Batch].lines.remove(openLine{a.Sequence, key})
 		}
 	}
-}
-
-// stored returns a line that shares no memory with a. The line and its only part, as most lines have, are one
-// allocation of memory.
-func stored(a allocation.Allocation) *allocation.Allocation {
-	line := &struct {
-		allocation.Allocation
-		room [1]allocation.Part
-	}{Allocation: a}
-	line.Parts = append(line.room[:0], a.Parts...)
-	return &line.Allocation
 }
 
 // copyLine returns a line that shares no memory with a.

@@ -27,8 +27,8 @@ func (s *Store) Seed(batches ...allocation.Batch) error {
 }
 
 // Product returns a copy of a product's whole committed state: all batches by Ref, used-up batches included, and all
-// lines by OrderID, lapsed holds included. NextExpiry is the earliest HeldUntil of all lines, since Product has no
-// clock. The result is false if the SKU is unknown.
+// lines by OrderID and LineID, lapsed holds included. NextExpiry is the earliest HeldUntil of all lines, since Product
+// has no clock. The result is false if the SKU is unknown.
 func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -40,10 +40,14 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 	for _, ref := range slices.Sorted(maps.Keys(p.batches)) {
 		state.Batches = append(state.Batches, p.batches[ref].Batch)
 	}
-	for _, line := range p.lines {
-		state.Lines = append(state.Lines, copyLine(*line))
+	for _, first := range p.lines {
+		for l := first; l != nil; l = l.next {
+			state.Lines = append(state.Lines, copyLine(l.Allocation))
+		}
 	}
-	slices.SortFunc(state.Lines, func(a, b allocation.Allocation) int { return cmp.Compare(a.OrderID, b.OrderID) })
+	slices.SortFunc(state.Lines, func(a, b allocation.Allocation) int {
+		return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
+	})
 	if first, held := p.holds.first(); held {
 		state.NextExpiry = first.until
 	}

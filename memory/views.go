@@ -20,9 +20,13 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	defer s.mu.Unlock()
 	var lines []views.Line
 	for _, p := range s.orders[order] {
-		lines = append(lines, p.viewLine(p.lines[p.key(order)]))
+		for l := p.lines[order]; l != nil; l = l.next {
+			lines = append(lines, p.viewLine(&l.Allocation))
+		}
 	}
-	slices.SortFunc(lines, func(a, b views.Line) int { return cmp.Compare(a.SKU, b.SKU) })
+	slices.SortFunc(lines, func(a, b views.Line) int {
+		return cmp.Or(cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.OrderLine.Line, b.OrderLine.Line))
+	})
 	return lines, nil
 }
 
@@ -77,7 +81,7 @@ func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 		if h.until.After(now) {
 			break
 		}
-		for _, part := range p.lines[h.line].Parts {
+		for _, part := range p.line(h.line).Parts {
 			free[p.batches[part.Batch]] += part.Quantity - part.Shipped
 		}
 	}
@@ -137,7 +141,7 @@ func (s *Store) BatchLines(
 		if len(lines) == limit {
 			break
 		}
-		lines = append(lines, viewShare(p.lines[l.line], ref))
+		lines = append(lines, viewShare(&p.line(l.line).Allocation, ref))
 	}
 	return lines, nil
 }
@@ -146,7 +150,7 @@ func (s *Store) BatchLines(
 func viewShare(a *allocation.Allocation, ref allocation.BatchRef) views.BatchLine {
 	at := slices.IndexFunc(a.Parts, func(part allocation.Part) bool { return part.Batch == ref })
 	return views.BatchLine{
-		OrderID: a.OrderID, Quantity: a.Parts[at].Quantity, Shipped: a.Parts[at].Shipped,
+		OrderID: a.OrderID, Line: a.Line, Quantity: a.Parts[at].Quantity, Shipped: a.Parts[at].Shipped,
 		HeldUntil: a.HeldUntil, Sequence: a.Sequence,
 	}
 }

@@ -45,6 +45,14 @@ var everyKind = []allocation.Event{
 	allocation.HoldLapsed{SKU: lamp, At: nextDay, OrderID: "o", Batch: "a", Quantity: 1, HeldUntil: noon},
 	allocation.LowStockSet{SKU: lamp, At: noon, From: 0, To: 3},
 	allocation.LowStockCrossed{SKU: lamp, At: noon, Available: 2, Threshold: 3, Low: true},
+	allocation.LineAllocated{SKU: lamp, At: noon, OrderID: "o", Line: "l", Batch: "a", Quantity: 1, HeldUntil: nextDay},
+	allocation.LineDeallocated{SKU: lamp, At: noon, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+	allocation.LineReleased{SKU: lamp, At: noon, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+	allocation.LineShipped{SKU: lamp, At: noon, OrderID: "o", Line: "l", Batch: "a", Quantity: 1},
+	allocation.LineRefused{SKU: lamp, At: noon, OrderID: "o", Line: "l", Quantity: 3, Available: 0},
+	allocation.HoldConfirmed{SKU: lamp, At: noon, OrderID: "o", Line: "l"},
+	allocation.HoldExtended{SKU: lamp, At: noon, OrderID: "o", Line: "l", From: noon, To: nextDay},
+	allocation.HoldLapsed{SKU: lamp, At: nextDay, OrderID: "o", Line: "l", Batch: "a", Quantity: 1, HeldUntil: noon},
 }
 
 func TestEnvelopesAreStable(t *testing.T) {

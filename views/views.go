@@ -35,8 +35,8 @@ type Reader interface {
 
 // OrderReader reads the lines of an order.
 type OrderReader interface {
-	// Order returns the lines of an order, sorted by SKU. The result includes lapsed holds that no command has
-	// released yet, see [Line.Lapsed].
+	// Order returns the lines of an order, sorted by SKU and LineID. The result includes lapsed holds that no command
+	// has released yet, see [Line.Lapsed].
 	Order(ctx context.Context, order allocation.OrderID) ([]Line, error)
 }
 
@@ -96,6 +96,7 @@ type LineReader interface {
 // BatchLine is a line's part of a batch.
 type BatchLine struct {
 	OrderID   allocation.OrderID
+	Line      allocation.LineID   // "" unless the order has several lines of the SKU
 	Quantity  allocation.Quantity // units of the batch, shipped units included
 	Shipped   allocation.Quantity
 	HeldUntil time.Time // zero for a firm line

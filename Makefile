@@ -14,7 +14,7 @@ TORTURETIME = 60s
 # The modes of the torture runs, any of: all alone unkept locked.
 TORTUREMODES = all
 
-# The database engines of the yardstick: sqlite, postgresql, mariadb or all.
+# The database engines of the yardstick and of the upgrade: sqlite, postgresql, mariadb or all.
 ENGINE = all
 
 LINTER_VERSION = 2.15.0
@@ -60,6 +60,10 @@ torture: ## prove under load and kills that nothing is sold twice, TORTURETIME i
 .PHONY: bench
 bench: ## measure the figures of docs/measurements.md
 	@go -C internal/dbtest run ./measure bench -engine all
+
+.PHONY: upgrade
+upgrade: ## apply the last migration to a million lines of the version before, and measure how long it locks what
+	@go -C internal/dbtest run ./measure upgrade -engine $(ENGINE)
 
 .PHONY: relay
 relay: ## send 100,000 events through relays that are killed every second

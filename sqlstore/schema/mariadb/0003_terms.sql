@@ -4,16 +4,16 @@
 -- Stop the programs of version 2 before this migration: such a program would sell blocked batches. A program that was
 -- forgotten fails at its next commit, because the program inserts events without written_for.
 --
--- New columns and checks change the catalogue alone, without a look at the rows; new indexes are built while others
--- read and write. The table of the lines is built anew for the new primary key.
+-- New columns change the catalogue alone, their checks included; a check that is added by itself would copy the table.
+-- New indexes are built while others read and write. The table of the lines is built anew for the new primary key, and
+-- others may read and write meanwhile.
 
 -- written_for is the version of the schema for which the writing program was made; 2 stands for 1, too. The column has
 -- no default, so that every program has to say the version. A server without a strict mode writes 0 in place of a
 -- missing number, which the check refuses.
-ALTER TABLE {schema}{prefix}events ADD COLUMN IF NOT EXISTS written_for SMALLINT NOT NULL DEFAULT 2;
+ALTER TABLE {schema}{prefix}events
+    ADD COLUMN IF NOT EXISTS written_for SMALLINT NOT NULL DEFAULT 2 CHECK (written_for > 1);
 ALTER TABLE {schema}{prefix}events ALTER COLUMN written_for DROP DEFAULT;
-SET STATEMENT check_constraint_checks = 0 FOR
-    ALTER TABLE {schema}{prefix}events ADD CONSTRAINT IF NOT EXISTS {prefix}events_written_for CHECK (written_for > 1);
 
 -- low is 1 if the last LowStockCrossed said that the stock is low. serving_priority and serving_sequence are the place
 -- in the queue of the waiting lines where serving goes on, NULL if every waiting line was offered all that is free.
@@ -50,7 +50,7 @@ ALTER TABLE {schema}{prefix}lines
     ADD COLUMN IF NOT EXISTS fresh_until BIGINT,
     ADD COLUMN IF NOT EXISTS location    VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS priority    SMALLINT NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS held        TINYINT NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS held        TINYINT NOT NULL DEFAULT 0 CHECK (held = (held_until IS NOT NULL)),
     ADD COLUMN IF NOT EXISTS late        TINYINT NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS handed_from VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS wanted      BIGINT,
@@ -65,8 +65,6 @@ ALTER TABLE {schema}{prefix}lines
     DROP PRIMARY KEY,
     ADD PRIMARY KEY (order_id, sku, line, part),
     ADD KEY IF NOT EXISTS {prefix}lines_leaving (batch_ref, open, sku, held, priority DESC, sequence);
-SET STATEMENT check_constraint_checks = 0 FOR
-    ALTER TABLE {schema}{prefix}lines ADD CONSTRAINT IF NOT EXISTS {prefix}lines_held_said CHECK (held = (held_until IS NOT NULL));
 
 -- Lines that wait for units, in the order of serving. Unused yet.
 CREATE TABLE IF NOT EXISTS {schema}{prefix}waiting (

@@ -101,9 +101,9 @@ func requirePlaced(t *testing.T, store *gate, s *allocation.Service, orders ...a
 		placed = append(placed, line.OrderID)
 	}
 	assert.ElementsMatch(t, append(orders, "last"), placed, "orders with a line")
-	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	audit, err := s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
-	assert.Empty(t, drifted)
+	assert.False(t, audit.Drifted(), "%+v", audit)
 }
 
 // A policy that calls runtime.Goexit, as t.FailNow does, ends the goroutine of the policy's own caller, as leader or as

@@ -178,9 +178,9 @@ func sameProducts(t *testing.T, wanted, got *memory.Store, at string) {
 		if !known {
 			continue
 		}
-		_, tallies, err := got.Audit(t.Context(), sku)
+		audit, err := got.Audit(t.Context(), sku)
 		require.NoError(t, err)
-		for _, tally := range tallies {
+		for _, tally := range audit.Tallies {
 			require.False(t, tally.Drifted(), "%s: %+v", at, tally)
 		}
 	}

@@ -81,9 +81,9 @@ func TestLeadIsNeverLost(t *testing.T) {
 	_, err := service.Allocate(t.Context(), want("last", "LAMP", 1), want("last", "SOFA", 1), want("last", "DESK", 1))
 	require.NoError(t, err)
 	for _, sku := range skus {
-		drifted, err := service.Reconcile(t.Context(), sku)
+		audit, err := service.Reconcile(t.Context(), sku)
 		require.NoError(t, err)
-		assert.Empty(t, drifted)
+		assert.False(t, audit.Drifted(), "%+v", audit)
 	}
 }
 
@@ -197,13 +197,13 @@ func (s *slowStore) Commit(ctx context.Context, changes []allocation.Changes) er
 	return err
 }
 
-func (s *slowStore) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-	version, tallies, err := s.Store.Audit(ctx, sku)
+func (s *slowStore) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	a, err := s.Store.Audit(ctx, sku)
 	<-time.After(200 * time.Microsecond)
-	for i := range tallies {
-		tallies[i].RecordedPurchased += s.drift
+	for i := range a.Tallies {
+		a.Tallies[i].RecordedPurchased += s.drift
 	}
-	return version, tallies, err
+	return a, err
 }
 
 // No other command of the Service changes a product between audit and mending; otherwise every audit
@@ -234,7 +234,7 @@ func TestMendComesThroughOnABusyProduct(t *testing.T) {
 			store.drift++
 			mended, err := service.Mend(t.Context(), "LAMP")
 			require.NoError(t, err, "Mend %d of 10", i)
-			assert.Len(t, mended, 1)
+			assert.Len(t, mended.Tallies, 1)
 		}
 		close(stop)
 		done.Wait()

@@ -107,7 +107,8 @@
 // Every change records an [Event], stored in the same commit. A product's events are numbered without
 // gaps, and each event is an entry in a ledger: the difference that the event made to a batch's
 // counters. A store that is a [Ledger] reads the events back; [Service.Reconcile] checks that
-// counters, lines and events agree.
+// counters, lines, events and version agree, [Service.Mend] corrects, and [Service.PlanMend] shows the
+// correction beforehand.
 //
 // Package bus calls a host's handlers in the same process, after the commit. Package outbox brings
 // events to a broker, at least once and in order. Package views answers a shop's questions without

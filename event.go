@@ -14,7 +14,8 @@ import (
 // implementations.
 //
 // A product's events are numbered from 1 without gaps; the product's version is the number of the
-// last event. The JSON form of events is stable: fields are added, never renamed or removed.
+// last event. A gap remains only where the store lost events, such as by a partial restore. The JSON
+// form of events is stable: fields are added, never renamed or removed.
 type Event interface {
 	// Kind is the name of the type, such as "LineAllocated". Kind identifies the type in storage and
 	// never changes.
@@ -69,14 +70,18 @@ type BatchQuantityChanged struct {
 	To    Quantity  `json:"to"`
 }
 
-// BatchCorrected records a correction of the ledger, see [Service.Mend]: Purchased and Allocated are
-// the differences by which the sums of the events were wrong.
+// BatchCorrected records a correction of the ledger and of a batch's allocated counter, see
+// [Service.Mend]. Purchased and Allocated are the differences by which the sums of the events were
+// wrong. AllocatedFrom and AllocatedTo are the counter before and after the correction, both in units.
 type BatchCorrected struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
 	Batch     BatchRef  `json:"batch"`
 	Purchased Quantity  `json:"purchased"`
 	Allocated Quantity  `json:"allocated"`
+
+	AllocatedFrom Quantity `json:"allocated_from"`
+	AllocatedTo   Quantity `json:"allocated_to"`
 }
 
 // LineAllocated records a promise of units of a batch to a line: to a new line, to a line that grew,

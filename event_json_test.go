@@ -57,8 +57,11 @@ var pinned = []pinnedEvent{
 	},
 	{
 		"BatchCorrected", "BatchCorrected",
-		allocation.BatchCorrected{SKU: lamp, At: monday, Batch: "a", Purchased: -1, Allocated: 2},
-		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","batch":"a","purchased":-1,"allocated":2}`,
+		allocation.BatchCorrected{
+			SKU: lamp, At: monday, Batch: "a", Purchased: -1, Allocated: 2, AllocatedFrom: 7, AllocatedTo: 4,
+		},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","batch":"a","purchased":-1,"allocated":2,` +
+			`"allocated_from":7,"allocated_to":4}`,
 	},
 	{
 		"LineAllocated", "LineAllocated",

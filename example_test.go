@@ -160,10 +160,13 @@ func ExampleService_Cancel() {
 
 func ExampleService_Reconcile() {
 	service, _, _ := chairs()
-	drifted, err := service.Reconcile(context.Background(), "RED-CHAIR")
-	fmt.Println(len(drifted), err)
+	audit, err := service.Reconcile(context.Background(), "RED-CHAIR")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println("version", audit.Version, "last event", audit.LastEvent, "drifted", audit.Drifted())
 	// Output:
-	// 0 <nil>
+	// version 2 last event 2 drifted false
 }
 
 func ExampleUnitOfWork() {

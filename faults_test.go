@@ -32,12 +32,12 @@ func TestErrorOnACachedProductIsFoundAgainOnAFreshOne(t *testing.T) {
 // moved is a store in which a batch has been moved by hand to another product of the same version.
 type moved struct{ *memory.Store }
 
-func (m moved) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-	version, tallies, err := m.Store.Audit(ctx, sku)
-	for i := range tallies {
-		tallies[i] = allocation.Tally{Batch: "b2", RecordedPurchased: 5}
+func (m moved) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	a, err := m.Store.Audit(ctx, sku)
+	for i := range a.Tallies {
+		a.Tallies[i] = allocation.Tally{Batch: "b2", RecordedPurchased: 5}
 	}
-	return version, tallies, err
+	return a, err
 }
 
 func TestMendCorrectsNoOtherProduct(t *testing.T) {

@@ -331,7 +331,7 @@ func (m *identityMap) commit(ctx context.Context) error {
 		}
 		c := p.changes()
 		c.TraceParents = p.traces
-		changed = changed || len(c.Events) > 0
+		changed = changed || c.Version > c.Read
 		changes = append(changes, c)
 	}
 	if !changed && m.loads < 2 {

@@ -40,9 +40,9 @@ func (u untouchable) Commit(context.Context, []allocation.Changes) error {
 	return nil
 }
 
-func (u untouchable) Audit(context.Context, allocation.SKU) (int64, []allocation.Tally, error) {
+func (u untouchable) Audit(context.Context, allocation.SKU) (allocation.Audit, error) {
 	u.t.Error("Audit was called")
-	return 0, nil, nil
+	return allocation.Audit{}, nil
 }
 
 func (u untouchable) Events(context.Context, allocation.SKU, int64, int) ([]allocation.Event, error) {
@@ -108,7 +108,7 @@ func TestUnitOfWorkIgnoresNoSetting(t *testing.T) {
 			err = units.Do(t.Context(),
 				func(context.Context, allocation.Repository) error { t.Error("ran"); return nil })
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
-			_, _, err = units.(allocation.Ledger).Audit(t.Context(), "LAMP")
+			_, err = units.(allocation.Ledger).Audit(t.Context(), "LAMP")
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)
 			_, err = units.(allocation.Ledger).Events(t.Context(), "LAMP", 0, 1)
 			refused(t, err, "NewUnitOfWork", tt.field, tt.value)

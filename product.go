@@ -38,7 +38,10 @@ type Product struct {
 	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
 
-	events []Event
+	// skipped is how many events the store has beyond the version, 0 but for Mend. The numbers of new
+	// events come after the numbers of these events.
+	skipped int64
+	events  []Event
 }
 
 // batch is a Batch inside the aggregate.
@@ -79,7 +82,7 @@ func (p *Product) SKU() SKU { return p.sku }
 
 // Version is the number of the product's last event, stored or recorded by this unit of work; 0 for
 // none.
-func (p *Product) Version() int64 { return p.read + int64(len(p.events)) }
+func (p *Product) Version() int64 { return p.read + p.skipped + int64(len(p.events)) }
 
 // Batches iterates over the loaded batches: all batches for sale, see [State], and the batches of the
 // loaded lines.

@@ -1,23 +1,31 @@
 package allocation
 
-import "time"
+import (
+	"maps"
+	"slices"
+	"time"
+)
 
-// mend makes the counters of batches agree with the lines, and the ledger with both. All counters
-// come before any cut, since the need for a cut depends on the room in the other batches.
-func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
+// mend makes the version agree with the events, the counters of batches with the lines, and the
+// ledger with both. All counters come before any cut, since the need for a cut depends on the room in
+// the other batches.
+func (p *Product) mend(a Audit, now time.Time, policy Policy) error {
+	p.skipped = max(a.LastEvent-a.Version, 0)
 	wasLow := p.isLow(now)
-	for _, t := range drifted {
+	for _, t := range a.Tallies {
 		b, err := p.batch("Mend", t.Batch)
 		if err != nil {
 			return err
 		}
+		from := b.Allocated
 		b.Allocated += t.Promised - t.Allocated
 		p.record(BatchCorrected{
 			SKU: p.sku, At: now, Batch: b.Ref,
 			Purchased: t.Purchased - t.RecordedPurchased, Allocated: t.Promised - t.RecordedAllocated,
+			AllocatedFrom: from, AllocatedTo: b.Allocated,
 		})
 	}
-	for _, t := range drifted {
+	for _, t := range a.Tallies {
 		b := p.batches[p.index(t.Batch)]
 		moves, err := p.cut("Mend", b, b.Purchased, now, policy)
 		if err != nil {
@@ -27,4 +35,24 @@ func (p *Product) mend(drifted []Tally, now time.Time, policy Policy) error {
 	}
 	p.recordIfCrossed(wasLow, now)
 	return nil
+}
+
+// clone returns a product without shared memory, for a trial of a decision.
+func (p *Product) clone() *Product {
+	trial := *p
+	trial.batches = make([]*batch, len(p.batches))
+	for i, b := range p.batches {
+		copied := *b
+		trial.batches[i] = &copied
+	}
+	trial.places = maps.Clone(p.places)
+	trial.lines, trial.byOrder = nil, make(map[OrderID]*line, len(p.byOrder))
+	for _, l := range p.lines {
+		copied := *l
+		copied.Allocation, copied.next = l.copy(), nil
+		trial.addLine(&copied)
+	}
+	trial.asked = slices.Clone(p.asked)
+	trial.events = slices.Clone(p.events)
+	return &trial
 }

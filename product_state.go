@@ -166,7 +166,7 @@ func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 			expires = l.HeldUntil
 		}
 	}
-	p.read, p.complete = p.Version(), false
+	p.read, p.skipped, p.complete = p.Version(), 0, false
 	p.keepForSale()
 	p.forgetLines()
 	return expires, len(p.batches) > 0

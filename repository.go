@@ -2,6 +2,7 @@ package allocation
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -145,12 +146,17 @@ type State struct {
 	NextExpiry time.Time
 }
 
-// Changes are the differences that one unit of work made to one product. Changes without events only
-// demand that the product still has the version Read.
+// Changes are the differences that one unit of work made to one product. Changes with Version equal to
+// Read only demand that the product still has the version Read.
 type Changes struct {
-	SKU      SKU
-	Read     int64    // the version that was read; 0 if the product is new, and then there are events
-	Version  int64    // the version to write: Read plus the number of events
+	SKU  SKU
+	Read int64 // the version that was read; 0 if the product is new, and then there are events
+
+	// Version is the version to write: Read plus the number of events. After [Service.Mend] Version
+	// may be greater, with events or without any: the numbers between belong to events that the store
+	// has already.
+	Version int64
+
 	Refused  int64    // the number of the last refusal's event
 	LowStock Quantity // the low-stock threshold
 	Low      bool     // whether the last LowStockCrossed said that the stock is low
@@ -165,9 +171,9 @@ type Changes struct {
 	Lines    []Allocation
 	Removed  []LineKey
 
-	// Events have the numbers Read+1 to Version. TraceParents is nil, or has one entry for each
-	// event, "" for an event without a trace parent. A store with an outbox stores each event's trace
-	// parent beside the event.
+	// Events have successive numbers; the last event has the number Version. TraceParents is nil, or
+	// has one entry for each event, "" for an event without a trace parent. A store with an outbox
+	// stores each event's trace parent beside the event.
 	Events       []Event
 	TraceParents []string
 }
@@ -191,14 +197,31 @@ type BatchChange struct {
 // Ledger is an optional ability of a [Store], and of a [UnitOfWork] over a store: to account for the
 // stock. Contexts are answered as by a Store.
 type Ledger interface {
-	// Audit adds up a product as of one moment, and returns the product's version at that moment.
-	// Every batch that is known by counters, by a line or by an event has a tally; the order is free.
-	// An unknown SKU is an [*Error] that wraps [ErrNotFound].
-	Audit(ctx context.Context, sku SKU) (version int64, tallies []Tally, err error)
+	// Audit adds up a product as of one moment. Every batch that is known by counters, by a line or by
+	// an event has a tally; the order is free. An unknown SKU is an [*Error] that wraps [ErrNotFound].
+	Audit(ctx context.Context, sku SKU) (Audit, error)
 
-	// Events returns a product's events in the order of their numbers: at most limit events,
-	// beginning after the given number, 0 for the first event. An unknown SKU has no events.
+	// Events returns a product's events in the order of their numbers: at most limit events, all with
+	// a number greater than after, 0 for the first event. An unknown SKU has no events.
 	Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error)
+}
+
+// Audit is the result of adding up a product. Version and LastEvent agree unless somebody changed the
+// storage by hand, or restored only a part of the storage.
+type Audit struct {
+	SKU     SKU
+	Version int64 // in the product's own row
+
+	// LastEvent is the number of the product's last event, whether the event is still stored or was
+	// deleted as old; 0 for none.
+	LastEvent int64
+
+	Tallies []Tally // one for each batch; in the answers of a [Service] only batches that drifted
+}
+
+// Drifted reports whether the version differs from the last event, or any tally drifted.
+func (a Audit) Drifted() bool {
+	return a.Version != a.LastEvent || slices.ContainsFunc(a.Tallies, Tally.Drifted)
 }
 
 // Tally is one batch in three accounts: counters, lines and events. All three agree unless somebody

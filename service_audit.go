@@ -4,98 +4,126 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 )
 
-// Reconcile compares the counters, lines and events of a product and returns the batches where the
-// three disagree, none if all is well. Over a store that is no [Ledger] the error wraps
-// [errors.ErrUnsupported].
-func (s *Service) Reconcile(ctx context.Context, sku SKU) ([]Tally, error) {
-	_, drifted, err := s.audit(ctx, "Reconcile", sku)
-	return drifted, err
+// Reconcile compares the counters, lines and events of a product, and the version with the number of
+// the last event. Tallies of the answer has the batches whose accounts disagree; [Audit.Drifted]
+// reports whether anything disagrees. Reconcile changes nothing. Over a store that is no [Ledger] the
+// error wraps [errors.ErrUnsupported].
+func (s *Service) Reconcile(ctx context.Context, sku SKU) (Audit, error) {
+	return s.audit(ctx, "Reconcile", sku)
 }
 
-// audit returns the product's version and the batches whose accounts disagree.
-func (s *Service) audit(ctx context.Context, op string, sku SKU) (version int64, drifted []Tally, err error) {
+// audit returns the audit of a product, with the tallies of drifted batches only.
+func (s *Service) audit(ctx context.Context, op string, sku SKU) (Audit, error) {
 	if err := checkID(op, "sku", sku); err != nil {
-		return 0, nil, err
+		return Audit{}, err
 	}
 	if ctx == nil {
-		return 0, nil, invalid(op, "context", nil, "must not be nil")
+		return Audit{}, invalid(op, "context", nil, "must not be nil")
 	}
 	ledger, able := s.units.(Ledger)
 	if u := ownUnit(s.units); !able && u != nil {
 		ledger, able = u, true
 	}
 	if !able {
-		return 0, nil, &Error{Op: op, Field: "sku", Value: sku, Err: errors.ErrUnsupported}
+		return Audit{}, &Error{Op: op, Field: "sku", Value: sku, Err: errors.ErrUnsupported}
 	}
-	version, tallies, err := ledger.Audit(ctx, sku)
+	a, err := ledger.Audit(ctx, sku)
 	if err != nil {
-		return 0, nil, err
+		return Audit{}, err
 	}
-	for _, t := range tallies {
-		if t.Drifted() {
-			drifted = append(drifted, t)
-		}
+	agrees := func(t Tally) bool { return !t.Drifted() }
+	a.Tallies = slices.DeleteFunc(slices.Clone(a.Tallies), agrees)
+	if len(a.Tallies) == 0 {
+		a.Tallies = nil
 	}
-	return version, drifted, nil
+	return a, nil
 }
 
-// Mend corrects the differences that Reconcile finds, and returns them. Promises to customers count
-// as true: a batch's allocated counter becomes the sum of the lines. The purchased counter counts as
-// true as well; if more units were promised than the batch has, the newest lines move or are released
-// as in [Service.ChangeBatchQuantity]. A [BatchCorrected] makes the ledger agree. If a batch is
-// missing and known by lines or events alone, the error is [ErrNotFound], and the batch has to be put
-// back by hand; if the batch belongs to another product by now, the error is [ErrMismatch]. A repeat
-// finds no difference.
-func (s *Service) Mend(ctx context.Context, sku SKU) (mended []Tally, err error) {
-	const op = "Mend"
+// Mend corrects the differences that Reconcile finds, and returns the audit that showed them.
+//
+//   - Promises to customers count as true: a batch's allocated counter becomes the sum of the lines.
+//   - The purchased counter counts as true as well; if more units were promised than the batch has,
+//     the newest lines move or are released as in [Service.ChangeBatchQuantity].
+//   - A [BatchCorrected] for each drifted batch makes the ledger agree.
+//   - A version behind the last event moves forward to the last event, and then by each event of Mend.
+//     Until then every command on the product fails.
+//   - A version ahead of the last event stays, since a receiver may know the lost events by number.
+//     The next event of the product, recorded by Mend or by any other command, has the next number, and
+//     from then on Reconcile agrees. The lost events leave a gap.
+//
+// If a batch is missing and known by lines or events alone, the error is [ErrNotFound], and the batch
+// has to be put back by hand; if the batch belongs to another product by now, the error is
+// [ErrMismatch]. A repeat finds no difference that Mend corrects. [Service.PlanMend] shows beforehand
+// what Mend would do.
+func (s *Service) Mend(ctx context.Context, sku SKU) (Audit, error) {
+	found, _, err := s.mendAlone(ctx, "Mend", sku, false)
+	return found, err
+}
+
+// PlanMend returns the changes that [Service.Mend] would commit now, and commits nothing. Version is
+// Read if there is nothing to correct. Events tells each correction, and each line that would move
+// ([LineDeallocated], [LineAllocated]) or be released ([LineReleased]). The errors are those of Mend.
+func (s *Service) PlanMend(ctx context.Context, sku SKU) (Changes, error) {
+	_, plan, err := s.mendAlone(ctx, "PlanMend", sku, true)
+	return plan, err
+}
+
+// mendAlone mends while no other command of this Service changes the product between audit and
+// mending.
+func (s *Service) mendAlone(
+	ctx context.Context, op string, sku SKU, trial bool,
+) (found Audit, plan Changes, err error) {
 	if s.groups == nil {
-		return s.mendAlone(ctx, op, sku)
+		return s.mendAudited(ctx, op, sku, trial)
 	}
 	if err := checkID(op, "sku", sku); err != nil {
-		return nil, err
+		return Audit{}, Changes{}, err
 	}
-	// Between audit and mending no other command of this Service may change the product.
+	if err := s.groups.unit.check(ctx, op); err != nil {
+		return Audit{}, Changes{}, err
+	}
 	alone := *s
 	alone.groups = nil
-	if err := s.groups.unit.check(ctx, op); err != nil {
-		return nil, err
-	}
 	left := s.groups.queue.Hold(ctx, []claim{{Key: key{sku: sku}}}, func() {
-		mended, err = alone.mendAlone(ctx, op, sku)
+		found, plan, err = alone.mendAudited(ctx, op, sku, trial)
 	})
 	if left != nil {
-		return nil, leftError(op, left)
+		return Audit{}, Changes{}, leftError(op, left)
 	}
-	return mended, err
+	return found, plan, err
 }
 
-// mendAlone audits and mends, and begins again with the audit if the product has changed in between.
-func (s *Service) mendAlone(ctx context.Context, op string, sku SKU) (mended []Tally, err error) {
+// mendAudited audits and mends, and begins again with the audit if the product has changed in between.
+func (s *Service) mendAudited(ctx context.Context, op string, sku SKU, trial bool) (Audit, Changes, error) {
 	var lost error
 	for range mendAttempts {
-		version, drifted, err := s.audit(ctx, op, sku)
+		found, err := s.audit(ctx, op, sku)
 		switch {
 		case errors.Is(err, ErrConflict):
 			lost = err
 			continue
-		case err != nil || len(drifted) == 0:
-			return nil, err
+		case err != nil:
+			return Audit{}, Changes{}, err
+		case found.Version >= found.LastEvent && len(found.Tallies) == 0:
+			return found, Changes{SKU: sku, Read: found.Version, Version: found.Version}, nil
 		}
 		// The audit has ended before the unit of work begins: each may need the only connection.
-		err = s.do(ctx, command{op: op, skus: []SKU{sku}, run: func(ctx context.Context, products Repository) error {
-			return s.mend(ctx, products, sku, version, drifted)
-		}})
-		if !errors.Is(err, errOutdated) {
-			if err != nil {
-				return nil, err
-			}
-			return drifted, nil
+		c := command{op: op, skus: []SKU{sku}}
+		plan, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (Changes, error) {
+			return s.mend(ctx, products, op, found, trial)
+		})
+		switch {
+		case err == nil:
+			return found, plan, nil
+		case !errors.Is(err, errOutdated):
+			return Audit{}, Changes{}, err
 		}
 		lost = &Error{Op: op, Field: "sku", Value: sku, Err: fmt.Errorf("%w: %w", ErrConflict, err)}
 	}
-	return nil, lost
+	return Audit{}, Changes{}, lost
 }
 
 // mendAttempts is how often a product may change between audit and mending before Mend gives up.
@@ -104,24 +132,45 @@ const mendAttempts = 10
 // errOutdated ends a unit of work whose product has changed since the audit.
 var errOutdated = errors.New("changed since it was audited")
 
-// mend loads the product by every drifted batch, so that the lines of all of them are known, and
-// corrects the product if the version is still the audited version.
+// mend corrects the audited product if the version is still the audited version, and returns the
+// changes. A trial corrects a copy.
 func (s *Service) mend(
-	ctx context.Context, products Repository, sku SKU, version int64, drifted []Tally,
-) error {
+	ctx context.Context, products Repository, op string, found Audit, trial bool,
+) (Changes, error) {
+	p, err := s.audited(ctx, products, op, found)
+	switch {
+	case err != nil:
+		return Changes{}, err
+	case p.Version() != found.Version:
+		return Changes{}, errOutdated
+	case trial:
+		p = p.clone()
+	}
+	err = p.mend(found, products.Now(), s.policy)
+	switch {
+	case err == nil:
+		return p.Changes(), nil
+	case asLapsed(err) != nil && (trial || p.skipped > 0):
+		return Changes{}, p.more(op) // larger pages, since clearing would write, and fail behind the events
+	}
+	return Changes{}, err
+}
+
+// audited loads the product by every drifted batch, so that the lines of all of them are known.
+func (s *Service) audited(ctx context.Context, products Repository, op string, found Audit) (*Product, error) {
+	if len(found.Tallies) == 0 {
+		return products.Get(ctx, found.SKU)
+	}
 	var p *Product
 	var err error
-	for _, t := range drifted {
+	for _, t := range found.Tallies {
 		if p, err = products.GetByBatch(ctx, t.Batch); err != nil {
-			return err
+			return nil, err
 		}
-		if p.SKU() != sku {
+		if p.SKU() != found.SKU {
 			reason := fmt.Errorf("%w: the batch belongs to sku %q", ErrMismatch, p.SKU())
-			return &Error{Op: "Mend", Field: "batch", Value: t.Batch, Err: reason}
+			return nil, &Error{Op: op, Field: "batch", Value: t.Batch, Err: reason}
 		}
 	}
-	if p.Version() != version {
-		return errOutdated
-	}
-	return p.mend(drifted, products.Now(), s.policy)
+	return p, nil
 }

@@ -20,9 +20,9 @@ func TestReconcileAndMend(t *testing.T) {
 		_, err := s.Allocate(t.Context(), want(order, "LAMP", 2))
 		require.NoError(t, err)
 	}
-	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	audit, err := s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
-	assert.Empty(t, drifted)
+	assert.Equal(t, allocation.Audit{SKU: "LAMP", Version: 4, LastEvent: 4}, audit)
 
 	// Somebody takes two units out of the storage by hand, past the library.
 	state := s.product("LAMP")
@@ -33,20 +33,20 @@ func TestReconcileAndMend(t *testing.T) {
 	}
 	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{tampered}))
 
-	want := []allocation.Tally{
+	want := allocation.Audit{SKU: "LAMP", Version: 5, LastEvent: 5, Tallies: []allocation.Tally{
 		{Batch: "b1", Purchased: 3, Allocated: 3, Promised: 4, RecordedPurchased: 5, RecordedAllocated: 4},
-	}
-	drifted, err = s.Reconcile(t.Context(), "LAMP")
+	}}
+	audit, err = s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
-	assert.Equal(t, want, drifted)
+	assert.Equal(t, want, audit)
 	mended, err := s.Mend(t.Context(), "LAMP")
 	require.NoError(t, err)
 	assert.Equal(t, want, mended)
 
 	for range 2 {
-		drifted, err = s.Reconcile(t.Context(), "LAMP")
+		audit, err = s.Reconcile(t.Context(), "LAMP")
 		require.NoError(t, err)
-		assert.Empty(t, drifted)
+		assert.False(t, audit.Drifted(), "%+v", audit)
 		_, err = s.Mend(t.Context(), "LAMP")
 		require.NoError(t, err)
 	}
@@ -71,10 +71,10 @@ func TestMendOfSeveralBatchesBesideLapsedHolds(t *testing.T) {
 	s.clock.Advance(time.Minute)
 	mended, err := s.Mend(t.Context(), "LAMP")
 	require.NoError(t, err)
-	assert.Len(t, mended, 2)
-	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	assert.Len(t, mended.Tallies, 2)
+	audit, err := s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
-	assert.Empty(t, drifted)
+	assert.False(t, audit.Drifted(), "%+v", audit)
 	lines := s.product("LAMP").Lines
 	require.Len(t, lines, 2, "the lapsed hold made room for the line that its batch can't keep")
 	assert.Equal(t, []allocation.Part{part("b2", 5, 0)}, lines[0].Parts)
@@ -96,9 +96,9 @@ func TestMendReleasesNoPromiseThatOtherBatchesHaveRoomFor(t *testing.T) {
 	lines := s.product("LAMP").Lines
 	require.Len(t, lines, 1)
 	assert.Equal(t, []allocation.Part{part("b2", 5, 0)}, lines[0].Parts)
-	drifted, err := s.Reconcile(t.Context(), "LAMP")
+	audit, err := s.Reconcile(t.Context(), "LAMP")
 	require.NoError(t, err)
-	assert.Empty(t, drifted)
+	assert.False(t, audit.Drifted(), "%+v", audit)
 }
 
 func TestMendRecordsLowStock(t *testing.T) {
@@ -123,20 +123,20 @@ type restless struct {
 	moves int
 }
 
-func (r *restless) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-	version, tallies, err := r.Store.Audit(ctx, sku)
+func (r *restless) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	a, err := r.Store.Audit(ctx, sku)
 	if r.moves > 0 {
 		r.moves--
 		order := allocation.OrderID(fmt.Sprint("other", r.moves))
 		service, err := allocation.New(allocation.NewUnitOfWork(r.Store, nil), nil)
 		if err != nil {
-			return 0, nil, err
+			return allocation.Audit{}, err
 		}
 		if _, err := service.Allocate(ctx, want(order, sku, 1)); err != nil {
-			return 0, nil, err
+			return allocation.Audit{}, err
 		}
 	}
-	return version, tallies, err
+	return a, err
 }
 
 func TestMendAuditsAgainIfTheProductChanged(t *testing.T) {
@@ -153,9 +153,9 @@ func TestMendAuditsAgainIfTheProductChanged(t *testing.T) {
 		_, err := service.Mend(t.Context(), "LAMP")
 		require.ErrorIs(t, err, answer)
 		store.moves = 0
-		drifted, err := service.Reconcile(t.Context(), "LAMP")
+		audit, err := service.Reconcile(t.Context(), "LAMP")
 		require.NoError(t, err)
-		assert.Len(t, drifted, map[bool]int{true: 0, false: 1}[answer == nil])
+		assert.Len(t, audit.Tallies, map[bool]int{true: 0, false: 1}[answer == nil])
 	}
 }
 

@@ -64,6 +64,7 @@ func TestBadInputIsRefusedBeforeAnythingIsRead(t *testing.T) {
 		{"extend until never", "Extend", "hold until", only(s.Extend(ctx, "o1", time.Time{}))},
 		{"reconcile no SKU", "Reconcile", "sku", only(s.Reconcile(ctx, ""))},
 		{"mend no SKU", "Mend", "sku", only(s.Mend(ctx, ""))},
+		{"plan to mend no SKU", "PlanMend", "sku", only(s.PlanMend(ctx, ""))},
 	}
 	store.FailLoad(errors.New("nothing is read"))
 	for _, tt := range tests {

@@ -120,10 +120,10 @@ func (u *unit) check(ctx context.Context, op string) error {
 }
 
 // Audit calls the store, if the store is a [Ledger].
-func (u *unit) Audit(ctx context.Context, sku SKU) (int64, []Tally, error) {
+func (u *unit) Audit(ctx context.Context, sku SKU) (Audit, error) {
 	ledger, err := u.ledger("Audit")
 	if err != nil {
-		return 0, nil, err
+		return Audit{}, err
 	}
 	return ledger.Audit(ctx, sku)
 }

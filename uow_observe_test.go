@@ -49,10 +49,10 @@ func watched(t *testing.T, opts allocation.UnitOfWorkOptions) (*spy, allocation.
 // drifting is a store that reports counters different from its ledger.
 type drifting struct{ *memory.Store }
 
-func (d drifting) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-	version, tallies, err := d.Store.Audit(ctx, sku)
-	tallies[0].RecordedPurchased++
-	return version, tallies, err
+func (d drifting) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	a, err := d.Store.Audit(ctx, sku)
+	a.Tallies[0].RecordedPurchased++
+	return a, err
 }
 
 func TestAttemptGetsTheMethod(t *testing.T) {
@@ -92,6 +92,7 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 		},
 		"ReleaseLapsed": func(s *allocation.Service) error { return only(s.ReleaseLapsed(ctx)) },
 		"Mend":          func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
+		"PlanMend":      func(s *allocation.Service) error { return only(s.PlanMend(ctx, "LAMP")) },
 	}
 	withoutUnitOfWork := []string{"Reconcile", "WithPolicy"}
 	var all []string

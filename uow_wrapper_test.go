@@ -107,9 +107,9 @@ func TestServiceWorksThroughAWrapper(t *testing.T) {
 			if !opts.NoGroupCommit {
 				assert.Equal(t, []bool{false, true}, hits[:2])
 			}
-			drifted, err := service.Reconcile(t.Context(), "LAMP")
+			audit, err := service.Reconcile(t.Context(), "LAMP")
 			require.NoError(t, err)
-			assert.Empty(t, drifted)
+			assert.False(t, audit.Drifted(), "%+v", audit)
 			_, err = service.Mend(t.Context(), "LAMP")
 			require.NoError(t, err)
 		})

@@ -84,11 +84,14 @@ func duplicateLine(key allocation.LineKey) error {
 	return &allocation.Error{Op: "Commit", Field: "order", Value: key.OrderID, Err: err}
 }
 
-// checkConstraints refuses changes that break a check or a foreign key of a database: counters out of range, and
-// changes or lines of unknown batches.
+// checkConstraints refuses changes that break a check or a key of a database: numbers of events that exist, counters
+// out of range, and changes or lines of unknown batches.
 func (s *Store) checkConstraints(c allocation.Changes) error {
 	if n := len(c.TraceParents); n > 0 && n != len(c.Events) {
 		return violation("trace parents", n, fmt.Sprintf("must be as many as the %d events", len(c.Events)))
+	}
+	if p := s.products[c.SKU]; p != nil && len(c.Events) > 0 && firstNumber(c) <= p.lastSequence() {
+		return violation("event", firstNumber(c), "exists: the version is behind the events, see Service.Mend")
 	}
 	known := map[allocation.BatchRef]bool{}
 	for _, b := range c.NewBatches {
@@ -137,9 +140,9 @@ func violation(field string, value any, reason string) error {
 	return &allocation.Error{Op: "Commit", Field: field, Value: value, Err: errors.New(reason)}
 }
 
-// apply writes changes that have passed all checks. Changes without events only checked the version.
+// apply writes changes that have passed all checks. Changes without a new version only checked the version.
 func (s *Store) apply(c allocation.Changes) {
-	if len(c.Events) == 0 {
+	if c.Version == c.Read {
 		return
 	}
 	p := s.products[c.SKU]
@@ -149,7 +152,9 @@ func (s *Store) apply(c allocation.Changes) {
 	}
 	p.version, p.refused, p.lowStock, p.low = c.Version, c.Refused, c.LowStock, c.Low
 	p.addEvents(c)
-	s.unsent[c.SKU] = p
+	if len(c.Events) > 0 {
+		s.unsent[c.SKU] = p
+	}
 	for _, b := range c.NewBatches {
 		s.owners[b.Ref] = p
 		p.addBatch(b)

@@ -8,16 +8,16 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Audit returns a product's version and the tallies of its batches, see [allocation.Ledger].
-func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+// Audit adds up a product, see [allocation.Ledger].
+func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	if err := s.check(ctx, "Audit"); err != nil {
-		return 0, nil, err
+		return allocation.Audit{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.products[sku]
 	if p == nil {
-		return 0, nil, &allocation.Error{Op: "Audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+		return allocation.Audit{}, &allocation.Error{Op: "Audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
 	}
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
 	tally := func(ref allocation.BatchRef) *allocation.Tally {
@@ -50,11 +50,12 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, t
 			recorded(ref, movement{purchased, allocated})
 		}
 	}
+	a := allocation.Audit{SKU: sku, Version: p.version, LastEvent: p.lastSequence()}
 	for _, t := range byRef {
-		tallies = append(tallies, *t)
+		a.Tallies = append(a.Tallies, *t)
 	}
-	slices.SortFunc(tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
-	return p.version, tallies, nil
+	slices.SortFunc(a.Tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
+	return a, nil
 }
 
 // Events returns a page of a product's events, see [allocation.Ledger]. Purged events are missing.
@@ -68,7 +69,7 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 	if p == nil || after >= p.lastSequence() {
 		return nil, nil
 	}
-	rest := p.events[max(after-p.purged, 0):]
+	rest := p.eventsAfter(after)
 	events := make([]allocation.Event, min(len(rest), max(limit, 0)))
 	for i := range events {
 		events[i] = rest[i].Event

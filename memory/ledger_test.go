@@ -11,7 +11,7 @@ import (
 
 func TestLedgerOfAnUnknownProduct(t *testing.T) {
 	store, _ := seeded(t)
-	_, _, err := store.Audit(t.Context(), "SOFA")
+	_, err := store.Audit(t.Context(), "SOFA")
 	assert.ErrorIs(t, err, allocation.ErrNotFound)
 	events, err := store.Events(t.Context(), "SOFA", 0, 10)
 	require.NoError(t, err)

@@ -37,7 +37,7 @@ func TestNilAndEndedContextsAreRefused(t *testing.T) {
 	_, err := store.Load(ctx, allocation.Query{})
 	assert.ErrorIs(t, err, context.Canceled)
 	assert.ErrorIs(t, store.Commit(ctx, nil), context.Canceled)
-	_, _, err = store.Audit(ctx, "LAMP")
+	_, err = store.Audit(ctx, "LAMP")
 	assert.ErrorIs(t, err, context.Canceled)
 	_, err = store.Events(ctx, "LAMP", 0, 1)
 	assert.ErrorIs(t, err, context.Canceled)

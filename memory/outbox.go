@@ -94,11 +94,8 @@ func (s *Store) markSent(p *product, sequence int64) {
 	}
 }
 
-// lastSequence is the sequence of the product's last event.
-func (p *product) lastSequence() int64 { return p.purged + int64(len(p.events)) }
-
-// unsent returns the events after the last sent event. Only sent events are purged, so the index is never negative.
-func (p *product) unsent() []outbox.Record { return p.events[p.sent-p.purged:] }
+// unsent returns the events after the last sent event.
+func (p *product) unsent() []outbox.Record { return p.eventsAfter(p.sent) }
 
 // claimable reports whether no lease and no failure keeps the product from a claim at the time now.
 func (p *product) claimable(now time.Time) bool {
@@ -122,4 +119,7 @@ func (p *product) claim(c outbox.Claim) outbox.Delivery {
 
 // hasFailed reports whether p.failure is about the first unsent event. The failure of an earlier event is out of date,
 // since the event has been sent meanwhile.
-func (p *product) hasFailed() bool { return p.failure.Sequence == p.sent+1 }
+func (p *product) hasFailed() bool {
+	unsent := p.unsent()
+	return len(unsent) > 0 && p.failure.Sequence == unsent[0].Sequence
+}

@@ -44,12 +44,12 @@ func (s *Store) purge(p *product, before time.Time) int64 {
 		first = len(p.events)
 	}
 	for _, r := range p.events[:first] {
+		p.purged = r.Sequence
 		if ref, purchased, allocated := r.Event.Movement(); ref != "" {
 			m := p.moved[ref]
 			p.moved[ref] = movement{m.purchased + purchased, m.allocated + allocated}
 		}
 	}
 	p.events = slices.Clone(p.events[first:]) // a slice of the old array would keep the whole array in memory
-	p.purged += int64(first)
 	return int64(first)
 }

@@ -106,12 +106,31 @@ func newProduct(sku allocation.SKU) *product {
 // addEvents appends the events of a commit, each with the trace parent of its command.
 func (p *product) addEvents(c allocation.Changes) {
 	for i, e := range c.Events {
-		r := outbox.Record{Sequence: p.lastSequence() + 1, Event: e}
+		r := outbox.Record{Sequence: firstNumber(c) + int64(i), Event: e}
 		if len(c.TraceParents) > 0 {
 			r.TraceParent = c.TraceParents[i]
 		}
 		p.events = append(p.events, r)
 	}
+}
+
+// firstNumber returns the number of the first event of a commit.
+func firstNumber(c allocation.Changes) int64 { return c.Version - int64(len(c.Events)) + 1 }
+
+// lastSequence is the sequence of the product's last event, stored or purged.
+func (p *product) lastSequence() int64 {
+	if n := len(p.events); n > 0 {
+		return p.events[n-1].Sequence
+	}
+	return p.purged
+}
+
+// eventsAfter returns the stored events with a greater sequence. Numbers may have gaps, see [allocation.Changes].
+func (p *product) eventsAfter(sequence int64) []outbox.Record {
+	first, _ := slices.BinarySearchFunc(p.events, sequence+1, func(r outbox.Record, sequence int64) int {
+		return cmp.Compare(r.Sequence, sequence)
+	})
+	return p.events[first:]
 }
 
 func (p *product) addBatch(b allocation.Batch) {

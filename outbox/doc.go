@@ -53,7 +53,7 @@
 //
 // The order of a product's events reaches the consumer only if the broker keeps the order of each subject. Use the
 // subject as the partition key, or as the broker's equivalent. Sequences are counted for each source and subject; the
-// first event has sequence 1, and only skipped events leave gaps.
+// first event has sequence 1, and only skipped events, and events that the store lost, leave gaps.
 //
 // # Several relays
 //

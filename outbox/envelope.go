@@ -38,8 +38,8 @@ type Envelope struct {
 	Time time.Time // time: when the event happened, in UTC
 
 	// Sequence is the event's number among the events of the product; the first event has number 1, and there are
-	// no gaps. In JSON the sequence is a string of 19 digits, so that strings sort like the numbers (CloudEvents'
-	// sequence extension).
+	// no gaps unless the store lost events. In JSON the sequence is a string of 19 digits, so that strings sort like
+	// the numbers (CloudEvents' sequence extension).
 	Sequence int64 // sequence
 
 	// TraceParent is the W3C trace parent of the command that caused the event, "" for none (CloudEvents'

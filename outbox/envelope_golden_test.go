@@ -33,7 +33,9 @@ var everyKind = []allocation.Event{
 	allocation.BatchETAChanged{SKU: lamp, At: noon, Batch: "a", From: noon, To: nextDay},
 	allocation.BatchReceived{SKU: lamp, At: noon, Batch: "a", From: 5, To: 0},
 	allocation.BatchQuantityChanged{SKU: lamp, At: noon, Batch: "a", From: 0, To: 7},
-	allocation.BatchCorrected{SKU: lamp, At: noon, Batch: "a", Purchased: -1, Allocated: 2},
+	allocation.BatchCorrected{
+		SKU: lamp, At: noon, Batch: "a", Purchased: -1, Allocated: 2, AllocatedFrom: 7, AllocatedTo: 4,
+	},
 	allocation.LineAllocated{SKU: lamp, At: noon, OrderID: "o", Batch: "a", Quantity: 1<<53 - 1, HeldUntil: nextDay},
 	allocation.LineAllocated{SKU: lamp, At: noon, OrderID: "o", Batch: "a", Quantity: 1},
 	allocation.LineDeallocated{SKU: lamp, At: noon, OrderID: "o", Batch: "a", Quantity: 1},

@@ -40,7 +40,7 @@ type Claim struct {
 type Delivery struct {
 	SKU    allocation.SKU
 	Tries  int      // failed tries of the first event
-	Events []Record // sorted by Sequence, without gaps
+	Events []Record // sorted by Sequence; without gaps, unless the store lost events
 	More   bool     // the product has further unsent events
 }
 
@@ -103,8 +103,9 @@ type Maintainer interface {
 
 	// Purge deletes sent events that happened before the given time, and returns the number of deleted events. An
 	// event that is unsent, or happened later, keeps all later events of the product. The store keeps the sums of
-	// the deleted events' movements, so that [allocation.Service.Reconcile] still agrees; [allocation.Ledger].Events
-	// starts with the first remaining event. Don't call Purge if you want to keep the whole ledger.
+	// the deleted events' movements, and the number of the last event if no event remains, so that
+	// [allocation.Service.Reconcile] still agrees; [allocation.Ledger].Events starts with the first remaining event.
+	// Don't call Purge if you want to keep the whole ledger.
 	//
 	// Purge works in short steps. After an error the result counts the events deleted so far, and these stay
 	// deleted.

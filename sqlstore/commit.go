@@ -9,8 +9,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Commit writes all changes in one short transaction, or on PostgreSQL in a single statement; without events Commit
-// only compares versions. See [allocation.Store].
+// Commit writes all changes in one short transaction, or on PostgreSQL in a single statement; without new versions
+// Commit only compares versions. See [allocation.Store].
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
 	const op = "Commit"
 	if err := s.check(ctx, op); err != nil {
@@ -19,7 +19,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	rows, err := relationsOf(changes)
 	if err == nil {
 		switch {
-		case !slices.ContainsFunc(changes, hasEvents):
+		case !slices.ContainsFunc(changes, hasNewVersion):
 			err = checkVersions(ctx, s.db, s.engine, s.statements.versions, rows.products)
 		case s.engine.oneStatement && s.isolation == sql.LevelDefault:
 			err = s.commitStatement(ctx, rows)

@@ -56,8 +56,9 @@
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
 // allocated units of a batch. The counters of a batch are the sums over the events, with the sums of purged events in
-// the table purged. Times are microseconds since 1970 in UTC. [allocation.Service.Reconcile] finds errors after a
-// change by hand, and Mend repairs the counters.
+// the table purged. In purged a row without a batch (batch_ref is empty) has the number of the last purged event as
+// purchased. Times are microseconds since 1970 in UTC. [allocation.Service.Reconcile] finds errors after a change by
+// hand or a partial restore, and Mend corrects counters and version.
 //
 // # Outbox
 //

@@ -91,6 +91,9 @@ func (f *subjectError) Error() string { return f.err.Error() }
 
 func (f *subjectError) Unwrap() error { return f.err }
 
+// errBehind is the meaning of a number that an event of the product has already, such as after a partial restore.
+var errBehind = errors.New("the version of the product is behind its events, see Mend of allocation.Service")
+
 // atLeast refuses a number that is too small.
 func atLeast[N int | int64](least N, field string, n N) error {
 	if n >= least {

@@ -209,15 +209,13 @@ const (
 	backToSavepoint = "ROLLBACK TO SAVEPOINT allocation_commit"
 )
 
-func (in *inside) Audit(
-	ctx context.Context, sku allocation.SKU,
-) (version int64, tallies []allocation.Tally, err error) {
+func (in *inside) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	const op = "Audit"
 	if err := in.check(ctx, op); err != nil {
-		return 0, nil, err
+		return allocation.Audit{}, err
 	}
-	version, tallies, err = in.store.audit(ctx, in.transaction, sku)
-	return version, tallies, in.explain(ctx, op, err)
+	a, err := in.store.audit(ctx, in.transaction, sku)
+	return a, in.explain(ctx, op, err)
 }
 
 func (in *inside) Events(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error) {

@@ -8,49 +8,51 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Audit returns the counters and sums of a product, see [allocation.Ledger].
-func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+// Audit adds up a product, see [allocation.Ledger].
+func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	const op = "Audit"
 	if err := s.check(ctx, op); err != nil {
-		return 0, nil, err
+		return allocation.Audit{}, err
 	}
-	version, tallies, err = s.audit(ctx, s.db, sku)
-	return version, tallies, s.explain(ctx, op, err)
+	a, err := s.audit(ctx, s.db, sku)
+	return a, s.explain(ctx, op, err)
 }
 
-func (s *Store) audit(
-	ctx context.Context, r runner, sku allocation.SKU,
-) (version int64, tallies []allocation.Tally, err error) {
+func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (allocation.Audit, error) {
+	a := allocation.Audit{SKU: sku}
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
 	audit := s.statements.audit
-	err = r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows scanner) error {
+	err := r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows scanner) error {
 		var kind int
 		var ref allocation.BatchRef
 		var first, second int64
 		if err := rows.Scan(&kind, &ref, &first, &second); err != nil {
 			return err
 		}
-		if kind == 0 {
-			version = first
+		switch {
+		case kind == 0:
+			a.Version, a.LastEvent = first, max(a.LastEvent, second)
 			return nil
-		}
-		if byRef[ref] == nil {
+		case ref == lastPurged:
+			a.LastEvent = max(a.LastEvent, first)
+			return nil
+		case byRef[ref] == nil:
 			byRef[ref] = &allocation.Tally{Batch: ref}
 		}
 		account(byRef[ref], kind, allocation.Quantity(first), allocation.Quantity(second))
 		return nil
 	})
 	if err != nil {
-		return 0, nil, err
+		return allocation.Audit{}, err
 	}
-	if version == 0 {
-		return 0, nil, &subjectError{field: "sku", value: sku, err: allocation.ErrNotFound}
+	if a.Version == 0 {
+		return allocation.Audit{}, &subjectError{field: "sku", value: sku, err: allocation.ErrNotFound}
 	}
 	for _, t := range byRef {
-		tallies = append(tallies, *t)
+		a.Tallies = append(a.Tallies, *t)
 	}
-	slices.SortFunc(tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
-	return version, tallies, nil
+	slices.SortFunc(a.Tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
+	return a, nil
 }
 
 // account adds a row of the audit to a tally: counters, sums of lines, or sums of events. Events have two rows if

@@ -91,7 +91,7 @@ var mariaDB = engine{
 		return jsonTable(":rows", typed...) + " x"
 	},
 	addToSums: ` WHERE ` + inTransaction + ` = 0
-		ON DUPLICATE KEY UPDATE purchased = {purged}.purchased + VALUES(purchased),
+		ON DUPLICATE KEY UPDATE purchased = IF({purged}.batch_ref = '', 0, {purged}.purchased) + VALUES(purchased),
 			allocated = {purged}.allocated + VALUES(allocated)`,
 	hasTable: `
 		SELECT COUNT(*) FROM information_schema.tables

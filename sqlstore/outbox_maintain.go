@@ -108,6 +108,10 @@ func (s *Store) purgeEnd(ctx context.Context, sku allocation.SKU, before time.Ti
 	return end, err
 }
 
+// lastPurged stands in place of a batch in the table purged: the row's purchased is the number of the product's last
+// purged event, so that an audit knows the last event of a product without events.
+const lastPurged allocation.BatchRef = ""
+
 // purgeUntil deletes events, and adds their movements to the sums of the batches.
 func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (events int64, err error) {
 	purge, add := s.statements.outbox.upkeep.purge, s.statements.outbox.upkeep.addToTheSums
@@ -118,9 +122,10 @@ func (s *Store) purgeUntil(ctx context.Context, sku allocation.SKU, end int64) (
 			events++
 			return moved.scan(rows)
 		})
-		if err != nil || len(moved) == 0 {
+		if err != nil || events == 0 {
 			return err
 		}
+		moved[lastPurged] = &movement{purchased: allocation.Quantity(end - 1)}
 		for _, some := range cut(moved.sums(sku), s.engine.longest, batchSum.size) {
 			list, err := jsonOf(some)
 			if err == nil {

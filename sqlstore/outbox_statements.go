@@ -189,7 +189,8 @@ func (t *templates) forgive(further string) string {
 // longAgo is the stored form of the zero time.
 const longAgo = `-62135596800000000`
 
-// addOnConflict adds to existing sums of a batch.
+// addOnConflict adds to existing sums of a batch, and replaces the number of the last purged event.
 const addOnConflict = `
 		ON CONFLICT (sku, batch_ref) DO UPDATE
-		SET purchased = {purged}.purchased + excluded.purchased, allocated = {purged}.allocated + excluded.allocated`
+		SET purchased = CASE WHEN {purged}.batch_ref = '' THEN 0 ELSE {purged}.purchased END + excluded.purchased,
+			allocated = {purged}.allocated + excluded.allocated`

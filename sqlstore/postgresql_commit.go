@@ -77,6 +77,8 @@ func (w *postgreSQLCommit) subjectOf(rows *relations, err error) error {
 		return aboutNewPart.error(err, rows.newLines())
 	case w.templates.prefix + "never_oversold":
 		return aboutBatch.error(err, rows.batches)
+	case w.templates.prefix + "events_key":
+		return aboutEvent.error(err, rows.events)
 	case w.templates.prefix + "lines_of_batch":
 		return aboutPart.error(err, rows.newLines())
 	}

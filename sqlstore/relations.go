@@ -186,7 +186,7 @@ func relationsOf(changes []allocation.Changes) (*relations, error) {
 	for i := range changes {
 		c := &changes[i]
 		p := productRow{sku: c.SKU, seen: c.Read, refused: c.Refused, lowStock: c.LowStock, low: c.Low}
-		if hasEvents(*c) {
+		if hasNewVersion(*c) {
 			p.version = c.Version
 			if err := r.add(c); err != nil {
 				return nil, err
@@ -214,7 +214,8 @@ func (r *relations) makeRoom(changes []allocation.Changes) {
 	r.arguments.all = r.room.arguments[:0]
 }
 
-func hasEvents(c allocation.Changes) bool { return len(c.Events) > 0 }
+// hasNewVersion reports whether the changes write a new version.
+func hasNewVersion(c allocation.Changes) bool { return c.Version != c.Read }
 
 // add adds the rows of a product that changes.
 func (r *relations) add(c *allocation.Changes) error {
@@ -244,8 +245,9 @@ func appendParts(rows []lineRow, lines []allocation.Allocation) []lineRow {
 }
 
 func (r *relations) addEvents(c *allocation.Changes) error {
+	first := c.Version - int64(len(c.Events)) + 1
 	for i, e := range c.Events {
-		row := eventRow{sku: c.SKU, sequence: c.Read + int64(i) + 1, kind: e.Kind(), at: e.Time().UnixMicro()}
+		row := eventRow{sku: c.SKU, sequence: first + int64(i), kind: e.Kind(), at: e.Time().UnixMicro()}
 		data, err := json.Marshal(e)
 		if err != nil {
 			return &subjectError{field: "event", value: row.sequence, err: err}
@@ -256,7 +258,7 @@ func (r *relations) addEvents(c *allocation.Changes) error {
 			row.traceParent = c.TraceParents[i]
 		}
 		if row.sequence == c.Version {
-			row.unsentFrom = c.Read + 1
+			row.unsentFrom = first
 		}
 		r.events = append(r.events, row)
 	}
@@ -288,7 +290,7 @@ var (
 	aboutNewPart = subject[lineRow]{"order", func(l *lineRow) any { return l.OrderID }, allocation.ErrDuplicate}
 	aboutPart    = subject[lineRow]{"order", func(l *lineRow) any { return l.OrderID }, nil}
 	aboutRemoved = subject[removedLine]{"order", func(l *removedLine) any { return l.OrderID }, nil}
-	aboutEvent   = subject[eventRow]{"event", func(e *eventRow) any { return e.sequence }, nil}
+	aboutEvent   = subject[eventRow]{"event", func(e *eventRow) any { return e.sequence }, errBehind}
 )
 
 // error returns an error about the one row, or about all rows.

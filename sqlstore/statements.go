@@ -106,11 +106,12 @@ func (s *statements) plain(text string) *query {
 	return known.(*query)
 }
 
-// auditText is one SELECT, and so one moment: version, counters, sums of lines, and sums of events with the sums of
-// purged events.
+// auditText is one SELECT, and so one moment: version and last event, counters, sums of lines, and sums of events with
+// the sums of purged events.
 func (t *templates) auditText() string {
 	return `
-		SELECT 0, '', version, 0 FROM {products} WHERE sku = :sku
+		SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM {events} WHERE sku = :sku), 0)
+		FROM {products} WHERE sku = :sku
 		UNION ALL
 		SELECT 1, b.ref, b.purchased, b.allocated
 		FROM {batches} b ` + t.indexHint("batches_by_sku") + ` WHERE b.sku = :sku

@@ -58,7 +58,7 @@ func TestANilOrEndedContextIsRefusedBeforeTheDatabaseIsAsked(t *testing.T) {
 	for name, operation := range map[string]func(ctx context.Context) error{
 		"Load":        func(ctx context.Context) error { _, err := store.Load(ctx, allocation.Query{}); return err },
 		"Commit":      func(ctx context.Context) error { return store.Commit(ctx, nil) },
-		"Audit":       func(ctx context.Context) error { _, _, err := store.Audit(ctx, "chair"); return err },
+		"Audit":       func(ctx context.Context) error { _, err := store.Audit(ctx, "chair"); return err },
 		"Events":      func(ctx context.Context) error { _, err := store.Events(ctx, "chair", 0, 1); return err },
 		"Claim":       func(ctx context.Context) error { _, err := store.Claim(ctx, outbox.Claim{}); return err },
 		"Settle":      func(ctx context.Context) error { return store.Settle(ctx, outbox.Settlement{}) },

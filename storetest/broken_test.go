@@ -128,7 +128,7 @@ type faulty struct {
 	load   func(ctx context.Context, q allocation.Query) ([]allocation.State, error)
 	commit func(ctx context.Context, changes []allocation.Changes) error
 	events func(ctx context.Context, sku allocation.SKU, after int64, limit int) ([]allocation.Event, error)
-	audit  func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error)
+	audit  func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error)
 
 	commits atomic.Int64 // number of finished commits
 }
@@ -146,7 +146,7 @@ func (s *faulty) Events(ctx context.Context, sku allocation.SKU, after int64, li
 	return s.events(ctx, sku, after, limit)
 }
 
-func (s *faulty) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+func (s *faulty) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	return s.audit(ctx, sku)
 }
 

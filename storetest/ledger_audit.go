@@ -18,6 +18,8 @@ var auditRows = []row{
 		"a batch that is lost altogether is the worst drift", auditEveryBatch},
 	{"Audit adds up a product as of one moment",
 		"drift that a commit under way only seems to make would be mended, and thereby made", auditMoment},
+	{"a version may move beyond the events, and Audit tells both numbers",
+		"after a partial restore every command on a product would fail, and nothing could cure it", auditVersion},
 	{"Audit and Events answer contexts as a store does",
 		"an empty result would be taken for a product without drift or events", auditContexts},
 	{"Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
@@ -28,15 +30,13 @@ func auditBusy(b *bench) {
 	b.ledger()
 	shop := b.busyShop(1, 150)
 	for _, sku := range shop.skus {
-		version, tallies := b.audit(sku)
+		a := b.audit(sku)
 		seen := b.checkCounters(shop, sku)
-		if version != seen.version {
-			b.errorf("version of Audit(%q) = %d, want %d", sku, version, seen.version)
+		b.wantPlace(a, sku, seen.version, seen.version)
+		if len(a.Tallies) != len(seen.batches) {
+			b.errorf("Audit(%q) = %d tallies, want %d", sku, len(a.Tallies), len(seen.batches))
 		}
-		if len(tallies) != len(seen.batches) {
-			b.errorf("Audit(%q) = %d tallies, want %d", sku, len(tallies), len(seen.batches))
-		}
-		for _, t := range tallies {
+		for _, t := range a.Tallies {
 			want := seen.batches[t.Batch]
 			if t.Drifted() || t.Purchased != want.Purchased || t.Allocated != want.Allocated {
 				b.errorf("tally = %+v, want no drift, and the counters of %+v", t, want)
@@ -45,17 +45,26 @@ func auditBusy(b *bench) {
 	}
 }
 
-func (b *bench) audit(sku allocation.SKU) (int64, []allocation.Tally) {
+func (b *bench) audit(sku allocation.SKU) allocation.Audit {
 	b.Helper()
-	version, tallies, err := b.ledger().Audit(b.Context(), sku)
+	a, err := b.ledger().Audit(b.Context(), sku)
 	b.must(err, "Audit(%q)", sku)
-	return version, tallies
+	return a
+}
+
+// wantPlace checks the product, the version and the number of the last event of an audit.
+func (b *bench) wantPlace(a allocation.Audit, sku allocation.SKU, version, last int64) {
+	b.Helper()
+	if a.SKU != sku || a.Version != version || a.LastEvent != last {
+		b.errorf("Audit(%q) = SKU %q, version %d, last event %d; want version %d, last event %d",
+			sku, a.SKU, a.Version, a.LastEvent, version, last)
+	}
 }
 
 // wantTallies checks that Audit returns exactly the wanted tallies, in any order.
 func (b *bench) wantTallies(sku allocation.SKU, want ...allocation.Tally) {
 	b.Helper()
-	_, got := b.audit(sku)
+	got := b.audit(sku).Tallies
 	byRef := map[allocation.BatchRef]allocation.Tally{}
 	for _, t := range got {
 		byRef[t.Batch] = t
@@ -116,15 +125,45 @@ func auditEveryBatch(b *bench) {
 	)
 }
 
+func auditVersion(b *bench) {
+	b.ledger()
+	b.announce("apple", stock("a1", 9))
+	b.announce("pear", stock("p1", 9))
+	lowered := b.decide(of("apple"), func(p *allocation.Product) error { return p.SetLowStock(1, noon) })
+	lowered.Version = 6
+	b.commit(lowered)
+	b.wantPlace(b.audit("apple"), "apple", 6, 6)
+	b.wantEvents(b.events("apple", 5, plenty), lowered.Events, "events after a gap")
+	b.wantEvents(b.events("apple", 6, plenty), nil, "events after the last event")
+
+	ahead := checkOnly(b.state(of("apple")))
+	ahead.Version = 9
+	stale := ahead
+	stale.Read = 5
+	b.refused(allocation.ErrConflict, stale)
+	b.commit(ahead, b.allocation("pear", firm("o1", 2)))
+	b.wantPlace(b.audit("apple"), "apple", 9, 6)
+	b.wantPlace(b.audit("pear"), "pear", 2, 2)
+	ahead = checkOnly(b.state(of("pear")))
+	ahead.Version = 5
+	b.commit(ahead)
+	b.wantPlace(b.audit("pear"), "pear", 5, 2)
+
+	next := b.allocation("apple", firm("o2", 2))
+	b.commit(next)
+	b.wantPlace(b.audit("apple"), "apple", 10, 10)
+	b.wantEvents(b.events("apple", 9, plenty), next.Events, "events after the version moved")
+}
+
 func auditUnknown(b *bench) {
 	b.announce("apple", stock("a1", 4))
-	_, tallies, err := b.ledger().Audit(b.Context(), "pear")
+	a, err := b.ledger().Audit(b.Context(), "pear")
 	b.wantError(err, allocation.ErrNotFound, "Audit of an unknown SKU")
 	if typed := (*allocation.Error)(nil); !errors.As(err, &typed) {
 		b.errorf("Audit of an unknown SKU = %v (%T), want an *allocation.Error", err, err)
 	}
-	if len(tallies) > 0 {
-		b.errorf("tallies of an unknown SKU = %+v, want none", tallies)
+	if len(a.Tallies) > 0 {
+		b.errorf("tallies of an unknown SKU = %+v, want none", a.Tallies)
 	}
 }
 
@@ -167,12 +206,12 @@ func auditMoment(b *bench) {
 
 // balanced checks an Audit of a product whose first event is the batch, and whose other events allocate a unit each.
 func (b *bench) balanced() error {
-	version, tallies, err := b.store.(allocation.Ledger).Audit(b.Context(), "apple")
+	a, err := b.store.(allocation.Ledger).Audit(b.Context(), "apple")
 	if err != nil {
 		return err
 	}
-	if len(tallies) != 1 || tallies[0].Drifted() || int64(tallies[0].Promised) != version-1 {
-		return fmt.Errorf("Audit mixed two moments: version %d, tallies %+v", version, tallies)
+	if len(a.Tallies) != 1 || a.Drifted() || int64(a.Tallies[0].Promised) != a.Version-1 {
+		return fmt.Errorf("Audit mixed two moments: %+v", a)
 	}
 	return nil
 }
@@ -182,7 +221,7 @@ func auditContexts(b *bench) {
 	b.announce("apple", stock("a1", 4))
 	calls := map[string]func(ctx context.Context) error{
 		"Audit": func(ctx context.Context) error {
-			_, _, err := ledger.Audit(ctx, "apple")
+			_, err := ledger.Audit(ctx, "apple")
 			return err
 		},
 		"Events": func(ctx context.Context) error {

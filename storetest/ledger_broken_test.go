@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 // recording returns a store with a fault in the events of a product, before the cut into pages.
@@ -118,12 +119,12 @@ var eagerEvents = with(func(s *faulty) {
 // auditing returns a store with a fault in the tallies of Audit.
 func auditing(spoil func(t *allocation.Tally)) func() allocation.Store {
 	return with(func(s *faulty) {
-		s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-			version, tallies, err := s.Store.Audit(ctx, sku)
-			for i := range tallies {
-				spoil(&tallies[i])
+		s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+			a, err := s.Store.Audit(ctx, sku)
+			for i := range a.Tallies {
+				spoil(&a.Tallies[i])
 			}
-			return version, tallies, err
+			return a, err
 		}
 	})
 }
@@ -131,26 +132,27 @@ func auditing(spoil func(t *allocation.Tally)) func() allocation.Store {
 var brokenAudits = []broken{
 	{fault: "Promised includes shipped units", row: "counters, lines and events of a busy product agree",
 		new: with(func(s *faulty) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-				version, tallies, err := s.Store.Audit(ctx, sku)
-				for i := range tallies {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
+				for i := range a.Tallies {
 					for _, l := range whole(s.Store, sku).Lines {
 						for _, part := range l.Parts {
-							if part.Batch == tallies[i].Batch {
-								tallies[i].Promised += part.Shipped
+							if part.Batch == a.Tallies[i].Batch {
+								a.Tallies[i].Promised += part.Shipped
 							}
 						}
 					}
 				}
-				return version, tallies, err
+				return a, err
 			}
 		})},
 	{fault: "Audit returns the version before the last event",
 		row: "counters, lines and events of a busy product agree",
 		new: with(func(s *faulty) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-				version, tallies, err := s.Store.Audit(ctx, sku)
-				return version - 1, tallies, err
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
+				a.Version--
+				return a, err
 			}
 		})},
 	{fault: "Audit takes the counters for the sums of the lines",
@@ -164,19 +166,51 @@ var brokenAudits = []broken{
 	{fault: "Audit returns only batches with counters",
 		row: "Audit includes used-up batches, and batches known only by an event",
 		new: with(func(s *faulty) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-				version, tallies, err := s.Store.Audit(ctx, sku)
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
 				state := whole(s.Store, sku)
 				gone := func(t allocation.Tally) bool { return !hasBatch(state, t.Batch) }
-				return version, slices.DeleteFunc(tallies, gone), err
+				a.Tallies = slices.DeleteFunc(a.Tallies, gone)
+				return a, err
+			}
+		})},
+	{fault: "Audit takes the version for the last event",
+		row: "a version may move beyond the events, and Audit tells both numbers",
+		new: with(func(s *faulty) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
+				a.LastEvent = a.Version
+				return a, err
+			}
+		})},
+	{fault: "Commit numbers events from the version that was read",
+		row: "a version may move beyond the events, and Audit tells both numbers",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			if len(c.Events) > 0 {
+				c.Version = c.Read + int64(len(c.Events))
+			}
+		})},
+	{fault: "Commit writes no version without events",
+		row: "a version may move beyond the events, and Audit tells both numbers",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			if len(c.Events) == 0 {
+				c.Version = c.Read
+			}
+		})},
+	{fault: "Audit names no product", row: "counters, lines and events of a busy product agree",
+		new: with(func(s *faulty) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
+				a.SKU = ""
+				return a, err
 			}
 		})},
 	{fault: "Audit of an unknown SKU returns no tallies",
 		row: "Audit of an unknown SKU is an *allocation.Error that wraps ErrNotFound",
 		new: with(func(s *faulty) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 				if _, known := s.Product(sku); !known {
-					return 0, nil, nil
+					return allocation.Audit{}, nil
 				}
 				return s.Store.Audit(ctx, sku)
 			}

@@ -90,7 +90,9 @@ func everyKind() []allocation.Event {
 		allocation.BatchETAChanged{SKU: sku, At: moment, Batch: ref, From: minute(1), To: minute(2)},
 		allocation.BatchReceived{SKU: sku, At: moment, Batch: ref, From: 1<<53 - 1, To: 20},
 		allocation.BatchQuantityChanged{SKU: sku, At: moment, Batch: ref, From: 20, To: 0},
-		allocation.BatchCorrected{SKU: sku, At: moment, Batch: ref, Purchased: -5, Allocated: 7},
+		allocation.BatchCorrected{
+			SKU: sku, At: moment, Batch: ref, Purchased: -5, Allocated: 7, AllocatedFrom: 3, AllocatedTo: 1<<53 - 1,
+		},
 		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3, HeldUntil: minute(3)},
 		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3},
 		allocation.LineDeallocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 1},

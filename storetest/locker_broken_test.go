@@ -62,7 +62,7 @@ func (s *lockable) Events(
 	return s.store().Events(ctx, sku, after, limit)
 }
 
-func (s *lockable) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+func (s *lockable) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	return s.store().Audit(ctx, sku)
 }
 

@@ -188,15 +188,16 @@ var brokenGoroutines = []broken{
 var brokenBalances = []broken{
 	{fault: "Audit reads the version after the tallies", row: "Audit adds up a product as of one moment",
 		new: with(func(s *faulty) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-				_, tallies, err := s.Store.Audit(ctx, sku)
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
 				pause(s)
-				return whole(s.Store, sku).Version, tallies, err
+				a.Version = whole(s.Store, sku).Version
+				return a, err
 			}
 		})},
 	{fault: "Audit and Events ignore ended contexts", row: "Audit and Events answer contexts as a store does",
 		new: with(func(s *faulty) {
-			s.audit = func(_ context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+			s.audit = func(_ context.Context, sku allocation.SKU) (allocation.Audit, error) {
 				return s.Store.Audit(context.Background(), sku)
 			}
 			s.events = func(

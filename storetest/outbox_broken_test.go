@@ -55,7 +55,7 @@ func (s *leaky) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	return s.faulty.Load(ctx, q)
 }
 
-func (s *leaky) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+func (s *leaky) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	defer s.alone()()
 	return s.faulty.Audit(ctx, sku)
 }

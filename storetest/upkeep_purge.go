@@ -168,8 +168,8 @@ func purgeAudit(b *bench) {
 	if !isLedger(p.store) {
 		return
 	}
-	if _, tallies := p.audit("apple"); slices.ContainsFunc(tallies, allocation.Tally.Drifted) {
-		p.errorf("Audit(%q) after a purge and a commit = %+v, want no drift", "apple", tallies)
+	if a := p.audit("apple"); a.Drifted() {
+		p.errorf("Audit(%q) after a purge and a commit = %+v, want no drift", "apple", a)
 	}
 }
 
@@ -180,9 +180,10 @@ func (p *outboxBench) accounts(skus []allocation.SKU) (text []string) {
 		return nil
 	}
 	for _, sku := range skus {
-		version, tallies := p.audit(sku)
-		for _, t := range tallies {
-			text = append(text, fmt.Sprintf("product %q, version %d: %+v", sku, version, t))
+		a := p.audit(sku)
+		text = append(text, fmt.Sprintf("product %q, version %d, last event %d", a.SKU, a.Version, a.LastEvent))
+		for _, t := range a.Tallies {
+			text = append(text, fmt.Sprintf("product %q: %+v", sku, t))
 		}
 	}
 	return text

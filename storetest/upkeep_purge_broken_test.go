@@ -95,11 +95,11 @@ var brokenPurges = []broken{
 		})},
 	{fault: "Purge loses the sums of deleted events", row: "Audit agrees after a purge as before",
 		new: leaking(func(s *leaky) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-				version, tallies, err := s.Store.Audit(ctx, sku)
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
 				events, _ := s.left(sku)
-				for i := range tallies {
-					t := &tallies[i]
+				for i := range a.Tallies {
+					t := &a.Tallies[i]
 					t.RecordedPurchased, t.RecordedAllocated = 0, 0
 					for _, e := range events {
 						if ref, purchased, allocated := e.Movement(); ref == t.Batch {
@@ -108,18 +108,29 @@ var brokenPurges = []broken{
 						}
 					}
 				}
-				return version, tallies, err
+				return a, err
+			}
+		})},
+	{fault: "Purge loses the number of the last event", row: "Audit agrees after a purge as before",
+		new: leaking(func(s *leaky) {
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
+				if events, _ := s.left(sku); len(events) == 0 {
+					a.LastEvent = 0
+				}
+				return a, err
 			}
 		})},
 	{fault: "Purge loses a batch known only by deleted events", row: "Audit agrees after a purge as before",
 		new: leaking(func(s *leaky) {
-			s.audit = func(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-				version, tallies, err := s.Store.Audit(ctx, sku)
+			s.audit = func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+				a, err := s.Store.Audit(ctx, sku)
 				events, _ := s.left(sku)
-				return version, slices.DeleteFunc(tallies, func(t allocation.Tally) bool {
+				a.Tallies = slices.DeleteFunc(a.Tallies, func(t allocation.Tally) bool {
 					recorded := func(e allocation.Event) bool { ref, _, _ := e.Movement(); return ref == t.Batch }
 					return !hasBatch(whole(s.Store, sku), t.Batch) && !slices.ContainsFunc(events, recorded)
-				}), err
+				})
+				return a, err
 			}
 		})},
 	{fault: "Purge increases versions", row: "a purge changes no product",

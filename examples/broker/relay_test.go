@@ -93,12 +93,12 @@ func (a *audience) repeated() int {
 // requireLevel waits until the board has all events of a product, and checks the board's sum.
 func (a *audience) requireLevel(t *testing.T, store *sqlstore.Store, sku allocation.SKU) {
 	t.Helper()
-	version, tallies, err := store.Audit(t.Context(), sku)
+	audit, err := store.Audit(t.Context(), sku)
 	require.NoError(t, err)
 	eventually(t, func() bool {
 		a.mu.Lock()
 		defer a.mu.Unlock()
-		return int64(len(a.counted[sku])) >= version
+		return int64(len(a.counted[sku])) >= audit.Version
 	}, "not all events reached the board")
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,7 +106,7 @@ func (a *audience) requireLevel(t *testing.T, store *sqlstore.Store, sku allocat
 		require.Equal(t, int64(i)+1, sequence, "events of %q in their order, each once: %v", sku, a.counted[sku])
 	}
 	var allocated allocation.Quantity
-	for _, tally := range tallies {
+	for _, tally := range audit.Tallies {
 		allocated += tally.Allocated
 	}
 	promised, err := a.promised(t.Context(), sku)
@@ -246,8 +246,8 @@ func TestACountFromTheWarehouseIsHeardByTheBoard(t *testing.T) {
 		require.NoError(t, err)
 	}
 	eventually(t, func() bool {
-		_, tallies, err := shop.store.Audit(t.Context(), "chair")
-		return err == nil && tallies[0].Purchased == 3
+		audit, err := shop.store.Audit(t.Context(), "chair")
+		return err == nil && audit.Tallies[0].Purchased == 3
 	}, "the second count wasn't carried out")
 	board.requireLevel(t, shop.store, "chair")
 	board.requireLevel(t, shop.store, "lamp")

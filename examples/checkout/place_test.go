@@ -65,10 +65,10 @@ func (s *Shop) want(t *testing.T, orders int, chairs allocation.Quantity) {
 	have, err := s.books(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, books{orders: orders}, have)
-	_, tallies, err := s.store.Audit(t.Context(), "chair")
+	audit, err := s.store.Audit(t.Context(), "chair")
 	require.NoError(t, err)
 	promised := allocation.Quantity(0)
-	for _, tally := range tallies {
+	for _, tally := range audit.Tallies {
 		promised += tally.Allocated
 		assert.False(t, tally.Drifted(), "%+v", tally)
 	}

@@ -68,7 +68,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 		}
 	}
 	for _, c := range changes {
-		if len(c.Events) == 0 {
+		if c.Version == c.Read {
 			continue // the product was only read
 		}
 		if err := all.apply(c); err != nil {

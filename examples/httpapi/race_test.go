@@ -33,10 +33,10 @@ func adds(t *testing.T, file, sku string, want int) {
 	defer db.Close()
 	store, err := sqlstore.New(db, sqlstore.SQLite, nil)
 	require.NoError(t, err)
-	_, tallies, err := store.Audit(t.Context(), allocation.SKU(sku))
+	audit, err := store.Audit(t.Context(), allocation.SKU(sku))
 	require.NoError(t, err)
 	promised := 0
-	for _, tally := range tallies {
+	for _, tally := range audit.Tallies {
 		assert.False(t, tally.Drifted(), "%+v", tally)
 		promised += int(tally.Allocated)
 	}

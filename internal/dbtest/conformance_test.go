@@ -132,12 +132,12 @@ func (h hosted) Commit(ctx context.Context, changes []allocation.Changes) error 
 	return h.inTx(ctx, func(store allocation.Store) error { return store.Commit(ctx, changes) })
 }
 
-func (h hosted) Audit(ctx context.Context, sku allocation.SKU) (version int64, tallies []allocation.Tally, err error) {
+func (h hosted) Audit(ctx context.Context, sku allocation.SKU) (a allocation.Audit, err error) {
 	err = h.inTx(ctx, func(store allocation.Store) error {
-		version, tallies, err = store.(allocation.Ledger).Audit(ctx, sku)
+		a, err = store.(allocation.Ledger).Audit(ctx, sku)
 		return err
 	})
-	return version, tallies, err
+	return a, err
 }
 
 func (h hosted) Events(

@@ -37,7 +37,7 @@ var readings = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		return err
 	},
 	"Audit": func(ctx context.Context, s *sqlstore.Store) error {
-		_, _, err := s.Audit(ctx, "chair")
+		_, err := s.Audit(ctx, "chair")
 		return err
 	},
 	"Events": func(ctx context.Context, s *sqlstore.Store) error {

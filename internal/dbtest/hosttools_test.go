@@ -161,9 +161,9 @@ func requireApplied(t *testing.T, p place, tool hostTool, opts *sqlstore.Options
 	assert.Zero(t, applied, "migrations applied by a second run")
 	require.NoError(t, store.Migrate(ctx), "Migrate after the host's tool")
 	assert.EqualValues(t, 2, load(t, store, "chair").Version)
-	drifted, err := service.Reconcile(ctx, "chair")
+	audit, err := service.Reconcile(ctx, "chair")
 	require.NoError(t, err)
-	assert.Empty(t, drifted)
+	assert.False(t, audit.Drifted(), "%+v", audit)
 	_, err = service.Ship(ctx, "o")
 	require.NoError(t, err)
 }

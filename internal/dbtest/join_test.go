@@ -53,9 +53,9 @@ func (s shop) want(t testing.TB, orders int, versions map[allocation.SKU]int64) 
 	assert.Equal(t, orders, have, "orders of the host")
 	for sku, version := range versions {
 		assert.Equal(t, version, load(t, s.store, sku).Version, "version of sku %q", sku)
-		_, tallies, err := s.store.Audit(context.Background(), sku)
+		audit, err := s.store.Audit(context.Background(), sku)
 		require.NoError(t, err)
-		for _, tally := range tallies {
+		for _, tally := range audit.Tallies {
 			assert.False(t, tally.Drifted(), "%+v", tally)
 		}
 	}
@@ -135,7 +135,7 @@ func requireRefused(t *testing.T, joined allocation.Store, c allocation.Changes,
 	require.ErrorIs(t, joined.Commit(ctx, []allocation.Changes{c}), reason)
 	_, err := joined.Load(ctx, allocation.Query{SKUs: []allocation.SKU{c.SKU}, Now: start, Limit: 1})
 	require.ErrorIs(t, err, reason)
-	_, _, err = joined.(allocation.Ledger).Audit(ctx, c.SKU)
+	_, err = joined.(allocation.Ledger).Audit(ctx, c.SKU)
 	require.ErrorIs(t, err, reason)
 	_, err = joined.(allocation.Ledger).Events(ctx, c.SKU, 0, 1)
 	require.ErrorIs(t, err, reason)

@@ -49,10 +49,10 @@ func TestWithLocksNobodyLosesARace(t *testing.T) {
 		}
 		all.Wait()
 		for _, sku := range []allocation.SKU{"chair", "table"} {
-			_, tallies, err := s.store.Audit(ctx, sku)
+			audit, err := s.store.Audit(ctx, sku)
 			require.NoError(t, err)
-			assert.EqualValues(t, 10, tallies[0].Promised, "units of sku %q promised, of 10", sku)
-			assert.False(t, tallies[0].Drifted(), "%+v", tallies[0])
+			assert.EqualValues(t, 10, audit.Tallies[0].Promised, "units of sku %q promised, of 10", sku)
+			assert.False(t, audit.Tallies[0].Drifted(), "%+v", audit.Tallies[0])
 		}
 	})
 }

@@ -190,10 +190,10 @@ func TestPurgesBesideEverybodyElseKeepTheAccounts(t *testing.T) {
 			left, err := store.Events(ctx, sku(i), 0, 1000)
 			require.NoError(t, err)
 			assert.Empty(t, left, "events of sku %q", sku(i))
-			_, tallies, err := store.Audit(ctx, sku(i))
+			audit, err := store.Audit(ctx, sku(i))
 			require.NoError(t, err)
 			assert.Equal(t, []allocation.Tally{{Batch: allocation.BatchRef(sku(i)), Purchased: 1000,
-				RecordedPurchased: 1000}}, tallies)
+				RecordedPurchased: 1000}}, audit.Tallies)
 		}
 	})
 }
@@ -233,7 +233,7 @@ func TestALongHistoryIsPurgedInSteps(t *testing.T) {
 		after, err := service.Reconcile(ctx, "chair")
 		require.NoError(t, err)
 		assert.Equal(t, before, after, "accounts")
-		require.Len(t, after, 1)
-		assert.EqualValues(t, 2510, after[0].RecordedPurchased)
+		require.Len(t, after.Tallies, 1)
+		assert.EqualValues(t, 2510, after.Tallies[0].RecordedPurchased)
 	})
 }

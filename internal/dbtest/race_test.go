@@ -57,12 +57,12 @@ func TestManyBuyersNeverOversell(t *testing.T) {
 		assert.EqualValues(t, stock, sold.Load(), "orders sold")
 		assert.EqualValues(t, 2*buyers*orders-stock, refused.Load(), "orders refused")
 		for _, sku := range []allocation.SKU{"chair", "table"} {
-			_, tallies, err := store.Audit(ctx, sku)
+			audit, err := store.Audit(ctx, sku)
 			require.NoError(t, err)
 			assert.Equal(t, []allocation.Tally{{
 				Batch: "of " + allocation.BatchRef(sku), Purchased: stock, Allocated: stock,
 				Promised: stock, RecordedPurchased: stock, RecordedAllocated: stock,
-			}}, tallies)
+			}}, audit.Tallies)
 		}
 	})
 }

@@ -200,9 +200,9 @@ func requireUsable(t *testing.T, store *sqlstore.Store) {
 		told, err := store.Events(ctx, sku, 0, 100)
 		require.NoError(t, err)
 		assert.Len(t, told, before[sku]+1, "events of sku %q", sku)
-		drifted, err := service.Reconcile(ctx, sku)
+		audit, err := service.Reconcile(ctx, sku)
 		require.NoError(t, err)
-		assert.Empty(t, drifted, "sku %q", sku)
+		assert.False(t, audit.Drifted(), "%+v", audit)
 	}
 }
 

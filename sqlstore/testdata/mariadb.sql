@@ -224,8 +224,9 @@ SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) 
 
 -- name: audit
 -- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
--- Parameters: sku, sku, sku, sku, sku, sku.
-SELECT 0, '', version, 0 FROM allocation_products WHERE sku = ?
+-- Parameters: sku, sku, sku, sku, sku, sku, sku.
+SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM allocation_events WHERE sku = ?), 0)
+FROM allocation_products WHERE sku = ?
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
 FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku) WHERE b.sku = ?
@@ -515,7 +516,8 @@ DELETE FROM allocation_events WHERE sku = ? AND sequence < ?
   FROM JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$.sku',
     batch_ref VARBINARY(255) PATH '$.batch_ref', purchased BIGINT PATH '$.purchased',
     allocated BIGINT PATH '$.allocated')) x WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
-ON DUPLICATE KEY UPDATE purchased = allocation_purged.purchased + VALUES(purchased),
+ON DUPLICATE KEY UPDATE purchased = IF(allocation_purged.batch_ref = '', 0,
+  allocation_purged.purchased) + VALUES(purchased),
   allocated = allocation_purged.allocated + VALUES(allocated)
 ;
 

@@ -203,7 +203,8 @@ SELECT p.sku, p.version FROM (SELECT value FROM json_array_elements_text(CAST($1
 -- name: audit
 -- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
 -- Parameters: sku.
-SELECT 0, '', version, 0 FROM allocation_products WHERE sku = $1
+SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM allocation_events WHERE sku = $1), 0)
+FROM allocation_products WHERE sku = $1
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
 FROM allocation_batches b  WHERE b.sku = $1
@@ -438,7 +439,8 @@ DELETE FROM allocation_events WHERE sku = $1 AND sequence < $2 RETURNING batch_r
   SELECT x.sku, x.batch_ref, x.purchased, x.allocated
   FROM json_to_recordset(CAST($1 AS json)) x (sku text, batch_ref text, purchased bigint, allocated bigint)
 ON CONFLICT (sku, batch_ref) DO UPDATE
-SET purchased = allocation_purged.purchased + excluded.purchased,
+SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocation_purged.purchased END +
+  excluded.purchased,
   allocated = allocation_purged.allocated + excluded.allocated
 ;
 

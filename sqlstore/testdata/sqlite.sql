@@ -170,7 +170,8 @@ SELECT p.sku, p.version FROM (SELECT value FROM json_each(?1)) k CROSS JOIN allo
 -- name: audit
 -- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
 -- Parameters: sku.
-SELECT 0, '', version, 0 FROM allocation_products WHERE sku = ?1
+SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM allocation_events WHERE sku = ?1), 0)
+FROM allocation_products WHERE sku = ?1
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
 FROM allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = ?1
@@ -443,7 +444,8 @@ DELETE FROM allocation_events WHERE sku = ?1 AND sequence < ?2 RETURNING batch_r
     json_extract(value, '$.purchased') AS purchased, json_extract(value, '$.allocated') AS allocated
     FROM json_each(?1)) x WHERE true
 ON CONFLICT (sku, batch_ref) DO UPDATE
-SET purchased = allocation_purged.purchased + excluded.purchased,
+SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocation_purged.purchased END +
+  excluded.purchased,
   allocated = allocation_purged.allocated + excluded.allocated
 ;
 

@@ -34,12 +34,12 @@ func TestTheHistoryAddsUpAndTheModelCanReadIt(t *testing.T) {
 			require.NoError(t, store.Migrate(ctx))
 			require.NoError(t, p.LoadHistory(ctx, db, withHistory, 800, 40))
 
-			version, tallies, err := store.Audit(ctx, withHistory)
+			audit, err := store.Audit(ctx, withHistory)
 			require.NoError(t, err)
-			assert.Equal(t, int64(40+800+760), version, "version")
-			assert.Len(t, tallies, 40, "batches")
+			assert.Equal(t, int64(40+800+760), audit.Version, "version")
+			assert.Len(t, audit.Tallies, 40, "batches")
 			promised := allocation.Quantity(0)
-			for _, tally := range tallies {
+			for _, tally := range audit.Tallies {
 				assert.False(t, tally.Drifted(), "%+v", tally)
 				assert.Equal(t, tally.Purchased, tally.Allocated, "units left of %s", tally.Batch)
 				promised += tally.Promised
@@ -47,7 +47,7 @@ func TestTheHistoryAddsUpAndTheModelCanReadIt(t *testing.T) {
 			assert.Equal(t, allocation.Quantity(40), promised, "open lines")
 			events, err := store.Events(ctx, withHistory, 0, 10_000)
 			require.NoError(t, err)
-			assert.Len(t, events, int(version))
+			assert.Len(t, events, int(audit.Version))
 
 			service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
 			require.NoError(t, err)

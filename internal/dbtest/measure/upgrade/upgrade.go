@@ -110,11 +110,9 @@ func (p *place) check(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	_, tallies, err := store.Audit(ctx, seller)
-	for _, t := range tallies {
-		if t.Drifted() {
-			err = errors.Join(err, fmt.Errorf("batch %s has drifted: %+v", t.Batch, t))
-		}
+	audit, err := store.Audit(ctx, seller)
+	if audit.Drifted() {
+		err = errors.Join(err, fmt.Errorf("product has drifted: %+v", audit))
 	}
 	return errors.Join(store.CheckSchema(ctx), err)
 }

@@ -163,8 +163,9 @@ func joined(parcels ...parcel) parcel {
 // lying is a ledger whose accounts disagree.
 type lying struct{ *memory.Store }
 
-func (l *lying) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
-	version, tallies, err := l.Store.Audit(ctx, sku)
-	tallies[0].Promised++
-	return version + 1, tallies, err
+func (l *lying) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	a, err := l.Store.Audit(ctx, sku)
+	a.Tallies[0].Promised++
+	a.Version++
+	return a, err
 }

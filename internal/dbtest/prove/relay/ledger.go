@@ -14,21 +14,19 @@ import (
 // ledger couldn't be read.
 func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus []allocation.SKU) error {
 	for _, sku := range skus {
-		version, tallies, err := ledger.Audit(ctx, sku)
+		audit, err := ledger.Audit(ctx, sku)
 		if err != nil {
 			return err
 		}
-		for _, t := range tallies {
-			if t.Drifted() {
-				a.fault(drift, "product %q: %+v", sku, t)
-			}
+		if audit.Drifted() {
+			a.fault(drift, "product %q: %+v", sku, audit)
 		}
 		events, err := harness.Events(ctx, ledger, sku)
 		if err != nil {
 			return err
 		}
-		if int64(len(events)) != version {
-			a.fault(drift, "product %q has version %d and %d events", sku, version, len(events))
+		if int64(len(events)) != audit.Version {
+			a.fault(drift, "product %q has version %d and %d events", sku, audit.Version, len(events))
 		}
 		if err := a.compareEvents(sku, events); err != nil {
 			return err

@@ -79,8 +79,8 @@ func (b *books) acknowledged(s *step, traces []*trace) {
 	switch s.command.Verb {
 	case release:
 	case reconcile:
-		for _, t := range s.last().answer.Drifted {
-			b.report.fault(drift, "%s found %+v", s, t)
+		if found := s.last().answer.Audit; found.Drifted() {
+			b.report.fault(drift, "%s found %+v", s, found)
 		}
 	case addBatch:
 		if a := b.batches[s.command.Batch.Ref]; a == nil || a.announced != s.command.Batch.Purchased {

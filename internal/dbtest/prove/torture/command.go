@@ -43,7 +43,7 @@ type command struct {
 type answer struct {
 	Lines    []allocation.Allocation `json:"lines,omitempty"`
 	Released []allocation.OrderLine  `json:"released,omitempty"`
-	Drifted  []allocation.Tally      `json:"drifted,omitempty"`
+	Audit    allocation.Audit        `json:"audit,omitzero"`
 }
 
 // run calls the service.
@@ -72,7 +72,7 @@ func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err 
 	case count:
 		a.Released, err = s.ChangeBatchQuantity(ctx, c.Count)
 	case reconcile:
-		a.Drifted, err = s.Reconcile(ctx, c.SKU)
+		a.Audit, err = s.Reconcile(ctx, c.SKU)
 	default:
 		err = fmt.Errorf("unknown command %q", c.Verb)
 	}

@@ -28,12 +28,12 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 		}
 		r.report.Events += len(events)
 		b.replay(sku, events, parents[sku])
-		drifted, err := service.Reconcile(ctx, sku)
+		audit, err := service.Reconcile(ctx, sku)
 		if err != nil {
 			return err
 		}
-		for _, t := range drifted {
-			r.report.fault(drift, "Reconcile(%q) = %+v", sku, t)
+		if audit.Drifted() {
+			r.report.fault(drift, "Reconcile(%q) = %+v", sku, audit)
 		}
 	}
 	r.report.Orders = len(b.skus)

@@ -131,7 +131,7 @@ func (w *watch) take() tallies {
 }
 
 // Audit and Events are those of the store, which every store of this run has.
-func (w *watch) Audit(ctx context.Context, sku allocation.SKU) (int64, []allocation.Tally, error) {
+func (w *watch) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	return w.Store.(allocation.Ledger).Audit(ctx, sku)
 }
 

@@ -22,7 +22,10 @@ func TestR3_RepeatWithOtherTermsIsAMismatchThatNamesTheField(t *testing.T) {
 			p := newTested(t, at("SHOP-7", inWarehouse("a", 9)))
 			request := only("SHOP-7", neededBy(4, freshUntil(5, whole("o", 2))))
 			p.allocates(request)
-			err := p.refuses(allocation.ErrMismatch, func() error { _, err := p.Allocate(monday, nil, repeat); return err })
+			err := p.refuses(allocation.ErrMismatch, func() error {
+				_, err := p.Allocate(monday, nil, repeat)
+				return err
+			})
 			var detail *allocation.Error
 			require.ErrorAs(t, err, &detail)
 			assert.Equal(t, field, detail.Field)

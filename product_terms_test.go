@@ -147,7 +147,8 @@ func TestR14_OverdueShipmentServesNoLineInAHurry(t *testing.T) {
 func TestR14_FreshUntilDemandsABatchThatKeepsBeyond(t *testing.T) {
 	p := newTested(t, bestBefore(3, inWarehouse("three days", 9)), bestBefore(5, inWarehouse("five days", 2)),
 		arriving("keeps", 1, 9))
-	assert.Equal(t, allocation.Quantity(3), p.shortOf(monday, nil, freshUntil(3, split("o", 4))), "the day is not beyond")
+	short := p.shortOf(monday, nil, freshUntil(3, split("o", 4)))
+	assert.Equal(t, allocation.Quantity(3), short, "the day is not beyond")
 	given, err := p.Allocate(monday, allocation.FirstExpiredFirst, freshUntil(3, split("o", 3)))
 	require.NoError(t, err)
 	assert.Equal(t, "five days:2 keeps:1", from(given[0]))
@@ -180,10 +181,11 @@ func TestA6_GrowthKeepsTheTerms(t *testing.T) {
 			p := newTested(t, batches()...)
 			a := p.allocates(request)[0]
 			assert.Equal(t, "shop:2", from(a))
-			assert.Equal(t, request, allocation.Request{
+			kept := allocation.Request{
 				OrderLine: a.OrderLine, Split: a.Split,
 				NeededBy: a.NeededBy, FreshUntil: a.FreshUntil, Location: a.Location,
-			}, "the line keeps the terms")
+			}
+			assert.Equal(t, request, kept, "the line keeps the terms")
 			short := p.runsOut(func() error { _, err := p.ChangeLine(lineOf("o", 4), monday, nil); return err })
 			assert.Equal(t, allocation.Quantity(3), short[0].Available)
 			a, err := p.ChangeLine(lineOf("o", 3), monday, nil)
@@ -209,6 +211,13 @@ func TestA6_LineDoesNotGrowInABatchThatNoLongerServes(t *testing.T) {
 	assert.Equal(t, "b:4", from(a), "the whole line moves")
 	_, err = p.Ship("o", mondayPlus(2))
 	assert.NoError(t, err)
+}
+
+func TestA6_LineThatCannotGrowCouldHaveWhatItHas(t *testing.T) {
+	p := newTested(t, bestBefore(1, inWarehouse("a", 10)), inWarehouse("b", 2))
+	p.allocates(whole("o", 3))
+	short := p.runsOut(func() error { _, err := p.ChangeLine(lineOf("o", 5), mondayPlus(2), nil); return err })
+	assert.Equal(t, allocation.Quantity(3), short[0].Available)
 }
 
 func TestR13_PromiseOnAnExpiredBatchCanBeConfirmedShippedAndCancelled(t *testing.T) {
@@ -237,7 +246,10 @@ func TestR4_RequestsForOneLineMustHaveTheSameTerms(t *testing.T) {
 		t.Run(field, func(t *testing.T) {
 			p := newTested(t, at("SHOP-7", inWarehouse("a", 9)))
 			for _, requests := range [][]allocation.Request{{whole("o", 1), second}, {second, whole("o", 1)}} {
-				err := p.refuses(allocation.ErrInvalid, func() error { _, err := p.Allocate(monday, nil, requests...); return err })
+				err := p.refuses(allocation.ErrInvalid, func() error {
+					_, err := p.Allocate(monday, nil, requests...)
+					return err
+				})
 				var detail *allocation.Error
 				require.ErrorAs(t, err, &detail)
 				assert.Equal(t, field, detail.Field)
@@ -258,13 +270,16 @@ func TestR14_BadTermsOfANewLineAreInvalid(t *testing.T) {
 	}{
 		"needed by a time that has passed":   {neededBy(-1, whole("o", 1)), "needed by", mondayPlus(-1)},
 		"fresh until a time that has passed": {freshUntil(-1, whole("o", 1)), "fresh until", mondayPlus(-1)},
-		"a location that is no identifier":   {only(" SHOP-7", whole("o", 1)), "location", allocation.Location(" SHOP-7")},
+		"a location that is no identifier":   {only(" S", whole("o", 1)), "location", allocation.Location(" S")},
 		"a priority too low":                 {lowest, "priority", -32_769},
 		"a priority too high":                {highest, "priority", 32_768},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := newTested(t, inWarehouse("a", 9))
-			err := p.refuses(allocation.ErrInvalid, func() error { _, err := p.Allocate(monday, nil, row.request); return err })
+			err := p.refuses(allocation.ErrInvalid, func() error {
+				_, err := p.Allocate(monday, nil, row.request)
+				return err
+			})
 			var detail *allocation.Error
 			require.ErrorAs(t, err, &detail)
 			assert.Equal(t, row.field, detail.Field)

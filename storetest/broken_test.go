@@ -24,7 +24,7 @@ type broken struct {
 
 var brokenStores = map[Topic][]broken{
 	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors),
-	Values:    slices.Concat(brokenValues, brokenChanges),
+	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields),
 	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites),
 	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),
 	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),

@@ -90,7 +90,7 @@ func named[ID ~string](prefix string, n int) []ID {
 // created returns the whole state of a new product after the commit of c.
 func created(c allocation.Changes) allocation.State {
 	return allocation.State{
-		SKU: c.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock,
+		SKU: c.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock, Low: c.Low,
 		Batches: c.NewBatches, Lines: c.NewLines,
 	}
 }
@@ -98,7 +98,7 @@ func created(c allocation.Changes) allocation.State {
 // checkOnly returns changes that only check the version of a product.
 func checkOnly(s allocation.State) allocation.Changes {
 	return allocation.Changes{
-		SKU: s.SKU, Read: s.Version, Version: s.Version, Refused: s.Refused, LowStock: s.LowStock,
+		SKU: s.SKU, Read: s.Version, Version: s.Version, Refused: s.Refused, LowStock: s.LowStock, Low: s.Low,
 	}
 }
 

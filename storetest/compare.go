@@ -15,8 +15,8 @@ func describe(states ...allocation.State) []string {
 	var text []string
 	for _, s := range states {
 		text = append(text, fmt.Sprintf(
-			"product %q: version %d, refused %d, low stock %d, more lapsed %t, lines from %d, next expiry %s",
-			s.SKU, s.Version, s.Refused, s.LowStock, s.MoreLapsed, s.LinesFrom, moment(s.NextExpiry)))
+			"product %q: version %d, refused %d, low stock %d, low %t, more lapsed %t, lines from %d, next expiry %s",
+			s.SKU, s.Version, s.Refused, s.LowStock, s.Low, s.MoreLapsed, s.LinesFrom, moment(s.NextExpiry)))
 		for _, b := range s.Batches {
 			text = append(text, fmt.Sprintf("product %q batch %s", s.SKU, describeBatch(b)))
 		}
@@ -30,14 +30,18 @@ func describe(states ...allocation.State) []string {
 
 func describeBatch(b allocation.Batch) string {
 	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, "+
-		"announced %d for %s, counted at %s, shipped at %s",
+		"announced %d for %s and blocked for %q, lot %q, blocked %q, split from %q, arrived at %s, expired %t, "+
+		"counted %d at %s, shipped at %s",
 		b.Ref, b.SKU, b.Purchased, b.Allocated, moment(b.ETA), b.Location, moment(b.BestBefore),
-		b.AnnouncedQuantity, moment(b.AnnouncedETA), moment(b.CountedAt), moment(b.ShippedAt))
+		b.AnnouncedQuantity, moment(b.AnnouncedETA), b.AnnouncedBlocked, b.Lot, b.Blocked, b.SplitFrom,
+		moment(b.ArrivedAt), b.Expired, b.CountedQuantity, moment(b.CountedAt), moment(b.ShippedAt))
 }
 
 func describeLine(l allocation.Allocation) string {
-	return fmt.Sprintf("%q: sku %q, %d units, split %t, held until %s, sequence %d, parts %s",
-		l.OrderID, l.SKU, l.Quantity, l.Split, moment(l.HeldUntil), l.Sequence, partsOf(l))
+	return fmt.Sprintf("%q: sku %q, line %q, %d units, split %t, held until %s, needed by %s, fresh until %s, "+
+		"location %q, priority %d, late %t, handed from %q, sequence %d, parts %s",
+		l.OrderID, l.SKU, l.Line, l.Quantity, l.Split, moment(l.HeldUntil), moment(l.NeededBy), moment(l.FreshUntil),
+		l.Location, l.Priority, l.Late, l.HandedFrom, l.Sequence, partsOf(l))
 }
 
 // partsOf returns a text of the parts of a line, in order.

@@ -29,7 +29,7 @@ func (b *bench) evolve(q allocation.Query, fn func(p *allocation.Product) error)
 
 // after returns the state of a product after changes, for a query by SKU with all orders that have lines.
 func after(s allocation.State, c allocation.Changes, now time.Time) allocation.State {
-	next := allocation.State{SKU: s.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock}
+	next := allocation.State{SKU: s.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock, Low: c.Low}
 	replaced := map[allocation.OrderID]bool{}
 	for _, l := range c.Lines {
 		replaced[l.OrderID] = true
@@ -61,7 +61,9 @@ func after(s allocation.State, c allocation.Changes, now time.Time) allocation.S
 		if change, is := changed[batch.Ref]; is {
 			batch.Purchased += change.Purchased
 			batch.Allocated += change.Allocated
-			batch.ETA, batch.CountedAt, batch.ShippedAt = change.ETA, change.CountedAt, change.ShippedAt
+			batch.ETA, batch.ArrivedAt, batch.ShippedAt = change.ETA, change.ArrivedAt, change.ShippedAt
+			batch.Blocked, batch.Expired = change.Blocked, change.Expired
+			batch.CountedAt, batch.CountedQuantity = change.CountedAt, change.CountedQuantity
 		}
 		if batch.Available() > 0 || inLine[batch.Ref] {
 			next.Batches = append(next.Batches, batch)

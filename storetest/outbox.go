@@ -58,7 +58,7 @@ func (p *outboxBench) record(changes ...allocation.Changes) {
 	p.commit(bySKU(changes...)...)
 	for _, c := range changes {
 		for i, e := range c.Events {
-			r := outbox.Record{Sequence: c.Read + int64(i) + 1, Event: e}
+			r := outbox.Record{Sequence: c.Version - int64(len(c.Events)-i) + 1, Event: e}
 			if c.TraceParents != nil {
 				r.TraceParent = c.TraceParents[i]
 			}

@@ -18,6 +18,8 @@ var outboxEventRows = []row{
 		"an event without the change would send goods that nobody ordered", outboxCommitFailed},
 	{"events of every kind come unchanged, with their numbers and trace parents",
 		"a receiver acts on kind and fields, recognises repeats by the number, and traces the cause", outboxRecords},
+	{"a gap in the numbers stops no event",
+		"after a loss of events a receiver would wait for the later events for ever", outboxGap},
 	{"the event of a refusal is unsent as well",
 		"the shop's buyer wants to know that a customer was refused (R10)", outboxRefusal},
 	{"the events of a product come in order, without gaps",
@@ -210,4 +212,25 @@ func (b *bench) wantTyped(err error, format string, args ...any) {
 	if typed := (*allocation.Error)(nil); err != nil && !errors.As(err, &typed) {
 		b.errorf("%s = %v (%T), want an *allocation.Error", fmt.Sprintf(format, args...), err, err)
 	}
+}
+
+// outboxGap skips numbers, as the commit after a Mend does; stores that are no ledger never meet such a commit.
+func outboxGap(b *bench) {
+	p := b.outboxBench()
+	if !isLedger(p.store) {
+		return
+	}
+	p.recordN(2, "apple")
+	c := p.changesAt("apple", noon, noon)
+	c.Version = 8
+	p.record(c)
+	p.wantClaim(claimBy("relay", 0), p.rest("apple", 0))
+	p.settle(sent("relay", "apple", 2))
+	p.wantClaim(claimBy("relay", 20), p.rest("apple", 2))
+	p.settle(failed("relay", "apple", 7, 1, 30))
+	p.wantFailures("", plenty, failed("relay", "apple", 7, 1, 30))
+	p.wantClaim(claimBy("relay", 25))
+	p.wantClaim(claimBy("relay", 40), tried(1, p.rest("apple", 2)))
+	p.settle(sent("relay", "apple", 8))
+	p.wantClaim(claimBy("relay", 60))
 }

@@ -55,6 +55,15 @@ var brokenOutboxEvents = []broken{
 				d.Events[i].Sequence--
 			}
 		})},
+	{fault: "a claim waits for missing numbers", row: "a gap in the numbers stops no event",
+		new: delivering(func(_ *leaky, d *outbox.Delivery) {
+			for i, r := range d.Events {
+				if r.Sequence != d.Events[0].Sequence+int64(i) {
+					d.Events, d.More = d.Events[:i], true
+					return
+				}
+			}
+		})},
 	{fault: "refusals are never unsent", row: "the event of a refusal is unsent as well",
 		new: keeping(func(_ *leaky, _ allocation.SKU, r outbox.Record) bool {
 			return r.Event.Kind() != "LineRefused"

@@ -18,6 +18,7 @@ type command struct {
 	orders []OrderID // orders whose lines are needed with skus; sorted, each once
 	order  OrderID   // "", or the products with lines of the order are needed
 	batch  BatchRef  // "", or the owner of the batch is needed
+	part   BatchRef  // "", or the batch that the command splits off batch
 
 	// itself says that run reads the products in skus; the group need not read them.
 	itself bool
@@ -60,6 +61,9 @@ func (c *command) appendClaims(claims []claim) []claim {
 	}
 	if c.batch != "" {
 		claims = append(claims, claim{Key: key{batch: c.batch}, Firm: true})
+	}
+	if c.part != "" {
+		claims = append(claims, claim{Key: key{batch: c.part}, Firm: true})
 	}
 	return claims
 }

@@ -42,11 +42,12 @@
 //     judged on the stock that earlier lines left.
 //   - R5: An order is allocated as a whole or not at all, and the error names every shortage.
 //   - R6: Cutting a batch below its promises moves the newest lines to other batches; units that fit
-//     nowhere are released and reported.
+//     nowhere are released and reported. Blocking a batch moves all lines. Units that are split off a
+//     batch take along only lines that the free units and the remaining units leave no room for.
 //   - R7: A hold lapses by itself: from its time on the units are free, and the hold never comes
 //     back.
-//   - R8: Announcing, counting and shipping can be repeated without harm; units that have not arrived
-//     can't be shipped.
+//   - R8: Announcing, splitting, counting and shipping can be repeated without harm; units that have
+//     not arrived, or that are blocked, can't be shipped.
 //   - R9: Every change is recorded by an [Event]. The product's version is the number of its last
 //     event, and the events add up to the counters.
 //   - R10: A refusal changes no live line; a refusal may clear lapsed holds. Refusals are recorded once,
@@ -60,8 +61,8 @@
 //
 // # Service and units of work
 //
-// [Service] has one method for each thing that a host does: add, receive and count batches; allocate,
-// change, cancel and ship lines; confirm and extend holds. Each method is one unit of work, all or
+// [Service] has one method for each thing that a host does: add, receive, count, split and block batches;
+// allocate, change, cancel and ship lines; confirm and extend holds. Each method is one unit of work, all or
 // nothing, and safe to repeat. To group several commands, or to decide on products in the host's own
 // code, use the [UnitOfWork]:
 //

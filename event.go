@@ -30,7 +30,8 @@ type Event interface {
 	Movement() (batch BatchRef, purchased, allocated Quantity)
 }
 
-// BatchAdded records the announcement of a batch: bought and under way, or in the warehouse already.
+// BatchAdded records the announcement of a batch: bought and under way, in the warehouse already, or
+// split off another batch.
 type BatchAdded struct {
 	SKU        SKU       `json:"sku"`
 	At         time.Time `json:"at"`
@@ -39,6 +40,9 @@ type BatchAdded struct {
 	ETA        time.Time `json:"eta,omitzero"`
 	Location   Location  `json:"location,omitzero"`
 	BestBefore time.Time `json:"best_before,omitzero"`
+	Lot        BatchRef  `json:"lot,omitzero"`
+	SplitFrom  BatchRef  `json:"split_from,omitzero"`
+	Blocked    string    `json:"blocked,omitzero"`
 }
 
 // BatchETAChanged records a new time of arrival.
@@ -275,6 +279,9 @@ var decoders = map[string]func([]byte) (Event, error){
 	"BatchReceived":        decode[BatchReceived],
 	"BatchQuantityChanged": decode[BatchQuantityChanged],
 	"BatchCorrected":       decode[BatchCorrected],
+	"BatchSplit":           decode[BatchSplit],
+	"BatchBlocked":         decode[BatchBlocked],
+	"BatchUnblocked":       decode[BatchUnblocked],
 	"LineAllocated":        decode[LineAllocated],
 	"LineDeallocated":      decode[LineDeallocated],
 	"LineReleased":         decode[LineReleased],

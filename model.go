@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -79,7 +80,7 @@ type Request struct {
 
 // Batch is stock from a single purchase: a quantity of one SKU, in the warehouse or expected at the
 // ETA. The Ref identifies a batch. To announce a batch, fill in Ref, SKU and Purchased, and ETA,
-// Location and BestBefore where they apply; the product sets the other fields.
+// Location, BestBefore, Lot and Blocked where they apply; the product sets the other fields.
 type Batch struct {
 	Ref        BatchRef
 	SKU        SKU
@@ -209,6 +210,11 @@ func (b Batch) check(op string) error {
 	if err := checkID(op, "sku", b.SKU); err != nil {
 		return err
 	}
+	return b.checkAnnounced(op)
+}
+
+// checkAnnounced checks all fields of an announcement but Ref and SKU.
+func (b Batch) checkAnnounced(op string) error {
 	if b.Location != "" {
 		if err := checkID(op, "location", b.Location); err != nil {
 			return err
@@ -223,15 +229,32 @@ func (b Batch) check(op string) error {
 	if b.Allocated != 0 {
 		return invalid(op, "allocated", b.Allocated, "must be 0 in an announcement")
 	}
+	if b.Lot != "" {
+		if err := checkID(op, "lot", b.Lot); err != nil {
+			return err
+		}
+	}
+	if b.Blocked != "" {
+		if err := checkID(op, "blocked", b.Blocked); err != nil {
+			return err
+		}
+	}
 	return checkQuantity(op, "quantity", b.Purchased, 1)
 }
 
 // clean returns a new batch with only the fields of an announcement.
 func (b Batch) clean() Batch {
 	eta := clean(b.ETA)
-	return Batch{
+	c := Batch{
 		Ref: b.Ref, SKU: b.SKU, Purchased: b.Purchased, ETA: eta,
-		Location: b.Location, BestBefore: clean(b.BestBefore),
-		AnnouncedQuantity: b.Purchased, AnnouncedETA: eta,
+		Location: b.Location, BestBefore: clean(b.BestBefore), Lot: b.Lot, Blocked: b.Blocked,
+		AnnouncedQuantity: b.Purchased, AnnouncedETA: eta, AnnouncedBlocked: b.Blocked,
 	}
+	if c.Lot == c.Ref {
+		c.Lot = ""
+	}
+	return c
 }
+
+// lot returns the lot that the units come from.
+func (b Batch) lot() BatchRef { return cmp.Or(b.Lot, b.Ref) }

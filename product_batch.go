@@ -22,7 +22,7 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 		return invalid(op, "sku", b.SKU, fmt.Sprintf("must be %q, the product's", p.sku))
 	}
 	if i := p.index(b.Ref); i >= 0 {
-		return p.batches[i].checkAnnouncedAs(b)
+		return p.batches[i].checkAnnouncedAs(op, b)
 	}
 	if !b.BestBefore.IsZero() && !b.BestBefore.After(b.ETA) {
 		return invalid(op, "best before", announced.BestBefore, "must be after the ETA")
@@ -33,23 +33,30 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 		b.ArrivedAt = now
 	}
 	p.batches = append(p.batches, &batch{Batch: b})
-	p.record(BatchAdded{
-		SKU: p.sku, At: now, Batch: b.Ref, Quantity: b.Purchased,
-		ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore,
-	})
+	p.recordAdded(b, now)
 	p.recordIfCrossed(wasLow, now)
 	return nil
 }
 
-// checkAnnouncedAs refuses an announcement that differs from the first announcement of the batch
-// (R8).
-func (b *batch) checkAnnouncedAs(again Batch) error {
+// recordAdded records the announcement of a batch.
+func (p *Product) recordAdded(b Batch, now time.Time) {
+	p.record(BatchAdded{
+		SKU: p.sku, At: now, Batch: b.Ref, Quantity: b.Purchased,
+		ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore,
+		Lot: b.Lot, SplitFrom: b.SplitFrom, Blocked: b.Blocked,
+	})
+}
+
+// checkAnnouncedAs refuses an announcement that differs from the first announcement of the batch, or
+// a split that differs from the split that the batch came from (R8).
+func (b *batch) checkAnnouncedAs(op string, again Batch) error {
 	if b.SKU == again.SKU && b.AnnouncedQuantity == again.AnnouncedQuantity &&
-		b.AnnouncedETA.Equal(again.AnnouncedETA) &&
-		b.Location == again.Location && b.BestBefore.Equal(again.BestBefore) {
+		b.AnnouncedETA.Equal(again.AnnouncedETA) && b.AnnouncedBlocked == again.AnnouncedBlocked &&
+		b.Location == again.Location && b.BestBefore.Equal(again.BestBefore) &&
+		b.lot() == again.lot() && b.SplitFrom == again.SplitFrom {
 		return nil
 	}
-	return &Error{Op: "AddBatch", Field: "batch", Value: b.Ref, Err: fmt.Errorf("announced before: %w", ErrMismatch)}
+	return &Error{Op: op, Field: "batch", Value: b.Ref, Err: fmt.Errorf("announced before: %w", ErrMismatch)}
 }
 
 // ChangeBatchETA says when a batch will arrive. Lines allocated to the batch stay; for later lines
@@ -108,8 +115,11 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 		return nil, err
 	case !b.ETA.IsZero():
 		quantity, at := counted.Quantity, clean(counted.At)
-		if at.Before(b.CountedAt) {
+		switch {
+		case !at.After(b.CountedAt):
 			quantity, at = b.Purchased, b.CountedAt
+		case at.Before(b.ShippedAt):
+			return nil, notAllowed(op, "counted at", counted.At, "units left the batch after that")
 		}
 		return p.setQuantity(op, b, quantity, now, policy, func() {
 			p.record(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: quantity})
@@ -134,7 +144,7 @@ func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Polic
 	}
 	at := clean(counted.At)
 	if at.Before(b.ShippedAt) {
-		return nil, notAllowed(op, "counted at", counted.At, "units were shipped after that")
+		return nil, notAllowed(op, "counted at", counted.At, "units left the batch after that")
 	}
 	return p.setQuantity(op, b, counted.Quantity, now, policy, func() {
 		p.record(BatchQuantityChanged{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: counted.Quantity})
@@ -165,17 +175,21 @@ func (p *Product) setQuantity(
 	if err != nil {
 		return nil, err
 	}
-	released = p.carryOutCut(b, quantity, now, moves, record)
+	released = p.carryOutLeaving(b, quantity, now, moves, func() {
+		record()
+		b.Purchased = quantity
+	})
 	p.recordIfCrossed(wasLow, now)
 	return released, nil
 }
 
-// carryOutCut lets lines leave the batch before the batch shrinks, and join other batches afterwards,
-// so that at no event more units are promised than the batch has.
-func (p *Product) carryOutCut(
-	b *batch, quantity Quantity, now time.Time, moves []move, record func(),
+// carryOutLeaving lets lines leave the batch, changes the batch, and lets the lines join other batches,
+// so that at no event more units are promised than the batch has. The batch can keep so many promised
+// units.
+func (p *Product) carryOutLeaving(
+	b *batch, keeps Quantity, now time.Time, moves []move, change func(),
 ) (released []OrderLine) {
-	if b.Allocated > quantity {
+	if b.Allocated > keeps {
 		p.releaseLapsed(now)
 	}
 	for _, m := range moves {
@@ -192,8 +206,7 @@ func (p *Product) carryOutCut(
 			released = append(released, lost)
 		}
 	}
-	record()
-	b.Purchased = quantity
+	change()
 	for _, m := range moves {
 		for _, part := range m.to {
 			p.give(m.line, part.Batch, part.Quantity, now)
@@ -202,7 +215,7 @@ func (p *Product) carryOutCut(
 	return released
 }
 
-// move is the fate of a line whose batch is cut: some units go to other batches, the rest is lost.
+// move is the fate of a line that leaves a batch: some units go to other batches, the rest is lost.
 type move struct {
 	line  *line
 	to    []Part
@@ -210,22 +223,31 @@ type move struct {
 	lost  Quantity
 }
 
-// cut plans which lines leave a batch that is to have fewer units, and changes nothing (R6).
-func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, policy Policy) ([]move, error) {
+// cut plans which lines leave a batch that can keep only so many promised units, and changes nothing
+// (R6).
+func (p *Product) cut(op string, b *batch, keeps Quantity, now time.Time, policy Policy) ([]move, error) {
 	free := p.free(now)
+	free[p.index(b.Ref)] += keeps - b.Purchased
+	return p.leave(op, b, free, nil, now, policy)
+}
+
+// leave plans which further lines leave a batch until free is no longer negative for the batch. The
+// lines in along leave already, with all of their units unless free is not negative.
+func (p *Product) leave(
+	op string, b *batch, free []Quantity, along []move, now time.Time, policy Policy,
+) ([]move, error) {
 	at := p.index(b.Ref)
-	free[at] += quantity - b.Purchased
-	leaving, err := p.newestOn(op, b, -free[at], now)
+	leaving, err := p.newestOn(op, b, -free[at], along, now)
 	if p.moreLapsed && (len(leaving) > 0 || errors.Is(err, errMore)) {
 		return nil, p.lapsedRemain(op) // with more units free fewer lines might have to leave
 	}
 	if err != nil || len(leaving) == 0 {
-		return nil, err
+		return along, err
 	}
 	for _, l := range leaving {
 		free[at] += l.partOf(b.Ref).open()
 	}
-	moves := make([]move, 0, len(leaving))
+	moves := slices.Grow(along, len(leaving))
 	// The oldest promise chooses first.
 	for _, l := range slices.Backward(leaving) {
 		if m := p.moveFrom(b, l, free, policy, now); m.moved > 0 || m.lost > 0 {
@@ -235,26 +257,41 @@ func (p *Product) cut(op string, b *batch, quantity Quantity, now time.Time, pol
 	return moves, nil
 }
 
-// newestOn returns the newest live lines on a batch, newest first, until the lines have so many
-// units.
-func (p *Product) newestOn(op string, b *batch, units Quantity, now time.Time) ([]*line, error) {
+// newestOn returns the newest live lines on a batch, newest first, until the lines have so many units.
+// Lines in along are left out.
+func (p *Product) newestOn(op string, b *batch, units Quantity, along []move, now time.Time) ([]*line, error) {
 	if units <= 0 {
 		return nil, nil
 	}
+	left := make(map[*line]bool, len(along))
+	for _, m := range along {
+		left[m.line] = true
+	}
 	var leaving []*line
 	for _, l := range p.linesOn(b, now) {
+		if left[l] {
+			continue
+		}
 		leaving = append(leaving, l)
 		if units -= l.partOf(b.Ref).open(); units <= 0 {
 			return leaving, nil
 		}
 	}
+	if err := p.knowsLines(op, b); err != nil {
+		return nil, err
+	}
+	return nil, notAllowed(op, "batch", b.Ref, "its counters disagree with its lines, see Service.Mend")
+}
+
+// knowsLines returns an error unless all lines on a batch are known.
+func (p *Product) knowsLines(op string, b *batch) error {
 	switch b.linesFrom {
 	case 0:
-		return nil, notAllowed(op, "batch", b.Ref, "its counters disagree with its lines, see Service.Mend")
+		return nil
 	case noLines:
-		return nil, &Error{Op: op, Field: "batch", Value: b.Ref, Err: fmt.Errorf("its lines are %w", ErrNotLoaded)}
+		return &Error{Op: op, Field: "batch", Value: b.Ref, Err: fmt.Errorf("its lines are %w", ErrNotLoaded)}
 	}
-	return nil, p.more(op)
+	return p.more(op)
 }
 
 // moveFrom finds places for a line's units on b, and counts the places as taken from free. A line

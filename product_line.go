@@ -150,7 +150,7 @@ func (p *Product) Ship(order OrderID, now time.Time) ([]Allocation, error) {
 // ShipPart lets units of one line leave the warehouse. The quantity of shipped is the total shipped so
 // far, these units included, so that a repeat changes nothing (R8); a total below the last reported
 // total is a belated repeat and changes nothing either. A total above the line's quantity, a line
-// that is only held, and units of a batch that has not arrived are [ErrNotAllowed].
+// that is only held, and units of a batch that has not arrived or is blocked are [ErrNotAllowed].
 func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error) {
 	const op = "ShipPart"
 	if err := shipped.check(op); err != nil {
@@ -177,7 +177,7 @@ func (p *Product) checkShip(op string, l *line, total Quantity) error {
 	case !l.HeldUntil.IsZero():
 		return notAllowed(op, "order", l.OrderID, l.Key().text()+" is held and not confirmed")
 	case total-l.Shipped() > p.arrived(l):
-		return notAllowed(op, "shipped", total, l.Key().text()+": some of these units have not arrived")
+		return notAllowed(op, "shipped", total, l.Key().text()+": some of these units have not arrived, or are blocked")
 	}
 	return nil
 }
@@ -193,7 +193,7 @@ func (p *Product) ship(l *line, total Quantity, now time.Time) {
 		part := &l.Parts[i]
 		b := p.batches[p.index(part.Batch)]
 		share := min(units, part.open())
-		if share == 0 || !b.ETA.IsZero() {
+		if share == 0 || !b.ships() {
 			continue
 		}
 		b.Purchased -= share
@@ -210,11 +210,14 @@ func (p *Product) ship(l *line, total Quantity, now time.Time) {
 	}
 }
 
-// arrived counts the line's unshipped units in the warehouse.
+// ships reports whether units can leave the warehouse: the batch has arrived and is not blocked.
+func (b *batch) ships() bool { return b.ETA.IsZero() && b.Blocked == "" }
+
+// arrived counts the line's unshipped units that can leave the warehouse.
 func (p *Product) arrived(l *line) Quantity {
 	var units Quantity
 	for _, part := range l.Parts {
-		if p.batches[p.index(part.Batch)].ETA.IsZero() {
+		if p.batches[p.index(part.Batch)].ships() {
 			units += part.open()
 		}
 	}

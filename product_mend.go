@@ -31,7 +31,7 @@ func (p *Product) mend(a Audit, now time.Time, policy Policy) error {
 		if err != nil {
 			return err
 		}
-		p.carryOutCut(b, b.Purchased, now, moves, func() {})
+		p.carryOutLeaving(b, b.Purchased, now, moves, func() {})
 	}
 	p.recordIfCrossed(wasLow, now)
 	return nil

@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -56,6 +57,36 @@ func TestBadInputIsRefusedBeforeAnythingIsRead(t *testing.T) {
 		{"ETA of no batch", "ChangeBatchETA", "batch", s.ChangeBatchETA(ctx, "", morning)},
 		{"negative threshold", "SetLowStock", "threshold", s.SetLowStock(ctx, "LAMP", -1)},
 		{"threshold of no SKU", "SetLowStock", "sku", s.SetLowStock(ctx, "", 1)},
+		{
+			"split of nothing", "SplitBatch", "quantity",
+			only(s.SplitBatch(ctx, "b1", allocation.Batch{Ref: "b2"})),
+		},
+		{"split into itself", "SplitBatch", "batch", only(s.SplitBatch(ctx, "b1", stock("b1", "LAMP", 1)))},
+		{"split of no batch", "SplitBatch", "from", only(s.SplitBatch(ctx, "", stock("b1", "LAMP", 1)))},
+		{"split into no batch", "SplitBatch", "batch", only(s.SplitBatch(ctx, "b1", stock("", "LAMP", 1)))},
+		{
+			"split to a spaced location", "SplitBatch", "location",
+			only(s.SplitBatch(ctx, "b1", allocation.Batch{Ref: "b2", Purchased: 1, Location: "S 2 "})),
+		},
+		{
+			"split of a spaced SKU", "SplitBatch", "sku",
+			only(s.SplitBatch(ctx, "b1", stock("b2", " LAMP", 1))),
+		},
+		{
+			"split blocked for spaces", "SplitBatch", "blocked",
+			only(s.SplitBatch(ctx, "b1", allocation.Batch{Ref: "b2", Purchased: 1, Blocked: "  "})),
+		},
+		{
+			"lot with NUL", "AddBatch", "lot",
+			s.AddBatch(ctx, allocation.Batch{Ref: "b", SKU: "s", Purchased: 1, Lot: "a\x00"}),
+		},
+		{"block no batch", "BlockBatch", "batch", only(s.BlockBatch(ctx, "", "recall"))},
+		{"block for no reason", "BlockBatch", "reason", only(s.BlockBatch(ctx, "b1", ""))},
+		{
+			"block for a long reason", "BlockBatch", "reason",
+			only(s.BlockBatch(ctx, "b1", strings.Repeat("x", 256))),
+		},
+		{"unblock no batch", "UnblockBatch", "batch", s.UnblockBatch(ctx, "")},
 		{"change to nothing", "ChangeLine", "quantity", only(s.ChangeLine(ctx, line("o1", "LAMP", 0)))},
 		{"ship nothing", "ShipPart", "quantity", only(s.ShipPart(ctx, line("o1", "LAMP", 0)))},
 		{"cancel no order", "Cancel", "order", only(s.Cancel(ctx, ""))},
@@ -95,6 +126,11 @@ func TestUnknownSubjectsAreNamed(t *testing.T) {
 			only(s.ChangeBatchQuantity(ctx, allocation.Count{Batch: "nope", Quantity: 1, At: morning})), "batch",
 			allocation.BatchRef("nope"),
 		},
+		"split": {
+			only(s.SplitBatch(ctx, "nope", stock("b2", "LAMP", 1))), "batch", allocation.BatchRef("nope"),
+		},
+		"block":     {only(s.BlockBatch(ctx, "nope", "recall")), "batch", allocation.BatchRef("nope")},
+		"unblock":   {s.UnblockBatch(ctx, "nope"), "batch", allocation.BatchRef("nope")},
 		"eta":       {s.ChangeBatchETA(ctx, "nope", morning), "batch", allocation.BatchRef("nope")},
 		"threshold": {s.SetLowStock(ctx, "NOPE", 1), "sku", allocation.SKU("NOPE")},
 	}

@@ -70,7 +70,12 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 		"ChangeBatchETA": func(s *allocation.Service) error {
 			return s.ChangeBatchETA(ctx, "b3", morning.Add(time.Hour))
 		},
-		"SetLowStock": func(s *allocation.Service) error { return s.SetLowStock(ctx, "LAMP", 2) },
+		"SplitBatch": func(s *allocation.Service) error {
+			return only(s.SplitBatch(ctx, "b1", allocation.Batch{Ref: "b9", Purchased: 1}))
+		},
+		"BlockBatch":   func(s *allocation.Service) error { return only(s.BlockBatch(ctx, "b3", "dented")) },
+		"UnblockBatch": func(s *allocation.Service) error { return s.UnblockBatch(ctx, "b3") },
+		"SetLowStock":  func(s *allocation.Service) error { return s.SetLowStock(ctx, "LAMP", 2) },
 		"Allocate": func(s *allocation.Service) error {
 			return only(s.Allocate(ctx, want("o1", "LAMP", 1)))
 		},

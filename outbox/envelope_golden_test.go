@@ -55,6 +55,12 @@ var everyKind = []allocation.Event{
 	allocation.HoldConfirmed{SKU: lamp, At: noon, OrderID: "o", Line: "l"},
 	allocation.HoldExtended{SKU: lamp, At: noon, OrderID: "o", Line: "l", From: noon, To: nextDay},
 	allocation.HoldLapsed{SKU: lamp, At: nextDay, OrderID: "o", Line: "l", Batch: "a", Quantity: 1, HeldUntil: noon},
+	allocation.BatchAdded{
+		SKU: lamp, At: noon, Batch: "b", Quantity: 3, Lot: "lot", SplitFrom: "a", Blocked: "dented",
+	},
+	allocation.BatchSplit{SKU: lamp, At: noon, Batch: "a", Part: "b", Quantity: 3},
+	allocation.BatchBlocked{SKU: lamp, At: noon, Batch: "a", Reason: "recall"},
+	allocation.BatchUnblocked{SKU: lamp, At: noon, Batch: "a"},
 }
 
 func TestEnvelopesAreStable(t *testing.T) {

@@ -87,6 +87,12 @@ func everyKind() []allocation.Event {
 			SKU: sku, At: moment, Batch: ref, Quantity: 1<<53 - 1, ETA: minute(1), Location: "<north>",
 			BestBefore: minute(2),
 		},
+		allocation.BatchAdded{
+			SKU: sku, At: moment, Batch: "a2", Quantity: 3, Lot: "lot", SplitFrom: ref, Blocked: "dented",
+		},
+		allocation.BatchSplit{SKU: sku, At: moment, Batch: ref, Part: "a2", Quantity: 3},
+		allocation.BatchBlocked{SKU: sku, At: moment, Batch: ref, Reason: "<recall>"},
+		allocation.BatchUnblocked{SKU: sku, At: moment, Batch: ref},
 		allocation.BatchETAChanged{SKU: sku, At: moment, Batch: ref, From: minute(1), To: minute(2)},
 		allocation.BatchReceived{SKU: sku, At: moment, Batch: ref, From: 1<<53 - 1, To: 20},
 		allocation.BatchQuantityChanged{SKU: sku, At: moment, Batch: ref, From: 20, To: 0},

@@ -34,6 +34,7 @@ type Product struct {
 	lines   []*line
 	byOrder map[OrderID]*line
 	asked   [][]OrderID
+	holds   bool // some line is or was a hold
 
 	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
@@ -156,6 +157,7 @@ func (p *Product) line(key LineKey) *line {
 // addLine adds a line unknown until now.
 func (p *Product) addLine(l *line) {
 	p.lines = append(p.lines, l)
+	p.holds = p.holds || !l.HeldUntil.IsZero()
 	first := p.byOrder[l.OrderID]
 	if first == nil || l.Line < first.Line {
 		p.byOrder[l.OrderID], l.next = l, first

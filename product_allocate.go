@@ -269,6 +269,7 @@ func (p *Product) open(r Request) *line {
 		Priority:   r.Priority,
 		Sequence:   p.Version() + 1,
 	}
+	p.holds = p.holds || !l.HeldUntil.IsZero()
 	if fresh {
 		p.addLine(l)
 	}

@@ -75,6 +75,9 @@ func (p *Product) ReleaseLapsed(now time.Time) int {
 // releaseLapsed is ReleaseLapsed inside another change, which compares the stock with the threshold
 // itself.
 func (p *Product) releaseLapsed(now time.Time) (released int) {
+	if !p.holds {
+		return 0
+	}
 	var lapsed []*line
 	for _, l := range p.lines {
 		if !l.removed && l.Lapsed(now) {

@@ -195,5 +195,5 @@ func (p *Product) forgetLines() {
 	clear(p.events)
 	clear(p.byOrder)
 	clear(p.asked)
-	p.lines, p.events, p.asked = p.lines[:0], p.events[:0], p.asked[:0]
+	p.lines, p.events, p.asked, p.holds = p.lines[:0], p.events[:0], p.asked[:0], false
 }

@@ -38,6 +38,9 @@ func (p *Product) free(now time.Time) []Quantity {
 	for i, b := range p.batches {
 		free[i] = b.Purchased - b.Allocated
 	}
+	if !p.holds {
+		return free
+	}
 	for _, l := range p.lines {
 		if l.removed || !l.Lapsed(now) {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"time"
 )
 
@@ -13,13 +14,11 @@ import (
 // work has one copy of each product, and the commit checks the versions of all.
 type identityMap struct {
 	store    Store
-	locks    bool // reads from the store lock
 	now      time.Time
 	page     int
 	trace    string    // the trace parent of the present caller
 	products []present // by SKU
 	loads    int
-	ended    bool
 	hook     func(ctx context.Context) func(err error) // UnitOfWorkOptions.Commit
 
 	// first and changes are the memory of a single product, which is all that most units of work have.
@@ -27,10 +26,12 @@ type identityMap struct {
 	changes [1]Changes
 
 	missing map[SKU]struct{} // products unknown to the store
-	cached  bool             // some products come from the cache
 	ahead   *reading         // a lookup from before the unit of work, nil if used up
 
+	locks          bool // reads from the store lock
+	cached         bool // some products come from the cache
 	begun, written bool // the commit has begun, and has succeeded
+	ended          bool
 }
 
 // present is a product in an identity map.
@@ -187,11 +188,14 @@ func (m *identityMap) insert(at int, p *Product, expires time.Time) {
 
 // search returns the place of a product, known or not.
 func (m *identityMap) search(sku SKU) (at int, known bool) {
-	return slices.BinarySearchFunc(m.products, sku, func(p present, sku SKU) int { return cmp.Compare(p.sku, sku) })
+	return sort.Find(len(m.products), func(i int) int { return cmp.Compare(sku, m.products[i].sku) })
 }
 
 // find returns a known product, nil for an unknown product.
 func (m *identityMap) find(sku SKU) *Product {
+	if len(m.products) == 1 && m.products[0].sku == sku {
+		return m.products[0].Product
+	}
 	if at, known := m.search(sku); known {
 		return m.products[at].Product
 	}
@@ -308,7 +312,12 @@ func (p *present) attribute(trace string) {
 
 // wrote reports whether the present command recorded any event.
 func (m *identityMap) wrote() bool {
-	return slices.ContainsFunc(m.products, func(p present) bool { return len(p.events) > p.mark })
+	for i := range m.products { // without a copy of each
+		if p := &m.products[i]; len(p.events) > p.mark {
+			return true
+		}
+	}
+	return false
 }
 
 // since returns the events of the present command.

@@ -100,9 +100,9 @@ func (s *Service) do(ctx context.Context, c command) error {
 		pending
 		list   [1]*pending
 		claims [2]claim
-	}{pending: pending{command: c, trace: u.opts.traceParent(ctx)}}
+	}{}
 	p, w := &lone.pending, &lone.waiter
-	lone.list[0] = p
+	p.command, p.trace, lone.list[0] = c, u.opts.traceParent(ctx), p
 	w.Value, w.Size, w.Claims = lone.list[:], c.size(), c.appendClaims(lone.claims[:0])
 	if len(c.skus) == 0 {
 		w.Find = p.find(u)

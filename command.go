@@ -34,12 +34,20 @@ type command struct {
 	clearing *clearing        // of lapsed holds for the command, nil if none were needed
 }
 
-// key is a product, order or batch that commands wait for: exactly one field is set.
+// key is a product, order or batch that commands wait for.
 type key struct {
-	sku   SKU
-	order OrderID
-	batch BatchRef
+	kind kind
+	id   string // a SKU, OrderID or BatchRef
 }
+
+// kind says which identifier a key has.
+type kind uint8
+
+const (
+	ofProduct kind = iota
+	ofOrder
+	ofBatch
+)
 
 // claim says that a command touches a key, alone or shared with other commands.
 type claim = combine.Claim[key]
@@ -48,22 +56,22 @@ type claim = combine.Claim[key]
 // may create the order's lines or the batch, and those commands wait for earlier lookups; otherwise a
 // Cancel could overtake the Allocate to be undone. Commands that name their products share their
 // orders, since they don't conflict. Claims on orders and batches are firm: no command overtakes
-// another of the same order or batch.
+// another of the same order or batch. Orders and batches are quiet keys, because lookups are rare.
 func (c *command) appendClaims(claims []claim) []claim {
 	for _, sku := range c.skus {
-		claims = append(claims, claim{Key: key{sku: sku}})
+		claims = append(claims, claim{Key: key{ofProduct, string(sku)}})
 	}
 	for _, order := range c.orders {
-		claims = append(claims, claim{Key: key{order: order}, Shared: true, Firm: true})
+		claims = append(claims, claim{Key: key{ofOrder, string(order)}, Shared: true, Firm: true, Quiet: true})
 	}
 	if c.order != "" {
-		claims = append(claims, claim{Key: key{order: c.order}, Firm: true})
+		claims = append(claims, claim{Key: key{ofOrder, string(c.order)}, Firm: true, Quiet: true})
 	}
 	if c.batch != "" {
-		claims = append(claims, claim{Key: key{batch: c.batch}, Firm: true})
+		claims = append(claims, claim{Key: key{ofBatch, string(c.batch)}, Firm: true, Quiet: true})
 	}
 	if c.part != "" {
-		claims = append(claims, claim{Key: key{batch: c.part}, Firm: true})
+		claims = append(claims, claim{Key: key{ofBatch, string(c.part)}, Firm: true, Quiet: true})
 	}
 	return claims
 }
@@ -117,14 +125,15 @@ func (c *command) answer(err error) error {
 // pending is a command under way, with its outcome.
 type pending struct {
 	command
-	trace    string // the caller's trace parent
-	done     bool   // the outcome below is final
+	trace    string   // the caller's trace parent
+	ahead    *reading // the lookup of the command's products
+	excluded bool     // the group goes on without the command, which failed after a change or exited
+	exited   bool     // the policy or a hook ended the goroutine
+	done     bool     // the outcome below is final
+
 	err      error
-	excluded bool    // the group goes on without the command, which failed after a change or exited
 	events   []Event // recorded by the command, for Committed
 	panicked any
-	exited   bool     // the policy or a hook ended the goroutine
-	ahead    *reading // the lookup of the command's products
 
 	// behind are the orders of the same bulk that are judged before, on the same products. Their groups have
 	// ended, or the group is the same.
@@ -164,7 +173,7 @@ func (p *pending) find(u *unit) func(ctx context.Context) ([]claim, error) {
 		p.ahead = &reading{query: query, states: states}
 		claims := make([]claim, len(states))
 		for i, s := range states {
-			claims[i].Key.sku = s.SKU
+			claims[i].Key = key{ofProduct, string(s.SKU)}
 		}
 		return claims, nil
 	}

@@ -54,6 +54,7 @@ type commitGroup struct {
 	judged   bool         // all commands ran in the last attempt
 	products *identityMap // of the last attempt
 	settled  bool         // all commands have an outcome
+	unitWork work         // what work returns: with the group a single heap allocation
 }
 
 // commit carries out a group, on the goroutine of the leader.
@@ -98,7 +99,8 @@ func undecided(commands []*pending) []*pending {
 
 // work returns the group's unit of work.
 func (c *commitGroup) work() *work {
-	return &work{unit: c.unit, op: c.op(), fn: c.attempt}
+	c.unitWork = work{unit: c.unit, op: c.op(), fn: c.attempt}
+	return &c.unitWork
 }
 
 // op returns the name for hooks and logs.
@@ -227,8 +229,8 @@ func (c *commitGroup) preload(ctx context.Context, m *identityMap) error {
 // skus returns the products claimed by the group.
 func (c *commitGroup) skus() (skus []SKU) {
 	for _, key := range c.group.Keys() {
-		if key.sku != "" {
-			skus = append(skus, key.sku)
+		if key.kind == ofProduct {
+			skus = append(skus, SKU(key.id))
 		}
 	}
 	slices.Sort(skus)
@@ -258,7 +260,7 @@ func (c *commitGroup) takeCached(ctx context.Context, m *identityMap, q Query) (
 	unfit := c.unfit()
 	for _, sku := range q.SKUs {
 		p, hit := c.cache.take(sku, m.now)
-		hit = hit && !unfit[sku]
+		hit = hit && !unfit[key{ofProduct, string(sku)}]
 		if c.opts.CacheLookup != nil {
 			c.opts.CacheLookup(ctx, sku, hit)
 		}
@@ -271,17 +273,17 @@ func (c *commitGroup) takeCached(ctx context.Context, m *identityMap, q Query) (
 	return others
 }
 
-// unfit returns the products of commands that do anything but place lines; nil for none.
-func (c *commitGroup) unfit() (unfit map[SKU]bool) {
+// unfit returns the keys of commands that do anything but place lines; nil for none.
+func (c *commitGroup) unfit() (unfit map[key]bool) {
 	for _, w := range c.group.Members() {
 		if !slices.ContainsFunc(w.Value, func(p *pending) bool { return !p.places }) {
 			continue
 		}
 		if unfit == nil {
-			unfit = map[SKU]bool{}
+			unfit = map[key]bool{}
 		}
 		for _, claim := range w.Claims {
-			unfit[claim.Key.sku] = true
+			unfit[claim.Key] = true
 		}
 	}
 	return unfit

@@ -87,7 +87,7 @@ func (s *Service) mendAlone(
 	}
 	alone := *s
 	alone.groups = nil
-	left := s.groups.queue.Hold(ctx, []claim{{Key: key{sku: sku}}}, func() {
+	left := s.groups.queue.Hold(ctx, []claim{{Key: key{ofProduct, string(sku)}}}, func() {
 		found, plan, err = alone.mendAudited(ctx, op, sku, trial)
 	})
 	if left != nil {

@@ -277,7 +277,7 @@ func (b *bulk) next() ([]*item, *waiter) {
 
 // byKey compares claims.
 func byKey(a, b claim) int {
-	return cmp.Or(cmp.Compare(a.Key.sku, b.Key.sku), cmp.Compare(a.Key.order, b.Key.order))
+	return cmp.Or(cmp.Compare(a.Key.kind, b.Key.kind), cmp.Compare(a.Key.id, b.Key.id))
 }
 
 // sorted brings orders of each product together, which makes stores faster (measured: nearly twice).

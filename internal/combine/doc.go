@@ -17,6 +17,10 @@
 // key in a conflicting way. Since a waiter stands in all lines from the beginning, but for parking, later narrow work
 // never starves waiting wide work.
 //
+// Nearly all claims on a quiet key are shared. As long as nobody claims a quiet key exclusively, shared claims on quiet
+// keys stand in no lines, which saves most of their cost. The first exclusive claim on a quiet key puts the claims of
+// all waiters and running groups into lines; the file quiet.go has the details.
+//
 // # Slots
 //
 // At most Options.Groups groups run at a time, so that work arriving meanwhile gathers into large groups. A group that

@@ -5,24 +5,21 @@ import (
 	"slices"
 )
 
-// yield lets callers who are about to arrive join the group (measured: a quarter more work done under load). A lone
-// caller does not yield, since yielding would only wake another thread.
-func (q *Queue[K, V]) yield() {
-	q.mu.Lock()
-	crowded := q.crowd || len(q.running) > 1 || q.waiting > 0
-	q.mu.Unlock()
-	if crowded {
-		for range 3 {
-			runtime.Gosched()
-		}
-	}
-}
-
 // gather takes queued waiters into a group as long as there is room: clear waiters, and waiters for keys that the group
 // holds already or takes with other followers.
+//
+// First, gather lets callers who are about to arrive join the group (measured: a quarter more work done under load). A
+// lone caller does not yield, since yielding would only wake another thread.
 func (q *Queue[K, V]) gather(g *Group[K, V]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.crowd || len(q.running) > 1 || q.waiting > 0 {
+		q.mu.Unlock()
+		for range 3 {
+			runtime.Gosched()
+		}
+		q.mu.Lock()
+	}
 	if q.waiting == 0 {
 		return
 	}
@@ -34,7 +31,6 @@ func (q *Queue[K, V]) gather(g *Group[K, V]) {
 		size += w.Size
 		g.members = append(g.members, w)
 		g.live++
-		w.group = g
 		q.grant(w, g, joins)
 		return true
 	}
@@ -47,7 +43,7 @@ func (q *Queue[K, V]) gather(g *Group[K, V]) {
 	visit := slices.Clone(g.held)
 	for i := 0; i < len(visit) && size < q.opts.Size; i++ {
 		for p := visit[i].first; p != nil; {
-			next, shared, w := p.next, p.shared, p.waiter
+			next, shared, w := p.next, p.isShared(), p.waiter
 			others := linesOf(w, visit[i])
 			if join(w) {
 				visit = append(visit, others...)

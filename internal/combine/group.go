@@ -12,7 +12,7 @@ type Group[K comparable, V any] struct {
 	members []*Waiter[K, V] // the leader first
 	leader  [1]*Waiter[K, V]
 	held    []*line[K, V] // each once
-	few     [2]*line[K, V]
+	few     [1]*line[K, V]
 
 	// The queue's mutex guards the fields below.
 	live   int // members whose callers are still there
@@ -30,7 +30,7 @@ func (g *Group[K, V]) LeaderErr() error { return g.members[0].ctx.Err() }
 // not change the list.
 func (g *Group[K, V]) Members() []*Waiter[K, V] { return g.members }
 
-// Keys returns all keys that the group holds, each once.
+// Keys returns the keys that the group holds, each once. Quiet keys may be missing.
 func (g *Group[K, V]) Keys() []K {
 	keys := make([]K, len(g.held))
 	for i, l := range g.held {
@@ -84,7 +84,6 @@ func (w *Waiter[K, V]) begin(q *Queue[K, V]) *Group[K, V] {
 	g := &w.own
 	g.queue, g.leader[0] = q, w
 	g.members, g.live = g.leader[:], 1
-	w.group = g
 	return g
 }
 
@@ -94,7 +93,7 @@ func (g *Group[K, V]) take(w *Waiter[K, V]) {
 		p := &w.places[i]
 		l := p.line
 		p.remove()
-		if l.hold(g, p.shared) {
+		if l.hold(g, p.isShared()) {
 			g.keep(l)
 		}
 	}
@@ -105,6 +104,14 @@ func (g *Group[K, V]) keep(l *line[K, V]) {
 		g.held = g.few[:0]
 	}
 	g.held = append(g.held, l)
+}
+
+// without takes a group out of a list.
+func without[K comparable, V any](groups []*Group[K, V], g *Group[K, V]) []*Group[K, V] {
+	if i := slices.Index(groups, g); i >= 0 {
+		return slices.Delete(groups, i, i+1)
+	}
+	return groups
 }
 
 // size adds up the members' sizes.

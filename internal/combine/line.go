@@ -8,22 +8,26 @@ type line[K comparable, V any] struct {
 	first, last *place[K, V]
 	exclusive   int // how many of the waiting claims are exclusive
 
-	holders []*Group[K, V] // several only if all of them share the key
-	shared  bool           // the holders share the key
+	holders   []*Group[K, V] // several only if all of them share the key
+	shared    bool           // the holders share the key
+	contested bool           // the key is quiet, and was claimed exclusively
 }
 
 // place is one claim in a line.
 type place[K comparable, V any] struct {
 	waiter     *Waiter[K, V]
+	claim      *Claim[K]   // nil in the line for a slot
 	line       *line[K, V] // nil while the claim waits in no line
 	prev, next *place[K, V]
-	shared     bool
 }
+
+// isShared reports whether the claim doesn't conflict with other shared claims.
+func (p *place[K, V]) isShared() bool { return p.claim != nil && p.claim.Shared }
 
 // add puts a claim into the line, behind the claims of all waiters that arrived before.
 func (l *line[K, V]) add(p *place[K, V]) {
 	p.line = l
-	if !p.shared {
+	if !p.isShared() {
 		l.exclusive++
 	}
 	before := l.last
@@ -56,7 +60,7 @@ func (p *place[K, V]) remove() {
 	} else {
 		p.next.prev = p.prev
 	}
-	if !p.shared {
+	if !p.isShared() {
 		l.exclusive--
 	}
 	p.line, p.prev, p.next = nil, nil, nil
@@ -64,12 +68,11 @@ func (p *place[K, V]) remove() {
 
 // clear reports whether a group may take the claim's key.
 func (p *place[K, V]) clear(g *Group[K, V]) bool {
-	if p.line == nil || !p.shared && p.prev != nil || p.shared && p.behindExclusive() {
-		return false
-	}
-	l := p.line
+	l, shared := p.line, p.isShared()
 	switch {
-	case len(l.holders) == 0, l.shared && p.shared:
+	case l == nil, !shared && p.prev != nil, shared && p.behindExclusive():
+		return false
+	case len(l.holders) == 0, l.shared && shared:
 		return true
 	}
 	return len(l.holders) == 1 && l.holders[0] == g
@@ -81,7 +84,7 @@ func (p *place[K, V]) behindExclusive() bool {
 		return false
 	}
 	for q := p.prev; q != nil; q = q.prev {
-		if !q.shared {
+		if !q.isShared() {
 			return true
 		}
 	}
@@ -100,7 +103,7 @@ func (l *line[K, V]) hold(g *Group[K, V], shared bool) bool {
 
 // release takes the key from a group.
 func (l *line[K, V]) release(g *Group[K, V]) {
-	l.holders = slices.DeleteFunc(l.holders, func(other *Group[K, V]) bool { return other == g })
+	l.holders = without(l.holders, g)
 }
 
 // idle reports whether nobody waits for the key and no group holds the key.

@@ -46,8 +46,15 @@ func (q *Queue[K, V]) hangs(g *Group[K, V], parked int) bool {
 
 // stuck reports whether a claim can't be granted because a hanging group has the key.
 func (q *Queue[K, V]) stuck(p *place[K, V]) bool {
-	return p.line != nil && !p.clear(nil) &&
-		slices.ContainsFunc(p.line.holders, func(g *Group[K, V]) bool { return q.hangs(g, p.waiter.parkings) })
+	if p.line == nil {
+		return false
+	}
+	for _, g := range p.line.holders {
+		if q.hangs(g, p.waiter.parkings) {
+			return !p.clear(nil)
+		}
+	}
+	return false
 }
 
 // anyStuck reports whether a claim of the waiter's is stuck.
@@ -70,7 +77,7 @@ func (q *Queue[K, V]) park(w *Waiter[K, V]) {
 	q.parked++
 	for i := range w.places {
 		p := &w.places[i]
-		if l := p.line; !w.Claims[i].Firm && !q.stuck(p) {
+		if l := p.line; !p.claim.Firm && !q.stuck(p) {
 			p.remove()
 			q.wake(l)
 			q.tidy(l)
@@ -94,7 +101,7 @@ func (q *Queue[K, V]) unpark(l *line[K, V]) {
 		q.parked--
 		for i := range w.places {
 			if w.places[i].line == nil {
-				q.line(w.Claims[i].Key).add(&w.places[i])
+				q.stand(&w.places[i])
 			}
 		}
 	}

@@ -36,6 +36,9 @@ type Queue[K comparable, V any] struct {
 	crowd   bool  // the last group to end had followers
 	ticking bool  // a timer runs, see tick
 	ticks   int64 // how often the timer has fired
+
+	contested int           // how many lines of quiet keys are contested
+	unlisted  *Waiter[K, V] // the first of the waiters with unlisted claims
 }
 
 // maxSpare is how many idle lines are kept for reuse.
@@ -79,7 +82,6 @@ func (q *Queue[K, V]) Do(ctx context.Context, w *Waiter[K, V]) error {
 	}
 	returned := false
 	defer func() { q.finish(&w.own, returned) }()
-	q.yield()
 	q.gather(&w.own)
 	q.run(&w.own)
 	returned = true
@@ -149,9 +151,7 @@ func (q *Queue[K, V]) await(w *Waiter[K, V], waits bool) (leads bool, err error)
 			<-w.signal
 		}
 	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	return w.state == leading, nil
+	return w.state == leading, nil // now, only this caller changes the state
 }
 
 // queue puts a waiter into the lines of all keys.
@@ -167,10 +167,36 @@ func (q *Queue[K, V]) queue(w *Waiter[K, V], e event) {
 	if len(w.Claims) > len(w.first) {
 		w.places = make([]place[K, V], 0, len(w.Claims))
 	}
-	for _, c := range w.Claims {
-		w.places = append(w.places, place[K, V]{waiter: w, shared: c.Shared})
-		q.line(c.Key).add(&w.places[len(w.places)-1])
+	q.forget(w)
+	quiet := false
+	for i := range w.Claims {
+		if c := &w.Claims[i]; c.Quiet && c.Shared {
+			quiet = true
+		} else {
+			q.claim(w, c)
+		}
 	}
+	switch {
+	case quiet && q.contested > 0:
+		q.list(w)
+	case quiet:
+		q.unlist(w)
+	}
+}
+
+// claim puts a claim of a queued waiter into the line of the key.
+func (q *Queue[K, V]) claim(w *Waiter[K, V], c *Claim[K]) {
+	w.places = append(w.places, place[K, V]{waiter: w, claim: c})
+	q.stand(&w.places[len(w.places)-1])
+}
+
+// stand lets a claim wait in the line of the key.
+func (q *Queue[K, V]) stand(p *place[K, V]) {
+	l := q.line(p.claim.Key)
+	if p.claim.Quiet && !p.claim.Shared {
+		q.contest(l)
+	}
+	l.add(p)
 }
 
 // line returns the line of a key.
@@ -195,6 +221,7 @@ func (q *Queue[K, V]) tidy(l *line[K, V]) {
 		return
 	}
 	delete(q.lines, l.key)
+	q.calm(l)
 	if len(q.spare) < maxSpare {
 		var none K
 		l.key = none
@@ -224,6 +251,7 @@ func (q *Queue[K, V]) start(w *Waiter[K, V]) {
 // grant gives a waiter's keys to a group.
 func (q *Queue[K, V]) grant(w *Waiter[K, V], g *Group[K, V], e event) {
 	w.state.on(e)
+	w.group = g
 	q.waiting--
 	if w.turn.line != nil {
 		w.turn.remove()
@@ -241,7 +269,7 @@ func (q *Queue[K, V]) grant(w *Waiter[K, V], g *Group[K, V], e event) {
 func (q *Queue[K, V]) wake(l *line[K, V]) {
 	q.unpark(l)
 	for p := l.first; p != nil; {
-		next, last := p.next, !p.shared
+		next, last := p.next, !p.isShared()
 		q.consider(p.waiter)
 		if last {
 			return
@@ -279,7 +307,12 @@ func (q *Queue[K, V]) free(g *Group[K, V], held []*line[K, V]) {
 
 // end takes a group out of the running groups.
 func (q *Queue[K, V]) end(g *Group[K, V]) {
-	q.running = slices.DeleteFunc(q.running, func(other *Group[K, V]) bool { return other == g })
+	q.running = without(q.running, g)
+	for _, w := range g.members {
+		if w.state != queued { // again, after the leader's goroutine ended
+			q.forget(w)
+		}
+	}
 	q.free(g, g.held)
 }
 
@@ -288,6 +321,7 @@ func (q *Queue[K, V]) release(w *Waiter[K, V]) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	w.state.on(ends)
+	q.forget(w)
 	q.free(&w.own, w.own.held)
 }
 
@@ -306,6 +340,7 @@ func (q *Queue[K, V]) leave(w *Waiter[K, V]) (over bool, err error) {
 	case leading:
 		q.end(&w.own)
 	case holding:
+		q.forget(w)
 		q.free(&w.own, w.own.held)
 	case following:
 		w.group.leave()
@@ -315,6 +350,7 @@ func (q *Queue[K, V]) leave(w *Waiter[K, V]) (over bool, err error) {
 
 // withdraw takes a waiter out of all lines, and hands on the keys that other waiters can have now.
 func (q *Queue[K, V]) withdraw(w *Waiter[K, V]) {
+	q.forget(w)
 	q.waiting--
 	if w.turn.line != nil {
 		w.turn.remove()

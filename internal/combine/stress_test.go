@@ -51,11 +51,14 @@ func TestNoTwoGroupsHaveAKeyAtATime(t *testing.T) {
 				perm := random.Perm(keys)
 				w := &combine.Waiter[int, bool]{Size: 1 + random.IntN(3), Value: random.IntN(20) == 0}
 				for _, key := range perm[:1+random.IntN(3)] {
-					w.Claims = append(w.Claims, combine.Claim[int]{Key: key, Shared: random.IntN(3) == 0})
+					c := combine.Claim[int]{Key: key, Shared: random.IntN(3) == 0, Quiet: key < 3}
+					w.Claims = append(w.Claims, c)
 				}
 				if random.IntN(4) == 0 {
 					w.Find = func(context.Context) ([]combine.Claim[int], error) {
-						return []combine.Claim[int]{{Key: perm[5]}, {Key: perm[4]}}[:random.IntN(3)], nil
+						one, two := perm[5], perm[4]
+						found := []combine.Claim[int]{{Key: one, Quiet: one < 3}, {Key: two, Quiet: two < 3}}
+						return found[:random.IntN(3)], nil
 					}
 					for i := range w.Claims {
 						w.Claims[i].Shared = false

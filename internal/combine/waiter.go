@@ -11,6 +11,9 @@ type Claim[K comparable] struct {
 
 	// Firm claims stay in the line while the waiter is parked.
 	Firm bool
+
+	// Quiet says that nearly all claims on the key are shared. All claims on a key have the same Quiet.
+	Quiet bool
 }
 
 // Waiter is a caller with work. The caller fills in the exported fields and hands the waiter to [Queue.Do], once. The
@@ -28,21 +31,24 @@ type Waiter[K comparable, V any] struct {
 	Entered func()
 
 	ctx    context.Context
-	waited bool
 	signal chan struct{} // receives once for each wait: the waiter holds, leads, or is done
+	holds  bool          // wants the keys and no group
+	waited bool
 
 	// The queue's mutex guards the fields below.
 	state    state
 	settled  bool
-	arrival  int64 // when the waiter first entered: the lower, the earlier
-	parked   bool  // has taken back some claims, see park
-	parkings int   // how often the waiter was parked before
-	holds    bool  // wants the keys and no group
-	group    *Group[K, V]
+	parked   bool           // has taken back some claims, see park
+	unlisted bool           // some claims are in no line, see unlist
+	parkings int            // how often the waiter was parked before
+	arrival  int64          // when the waiter first entered: the lower, the earlier
+	group    *Group[K, V]   // holds the keys of the waiter
 	own      Group[K, V]    // the group that the waiter leads; holds the keys during Find, too
 	turn     place[K, V]    // in the line for a slot
 	places   []place[K, V]  // in the lines of the keys
 	first    [2]place[K, V] // where places begins: most work has two keys
+
+	prev, next *Waiter[K, V] // among the unlisted
 }
 
 // Waited reports whether the waiter had to wait for a group after Find. If so, the view of Find may be outdated.

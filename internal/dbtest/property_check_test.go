@@ -115,6 +115,9 @@ func (m *machine) receive(t *rapid.T) {
 		m.run(t, want, func(s *allocation.Service) (any, error) { return s.ReceiveBatch(t.Context(), c) })
 		return
 	}
+	if !c.At.After(b.CountedAt) {
+		c.Quantity = b.Purchased // the last count stays
+	}
 	b.ETA, b.ArrivedAt = time.Time{}, c.At
 	m.cut(t, c, b, (*allocation.Service).ReceiveBatch)
 }

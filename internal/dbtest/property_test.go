@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -17,23 +18,18 @@ import (
 )
 
 // machine gives random commands to a Service over the store in memory, and to the naive model. Every command is first
-// tried with small pages, without being stored: the size of a page must not change an answer.
+// tried with small pages, on copies of the store: the size of a page must not change an answer.
 type machine struct {
 	store   *memory.Store
 	clock   *memory.Clock
 	units   allocation.UnitOfWork
 	service *allocation.Service
-	trials  []*allocation.Service
+	trials  func(t *rapid.T) []*allocation.Service
 	naive   *naive
 	skus    []allocation.SKU
 	orders  []allocation.OrderID
 	batches int
 }
-
-// dry is a store that commits nothing.
-type dry struct{ allocation.Store }
-
-func (dry) Commit(context.Context, []allocation.Changes) error { return nil }
 
 // modes have group commit and cache switched on and off. No mode may change an answer.
 var modes = map[string]*allocation.ServiceOptions{
@@ -49,12 +45,33 @@ func newMachine(t *rapid.T, skus []allocation.SKU, orders []allocation.OrderID) 
 	m.units = allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now})
 	mode := rapid.SampledFrom(slices.Sorted(maps.Keys(modes))).Draw(t, "mode")
 	m.service = newService(t, m.units, modes[mode])
-	for page := 1; page <= 2; page++ {
-		units := allocation.NewUnitOfWork(dry{m.store}, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
-		noCache := &allocation.ServiceOptions{CacheSize: -1} // a cached product would keep the unstored changes
-		m.trials = append(m.trials, newService(t, units, noCache))
-	}
+	m.trials = m.smallPages
 	return m
+}
+
+// smallPages returns services with pages of 1 and of 2, each over a copy of the store.
+func (m *machine) smallPages(t *rapid.T) (trials []*allocation.Service) {
+	for page := 1; page <= 2; page++ {
+		opts := &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page}
+		trials = append(trials, newService(t, allocation.NewUnitOfWork(m.copied(t), opts), nil))
+	}
+	return trials
+}
+
+// copied returns a copy of the store.
+func (m *machine) copied(t *rapid.T) *memory.Store {
+	var changes []allocation.Changes
+	for _, s := range m.states() {
+		events, err := m.store.Events(t.Context(), s.SKU, 0, math.MaxInt32)
+		require.NoError(t, err)
+		changes = append(changes, allocation.Changes{
+			SKU: s.SKU, Version: s.Version, Refused: s.Refused, LowStock: s.LowStock, Low: s.Low,
+			NewBatches: s.Batches, NewLines: s.Lines, Events: events,
+		})
+	}
+	store := memory.New()
+	require.NoError(t, store.Commit(t.Context(), changes))
+	return store
 }
 
 // ids are the orders o1, o2 and so on.
@@ -161,9 +178,9 @@ func answer(value any, err error) string {
 // outcome of the naive model, and, after an error, the stored products with the products before.
 func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service) (any, error)) {
 	before := m.states()
-	trials := make([]string, len(m.trials))
-	for i, s := range m.trials {
-		trials[i] = answer(call(s))
+	var trials []string
+	for _, s := range m.trials(t) {
+		trials = append(trials, answer(call(s)))
 	}
 	value, err := call(m.service)
 	for i, trial := range trials {
@@ -190,22 +207,54 @@ func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service)
 	m.unchanged(t, before, shortages)
 }
 
-// unchanged checks that an error changed no batch and no line, and that a refusal was recorded once (R10).
+// unchanged checks that an error changed no batch and no live line. A refusal clears the lapsed holds of the product
+// and is recorded once (R10).
 func (m *machine) unchanged(t *rapid.T, before map[allocation.SKU]allocation.State, short []allocation.Shortage) {
 	for sku, now := range m.states() {
 		old := before[sku]
-		version := old.Version
-		if old.Refused != old.Version {
-			for _, s := range short {
-				if s.SKU == sku {
-					version++
-				}
+		want := map[string]int{}
+		for _, s := range short {
+			if s.SKU == sku {
+				want["LineRefused"]++
 			}
 		}
-		require.Equal(t, version, now.Version, "version of %q after an error", sku)
+		if want["LineRefused"] > 0 {
+			want["HoldLapsed"] = m.cleared(&old)
+			if old.Refused == old.Version && want["HoldLapsed"] == 0 {
+				want["LineRefused"] = 0
+			}
+		}
+		events, err := m.store.Events(t.Context(), sku, old.Version, math.MaxInt32)
+		require.NoError(t, err)
+		for _, e := range events {
+			if want[e.Kind()]--; e.Kind() == "LowStockCrossed" && want["HoldLapsed"] == 0 {
+				delete(want, "LowStockCrossed") // checked elsewhere
+			}
+		}
+		for kind, missing := range want {
+			require.Zero(t, missing, "%s events of %q too few", kind, sku)
+		}
 		require.ElementsMatch(t, old.Batches, now.Batches, "batches of %q after an error", sku)
 		require.ElementsMatch(t, old.Lines, now.Lines, "lines of %q after an error", sku)
 	}
+}
+
+// cleared removes the lapsed holds from a state, and returns the number of their parts.
+func (m *machine) cleared(state *allocation.State) (parts int) {
+	free := map[allocation.BatchRef]allocation.Quantity{}
+	state.Lines = slices.DeleteFunc(state.Lines, func(a allocation.Allocation) bool {
+		for _, part := range a.Parts {
+			if a.Lapsed(m.now()) {
+				free[part.Batch] += part.Quantity
+				parts++
+			}
+		}
+		return a.Lapsed(m.now())
+	})
+	for i := range state.Batches {
+		state.Batches[i].Allocated -= free[state.Batches[i].Ref]
+	}
+	return parts
 }
 
 func (m *machine) addBatch(t *rapid.T) {

@@ -46,7 +46,7 @@ func TestPropertiesOfViews(t *testing.T) {
 func newViewer(t *rapid.T, store *sqlstore.Store) *viewer {
 	m := newMachine(t, []allocation.SKU{"lamp", "sofa"}, ids(6))
 	service := newService(t, allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: m.clock.Now}), nil)
-	m.trials = []*allocation.Service{service}
+	m.trials = func(*rapid.T) []*allocation.Service { return []*allocation.Service{service} }
 	return &viewer{machine: m, reader: store, service: service}
 }
 

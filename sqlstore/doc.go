@@ -78,8 +78,8 @@
 //
 //   - PostgreSQL: one statement, which locks the products in the order of the SKUs. An allocation of any number of
 //     lines takes two round trips.
-//   - MariaDB: a short transaction with one statement for each table. An allocation takes seven round trips, six for
-//     one product with one batch. Lists are cut at 128 KiB; a load in parts reads from one snapshot.
+//   - MariaDB: a short transaction with one statement for each table. An allocation takes three round trips, more
+//     with dozens of lines or with locks. Lists are cut at 128 KiB; a load in parts reads from one snapshot.
 //   - SQLite: a short transaction, row by row. The first statement is a write and waits for other writers.
 //
 // [Store.Locked] is for hosts that prefer waiting to retrying. [Store.Join] is for hosts with writes of their own:

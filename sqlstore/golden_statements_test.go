@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -166,6 +167,11 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 	products, _ := productColumns.stored().tuples([]productRow{{sku: "chair", version: 1}}, mariaDB.longest)
 	batches, _ := batchColumns.tuples([]allocation.Batch{{Ref: "batch-1", SKU: "chair", Purchased: 9}}, mariaDB.longest)
 	return []goldenStatement{
+		{"commit: begin a script",
+			"Begins a commit without locks. Small writes follow, each with a semicolon, then END; large writes later.",
+			strings.TrimSuffix(scriptStart, ";\n"), nil},
+		{"commit: demand", "Stands in a script behind each write that finds rows; the number is an example.",
+			scriptDemand(1), nil},
 		{"commit: add products",
 			"A commit with new products: AddBatch for a new SKU; the values are an example.",
 			w.addProducts + products, nil},

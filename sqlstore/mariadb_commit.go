@@ -8,7 +8,8 @@ import (
 // mariaDBCommit writes each table with one statement, so that the number of round trips depends on neither products
 // nor lines. New rows come as a list behind VALUES, which saves the server the parsing of JSON (measured: two thirds
 // of the time). Several changed products, batches and removed lines come as a JSON array. Each statement has the
-// guard.
+// guard. A commit without locks is a [script]; the statements one by one serve transactions of a host and of Locked,
+// and show the rows concerned after an error of a script.
 type mariaDBCommit struct {
 	*rowCommit
 
@@ -119,14 +120,7 @@ func (w *mariaDBCommit) products(ctx context.Context, r runner, rows *relations)
 	if len(rows.products) == 1 && rows.products[0].seen > 0 {
 		return w.product(ctx, r, rows, &rows.products[0])
 	}
-	var added, known []productRow
-	for _, p := range rows.products {
-		if p.seen == 0 {
-			added = append(added, p)
-		} else {
-			known = append(known, p)
-		}
-	}
+	known, added := partProducts(rows.products)
 	matched, err := writeRows(ctx, w, r, w.setProducts, productColumns, known, aboutProduct)
 	switch {
 	case err != nil:
@@ -135,6 +129,24 @@ func (w *mariaDBCommit) products(ctx context.Context, r runner, rows *relations)
 		return conflictOnAny(rows.products)
 	}
 	return insertRows(ctx, w, r, w.addProducts, productColumns.stored(), added, aboutProduct)
+}
+
+// partProducts tells known products from new ones.
+func partProducts(products []productRow) (known, added []productRow) {
+	for i, p := range products {
+		if p.seen == 0 {
+			if added == nil {
+				known = append(make([]productRow, 0, len(products)), products[:i]...)
+			}
+			added = append(added, p)
+		} else if added != nil {
+			known = append(known, p)
+		}
+	}
+	if added == nil {
+		return products, nil
+	}
+	return known, added
 }
 
 func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) error {

@@ -5,6 +5,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -28,7 +29,7 @@ type breaker struct {
 
 // exchange is a request to the database and its answer.
 type exchange struct {
-	kind string // connect, prepare, exec, query, rows, begin, commit or rollback
+	kind string // connect, prepare, exec, query, rows, begin, commit, rollback, or part: a statement in a script
 	text string
 	inTx bool
 }
@@ -210,6 +211,12 @@ func (c *brokenConn) CheckNamedValue(v *driver.NamedValue) error {
 func (c *brokenConn) ExecContext(ctx context.Context, text string, args []driver.NamedValue) (driver.Result, error) {
 	if c.breaker.skips && len(args) > 0 {
 		return nil, driver.ErrSkip
+	}
+	switch {
+	case strings.HasPrefix(text, scriptStart):
+		return c.script(ctx, text)
+	case text == "COMMIT" || text == "ROLLBACK":
+		return c.endScript(ctx, text)
 	}
 	return across(c, "exec", text, func() (driver.Result, error) { return c.driverConn.ExecContext(ctx, text, args) })
 }

@@ -119,7 +119,7 @@ func (r record) last() string { return r.states[len(r.states)-1] }
 // suits says whether a fault can happen to an exchange of a connection that is in use.
 func (r *rig) suits(f judged, x exchange) bool {
 	switch x.kind {
-	case "connect", "prepare":
+	case "connect", "prepare", "part":
 		return false
 	case "rows": // what they come from was carried out
 		return f.done || !r.commits(x) && f.verdict != unsent && f.verdict != silent

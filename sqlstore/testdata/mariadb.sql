@@ -646,6 +646,16 @@ FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.bloc
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
+-- name: commit: begin a script
+-- Begins a commit without locks. Small writes follow, each with a semicolon, then END; large writes later.
+BEGIN NOT ATOMIC START TRANSACTION
+;
+
+-- name: commit: demand
+-- Stands in a script behind each write that finds rows; the number is an example.
+IF ROW_COUNT() < 1 THEN SIGNAL SQLSTATE '45000'; END IF
+;
+
 -- name: commit: add products
 -- A commit with new products: AddBatch for a new SKU; the values are an example.
 INSERT INTO allocation_products (sku, version, refused, low_stock,

@@ -78,7 +78,9 @@ func (m *machine) checkLedger(t *rapid.T, sku allocation.SKU, state allocation.S
 	}
 	var units allocation.Quantity
 	for _, b := range state.Batches {
-		units += b.Available()
+		if b.Saleable(m.now()) {
+			units += b.Available()
+		}
 	}
 	require.Equal(t, m.naive.low[sku], state.LowStock, "low-stock threshold of %q", sku)
 	require.Equal(t, units < state.LowStock, low, "low stock of %q by events: %d units, threshold %d",
@@ -149,37 +151,47 @@ type counting = func(*allocation.Service, context.Context, allocation.Count) ([]
 // cut recounts a batch and checks rule R6 (a cut moves the newest lines) on the lines before and after. The rule leaves
 // open which of the batches with room a line moves to; there the naive model copies the result.
 func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call counting) {
-	before, _ := m.store.Product(b.SKU)
 	b.Purchased, b.CountedAt = c.Quantity, c.At
 	m.naive.batches[c.Batch] = b
-	lost := map[allocation.OrderID]allocation.Quantity{}
+	before, lost := m.displace(t, b.SKU, func(s *allocation.Service) ([]allocation.OrderLine, error) {
+		return call(s, t.Context(), c)
+	})
+	m.checkCut(t, c, before, lost)
+}
+
+// displace runs a command that may move or release lines of a product, and copies the lines into the naive model. The
+// results are the lines before and the released units.
+func (m *machine) displace(
+	t *rapid.T, sku allocation.SKU, call func(*allocation.Service) ([]allocation.OrderLine, error),
+) (before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity) {
+	state, _ := m.store.Product(sku)
+	lost = map[allocation.OrderID]allocation.Quantity{}
 	m.run(t, outcome{}, func(s *allocation.Service) (any, error) {
 		clear(lost)
-		released, err := call(s, t.Context(), c)
+		released, err := call(s)
 		for _, l := range released {
 			require.NotContains(t, lost, l.OrderID, "released lines are reported once")
 			lost[l.OrderID] = l.Quantity
 		}
 		return released, err
 	})
-	after, _ := m.store.Product(b.SKU)
+	after, _ := m.store.Product(sku)
 	for key := range m.naive.lines {
-		if key.SKU == b.SKU {
+		if key.SKU == sku {
 			delete(m.naive.lines, key)
 		}
 	}
 	for _, a := range after.Lines {
 		m.naive.lines[a.Key()] = a
 	}
-	m.checkCut(t, c, before.Lines, lost)
+	return state.Lines, lost
 }
 
 // checkCut walks the live lines from the newest: as many as needed leave the batch, and the others are unchanged.
 func (m *machine) checkCut(
 	t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity,
 ) {
-	before = slices.DeleteFunc(before, func(a allocation.Allocation) bool { return a.Lapsed(m.now()) })
-	slices.SortFunc(before, func(a, b allocation.Allocation) int { return int(b.Sequence - a.Sequence) })
+	before = m.leavingOrder(before)
 	tooMany := -c.Quantity
 	for _, a := range before {
 		tooMany += openOn(a, c.Batch)
@@ -199,6 +211,13 @@ func (m *machine) checkCut(
 			m.checkWhole(t, old, a, c.Batch, lost[old.OrderID])
 		}
 	}
+}
+
+// leavingOrder returns the live lines in the order in which they leave a batch.
+func (m *machine) leavingOrder(lines []allocation.Allocation) []allocation.Allocation {
+	lines = slices.DeleteFunc(lines, func(a allocation.Allocation) bool { return a.Lapsed(m.now()) })
+	slices.SortFunc(lines, func(a, b allocation.Allocation) int { return int(b.Sequence - a.Sequence) })
+	return lines
 }
 
 // checkLost checks that a line loses units only if no other batch has room.

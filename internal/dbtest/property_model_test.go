@@ -53,6 +53,14 @@ func (n *naive) live(key allocation.LineKey, now time.Time) (allocation.Allocati
 
 // free counts the units that a batch could give at now.
 func (n *naive) free(ref allocation.BatchRef, now time.Time) allocation.Quantity {
+	if n.batches[ref].Blocked != "" {
+		return 0
+	}
+	return n.unpromised(ref, now)
+}
+
+// unpromised counts the units of a batch, blocked or not, that no live line has.
+func (n *naive) unpromised(ref allocation.BatchRef, now time.Time) allocation.Quantity {
 	free := n.batches[ref].Purchased
 	for _, l := range n.lines {
 		for _, part := range l.Parts {

@@ -105,6 +105,9 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"eta":           m.changeETA,
 		"receive":       m.receive,
 		"count":         m.count,
+		"split":         m.split,
+		"block":         m.block,
+		"unblock":       m.unblock,
 		"allocate":      m.allocate,
 		"allocate more": m.allocate,
 		"change line":   m.changeLine,
@@ -267,8 +270,11 @@ func (m *machine) addBatch(t *rapid.T) {
 		known := m.naive.batches[m.ref(t)]
 		b = allocation.Batch{Ref: known.Ref, SKU: known.SKU}
 		b.Purchased, b.ETA = known.AnnouncedQuantity, known.AnnouncedETA
-		if rapid.Bool().Draw(t, "differently") {
+		differently := rapid.Bool().Draw(t, "differently")
+		if differently {
 			b.Purchased++
+		}
+		if differently || known.SplitFrom != "" {
 			want.because(allocation.ErrMismatch)
 		}
 	} else {

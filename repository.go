@@ -37,7 +37,7 @@ type Repository interface {
 	GetByOrder(ctx context.Context, order OrderID) ([]*Product, error)
 
 	// GetLapsed returns products with lapsed holds, the earliest lapsed first, at most a page of
-	// products; none and no error if no hold has lapsed.
+	// products, and at least one if a hold has lapsed; none and no error if no hold has lapsed.
 	GetLapsed(ctx context.Context) ([]*Product, error)
 
 	// Add makes a new product part of the unit of work. Add returns [ErrDuplicate] if the unit of
@@ -100,7 +100,7 @@ type Query struct {
 	SKUs   []SKU    // these products
 	Order  OrderID  // the products for which this order has lines
 	Batch  BatchRef // the product that owns this batch
-	Lapsed bool     // products with lapsed holds, the earliest lapsed first
+	Lapsed bool     // products with lapsed holds, the earliest lapsed first; see Limit
 
 	// Orders are further orders. Their lines are loaded with each selected product.
 	Orders []OrderID
@@ -109,7 +109,9 @@ type Query struct {
 	Now time.Time
 
 	// Limit, at least 1, bounds the lapsed holds loaded with a product, the lines loaded for Batch,
-	// and the products selected by Lapsed.
+	// and the products selected by Lapsed. A store may select fewer products by Lapsed, so that a
+	// product with a million lapsed holds isn't searched for the next: at least one, if a hold has
+	// lapsed, and none before an earlier one.
 	Limit int
 }
 

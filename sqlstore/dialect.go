@@ -47,13 +47,23 @@ type engine struct {
 
 	// unionArms is the largest number of SKUs for which a load repeats lapsedArm, one SELECT per SKU, in place of
 	// lapsed.
-	unionArms int
-	lapsedArm string
+	unionArms   int
+	lapsedArm   string
+	expiringArm string // expiring for one SKU
+
+	// held is the condition for the lapsed holds h of a SKU, by the index lines_held. splits joins to a hold h all
+	// parts l of the line, if the line may be split; any other hold has one part, and none is looked up.
+	held   func(sku string) string
+	splits string
+
+	// unbound selects the units of lapsed holds on an engine for which held and splits would be slow: the units of
+	// holds that may not be split, by batch, and the parts of the other holds, if there are any.
+	unbound string
 
 	// expiring selects held_until of the first live hold of product p.
 	expiring string
 
-	// lapsing selects the SKUs of the :limit products with the oldest lapsed holds.
+	// lapsing selects the SKUs of the :limit holds that lapsed first, however many holds have lapsed.
 	lapsing string
 
 	// promised selects the promised units of each batch of a product, summed over lines, as rows of an audit. Sums

@@ -188,7 +188,7 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 func goldenArms(s *statements) []goldenStatement {
 	one := s.load(allocation.Query{SKUs: []allocation.SKU{"a"}})
 	two := s.load(allocation.Query{SKUs: []allocation.SKU{"a", "b"}})
-	arm := s.templates.compile(s.templates.lapsedUnion(1))
+	arm := s.templates.compile(s.templates.lapsedUnion(1, skuParameter))
 	return []goldenStatement{
 		{"load of one product by SKU", "Reads one product: most verbs.", one.text, one.params},
 		{"load of two products by SKU",

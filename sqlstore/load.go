@@ -12,7 +12,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Load reads products with one SELECT, outside any transaction. See [allocation.Store].
+// Load reads products with one SELECT, outside any transaction; on MariaDB lapsed holds need a SELECT before, which
+// chooses the products. See [allocation.Store].
 func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 	const op = "Load"
 	if err := s.check(ctx, op); err != nil {
@@ -43,6 +44,29 @@ func (s *Store) parts(q allocation.Query) (parts []allocation.Query) {
 	return parts
 }
 
+// loadLapsed chooses the products with a statement of its own, because MariaDB finds the holds of a product by an index
+// only if the SKU is a parameter. All states are of the moment of the second statement; a product whose lapsed holds
+// were cleared in between is left out.
+func (s *Store) loadLapsed(ctx context.Context, r runner, q allocation.Query) ([]allocation.State, error) {
+	page := q
+	page.Limit = min(q.Limit, s.engine.unionArms)
+	err := r.each(ctx, s.statements.lapsed, s.statements.lapsed.args(newLoading(page).arg), func(row scanner) error {
+		q.SKUs = append(q.SKUs, "")
+		return row.Scan(&q.SKUs[len(q.SKUs)-1])
+	})
+	if err != nil || len(q.SKUs) == 0 {
+		return nil, err
+	}
+	l := newLoading(q)
+	statement := s.statements.load(allocation.Query{SKUs: q.SKUs})
+	if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(l.states(), func(state allocation.State) bool {
+		return !slices.ContainsFunc(state.Lines, func(a allocation.Allocation) bool { return a.Lapsed(q.Now) })
+	}), nil
+}
+
 // atOneMoment runs fn, which reads with a number of statements. Several statements share a snapshot.
 func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner) error) error {
 	if statements <= 1 {
@@ -59,6 +83,9 @@ func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner)
 func (s *Store) load(
 	ctx context.Context, r runner, q allocation.Query, parts []allocation.Query,
 ) ([]allocation.State, error) {
+	if q.Lapsed && s.engine.unionArms > 0 {
+		return s.loadLapsed(ctx, r, q)
+	}
 	l := newLoading(q)
 	if len(parts) == 0 {
 		statement := s.statements.load(q)

@@ -10,23 +10,49 @@ const (
 	chosenByBatch = `SELECT sku FROM {batches} WHERE ref = :batch`
 )
 
-// lapsedUnion repeats lapsedArm for the SKUs :sku0, :sku1 and so on. UNION removes duplicates; UNION ALL would keep
-// duplicates of the rows of the UNION before.
-func (t *templates) lapsedUnion(n int) string {
+// lapsedUnion repeats lapsedArm for so many SKUs. UNION removes duplicates; UNION ALL would keep duplicates of the rows
+// of the UNION before.
+func (t *templates) lapsedUnion(n int, sku func(n int) string) string {
 	var lapsed strings.Builder
 	for i := range n {
 		if i > 0 {
 			lapsed.WriteString(` UNION `)
 		}
-		lapsed.WriteString(strings.ReplaceAll(t.lapsedArm, ":sku", ":sku"+strconv.Itoa(i)))
+		lapsed.WriteString(strings.ReplaceAll(t.lapsedArm, ":sku", sku(i)))
 	}
 	return lapsed.String()
+}
+
+// firstExpiry selects held_until of the first live hold of product p, one of so many SKUs. The SKU of each branch is
+// the same for all rows, so that the branch finds the hold by the index.
+func (t *templates) firstExpiry(n int, sku func(n int) string, otherwise string) string {
+	var first strings.Builder
+	first.WriteString(`CASE p.sku`)
+	for i := range n {
+		first.WriteString(` WHEN ` + sku(i) + ` THEN (` + strings.ReplaceAll(t.expiringArm, ":sku", sku(i)) + `)`)
+	}
+	return first.String() + otherwise + ` END`
+}
+
+// lapsedOfOrder is lapsed for the products of an order: lapsedArm for the first SKUs, and lapsed for any others.
+func (t *templates) lapsedOfOrder() string {
+	others := "FROM chosen c WHERE c.sku > " + skuOfOrder(fewSKUs-1)
+	return t.lapsedUnion(fewSKUs, skuOfOrder) + ` UNION` + strings.Replace(t.engine.lapsed, "FROM chosen c", others, 1)
+}
+
+// skuParameter is the n-th SKU of a statement with a parameter for each SKU.
+func skuParameter(n int) string { return ":sku" + strconv.Itoa(n) }
+
+// skuOfOrder selects the n-th SKU of an order.
+func skuOfOrder(n int) string {
+	return `(SELECT DISTINCT sku FROM {lines} WHERE order_id = :order AND part = 0 ORDER BY sku LIMIT 1 OFFSET ` +
+		strconv.Itoa(n) + `)`
 }
 
 // load compiles a load: one SELECT, and so one moment, with rows of three kinds: products, batches, and parts of
 // lines. chosen selects the products. All reads use keys and the indexes of open rows, so that batches that are not for
 // sale, and shipped lines, cost nothing. The statement fetches :more rows, one beyond the page; [loading] cuts.
-func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *query {
+func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed, expiring string) *query {
 	lines := t.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
 	return t.compile(`
 		WITH chosen (sku) AS (` + chosen + `),
@@ -38,7 +64,7 @@ func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed string) *q
 			SELECT b.ref FROM chosen c` + t.lookup("batches", "b", "batches_for_sale", "b.sku = c.sku AND "+forSale) + `
 			UNION
 			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
-		SELECT 0, p.sku, ` + productSelection(t.expiring).text(loadWidth) + `
+		SELECT 0, p.sku, ` + productSelection(expiring).text(loadWidth) + `
 		FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT 1, b.sku, ` + batchSelection.text(loadWidth) + `

@@ -19,32 +19,42 @@ var mariaDB = engine{
 	longest:     128 << 10, // max_allowed_packet is 1 MiB or more in practice, 16 MiB by default
 	snapshot:    sql.LevelRepeatableRead,
 
-	// MariaDB can't limit a table by a row of a join, and doesn't use a column of another table as a bound of an
-	// index. So with many SKUs this reads all holds of a product, live holds included.
+	// MariaDB can't limit a table by a row of a join, so the subqueries find the hold beyond the page. BETWEEN stands
+	// for an equality: then MariaDB chooses a range of the index for each SKU, and reads no hold beyond the page.
 	lapsed: `
 			SELECT l.sku, l.order_id FROM (
 				SELECT c.sku,
-					(SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
+					COALESCE((SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
 						WHERE l.held_sku = c.sku AND l.held_until <= :now
-						ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET :limit) AS until,
+						ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET :limit), :now) AS until,
 					(SELECT l.order_id FROM {lines} l FORCE INDEX ({#lines_held})
 						WHERE l.held_sku = c.sku AND l.held_until <= :now
 						ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET :limit) AS order_id
 				FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_held})
-			WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, :now)
-				AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)`,
+			WHERE l.held_sku BETWEEN last.sku AND last.sku AND l.held_until <= last.until
+				AND (last.order_id IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)`,
 	unionArms: 50,
 	lapsedArm: `
 			(SELECT l.sku, l.order_id FROM {lines} l FORCE INDEX ({#lines_held})
 				WHERE l.held_sku = :sku AND l.held_until <= :now
 				ORDER BY l.held_until, l.order_id LIMIT :more)`,
+	held: func(sku string) string {
+		return "h.held_sku BETWEEN " + sku + " AND " + sku + " AND h.held_until <= :now"
+	},
+	splits: " LEFT JOIN {lines} l FORCE INDEX (PRIMARY) ON " + partsOfSplit,
+	expiringArm: `
+			SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
+			WHERE l.held_sku = :sku AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
+
+	// A column of another row is no bound of an index, so this reads all lapsed holds of the product.
 	expiring: `
 			SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
 			WHERE l.held_sku = p.sku AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
-			SELECT l.held_sku AS sku FROM {lines} l FORCE INDEX ({#lines_lapsing})
-			WHERE l.lapses <= :now
-			GROUP BY l.held_sku ORDER BY MIN(l.lapses), l.held_sku LIMIT :limit`,
+			SELECT DISTINCT oldest.sku FROM (
+				SELECT l.held_sku AS sku FROM {lines} l FORCE INDEX ({#lines_lapsing})
+				WHERE l.lapses <= :now
+				ORDER BY l.lapses, l.held_sku LIMIT :limit) oldest`,
 	integer: "SIGNED",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)

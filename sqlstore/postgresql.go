@@ -28,13 +28,29 @@ var postgreSQL = engine{
 				WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ` + opaque(":now") + `
 					AND ` + expectFew("l.held_until") + `
 				ORDER BY l.held_until, l.order_id LIMIT ` + opaque(":more") + `) h`,
+	unbound: `
+		found (ref, split, units) AS (
+			SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) FROM chosen c` + lapsedHolds("") + `
+			GROUP BY h.batch_ref, h.split),
+		unbound (ref, units) AS (
+			SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+				SELECT f.ref, f.units FROM found f WHERE f.split = 0
+				UNION ALL
+				SELECT l.batch_ref, l.quantity - l.shipped
+				FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c` +
+		lapsedHolds(" AND h.split = 1") + ` CROSS JOIN LATERAL (
+					SELECT * FROM {lines} l
+					WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+			GROUP BY u.ref)`,
 	expiring: `
 			SELECT l.held_until FROM {lines} l
 			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ` + opaque(":now") + ` ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
-			SELECT l.sku FROM {lines} l
-			WHERE l.part = 0 AND l.held_until <= ` + opaque(":now") + `
-			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT ` + opaque(":limit"),
+			SELECT DISTINCT oldest.sku FROM (
+				SELECT l.sku FROM {lines} l
+				WHERE l.part = 0 AND l.held_until <= ` + opaque(":now") + `
+					AND ` + expectFew("l.held_until") + `
+				ORDER BY l.held_until, l.sku LIMIT ` + opaque(":limit") + `) oldest`,
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l
@@ -69,6 +85,14 @@ var postgreSQL = engine{
 	oneStatement: true,
 	classify:     classifyPostgreSQL,
 	again:        hasOldPlan,
+}
+
+// lapsedHolds joins the lapsed holds of each row of chosen. There may be very many, so the planner must not expect few:
+// the planner would sort the holds to group them.
+func lapsedHolds(condition string) string {
+	return ` CROSS JOIN LATERAL (
+				SELECT * FROM {lines} h WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ` +
+		opaque(":now") + condition + ` OFFSET 0) h`
 }
 
 // sqlState returns the SQLSTATE of an error of the server.

@@ -23,13 +23,18 @@ var sqlite = engine{
 					SELECT l.order_id FROM {lines} l INDEXED BY {#lines_held}
 					WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= :now + 0
 					ORDER BY l.held_until, l.order_id LIMIT :more))) first`,
+	held: func(sku string) string {
+		return "h.sku = " + sku + " AND h.part = 0 AND h.held_until <= :now + 0"
+	},
+	splits: " LEFT JOIN {lines} l ON " + partsOfSplit,
 	expiring: `
 			SELECT l.held_until FROM {lines} l INDEXED BY {#lines_held}
 			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > :now + 0 ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
-			SELECT l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
-			WHERE l.part = 0 AND l.held_until <= :now + 0
-			GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT :limit`,
+			SELECT DISTINCT oldest.sku FROM (
+				SELECT l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
+				WHERE l.part = 0 AND l.held_until <= :now + 0
+				ORDER BY l.held_until, l.sku LIMIT :limit) oldest`,
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l INDEXED BY {#lines_open}

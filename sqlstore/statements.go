@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"strings"
 	"sync"
 
 	"github.com/cosmic-go/allocation"
@@ -27,14 +28,25 @@ type statements struct {
 	plains sync.Map
 }
 
+// fewSKUs is how many SKUs of an order MariaDB looks up by themselves. Beside a flood of lapsed holds, orders with more
+// SKUs are slower.
+const fewSKUs = 4
+
 func (t *templates) statements() *statements {
+	lapsedOfBatch, expiringOfBatch := t.engine.lapsed, t.expiring
+	lapsedOfOrder, expiringOfOrder := t.engine.lapsed, t.expiring
+	if t.unionArms > 0 {
+		of := strings.NewReplacer(":sku", "("+chosenByBatch+")")
+		lapsedOfBatch, expiringOfBatch = of.Replace(t.lapsedArm), of.Replace(t.expiringArm)
+		lapsedOfOrder, expiringOfOrder = t.lapsedOfOrder(), t.firstExpiry(fewSKUs, skuOfOrder, ` ELSE (`+t.expiring+`)`)
+	}
 	s := &statements{
 		templates: t,
 		writer:    t.writer(t),
-		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.engine.lapsed),
-		byOrder:   t.load(chosenByOrder, "", "", t.engine.lapsed),
-		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, t.engine.lapsed),
-		lapsed:    t.load(t.lapsing, "", "", t.engine.lapsed),
+		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.engine.lapsed, t.expiring),
+		byOrder:   t.load(chosenByOrder, "", "", lapsedOfOrder, expiringOfOrder),
+		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, lapsedOfBatch, expiringOfBatch),
+		lapsed:    t.load(t.lapsing, "", "", t.engine.lapsed, t.expiring),
 		versions: t.compile(`
 			SELECT p.sku, p.version FROM ` + t.list(":skus") + ` k` + t.lookup("products", "p", "", "p.sku = k.value")),
 		audit: t.compile(t.auditText()),
@@ -43,6 +55,9 @@ func (t *templates) statements() *statements {
 			WHERE sku = :sku AND sequence > :after ORDER BY sequence LIMIT :limit`),
 		outbox: t.outbox(),
 		views:  t.viewQueries(),
+	}
+	if t.unionArms > 0 {
+		s.lapsed = t.compile(t.lapsing) // see loadLapsed
 	}
 	if t.engine.lockAll != "" {
 		s.lockAll = t.compile(t.engine.lockAll)
@@ -82,7 +97,8 @@ func (s *statements) load(q allocation.Query) *query {
 		return known.(*query)
 	}
 	t := s.templates
-	made := t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.lapsedUnion(n))
+	made := t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "",
+		t.lapsedUnion(n, skuParameter), t.firstExpiry(n, skuParameter, ""))
 	known, _ := s.byFewSKUs.LoadOrStore(n, made)
 	return known.(*query)
 }

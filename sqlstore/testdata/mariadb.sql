@@ -3,7 +3,7 @@
 
 -- name: load by SKU
 -- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
--- Parameters: skus, orders, now, limit, now, limit, now, now.
+-- Parameters: skus, orders, now, limit, now, now, limit, now.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
@@ -13,15 +13,15 @@ wanted (sku, order_id) AS (
   UNION
   SELECT l.sku, l.order_id FROM (
     SELECT c.sku,
-      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+      COALESCE((SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
         WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?), ?) AS until,
       (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
         WHERE l.held_sku = c.sku AND l.held_until <= ?
         ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
     FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
-    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+  WHERE l.held_sku BETWEEN last.sku AND last.sku AND l.held_until <= last.until
+    AND (last.order_id IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
@@ -48,24 +48,44 @@ FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND
 
 -- name: load by order
 -- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
--- Parameters: order, orders, now, limit, now, limit, now, now.
+-- Parameters: order, orders, order, now, more, order, now, more, order, now, more, order, now, more, now,
+-- limit, now, now, limit, order, order, order, now, order, order, now, order, order, now, order, order, now,
+-- now.
 WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
   UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 0) AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 1) AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 2) AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   SELECT l.sku, l.order_id FROM (
     SELECT c.sku,
-      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+      COALESCE((SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
         WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?), ?) AS until,
       (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
         WHERE l.held_sku = c.sku AND l.held_until <= ?
         ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
-    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
-    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+    FROM chosen c WHERE c.sku > (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+      AND part = 0 ORDER BY sku LIMIT 1 OFFSET 3) LIMIT 1000000000) last
+      STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku BETWEEN last.sku AND last.sku AND l.held_until <= last.until
+    AND (last.order_id IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
@@ -73,10 +93,30 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
+  (CASE p.sku WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+  ORDER BY sku LIMIT 1 OFFSET 0) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 0) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 1) THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 1) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 2) THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 2) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 3) THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until > ? ORDER BY l.held_until LIMIT 1) ELSE (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
+    NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
@@ -92,24 +132,16 @@ FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND
 
 -- name: load by batch
 -- Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others.
--- Parameters: batch, orders, now, limit, now, limit, now, batch, batch, more, batch, now.
+-- Parameters: batch, orders, batch, now, more, batch, batch, more, batch, batch, now.
 WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
   UNION
-  SELECT l.sku, l.order_id FROM (
-    SELECT c.sku,
-      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-        WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
-      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-        WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
-    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
-    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)
   UNION
   SELECT newest.sku, newest.order_id FROM (
     SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_open)
@@ -126,8 +158,8 @@ shown (ref) AS (
   SELECT ref FROM allocation_batches WHERE ref = ?)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL
+  WHERE l.held_sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
@@ -143,49 +175,11 @@ FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND
 
 -- name: load of lapsed holds
 -- Reads the products whose holds lapsed first: ReleaseLapsed.
--- Parameters: now, limit, orders, now, limit, now, limit, now, now.
-WITH chosen (sku) AS (
-  SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
-  WHERE l.lapses <= ?
-  GROUP BY l.held_sku ORDER BY MIN(l.lapses), l.held_sku LIMIT ?),
-wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
-    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
-    FROM chosen)
-  UNION
-  SELECT l.sku, l.order_id FROM (
-    SELECT c.sku,
-      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-        WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
-      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-        WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
-    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
-    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
-shown (ref) AS (
-  SELECT b.ref FROM chosen c
-    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
-    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
-  UNION
-  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
-    AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
-  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL
-FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
-UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
-FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
-UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
-FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+-- Parameters: now, limit.
+SELECT DISTINCT oldest.sku FROM (
+SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
+WHERE l.lapses <= ?
+ORDER BY l.lapses, l.held_sku LIMIT ?) oldest
 ;
 
 -- name: SKUs of an order
@@ -203,9 +197,10 @@ SELECT sku FROM allocation_batches WHERE ref = ?
 -- name: SKUs of lapsed holds
 -- Finds the products to lock before a load of lapsed holds, inside Locked.
 -- Parameters: now, limit.
+SELECT DISTINCT oldest.sku FROM (
 SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
 WHERE l.lapses <= ?
-GROUP BY l.held_sku ORDER BY MIN(l.lapses), l.held_sku LIMIT ?
+ORDER BY l.lapses, l.held_sku LIMIT ?) oldest
 ;
 
 -- name: lock products
@@ -543,16 +538,15 @@ ORDER BY l.sequence LIMIT ?
 
 -- name: view: batches
 -- Reads a page of the batches of a product: Batches.
--- Parameters: sku, sku, now, more, sku, after, page.
+-- Parameters: sku, sku, sku, now, sku, after, page.
 WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?),
-holds (sku, order_id) AS (
-  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = ? AND l.held_until <= ?
-    ORDER BY l.held_until, l.order_id LIMIT ?)),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
-  GROUP BY l.batch_ref)
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
   page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
   page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
@@ -565,16 +559,15 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, N
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, sku0, now, more, now, now.
+-- Parameters: skus, sku0, sku0, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
-holds (sku, order_id) AS (
-  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = ? AND l.held_until <= ?
-    ORDER BY l.held_until, l.order_id LIMIT ?)),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
-  GROUP BY l.batch_ref)
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -589,19 +582,22 @@ FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.bloc
 
 -- name: view: stock of two products
 -- Reads what can be promised of two products. Up to 50 products repeat the part for each.
--- Parameters: skus, sku0, now, more, sku1, now, more, now, now.
+-- Parameters: skus, sku0, sku0, now, sku1, sku1, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
-holds (sku, order_id) AS (
-  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = ? AND l.held_until <= ?
-    ORDER BY l.held_until, l.order_id LIMIT ?) UNION
-  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = ? AND l.held_until <= ?
-    ORDER BY l.held_until, l.order_id LIMIT ?)),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
-  GROUP BY l.batch_ref)
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref)
+  UNION ALL
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -616,24 +612,16 @@ FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.bloc
 
 -- name: view: stock of many products
 -- Reads what can be promised of more than 32 products.
--- Parameters: skus, now, limit, now, limit, now, now, now.
+-- Parameters: skus, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
-holds (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (
-    SELECT c.sku,
-      (SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-        WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS until,
-      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-        WHERE l.held_sku = c.sku AND l.held_until <= ?
-        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
-    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = last.sku AND l.held_until <= COALESCE(last.until, ?)
-    AND (last.until IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-  FROM holds h STRAIGHT_JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
-  GROUP BY l.batch_ref)
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -689,7 +677,7 @@ INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, al
 
 -- name: load of one product by SKU
 -- Reads one product: most verbs.
--- Parameters: skus, orders, sku0, now, more, now.
+-- Parameters: skus, orders, sku0, now, more, sku0, sku0, now.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
@@ -707,10 +695,11 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
+  (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
+    NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
@@ -726,7 +715,7 @@ FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND
 
 -- name: load of two products by SKU
 -- Reads two products. Up to 50 products repeat the part for each.
--- Parameters: skus, orders, sku0, now, more, sku1, now, more, now.
+-- Parameters: skus, orders, sku0, now, more, sku1, now, more, sku0, sku0, now, sku1, sku1, now.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
@@ -747,10 +736,13 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
+  (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) WHEN ? THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
+    NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,

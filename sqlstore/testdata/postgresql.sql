@@ -127,9 +127,11 @@ FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order
 -- Reads the products whose holds lapsed first: ReleaseLapsed.
 -- Parameters: now, limit, orders, more.
 WITH chosen (sku) AS (
-  SELECT l.sku FROM allocation_lines l
-  WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
-  GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT (SELECT CAST($2 AS bigint))),
+  SELECT DISTINCT oldest.sku FROM (
+    SELECT l.sku FROM allocation_lines l
+    WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.sku LIMIT (SELECT CAST($2 AS bigint))) oldest),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($3 AS json))
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
@@ -179,9 +181,11 @@ SELECT sku FROM allocation_batches WHERE ref = $1
 -- name: SKUs of lapsed holds
 -- Finds the products to lock before a load of lapsed holds, inside Locked.
 -- Parameters: now, limit.
+SELECT DISTINCT oldest.sku FROM (
 SELECT l.sku FROM allocation_lines l
 WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
-GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT (SELECT CAST($2 AS bigint))
+  AND l.held_until = l.held_until + 0
+ORDER BY l.held_until, l.sku LIMIT (SELECT CAST($2 AS bigint))) oldest
 ;
 
 -- name: lock products
@@ -466,45 +470,55 @@ ORDER BY l.sequence LIMIT $3
 
 -- name: view: batches
 -- Reads a page of the batches of a product: Batches.
--- Parameters: sku, now, more, after, page.
+-- Parameters: sku, now, after, page.
 WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = $1),
-holds (sku, order_id) AS (
-  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
-    SELECT l.order_id FROM allocation_lines l
-    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($2 AS bigint))
-      AND l.held_until = l.held_until + 0
-    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($3 AS bigint))) h),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) FROM chosen c CROSS JOIN LATERAL (
+    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) OFFSET 0) h
+  GROUP BY h.batch_ref, h.split),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-  FROM holds h CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = h.order_id
-    AND l.sku = h.sku OFFSET 0) l
-  GROUP BY l.batch_ref)
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c CROSS JOIN LATERAL (
+    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
   page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
   page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b
-  WHERE b.sku = $1 AND b.ref > $4 ORDER BY b.ref LIMIT $5) page
+  WHERE b.sku = $1 AND b.ref > $3 ORDER BY b.ref LIMIT $4) page
 UNION ALL
 SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
 ;
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, now, more.
+-- Parameters: skus, now.
 WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
   WHERE value = value || '') k),
-holds (sku, order_id) AS (
-  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
-    SELECT l.order_id FROM allocation_lines l
-    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($2 AS bigint))
-      AND l.held_until = l.held_until + 0
-    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($3 AS bigint))) h),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) FROM chosen c CROSS JOIN LATERAL (
+    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) OFFSET 0) h
+  GROUP BY h.batch_ref, h.split),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-  FROM holds h CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = h.order_id
-    AND l.sku = h.sku OFFSET 0) l
-  GROUP BY l.batch_ref)
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c CROSS JOIN LATERAL (
+    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
 SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p
   WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL

@@ -120,9 +120,10 @@ FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.
 -- Reads the products whose holds lapsed first: ReleaseLapsed.
 -- Parameters: now, limit, orders, more.
 WITH chosen (sku) AS (
-  SELECT l.sku FROM allocation_lines l INDEXED BY allocation_lines_lapsing
-  WHERE l.part = 0 AND l.held_until <= ?1 + 0
-  GROUP BY l.sku ORDER BY MIN(l.held_until), l.sku LIMIT ?2),
+  SELECT DISTINCT oldest.sku FROM (
+    SELECT l.sku FROM allocation_lines l INDEXED BY allocation_lines_lapsing
+    WHERE l.part = 0 AND l.held_until <= ?1 + 0
+    ORDER BY l.held_until, l.sku LIMIT ?2) oldest),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?3)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
@@ -471,42 +472,36 @@ ORDER BY l.sequence LIMIT ?3
 
 -- name: view: batches
 -- Reads a page of the batches of a product: Batches.
--- Parameters: sku, now, more, after, page.
+-- Parameters: sku, now, after, page.
 WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?1),
-holds (sku, order_id) AS (
-  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
-    SELECT json_group_array(order_id) FROM (
-      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?2 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?3))) first),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-  FROM holds h CROSS JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
-  GROUP BY l.batch_ref)
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS BIGINT) AS units
+  FROM (SELECT h.* FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+    WHERE h.sku = c.sku AND h.part = 0
+    AND h.held_until <= ?2 + 0) h LEFT JOIN allocation_lines l ON l.order_id = CASE WHEN h.split = 1 THEN
+    h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref))
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
   page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
   page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b INDEXED BY allocation_batches_by_sku
-  WHERE b.sku = ?1 AND b.ref > ?4 ORDER BY b.ref LIMIT ?5) page
+  WHERE b.sku = ?1 AND b.ref > ?3 ORDER BY b.ref LIMIT ?4) page
 UNION ALL
 SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
 ;
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, now, more.
+-- Parameters: skus, now.
 WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
-holds (sku, order_id) AS (
-  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
-    SELECT json_group_array(order_id) FROM (
-      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?2 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?3))) first),
 unbound (ref, units) AS (
-  SELECT l.batch_ref, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-  FROM holds h CROSS JOIN allocation_lines l WHERE l.order_id = h.order_id AND l.sku = h.sku
-  GROUP BY l.batch_ref)
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS BIGINT) AS units
+  FROM (SELECT h.* FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+    WHERE h.sku = c.sku AND h.part = 0
+    AND h.held_until <= ?2 + 0) h LEFT JOIN allocation_lines l ON l.order_id = CASE WHEN h.split = 1 THEN
+    h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref))
 SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated

@@ -189,12 +189,18 @@ func goldenArms(s *statements) []goldenStatement {
 	one := s.load(allocation.Query{SKUs: []allocation.SKU{"a"}})
 	two := s.load(allocation.Query{SKUs: []allocation.SKU{"a", "b"}})
 	arm := s.templates.compile(s.templates.lapsedUnion(1, skuParameter))
+	expiry := s.templates.compile(s.templates.expiryOf(skuParameter(0)))
+	units := s.templates.compile(s.templates.unitsOfSKU(skuParameter(0)))
 	return []goldenStatement{
 		{"load of one product by SKU", "Reads one product: most verbs.", one.text, one.params},
 		{"load of two products by SKU",
 			"Reads two products. Up to 50 products repeat the part for each.", two.text, two.params},
 		{"repeated: lapsed holds of a product",
 			"The part that is repeated for each product, with UNION between.", arm.text, arm.params},
+		{"repeated: first expiry of a product",
+			"The branch that is repeated for each product in a load.", expiry.text, expiry.params},
+		{"repeated: units of lapsed holds of a product",
+			"The part that is repeated for each product in Stock, with UNION ALL between.", units.text, units.params},
 	}
 }
 

@@ -29,9 +29,14 @@ func (t *templates) firstExpiry(n int, sku func(n int) string, otherwise string)
 	var first strings.Builder
 	first.WriteString(`CASE p.sku`)
 	for i := range n {
-		first.WriteString(` WHEN ` + sku(i) + ` THEN (` + strings.ReplaceAll(t.expiringArm, ":sku", sku(i)) + `)`)
+		first.WriteString(t.expiryOf(sku(i)))
 	}
 	return first.String() + otherwise + ` END`
+}
+
+// expiryOf is a branch of firstExpiry.
+func (t *templates) expiryOf(sku string) string {
+	return ` WHEN ` + sku + ` THEN (` + strings.ReplaceAll(t.expiringArm, ":sku", sku) + `)`
 }
 
 // lapsedOfOrder is lapsed for the products of an order: lapsedArm for the first SKUs, and lapsed for any others.

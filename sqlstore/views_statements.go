@@ -92,12 +92,17 @@ func (t *templates) lapsedUnits(skus ...string) string {
 	if t.unionArms > 0 && len(skus) > 0 {
 		arms = arms[:0]
 		for _, sku := range skus {
-			arms = append(arms, t.unitsOf(`{lines} h `+t.indexHint("lines_held"), ` WHERE `+t.held(sku)))
+			arms = append(arms, t.unitsOfSKU(sku))
 		}
 	}
 	return `
 		unbound (ref, units) AS (` + strings.Join(arms, `
 			UNION ALL`) + `)`
+}
+
+// unitsOfSKU sums up the units of the lapsed holds of one product by batch.
+func (t *templates) unitsOfSKU(sku string) string {
+	return t.unitsOf(`{lines} h `+t.indexHint("lines_held"), ` WHERE `+t.held(sku))
 }
 
 // unitsOf sums up the unshipped units of holds h by batch.

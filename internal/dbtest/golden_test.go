@@ -117,8 +117,10 @@ func normal(statement string) string {
 
 // once is a statement in which a repeated part stands once.
 func once(statement, part string) string {
-	for twice := part + " UNION " + part; strings.Contains(statement, twice); {
-		statement = strings.ReplaceAll(statement, twice, part)
+	for _, between := range []string{" UNION ", " UNION ALL ", " "} {
+		for twice := part + between + part; strings.Contains(statement, twice); {
+			statement = strings.ReplaceAll(statement, twice, part)
+		}
 	}
 	return statement
 }

@@ -764,6 +764,25 @@ WHERE l.held_sku = ? AND l.held_until <= ?
 ORDER BY l.held_until, l.order_id LIMIT ?)
 ;
 
+-- name: repeated: first expiry of a product
+-- The branch that is repeated for each product in a load.
+-- Parameters: sku0, sku0, now.
+ WHEN ? THEN (
+SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1)
+;
+
+-- name: repeated: units of lapsed holds of a product
+-- The part that is repeated for each product in Stock, with UNION ALL between.
+-- Parameters: sku0, sku0, now.
+SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+  CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+  (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+  AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+  h.batch_ref)
+;
+
 -- name: savepoint
 -- Begins a commit inside a transaction of the host.
 SAVEPOINT allocation_commit

@@ -51,16 +51,8 @@ func (n *naive) live(key allocation.LineKey, now time.Time) (allocation.Allocati
 	return l, there && !l.Lapsed(now)
 }
 
-// free counts the units that a batch could give at now.
+// free counts the units of a batch, saleable or not, that no live line has at now.
 func (n *naive) free(ref allocation.BatchRef, now time.Time) allocation.Quantity {
-	if n.batches[ref].Blocked != "" {
-		return 0
-	}
-	return n.unpromised(ref, now)
-}
-
-// unpromised counts the units of a batch, blocked or not, that no live line has.
-func (n *naive) unpromised(ref allocation.BatchRef, now time.Time) allocation.Quantity {
 	free := n.batches[ref].Purchased
 	for _, l := range n.lines {
 		for _, part := range l.Parts {
@@ -72,11 +64,29 @@ func (n *naive) unpromised(ref allocation.BatchRef, now time.Time) allocation.Qu
 	return free
 }
 
+// fits says whether a line may be given units of a batch at now: the batch is saleable (R13), and the line's terms
+// accept the batch (R14).
+func fits(b allocation.Batch, l allocation.Allocation, now time.Time) bool {
+	keeps, inWarehouse := b.BestBefore.IsZero(), b.ETA.IsZero()
+	saleable := b.Blocked == "" && !b.Expired && (keeps || b.BestBefore.After(now) && b.BestBefore.After(b.ETA))
+	fresh := keeps || l.FreshUntil.IsZero() || b.BestBefore.After(l.FreshUntil)
+	inTime := inWarehouse || l.NeededBy.IsZero() || !b.ETA.After(l.NeededBy) && !b.ETA.Before(now)
+	return saleable && fresh && inTime && (l.Location == "" || l.Location == b.Location)
+}
+
+// forSale counts the units of a batch that could be promised at now.
+func (n *naive) forSale(ref allocation.BatchRef, now time.Time) allocation.Quantity {
+	if !fits(n.batches[ref], allocation.Allocation{}, now) {
+		return 0
+	}
+	return n.free(ref, now)
+}
+
 // available counts the free units of the batches that arrive by a time.
 func (n *naive) available(sku allocation.SKU, by, now time.Time) (sum allocation.Quantity) {
 	for ref, b := range n.batches {
 		if b.SKU == sku && !b.ETA.After(by) {
-			sum += n.free(ref, now)
+			sum += n.forSale(ref, now)
 		}
 	}
 	return sum
@@ -97,20 +107,22 @@ func (n *naive) ranked(sku allocation.SKU) []allocation.BatchRef {
 	return refs
 }
 
-// pick finds batches for a number of units (R2), and the most units that could be given.
+// pick finds batches for a number of units of a line (R2), and the most units that could be given.
 func (n *naive) pick(
-	sku allocation.SKU, units allocation.Quantity, split bool, now time.Time,
+	l allocation.Allocation, units allocation.Quantity, now time.Time,
 ) (parts []allocation.Part, most allocation.Quantity) {
 	left := units
-	for _, ref := range n.ranked(sku) {
+	for _, ref := range n.ranked(l.SKU) {
 		free := n.free(ref, now)
 		switch {
-		case split:
+		case !fits(n.batches[ref], l, now):
+			continue
+		case l.Split:
 			most += free
 		case free > most:
 			most = free
 		}
-		if share := min(left, free); share > 0 && (split || free >= units) {
+		if share := min(left, free); share > 0 && (l.Split || free >= units) {
 			parts = append(parts, allocation.Part{Batch: ref, Quantity: share})
 			left -= share
 		}
@@ -145,7 +157,7 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 		switch {
 		case !n.known(r.SKU):
 			return outcome{reasons: []error{allocation.ErrNotFound}} // products are looked up before any line is judged
-		case there && old.Quantity == r.Quantity && old.Split == r.Split:
+		case there && repeats(r, old):
 			if !old.HeldUntil.IsZero() && (r.HoldUntil.IsZero() || r.HoldUntil.After(old.HeldUntil)) {
 				old.HeldUntil = r.HoldUntil
 				after.lines[key] = old
@@ -154,23 +166,35 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 		case there:
 			want.because(allocation.ErrMismatch)
 			continue
-		case !r.HoldUntil.IsZero() && !r.HoldUntil.After(now):
+		case !r.HoldUntil.IsZero() && !r.HoldUntil.After(now) || passed(r.NeededBy, now) || passed(r.FreshUntil, now):
 			want.because(allocation.ErrInvalid)
 			continue
 		}
-		parts, most := after.pick(r.SKU, r.Quantity, r.Split, now)
+		l := allocation.Allocation{
+			OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil,
+			NeededBy: r.NeededBy, FreshUntil: r.FreshUntil, Location: r.Location,
+		}
+		parts, most := after.pick(l, r.Quantity, now)
 		if parts == nil {
 			want.short = append(want.short, allocation.Shortage{OrderLine: r.OrderLine, Available: most})
 			continue
 		}
-		after.lines[key] = allocation.Allocation{
-			OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil, Parts: parts,
-		}
+		l.Parts = parts
+		after.lines[key] = l
 	}
 	if want.ok() {
 		*n = *after
 	}
 	return want
+}
+
+// passed says whether a time that was set has passed.
+func passed(at, now time.Time) bool { return !at.IsZero() && at.Before(now) }
+
+// repeats says whether a request has the terms that a repeat must have (R3).
+func repeats(r allocation.Request, l allocation.Allocation) bool {
+	return r.Quantity == l.Quantity && r.Split == l.Split && r.Location == l.Location &&
+		r.NeededBy.Equal(l.NeededBy) && r.FreshUntil.Equal(l.FreshUntil)
 }
 
 // merge adds up the lines of one order and SKU and sorts them by SKU.
@@ -180,7 +204,9 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 		switch {
 		case i < 0:
 			merged = append(merged, r)
-		case merged[i].Split != r.Split || !merged[i].HoldUntil.Equal(r.HoldUntil):
+		case merged[i].Split != r.Split || merged[i].Location != r.Location ||
+			!merged[i].HoldUntil.Equal(r.HoldUntil) ||
+			!merged[i].NeededBy.Equal(r.NeededBy) || !merged[i].FreshUntil.Equal(r.FreshUntil):
 			return nil, false
 		default:
 			merged[i].Quantity += r.Quantity
@@ -317,9 +343,10 @@ func (n *naive) changeLine(wanted allocation.OrderLine, now time.Time) (want out
 		n.put(shrunk(l, wanted.Quantity))
 		return want
 	}
-	more, base := wanted.Quantity-l.Quantity, l.Quantity
+	had, more, base := l.Quantity, wanted.Quantity-l.Quantity, l.Quantity
 	if home := slices.IndexFunc(l.Parts, func(p allocation.Part) bool { return p.Quantity > p.Shipped }); !l.Split {
-		if home >= 0 && n.free(l.Parts[home].Batch, now) >= more {
+		if home >= 0 && n.free(l.Parts[home].Batch, now) >= more &&
+			fits(n.batches[l.Parts[home].Batch], l, now) {
 			l.Parts[home].Quantity += more
 			n.put(l)
 			return want
@@ -328,9 +355,9 @@ func (n *naive) changeLine(wanted allocation.OrderLine, now time.Time) (want out
 	}
 	without := n.clone()
 	without.put(l)
-	parts, most := without.pick(l.SKU, wanted.Quantity-l.Quantity, l.Split, now)
+	parts, most := without.pick(l, wanted.Quantity-l.Quantity, now)
 	if parts == nil {
-		want.short = []allocation.Shortage{{OrderLine: wanted, Available: base + most}}
+		want.short = []allocation.Shortage{{OrderLine: wanted, Available: max(had, base+most)}}
 		return want
 	}
 	for _, part := range parts {

@@ -27,9 +27,14 @@ func (m *machine) split(t *rapid.T) {
 	}
 	b := m.naive.batches[from]
 	part.Ref = allocation.BatchRef(fmt.Sprintf("b%d", m.batches+1))
+	var want outcome
+	if !b.BestBefore.IsZero() && !b.BestBefore.After(part.ETA) {
+		want.because(allocation.ErrInvalid)
+	}
 	if part.Purchased > b.Purchased {
-		var want outcome
 		want.because(allocation.ErrNotAllowed)
+	}
+	if !want.ok() {
 		m.run(t, want, func(s *allocation.Service) (any, error) { return s.SplitBatch(t.Context(), from, part) })
 		return
 	}
@@ -64,7 +69,7 @@ func (m *machine) splitAgain(t *rapid.T, known allocation.Batch) {
 
 // part takes units out of a batch, without moving lines.
 func (n *naive) part(b, part allocation.Batch, now time.Time) {
-	part.SKU, part.SplitFrom, part.Lot = b.SKU, b.Ref, cmp.Or(b.Lot, b.Ref)
+	part.SKU, part.SplitFrom, part.Lot, part.BestBefore = b.SKU, b.Ref, cmp.Or(b.Lot, b.Ref), b.BestBefore
 	part.AnnouncedQuantity, part.AnnouncedETA, part.AnnouncedBlocked = part.Purchased, part.ETA, part.Blocked
 	switch {
 	case !part.ETA.IsZero():
@@ -78,18 +83,19 @@ func (n *naive) part(b, part allocation.Batch, now time.Time) {
 	n.batches[b.Ref], n.batches[part.Ref] = b, part
 }
 
-// goesAlong returns the units of each order that go along with a part, and nil if other lines have to leave, too. No
-// line of the property tests has terms, so every part serves every line unless the part is blocked.
+// goesAlong returns the units of each order that go along with a part, and nil if lines whose terms the part does not
+// fulfil have to leave, too.
 func (n *naive) goesAlong(m *machine, b, part allocation.Batch) map[allocation.OrderID]allocation.Quantity {
-	goes, units := map[allocation.OrderID]allocation.Quantity{}, part.Purchased-n.unpromised(b.Ref, m.now())
+	goes, units := map[allocation.OrderID]allocation.Quantity{}, part.Purchased-n.free(b.Ref, m.now())
 	room := part.Purchased
+	part.BestBefore = b.BestBefore
 	state, _ := m.store.Product(b.SKU)
 	for _, a := range m.leavingOrder(state.Lines) {
 		share := openOn(a, b.Ref)
 		if a.Split {
 			share = min(share, units)
 		}
-		if units > 0 && share > 0 && share <= room && part.Blocked == "" {
+		if units > 0 && share > 0 && share <= room && fits(part, a, m.now()) {
 			goes[a.OrderID] = share
 			units -= share
 			room -= share

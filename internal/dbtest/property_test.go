@@ -134,6 +134,18 @@ func (m *machine) order(t *rapid.T) allocation.OrderID {
 	return rapid.SampledFrom(m.orders).Draw(t, "order")
 }
 
+// someDay draws a day from yesterday on, more often none.
+func (m *machine) someDay(t *rapid.T, name string) time.Time {
+	if days := rapid.IntRange(-1, 10).Draw(t, name); days < 4 {
+		return m.now().AddDate(0, 0, days)
+	}
+	return time.Time{}
+}
+
+func (m *machine) place(t *rapid.T) allocation.Location {
+	return rapid.SampledFrom([]allocation.Location{"", "", "", "hull", "york"}).Draw(t, "location")
+}
+
 func (m *machine) some(t *rapid.T, least, most int) allocation.Quantity {
 	return allocation.Quantity(rapid.IntRange(least, most).Draw(t, "quantity"))
 }
@@ -210,66 +222,19 @@ func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service)
 	m.unchanged(t, before, shortages)
 }
 
-// unchanged checks that an error changed no batch and no live line. A refusal clears the lapsed holds of the product
-// and is recorded once (R10).
-func (m *machine) unchanged(t *rapid.T, before map[allocation.SKU]allocation.State, short []allocation.Shortage) {
-	for sku, now := range m.states() {
-		old := before[sku]
-		want := map[string]int{}
-		for _, s := range short {
-			if s.SKU == sku {
-				want["LineRefused"]++
-			}
-		}
-		if want["LineRefused"] > 0 {
-			want["HoldLapsed"] = m.cleared(&old)
-			if old.Refused == old.Version && want["HoldLapsed"] == 0 {
-				want["LineRefused"] = 0
-			}
-		}
-		events, err := m.store.Events(t.Context(), sku, old.Version, math.MaxInt32)
-		require.NoError(t, err)
-		for _, e := range events {
-			if want[e.Kind()]--; e.Kind() == "LowStockCrossed" && want["HoldLapsed"] == 0 {
-				delete(want, "LowStockCrossed") // checked elsewhere
-			}
-		}
-		for kind, missing := range want {
-			require.Zero(t, missing, "%s events of %q too few", kind, sku)
-		}
-		require.ElementsMatch(t, old.Batches, now.Batches, "batches of %q after an error", sku)
-		require.ElementsMatch(t, old.Lines, now.Lines, "lines of %q after an error", sku)
-	}
-}
-
-// cleared removes the lapsed holds from a state, and returns the number of their parts.
-func (m *machine) cleared(state *allocation.State) (parts int) {
-	free := map[allocation.BatchRef]allocation.Quantity{}
-	state.Lines = slices.DeleteFunc(state.Lines, func(a allocation.Allocation) bool {
-		for _, part := range a.Parts {
-			if a.Lapsed(m.now()) {
-				free[part.Batch] += part.Quantity
-				parts++
-			}
-		}
-		return a.Lapsed(m.now())
-	})
-	for i := range state.Batches {
-		state.Batches[i].Allocated -= free[state.Batches[i].Ref]
-	}
-	return parts
-}
-
 func (m *machine) addBatch(t *rapid.T) {
 	b := allocation.Batch{SKU: m.sku(t), Purchased: m.some(t, 1, 15)}
 	if days := rapid.IntRange(0, 3).Draw(t, "days"); days > 0 {
 		b.ETA = m.now().AddDate(0, 0, days)
 	}
+	b.Location, b.BestBefore = m.place(t), m.someDay(t, "best before")
 	var want outcome
-	if m.batches > 0 && rapid.IntRange(0, 3).Draw(t, "again") == 0 {
+	switch {
+	case m.batches > 0 && rapid.IntRange(0, 3).Draw(t, "again") == 0:
 		known := m.naive.batches[m.ref(t)]
 		b = allocation.Batch{Ref: known.Ref, SKU: known.SKU}
 		b.Purchased, b.ETA = known.AnnouncedQuantity, known.AnnouncedETA
+		b.Location, b.BestBefore = known.Location, known.BestBefore
 		differently := rapid.Bool().Draw(t, "differently")
 		if differently {
 			b.Purchased++
@@ -277,7 +242,10 @@ func (m *machine) addBatch(t *rapid.T) {
 		if differently || known.SplitFrom != "" {
 			want.because(allocation.ErrMismatch)
 		}
-	} else {
+	case !b.BestBefore.IsZero() && !b.BestBefore.After(b.ETA):
+		b.Ref = "spoils"
+		want.because(allocation.ErrInvalid)
+	default:
 		m.batches++
 		b.Ref = allocation.BatchRef(fmt.Sprintf("b%d", m.batches))
 		added := b
@@ -323,8 +291,10 @@ func (m *machine) allocate(t *rapid.T) {
 		if rapid.IntRange(0, 2).Draw(t, "hold") == 0 {
 			r.HoldUntil = m.now().Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "hours")) * time.Hour)
 		}
+		r.NeededBy, r.FreshUntil, r.Location = m.someDay(t, "needed by"), m.someDay(t, "fresh until"), m.place(t)
 		if l, there := m.naive.lines[r.Key()]; there && rapid.Bool().Draw(t, "repeat") {
-			r.Quantity = l.Quantity
+			r.Quantity, r.Split = l.Quantity, l.Split
+			r.NeededBy, r.FreshUntil, r.Location = l.NeededBy, l.FreshUntil, l.Location
 		}
 	}
 	want := m.naive.allocate(requests, m.now())
@@ -418,21 +388,4 @@ func (m *machine) shipPart(t *rapid.T) {
 		a, err := s.ShipPart(t.Context(), line)
 		return a.OrderLine, err
 	})
-}
-
-// release releases lapsed holds, in pages of random size.
-func (m *machine) release(t *rapid.T) {
-	page := rapid.IntRange(1, 3).Draw(t, "page")
-	units := allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
-	lapsed := 0
-	for _, s := range m.states() {
-		for _, a := range s.Lines {
-			if a.Lapsed(m.now()) {
-				lapsed++
-			}
-		}
-	}
-	released, err := newService(t, units, nil).ReleaseLapsed(t.Context())
-	require.NoError(t, err)
-	require.Equal(t, lapsed, released, "ReleaseLapsed(), with pages of %d", page)
 }

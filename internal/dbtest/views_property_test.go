@@ -138,7 +138,7 @@ func viewed(a allocation.Allocation, batches []allocation.Batch) views.Line {
 func (v *viewer) lookAtBatches(t *rapid.T, now time.Time, state allocation.State) {
 	var want []views.Batch
 	for _, b := range state.Batches {
-		want = append(want, views.Batch{Batch: b, Free: v.naive.free(b.Ref, now)})
+		want = append(want, views.Batch{Batch: b, Free: v.naive.forSale(b.Ref, now)})
 		v.lookAtLines(t, state, b.Ref)
 	}
 	slices.SortFunc(want, func(a, b views.Batch) int { return cmp.Compare(a.Ref, b.Ref) })

@@ -82,7 +82,7 @@ func releasePage(ctx context.Context, products Repository, sku SKU) (released in
 	if err != nil {
 		return 0, false, err
 	}
-	released = p.ReleaseLapsed(products.Now())
+	released = p.Sweep(products.Now())
 	if released == 0 && p.moreLapsed && len(p.events) == 0 {
 		return 0, false, contradiction(sku, "further holds have lapsed, but none came")
 	}

@@ -94,7 +94,7 @@ func TestLookUpByBatchWaitsForItsAnnouncement(t *testing.T) {
 			return err
 		},
 		"ChangeBatchETA": func(ctx context.Context, s *allocation.Service) error {
-			return s.ChangeBatchETA(ctx, "b2", tomorrow.Add(1))
+			return errorOf(s.ChangeBatchETA(ctx, "b2", tomorrow.Add(1)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

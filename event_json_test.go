@@ -140,6 +140,22 @@ var pinned = []pinnedEvent{
 			`"held_until":"2031-03-04T09:00:00Z"}`,
 	},
 	{
+		"BatchExpired", "BatchExpired",
+		allocation.BatchExpired{SKU: lamp, At: mondayPlus(1), Batch: "a", BestBefore: monday},
+		`{"sku":"RED-LAMP","at":"2031-03-04T09:00:00Z","batch":"a","best_before":"2031-03-03T09:00:00Z"}`,
+	},
+	{
+		"LineLate", "LineLate",
+		allocation.LineLate{SKU: lamp, At: monday, OrderID: "o", Line: "l", NeededBy: mondayPlus(1), Late: true},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l",` +
+			`"needed_by":"2031-03-04T09:00:00Z","late":true}`,
+	},
+	{
+		"LineLate without what may be unset", "LineLate",
+		allocation.LineLate{SKU: lamp, At: monday, OrderID: "o"},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","late":false}`,
+	},
+	{
 		"LowStockSet", "LowStockSet",
 		allocation.LowStockSet{SKU: lamp, At: monday, From: 0, To: 3},
 		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","from":0,"to":3}`,
@@ -214,7 +230,7 @@ func TestEventJSONIsStableAndDecodes(t *testing.T) {
 // The kinds of events are found in the source, so that pinned misses no new kind.
 func TestEveryEventHasAPinnedJSON(t *testing.T) {
 	var decls []ast.Decl
-	for _, name := range []string{"event.go", "event_motion.go"} {
+	for _, name := range []string{"event.go", "event_motion.go", "event_due.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
 		decls = append(decls, file.Decls...)
@@ -230,7 +246,7 @@ func TestEveryEventHasAPinnedJSON(t *testing.T) {
 		pinned := slices.ContainsFunc(pinned, func(row pinnedEvent) bool { return row.kind == kind })
 		assert.True(t, pinned, "%s has a row in the table of pinned JSON", kind)
 	}
-	assert.Equal(t, 18, found, "kinds of events")
+	assert.Equal(t, 20, found, "kinds of events")
 }
 
 func TestR9_MovementsOfEveryEvent(t *testing.T) {
@@ -240,7 +256,7 @@ func TestR9_MovementsOfEveryEvent(t *testing.T) {
 		"LineAllocated": "o a +0 +1", "LineDeallocated": "o a +0 -1",
 		"LineReleased": "o a +0 -1", "LineShipped": "o a -1 -1",
 		"HoldLapsed": "o a +0 -1", "HoldConfirmed": "o", "HoldExtended": "o",
-		"LowStockCrossed": "available 2 of 3, low true",
+		"LowStockCrossed": "available 2 of 3, low true", "LineLate": "o/l true",
 	}
 	for _, row := range pinned {
 		if row.name == row.kind && row.kind != "LineAllocated" {

@@ -24,7 +24,7 @@ func TestR9_EveryVerbIsRecorded(t *testing.T) {
 			[]string{"BatchAdded b +10 +0"},
 		},
 		{
-			"ChangeBatchETA", func() error { return p.ChangeBatchETA("b", mondayPlus(3), monday) },
+			"ChangeBatchETA", func() error { return slips(p, "b", mondayPlus(3), monday) },
 			[]string{"BatchETAChanged"},
 		},
 		{
@@ -47,7 +47,7 @@ func TestR9_EveryVerbIsRecorded(t *testing.T) {
 			[]string{"HoldExtended h"},
 		},
 		{"Confirm", func() error { _, err := p.Confirm("h", monday); return err }, []string{"HoldConfirmed h"}},
-		{"ReleaseLapsed", func() error { p.ReleaseLapsed(tomorrow); return nil }, []string{"HoldLapsed l b +0 -1"}},
+		{"ReleaseLapsed", func() error { p.Sweep(tomorrow); return nil }, []string{"HoldLapsed l b +0 -1"}},
 		{
 			"ChangeLine, more", func() error { _, err := p.ChangeLine(lineOf("h", 4), tomorrow, nil); return err },
 			[]string{"LineAllocated h b +0 +2"},
@@ -135,7 +135,7 @@ func TestR9_ChangesAreWhatAStoreWrites(t *testing.T) {
 	require.NoError(t, err)
 	_, err = loaded.Cancel("brief", at)
 	require.NoError(t, err)
-	require.NoError(t, loaded.ChangeBatchETA("b", mondayPlus(7), at))
+	require.NoError(t, slips(loaded, "b", mondayPlus(7), at))
 
 	c := loaded.Changes()
 	want := []allocation.BatchChange{

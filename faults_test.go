@@ -95,7 +95,7 @@ func TestLapsedHoldsAreRecordedInTheirOrder(t *testing.T) {
 	}
 	lamp, err := state.Product(allocation.Query{SKUs: []allocation.SKU{"LAMP"}, Now: morning})
 	require.NoError(t, err)
-	require.Equal(t, 3, lamp.ReleaseLapsed(morning))
+	require.Equal(t, 3, lamp.Sweep(morning))
 	var orders []allocation.OrderID
 	for _, e := range lamp.Changes().Events {
 		orders = append(orders, e.(allocation.HoldLapsed).OrderID)

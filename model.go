@@ -109,6 +109,12 @@ type Batch struct {
 	// Expired says that a BatchExpired was recorded: nothing of the batch is ever sold again.
 	Expired bool
 
+	// Due is when [Service.Sweep] has to look at the batch: at BestBefore, or earlier for lines that
+	// are needed by then. Zero stands for never. Dated says that a batch on the way may have lines
+	// with NeededBy, or lines that are late.
+	Due   time.Time
+	Dated bool
+
 	// CountedAt and CountedQuantity are the moment and the result of the last count, by which a
 	// repeated or belated count is recognised (R8). CountedAt is zero for a batch that was never
 	// counted; CountedQuantity is -1 if the result is not known, which makes any result a repeat.

@@ -157,7 +157,7 @@ func firstFor(t *testing.T, policy allocation.Policy, batches []allocation.Batch
 func TestR1_LaterLinesAreRankedByTheNewETA(t *testing.T) {
 	p := newTested(t, arriving("slow", 9, 5), arriving("fast", 9, 2))
 	p.allocates(whole("before", 1))
-	require.NoError(t, p.ChangeBatchETA("fast", mondayPlus(8), monday))
+	require.NoError(t, slips(p, "fast", mondayPlus(8), monday))
 	p.allocates(whole("after", 1))
 	assert.Equal(t, "fast:1", p.line("before"), "lines that are allocated stay")
 	assert.Equal(t, "slow:1", p.line("after"), "later lines go by the new ETA")

@@ -23,6 +23,7 @@ type Product struct {
 	read     int64 // the version in the store
 	refused  int64 // the number of the last refusal's event
 	lowStock Quantity
+	low      bool // whether the last LowStockCrossed said that the stock is low
 
 	// batches are the batches for sale and the batches of the loaded lines, in the order of loading.
 	batches []*batch
@@ -43,6 +44,7 @@ type Product struct {
 	// events come after the numbers of these events.
 	skipped int64
 	events  []Event
+	settled int // how many events had been recorded when a method last settled
 }
 
 // batch is a Batch inside the aggregate.
@@ -277,7 +279,11 @@ func copies(lines []*line) []Allocation {
 
 // give promises units of a batch to the line, and records the promise.
 func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
-	p.batches[p.index(ref)].Allocated += units
+	b := p.batches[p.index(ref)]
+	b.Allocated += units
+	if !l.NeededBy.IsZero() && !b.ETA.IsZero() {
+		b.Dated, b.Due = true, earliest(b.Due, overdue(l.NeededBy))
+	}
 	l.add(ref, units)
 	p.record(LineAllocated{
 		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units, HeldUntil: l.HeldUntil,

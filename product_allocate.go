@@ -229,7 +229,6 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 // carryOut allocates as planned. Lapsed holds are released first, since their units may be part of
 // the plan.
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
-	wasLow := p.isLow(now)
 	allocations := make([]Allocation, len(plan))
 	released := false // once is enough, since no line of this call can have lapsed already
 	for i, step := range plan {
@@ -248,7 +247,7 @@ func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 		}
 		allocations[i] = l.copy()
 	}
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return allocations
 }
 
@@ -276,10 +275,10 @@ func (p *Product) open(r Request) *line {
 	return l
 }
 
-// refuse clears the loaded lapsed holds, so that the next refusal need not read them, and records the product's
-// shortages, unless the last event is a refusal already (R10).
+// refuse sweeps, so that the next refusal need not read lapsed holds and expired batches, and records
+// the product's shortages, unless the last event is a refusal already (R10).
 func (p *Product) refuse(now time.Time, shortages []Shortage) {
-	p.ReleaseLapsed(now)
+	p.Sweep(now)
 	if p.refused == p.Version() {
 		return
 	}

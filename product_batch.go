@@ -28,13 +28,12 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 		return invalid(op, "best before", announced.BestBefore, "must be after the ETA")
 	}
 	now = clean(now)
-	wasLow := p.isLow(now)
 	if b.ETA.IsZero() {
 		b.ArrivedAt = now
 	}
 	p.batches = append(p.batches, &batch{Batch: b})
 	p.recordAdded(b, now)
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return nil
 }
 
@@ -57,27 +56,6 @@ func (b *batch) checkAnnouncedAs(op string, again Batch) error {
 		return nil
 	}
 	return &Error{Op: op, Field: "batch", Value: b.Ref, Err: fmt.Errorf("announced before: %w", ErrMismatch)}
-}
-
-// ChangeBatchETA says when a batch will arrive. Lines allocated to the batch stay; for later lines
-// the batch ranks by the new time. A batch in the warehouse is [ErrNotAllowed].
-func (p *Product) ChangeBatchETA(ref BatchRef, eta, now time.Time) error {
-	const op = "ChangeBatchETA"
-	if err := checkTime(op, "eta", eta); err != nil {
-		return err
-	}
-	b, err := p.batch(op, ref)
-	if err != nil {
-		return err
-	}
-	if b.ETA.IsZero() {
-		return notAllowed(op, "batch", ref, "it is in the warehouse")
-	}
-	if eta = clean(eta); !eta.Equal(b.ETA) {
-		p.record(BatchETAChanged{SKU: p.sku, At: clean(now), Batch: ref, From: b.ETA, To: eta})
-		b.ETA = eta
-	}
-	return nil
 }
 
 // Count is the result of counting a batch: so many units were there at the moment At, promised units
@@ -103,9 +81,10 @@ func (c Count) check(op string) error {
 }
 
 // ReceiveBatch says that a batch has arrived, and how many units were counted then. If fewer units
-// arrived than were promised, lines move as in [Product.ChangeBatchQuantity]. If the batch already
-// has a later count, the later count stays and only the arrival is recorded. A batch that has arrived
-// before is [ErrNotAllowed], unless the count is a repeat.
+// arrived than were promised, lines move as in [Product.ChangeBatchQuantity]. Late lines whose units
+// have arrived by NeededBy are no longer late. If the batch already has a later count, the later count
+// stays and only the arrival is recorded. A batch that has arrived before is [ErrNotAllowed], unless
+// the count is a repeat.
 func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (released []OrderLine, err error) {
 	const op = "ReceiveBatch"
 	now = clean(now)
@@ -121,9 +100,18 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 		case at.Before(b.ShippedAt):
 			return nil, notAllowed(op, "counted at", counted.At, "units left the batch after that")
 		}
+		var lines []*line // that may be in time now
+		if b.Dated {
+			if lines, err = p.allOn(op, b, now); err != nil {
+				return nil, err
+			}
+		}
 		return p.setQuantity(op, b, quantity, now, policy, func() {
 			p.record(BatchReceived{SKU: p.sku, At: now, Batch: b.Ref, From: b.Purchased, To: quantity})
-			b.ETA, b.CountedAt, b.ArrivedAt = time.Time{}, at, clean(counted.At)
+			b.ETA, b.CountedAt, b.ArrivedAt, b.Dated = time.Time{}, at, clean(counted.At), false
+			for _, l := range lines {
+				p.judge(l, b.ArrivedAt, now)
+			}
 		})
 	case b.knows(counted):
 		return nil, nil
@@ -170,7 +158,6 @@ func (b *batch) knows(c Count) bool { return !clean(c.At).After(b.CountedAt) }
 func (p *Product) setQuantity(
 	op string, b *batch, quantity Quantity, now time.Time, policy Policy, record func(),
 ) (released []OrderLine, err error) {
-	wasLow := p.isLow(now)
 	moves, err := p.cut(op, b, quantity, now, policy)
 	if err != nil {
 		return nil, err
@@ -179,7 +166,7 @@ func (p *Product) setQuantity(
 		record()
 		b.Purchased = quantity
 	})
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return released, nil
 }
 
@@ -307,11 +294,7 @@ func (p *Product) moveFrom(b *batch, l *line, free []Quantity, policy Policy, no
 		units -= free[at]
 		free[at] = 0
 	}
-	parts, most := p.choose(free, policy, l.need(units), now)
-	if parts == nil && l.Split && most > 0 {
-		parts, _ = p.choose(free, policy, l.need(most), now)
-	}
-	p.reserve(free, parts)
+	parts := p.placesFor(l, units, free, policy, now)
 	m := move{line: l, to: parts, lost: units}
 	for _, part := range parts {
 		m.lost -= part.Quantity

@@ -22,7 +22,7 @@ func TestR8_BatchIsAnnouncedOnce(t *testing.T) {
 	t.Run("what it starts with", func(t *testing.T) {
 		p := setUp(t)
 		want := announced
-		want.AnnouncedQuantity, want.AnnouncedETA = 10, mondayPlus(2)
+		want.AnnouncedQuantity, want.AnnouncedETA, want.Due = 10, mondayPlus(2), mondayPlus(90)
 		assert.Equal(t, []allocation.Batch{want}, slices.Collect(p.Batches()), "batches")
 		assert.Equal(t, []allocation.Event{allocation.BatchAdded{
 			SKU: lamp, At: monday, Batch: "a", Quantity: 10,
@@ -42,7 +42,7 @@ func TestR8_BatchIsAnnouncedOnce(t *testing.T) {
 	})
 	t.Run("again after everything that can happen to a batch", func(t *testing.T) {
 		p := setUp(t)
-		require.NoError(t, p.ChangeBatchETA("a", mondayPlus(5), monday))
+		require.NoError(t, slips(p, "a", mondayPlus(5), monday))
 		p.allocates(whole("o", 4))
 		_, err := p.ReceiveBatch(counted("a", 9, monday), monday, nil)
 		require.NoError(t, err)
@@ -131,17 +131,17 @@ func TestR8_CountsAreTakenOnce(t *testing.T) {
 	t.Run("what is in the warehouse doesn't arrive any more", func(t *testing.T) {
 		p := newTested(t, arriving("a", 10, 1), inWarehouse("b", 1))
 		require.NoError(t, receive(p, 10, noon)())
-		p.refuses(allocation.ErrNotAllowed, func() error { return p.ChangeBatchETA("a", mondayPlus(3), evening) })
-		p.refuses(allocation.ErrNotAllowed, func() error { return p.ChangeBatchETA("b", mondayPlus(3), evening) })
+		p.refuses(allocation.ErrNotAllowed, func() error { return slips(p, "a", mondayPlus(3), evening) })
+		p.refuses(allocation.ErrNotAllowed, func() error { return slips(p, "b", mondayPlus(3), evening) })
 	})
 	t.Run("an ETA that is known already", func(t *testing.T) {
 		p := newTested(t, arriving("a", 10, 1))
 		before := len(p.Changes().Events)
-		require.NoError(t, p.ChangeBatchETA("a", mondayPlus(2), monday))
+		require.NoError(t, slips(p, "a", mondayPlus(2), monday))
 		assert.Equal(t, []allocation.Event{
 			allocation.BatchETAChanged{SKU: lamp, At: monday, Batch: "a", From: mondayPlus(1), To: mondayPlus(2)},
 		}, p.Changes().Events[before:], "events")
-		p.stays(func() error { return p.ChangeBatchETA("a", mondayPlus(2), evening) })
+		p.stays(func() error { return slips(p, "a", mondayPlus(2), evening) })
 	})
 }
 
@@ -154,7 +154,7 @@ func TestR8_UnknownBatchIsAnError(t *testing.T) {
 	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Now: monday, Limit: 9}
 	loaded := loadTested(t, page(p.state(), q), q)
 	for name, verb := range map[string]func(p *tested) error{
-		"ETA":     func(p *tested) error { return p.ChangeBatchETA("x", mondayPlus(1), monday) },
+		"ETA":     func(p *tested) error { return slips(p, "x", mondayPlus(1), monday) },
 		"receive": func(p *tested) error { _, err := p.ReceiveBatch(counted("x", 1, monday), monday, nil); return err },
 		"quantity": func(p *tested) error {
 			_, err := p.ChangeBatchQuantity(counted("x", 1, monday), monday, nil)

@@ -19,7 +19,6 @@ func (p *Product) BlockBatch(
 		return nil, err
 	}
 	now = clean(now)
-	wasLow := p.isLow(now)
 	moves, err := p.cut(op, b, 0, now, policy)
 	if err != nil {
 		return nil, err
@@ -28,7 +27,7 @@ func (p *Product) BlockBatch(
 		b.Blocked = reason
 		p.record(BatchBlocked{SKU: p.sku, At: now, Batch: ref, Reason: reason})
 	})
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return released, nil
 }
 
@@ -39,9 +38,8 @@ func (p *Product) UnblockBatch(ref BatchRef, now time.Time) error {
 		return err
 	}
 	now = clean(now)
-	wasLow := p.isLow(now)
 	b.Blocked = ""
 	p.record(BatchUnblocked{SKU: p.sku, At: now, Batch: ref})
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return nil
 }

@@ -59,7 +59,7 @@ func TestR11_TimeThatIsZeroOnceCutIsRefused(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 20), arriving("b", 5, 1))
 	_, err := p.Allocate(monday, nil, hold("h", 1, almost))
 	assert.ErrorIs(t, err, allocation.ErrInvalid, "a hold until the year 1")
-	assert.ErrorIs(t, p.ChangeBatchETA("b", almost, monday), allocation.ErrInvalid, "an ETA of the year 1")
+	assert.ErrorIs(t, slips(p, "b", almost, monday), allocation.ErrInvalid, "an ETA of the year 1")
 	_, err = p.ChangeBatchQuantity(counted("a", 1, almost), monday, nil)
 	assert.ErrorIs(t, err, allocation.ErrInvalid, "a count of the year 1, taken for a belated one")
 }

@@ -169,6 +169,8 @@ func eventText(e allocation.Event) string {
 		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.HoldLapsed:
 		text += " " + lineText(e.OrderID, e.Line)
+	case allocation.LineLate:
+		text += fmt.Sprintf(" %s %t", lineText(e.OrderID, e.Line), e.Late)
 	case allocation.LowStockCrossed:
 		text += fmt.Sprintf(" available %d of %d, low %t", e.Available, e.Threshold, e.Low)
 	}
@@ -335,4 +337,12 @@ func (p *tested) promised(c allocation.Changes) map[allocation.BatchRef]allocati
 		add(a, 1)
 	}
 	return sum
+}
+
+// slips changes the ETA of a batch under the default policy.
+func slips(p interface {
+	ChangeBatchETA(allocation.BatchRef, time.Time, time.Time, allocation.Policy) ([]allocation.OrderLine, error)
+}, ref allocation.BatchRef, eta, now time.Time) error {
+	_, err := p.ChangeBatchETA(ref, eta, now, nil)
+	return err
 }

@@ -17,6 +17,7 @@ func (p *Product) Confirm(order OrderID, now time.Time) ([]Allocation, error) {
 	for _, l := range lines {
 		p.confirm(l, now)
 	}
+	p.settle(now)
 	return copies(lines), nil
 }
 
@@ -49,6 +50,7 @@ func (p *Product) Extend(order OrderID, until, now time.Time) ([]Allocation, err
 	for _, l := range lines {
 		p.extend(l, until, now)
 	}
+	p.settle(now)
 	return copies(lines), nil
 }
 
@@ -61,19 +63,8 @@ func (p *Product) extend(l *line, until, now time.Time) {
 	}
 }
 
-// ReleaseLapsed records the end of the loaded holds that have lapsed by now, and returns the number
-// of lines released. For a sale the release makes no difference, since lapsed units are free anyway
-// (R7).
-func (p *Product) ReleaseLapsed(now time.Time) int {
-	now = clean(now)
-	wasLow := p.isLow(now)
-	released := p.releaseLapsed(now)
-	p.recordIfCrossed(wasLow, now)
-	return released
-}
-
-// releaseLapsed is ReleaseLapsed inside another change, which compares the stock with the threshold
-// itself.
+// releaseLapsed records the end of the loaded holds that have lapsed by now, and returns the number of
+// lines released.
 func (p *Product) releaseLapsed(now time.Time) (released int) {
 	if !p.holds {
 		return 0

@@ -15,7 +15,6 @@ func (p *Product) Cancel(order OrderID, now time.Time) ([]Allocation, error) {
 	if err != nil {
 		return nil, err
 	}
-	wasLow := p.isLow(now)
 	for _, l := range lines {
 		if l.Lapsed(now) {
 			p.lapse(l, now)
@@ -23,7 +22,7 @@ func (p *Product) Cancel(order OrderID, now time.Time) ([]Allocation, error) {
 			p.shrink(l, l.open(), now)
 		}
 	}
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return copies(lines), nil
 }
 
@@ -43,7 +42,6 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 	if err != nil {
 		return Allocation{}, err
 	}
-	wasLow := p.isLow(now)
 	switch more := wanted.Quantity - l.Quantity; {
 	case more < 0 && wanted.Quantity < l.Shipped():
 		return Allocation{}, notAllowed(op, "quantity", wanted.Quantity, "more units have been shipped")
@@ -54,7 +52,7 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 			return Allocation{}, err
 		}
 	}
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return l.copy(), nil
 }
 
@@ -144,6 +142,7 @@ func (p *Product) Ship(order OrderID, now time.Time) ([]Allocation, error) {
 	for _, l := range lines {
 		p.ship(l, l.Quantity, now)
 	}
+	p.settle(now)
 	return copies(lines), nil
 }
 
@@ -165,6 +164,7 @@ func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error)
 		return Allocation{}, err
 	}
 	p.ship(l, shipped.Quantity, now)
+	p.settle(now)
 	return l.copy(), nil
 }
 

@@ -170,7 +170,7 @@ func TestR7_HoldsThatLapseTogetherAreRecordedByOrderAndLine(t *testing.T) {
 		p.allocates(r)
 	}
 	before := len(p.Changes().Events)
-	assert.Equal(t, 4, p.ReleaseLapsed(mondayPlus(1)))
+	assert.Equal(t, 4, p.Sweep(mondayPlus(1)))
 	assert.Equal(t, []string{
 		"HoldLapsed o a +0 -1", "HoldLapsed o/a a +0 -1", "HoldLapsed o/b a +0 -1", "HoldLapsed p/a a +0 -1",
 	}, p.recorded(before), "events")

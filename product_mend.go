@@ -11,7 +11,6 @@ import (
 // the other batches.
 func (p *Product) mend(a Audit, now time.Time, policy Policy) error {
 	p.skipped = max(a.LastEvent-a.Version, 0)
-	wasLow := p.isLow(now)
 	for _, t := range a.Tallies {
 		b, err := p.batch("Mend", t.Batch)
 		if err != nil {
@@ -33,7 +32,7 @@ func (p *Product) mend(a Audit, now time.Time, policy Policy) error {
 		}
 		p.carryOutLeaving(b, b.Purchased, now, moves, func() {})
 	}
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return nil
 }
 

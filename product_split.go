@@ -86,7 +86,6 @@ func (b *batch) part(op string, stated Batch) (Batch, error) {
 
 // split carries out a split of no more units than the batch has.
 func (p *Product) split(op string, b *batch, announced Batch, now time.Time, policy Policy) ([]OrderLine, error) {
-	wasLow := p.isLow(now)
 	if announced.ETA.IsZero() {
 		announced.ArrivedAt = b.ArrivedAt
 		if !b.ETA.IsZero() {
@@ -109,7 +108,7 @@ func (p *Product) split(op string, b *batch, announced Batch, now time.Time, pol
 		p.record(BatchSplit{SKU: p.sku, At: now, Batch: b.Ref, Part: part.Ref, Quantity: part.Purchased})
 		p.recordAdded(part.Batch, now)
 	})
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return released, nil
 }
 

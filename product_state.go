@@ -17,7 +17,7 @@ func (s State) Product(q Query) (*Product, error) {
 // product retains the orders of the query; the list must be sorted.
 func (s State) product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
-	p.refused, p.lowStock, p.moreLapsed = s.Refused, s.LowStock, s.MoreLapsed
+	p.refused, p.lowStock, p.low, p.moreLapsed = s.Refused, s.LowStock, s.Low, s.MoreLapsed
 	if err := p.learn(s, q); err != nil {
 		return nil, err
 	}
@@ -106,7 +106,7 @@ func (p *Product) Changes() Changes {
 // changes shares memory with the product.
 func (p *Product) changes() Changes {
 	c := Changes{
-		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock,
+		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock, Low: p.low,
 		Events: p.events,
 	}
 	for _, b := range p.batches {
@@ -141,6 +141,8 @@ func (b *batch) change() BatchChange {
 		ArrivedAt: b.ArrivedAt,
 		Blocked:   b.Blocked,
 		Expired:   b.Expired,
+		Due:       b.Due,
+		Dated:     b.Dated,
 
 		CountedAt:       b.CountedAt,
 		CountedQuantity: b.CountedQuantity,
@@ -195,5 +197,5 @@ func (p *Product) forgetLines() {
 	clear(p.events)
 	clear(p.byOrder)
 	clear(p.asked)
-	p.lines, p.events, p.asked, p.holds = p.lines[:0], p.events[:0], p.asked[:0], false
+	p.lines, p.events, p.asked, p.holds, p.settled = p.lines[:0], p.events[:0], p.asked[:0], false, 0
 }

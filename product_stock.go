@@ -66,10 +66,9 @@ func (p *Product) SetLowStock(threshold Quantity, now time.Time) error {
 		return nil
 	}
 	now = clean(now)
-	wasLow := p.isLow(now)
 	p.record(LowStockSet{SKU: p.sku, At: now, From: p.lowStock, To: threshold})
 	p.lowStock = threshold
-	p.recordIfCrossed(wasLow, now)
+	p.settle(now)
 	return nil
 }
 
@@ -89,10 +88,11 @@ func (p *Product) unpromised(now time.Time) Quantity {
 	return sum
 }
 
-// recordIfCrossed ends every change of a counter or of the threshold, and records the event if the
-// stock became low or is no longer low.
-func (p *Product) recordIfCrossed(wasLow bool, now time.Time) {
-	if low := p.isLow(now); low != wasLow {
+// recordIfCrossed records the event if the stock is low and the last event said otherwise, or the other
+// way round: a batch may have expired meanwhile, without any command.
+func (p *Product) recordIfCrossed(now time.Time) {
+	if low := p.isLow(now); low != p.low {
+		p.low = low
 		available := min(p.unpromised(now), maxQuantity) // every JSON reader keeps the event's number exact
 		p.record(LowStockCrossed{SKU: p.sku, At: now, Available: available, Threshold: p.lowStock, Low: low})
 	}

@@ -86,7 +86,7 @@ func (s *story) step() error {
 		_, err := s.ReceiveBatch(counted(ref, units-1, s.now), s.now, s.policy)
 		return err
 	case 4:
-		return s.ChangeBatchETA(ref, hour(s.next()), s.now)
+		return errorOf(s.ChangeBatchETA(ref, hour(s.next()), s.now, s.policy))
 	}
 	r := whole(s.order(), units)
 	r.Split = s.next()%2 == 0

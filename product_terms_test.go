@@ -140,7 +140,7 @@ func TestR14_OverdueShipmentServesNoLineInAHurry(t *testing.T) {
 	p := newTested(t, arriving("overdue", 9, -1), arriving("now", 1, 0))
 	assert.Equal(t, allocation.Quantity(1), p.shortOf(monday, nil, neededBy(4, split("o", 2))))
 	assert.Equal(t, "overdue:2", from(p.allocates(whole("patient", 2))[0]))
-	require.NoError(t, p.ChangeBatchETA("overdue", mondayPlus(2), monday))
+	require.NoError(t, slips(p, "overdue", mondayPlus(2), monday))
 	assert.Equal(t, "overdue:2", from(p.allocates(neededBy(4, whole("rescheduled", 2)))[0]))
 }
 

@@ -190,6 +190,8 @@ type BatchChange struct {
 	ArrivedAt time.Time
 	Blocked   string
 	Expired   bool
+	Due       time.Time
+	Dated     bool
 
 	CountedAt       time.Time
 	CountedQuantity Quantity

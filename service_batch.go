@@ -75,23 +75,26 @@ func (s *Service) count(
 	})
 }
 
-// ChangeBatchETA says when a batch will arrive. A batch that has arrived is [ErrNotAllowed]. A repeat
-// changes nothing.
-func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Time) error {
+// ChangeBatchETA says when a batch will arrive. Lines with NeededBy that the batch now fails move to
+// batches that fit; the lines that fit nowhere stay, and those that the change makes late are returned,
+// see [Product.ChangeBatchETA]. A batch that has arrived is [ErrNotAllowed]. A repeat changes nothing
+// and returns no lines.
+func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Time) (late []OrderLine, err error) {
 	const op = "ChangeBatchETA"
 	if err := checkID(op, "batch", ref); err != nil {
-		return err
+		return nil, err
 	}
 	if err := checkTime(op, "eta", eta); err != nil {
-		return err
+		return nil, err
 	}
-	return s.do(ctx, command{op: op, batch: ref, run: func(ctx context.Context, products Repository) error {
+	c := command{op: op, batch: ref}
+	return decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
 		p, err := products.GetByBatch(ctx, ref)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return p.ChangeBatchETA(ref, eta, products.Now())
-	}})
+		return p.ChangeBatchETA(ref, eta, products.Now(), s.policy)
+	})
 }
 
 // SetLowStock sets a product's low-stock threshold, see [Product.SetLowStock]. A repeat changes

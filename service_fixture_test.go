@@ -74,3 +74,6 @@ func want(order allocation.OrderID, sku allocation.SKU, quantity allocation.Quan
 func part(ref allocation.BatchRef, quantity, shipped allocation.Quantity) allocation.Part {
 	return allocation.Part{Batch: ref, Quantity: quantity, Shipped: shipped}
 }
+
+// errorOf returns the error of a command that also returns lines.
+func errorOf(_ []allocation.OrderLine, err error) error { return err }

@@ -53,8 +53,8 @@ func TestBadInputIsRefusedBeforeAnythingIsRead(t *testing.T) {
 			"count without time", "ReceiveBatch", "counted at",
 			only(s.ReceiveBatch(ctx, allocation.Count{Batch: "b1", Quantity: 1})),
 		},
-		{"no ETA", "ChangeBatchETA", "eta", s.ChangeBatchETA(ctx, "b1", time.Time{})},
-		{"ETA of no batch", "ChangeBatchETA", "batch", s.ChangeBatchETA(ctx, "", morning)},
+		{"no ETA", "ChangeBatchETA", "eta", errorOf(s.ChangeBatchETA(ctx, "b1", time.Time{}))},
+		{"ETA of no batch", "ChangeBatchETA", "batch", errorOf(s.ChangeBatchETA(ctx, "", morning))},
 		{"negative threshold", "SetLowStock", "threshold", s.SetLowStock(ctx, "LAMP", -1)},
 		{"threshold of no SKU", "SetLowStock", "sku", s.SetLowStock(ctx, "", 1)},
 		{
@@ -131,7 +131,7 @@ func TestUnknownSubjectsAreNamed(t *testing.T) {
 		},
 		"block":     {only(s.BlockBatch(ctx, "nope", "recall")), "batch", allocation.BatchRef("nope")},
 		"unblock":   {s.UnblockBatch(ctx, "nope"), "batch", allocation.BatchRef("nope")},
-		"eta":       {s.ChangeBatchETA(ctx, "nope", morning), "batch", allocation.BatchRef("nope")},
+		"eta":       {errorOf(s.ChangeBatchETA(ctx, "nope", morning)), "batch", allocation.BatchRef("nope")},
 		"threshold": {s.SetLowStock(ctx, "NOPE", 1), "sku", allocation.SKU("NOPE")},
 	}
 	for name, tt := range tests {

@@ -68,7 +68,7 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 			return only(s.ChangeBatchQuantity(ctx, count("b1")))
 		},
 		"ChangeBatchETA": func(s *allocation.Service) error {
-			return s.ChangeBatchETA(ctx, "b3", morning.Add(time.Hour))
+			return errorOf(s.ChangeBatchETA(ctx, "b3", morning.Add(time.Hour)))
 		},
 		"SplitBatch": func(s *allocation.Service) error {
 			return only(s.SplitBatch(ctx, "b1", allocation.Batch{Ref: "b9", Purchased: 1}))

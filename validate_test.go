@@ -116,7 +116,7 @@ var idFields = []field{
 		func(p *tested, id string) error { _, err := p.Lines(allocation.OrderID(id), monday); return err },
 	},
 	{"ChangeBatchETA", "batch", func(p *tested, id string) error {
-		return p.ChangeBatchETA(allocation.BatchRef(id), mondayPlus(1), monday)
+		return slips(p, allocation.BatchRef(id), mondayPlus(1), monday)
 	}},
 	{"ReceiveBatch", "batch", func(p *tested, id string) error {
 		_, err := p.ReceiveBatch(counted(allocation.BatchRef(id), 1, monday), monday, nil)
@@ -280,7 +280,7 @@ func TestR12_BadTimes(t *testing.T) {
 		},
 		{
 			"ChangeBatchETA", "eta", false,
-			func(p *tested, at time.Time) error { return p.ChangeBatchETA("b", at, monday) },
+			func(p *tested, at time.Time) error { return slips(p, "b", at, monday) },
 		},
 		{"ReceiveBatch", "counted at", false, func(p *tested, at time.Time) error {
 			_, err := p.ReceiveBatch(counted("b", 1, at), monday, nil)

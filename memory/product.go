@@ -145,6 +145,7 @@ func (p *product) changeBatch(c allocation.BatchChange) {
 	b.Purchased += c.Purchased
 	b.Allocated += c.Allocated
 	b.ETA, b.ArrivedAt, b.Blocked, b.Expired = c.ETA, c.ArrivedAt, c.Blocked, c.Expired
+	b.Due, b.Dated = c.Due, c.Dated
 	b.CountedAt, b.CountedQuantity, b.ShippedAt = c.CountedAt, c.CountedQuantity, c.ShippedAt
 	p.indexForSale(b, was)
 }

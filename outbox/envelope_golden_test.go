@@ -61,6 +61,9 @@ var everyKind = []allocation.Event{
 	allocation.BatchSplit{SKU: lamp, At: noon, Batch: "a", Part: "b", Quantity: 3},
 	allocation.BatchBlocked{SKU: lamp, At: noon, Batch: "a", Reason: "recall"},
 	allocation.BatchUnblocked{SKU: lamp, At: noon, Batch: "a"},
+	allocation.BatchExpired{SKU: lamp, At: nextDay, Batch: "a", BestBefore: noon},
+	allocation.LineLate{SKU: lamp, At: noon, OrderID: "o", NeededBy: nextDay, Late: true},
+	allocation.LineLate{SKU: lamp, At: nextDay, OrderID: "o", Line: "l"},
 }
 
 func TestEnvelopesAreStable(t *testing.T) {
@@ -92,10 +95,14 @@ func TestEnvelopesAreStable(t *testing.T) {
 
 // The test takes the kinds of events from the source, so that a new kind can't be forgotten in the table.
 func TestTheTableHasEveryKindOfEvent(t *testing.T) {
-	file, err := parser.ParseFile(token.NewFileSet(), "../event.go", nil, 0)
-	require.NoError(t, err)
+	var decls []ast.Decl
+	for _, name := range []string{"../event.go", "../event_motion.go", "../event_due.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		require.NoError(t, err)
+		decls = append(decls, file.Decls...)
+	}
 	found := 0
-	for _, decl := range file.Decls {
+	for _, decl := range decls {
 		method, is := decl.(*ast.FuncDecl)
 		if !is || method.Name.Name != "Kind" || method.Recv == nil {
 			continue
@@ -105,7 +112,7 @@ func TestTheTableHasEveryKindOfEvent(t *testing.T) {
 		has := slices.ContainsFunc(everyKind, func(e allocation.Event) bool { return e.Kind() == kind })
 		assert.True(t, has, "the table has an event of kind %s", kind)
 	}
-	assert.Equal(t, 15, found, "kinds of events")
+	assert.Equal(t, 20, found, "kinds of events")
 }
 
 // CloudEvents requires names of lower-case letters and digits, and strings without control characters as values.

@@ -107,3 +107,9 @@ func line(sku allocation.SKU, r allocation.Request) allocation.Request {
 	r.SKU = sku
 	return r
 }
+
+// changeETA changes the ETA of a batch under the default policy.
+func changeETA(p *allocation.Product, ref allocation.BatchRef, eta, now time.Time) error {
+	_, err := p.ChangeBatchETA(ref, eta, now, nil)
+	return err
+}

@@ -133,6 +133,7 @@ func refsOf(c allocation.Changes) []allocation.BatchRef {
 // announcedAs returns a new batch in the form of Changes.NewBatches.
 func announcedAs(sku allocation.SKU, batch allocation.Batch) allocation.Batch {
 	batch.SKU, batch.AnnouncedQuantity, batch.AnnouncedETA = sku, batch.Purchased, batch.ETA
+	batch.Due = batch.BestBefore
 	if batch.ETA.IsZero() {
 		batch.ArrivedAt = noon
 	}

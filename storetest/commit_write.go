@@ -64,7 +64,7 @@ func writeDifferences(b *bench) {
 
 func writeBatchTimes(b *bench) {
 	b.announce("apple", shipment("a1", 10, minute(60)))
-	b.change(ofBatch("a1"), func(p *allocation.Product) error { return p.ChangeBatchETA("a1", minute(70), noon) })
+	b.change(ofBatch("a1"), func(p *allocation.Product) error { return changeETA(p, "a1", minute(70), noon) })
 	b.count("a1", 11, minute(1))
 	b.allocate("apple", firm("o1", 1))
 	got := b.batchOf(b.state(of("apple")), "a1")

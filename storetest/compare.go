@@ -31,10 +31,12 @@ func describe(states ...allocation.State) []string {
 func describeBatch(b allocation.Batch) string {
 	return fmt.Sprintf("%q: sku %q, purchased %d, allocated %d, ETA %s, location %q, best before %s, "+
 		"announced %d for %s and blocked for %q, lot %q, blocked %q, split from %q, arrived at %s, expired %t, "+
+		"due %s, dated %t, "+
 		"counted %d at %s, shipped at %s",
 		b.Ref, b.SKU, b.Purchased, b.Allocated, moment(b.ETA), b.Location, moment(b.BestBefore),
 		b.AnnouncedQuantity, moment(b.AnnouncedETA), b.AnnouncedBlocked, b.Lot, b.Blocked, b.SplitFrom,
-		moment(b.ArrivedAt), b.Expired, b.CountedQuantity, moment(b.CountedAt), moment(b.ShippedAt))
+		moment(b.ArrivedAt), b.Expired, moment(b.Due), b.Dated,
+		b.CountedQuantity, moment(b.CountedAt), moment(b.ShippedAt))
 }
 
 func describeLine(l allocation.Allocation) string {

@@ -58,7 +58,7 @@ func valuesTimes(b *bench) {
 	b.must(err, "Allocate")
 	b.roundTrip(p, "o1")
 	later := eta.Add(time.Microsecond)
-	b.change(ofBatch("a1"), func(p *allocation.Product) error { return p.ChangeBatchETA("a1", later, noon) })
+	b.change(ofBatch("a1"), func(p *allocation.Product) error { return changeETA(p, "a1", later, noon) })
 	want := later.UTC().Truncate(time.Microsecond)
 	if got := b.batchOf(b.state(of("apple")), "a1").ETA; got != want {
 		b.errorf("ETA of batch %q after ChangeBatchETA = %s, want %s", "a1", moment(got), moment(want))
@@ -89,11 +89,14 @@ func valuesExtremeTimes(b *bench) {
 	p := b.product("apple",
 		allocation.Batch{Ref: "a1", Purchased: 5, ETA: earliest, BestBefore: latest},
 		allocation.Batch{Ref: "a2", Purchased: 5, ETA: latest},
-		allocation.Batch{Ref: "a3", Purchased: 5, BestBefore: earliest},
 	)
 	_, err := p.Allocate(noon, nil, line("apple", held("o1", 2, latest)))
 	b.must(err, "Allocate")
 	b.roundTrip(p, "o1")
+	rye := b.product("rye", stock("r1", 5)).Changes()
+	rye.NewBatches[0].BestBefore = earliest // an announcement would expire at once
+	b.commit(rye)
+	b.wantBatch(rye.NewBatches[0], "a batch with the earliest BestBefore")
 }
 
 // alike are identifiers that some collations treat as equal.
@@ -181,7 +184,7 @@ func valuesAnnounced(b *bench) {
 		Ref: "a1", SKU: "apple", Purchased: 9, ETA: minute(60), Location: "north", BestBefore: minute(90),
 	}
 	b.announce("apple", announced)
-	b.change(ofBatch("a1"), func(p *allocation.Product) error { return p.ChangeBatchETA("a1", minute(70), noon) })
+	b.change(ofBatch("a1"), func(p *allocation.Product) error { return changeETA(p, "a1", minute(70), noon) })
 	b.change(ofBatch("a1"), func(p *allocation.Product) error {
 		_, err := p.ReceiveBatch(allocation.Count{Batch: "a1", Quantity: 7, At: noon}, noon, nil)
 		return err

@@ -64,6 +64,7 @@ func after(s allocation.State, c allocation.Changes, now time.Time) allocation.S
 			batch.ETA, batch.ArrivedAt, batch.ShippedAt = change.ETA, change.ArrivedAt, change.ShippedAt
 			batch.Blocked, batch.Expired = change.Blocked, change.Expired
 			batch.CountedAt, batch.CountedQuantity = change.CountedAt, change.CountedQuantity
+			batch.Due, batch.Dated = change.Due, change.Dated
 		}
 		if batch.Available() > 0 || inLine[batch.Ref] {
 			next.Batches = append(next.Batches, batch)
@@ -79,7 +80,7 @@ func changedTimes(b *bench) {
 	b.allocate("apple", firm("ships", 50), held("held", 1, minute(40)))
 	q := of("apple", "ships", "held")
 	for _, eta := range []time.Time{odd, last, minute(20), odd.Add(-time.Microsecond)} {
-		b.evolve(q, func(p *allocation.Product) error { return p.ChangeBatchETA("a2", eta, noon) })
+		b.evolve(q, func(p *allocation.Product) error { return changeETA(p, "a2", eta, noon) })
 	}
 	for i, at := range []time.Time{minute(1), odd, odd.Add(time.Microsecond), last} {
 		b.evolve(q, func(p *allocation.Product) error {

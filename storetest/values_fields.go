@@ -39,13 +39,15 @@ func fullBatches() []allocation.Batch {
 		{
 			Lot: allocation.BatchRef(longest), Blocked: longest, AnnouncedBlocked: "at first", SplitFrom: "a9",
 			ArrivedAt: noon.Add(123_457 * time.Microsecond), CountedAt: noon, CountedQuantity: mostUnits,
+			Due: noon.Add(123_456 * time.Microsecond), Dated: true,
 		},
 		{
 			Lot: "lot", SplitFrom: allocation.BatchRef(longest), AnnouncedBlocked: longest, Expired: true,
 			ArrivedAt: lastTime, CountedAt: lastTime, CountedQuantity: -1, ShippedAt: noon,
+			Due: lastTime,
 		},
 		{Blocked: `it's "wet" \`, Expired: true, CountedAt: noon, ArrivedAt: noon.Add(time.Microsecond)},
-		{Lot: "a1", CountedAt: noon, CountedQuantity: 7},
+		{Lot: "a1", CountedAt: noon, CountedQuantity: 7, Dated: true},
 		{},
 	}
 }
@@ -56,6 +58,7 @@ func fields(b, other allocation.Batch) allocation.Batch {
 	b.Blocked, b.AnnouncedBlocked = other.Blocked, other.AnnouncedBlocked
 	b.ArrivedAt, b.Expired, b.ShippedAt = other.ArrivedAt, other.Expired, other.ShippedAt
 	b.CountedAt, b.CountedQuantity = other.CountedAt, other.CountedQuantity
+	b.Due, b.Dated = other.Due, other.Dated
 	return b
 }
 
@@ -97,9 +100,11 @@ func fieldsBatch(b *bench) {
 		b.changeBatch("a1", func(change *allocation.BatchChange) {
 			change.ArrivedAt, change.Blocked, change.Expired = next.ArrivedAt, next.Blocked, next.Expired
 			change.CountedAt, change.CountedQuantity = next.CountedAt, next.CountedQuantity
+			change.Due, change.Dated = next.Due, next.Dated
 		})
 		want.ArrivedAt, want.Blocked, want.Expired = next.ArrivedAt, next.Blocked, next.Expired
 		want.CountedAt, want.CountedQuantity = next.CountedAt, next.CountedQuantity
+		want.Due, want.Dated = next.Due, next.Dated
 		b.wantBatch(want, "a batch after change %d", i+1)
 	}
 }
@@ -113,6 +118,7 @@ func (b *bench) changeBatch(ref allocation.BatchRef, edit func(change *allocatio
 	change := allocation.BatchChange{
 		Ref: ref, ETA: now.ETA, ArrivedAt: now.ArrivedAt, Blocked: now.Blocked, Expired: now.Expired,
 		CountedAt: now.CountedAt, CountedQuantity: now.CountedQuantity, ShippedAt: now.ShippedAt,
+		Due: now.Due, Dated: now.Dated,
 	}
 	edit(&change)
 	c := b.nextVersion(s)

@@ -44,7 +44,12 @@ var batchFaults = map[string]func(b *allocation.Batch){
 	"the arrival ends in 2262": func(b *allocation.Batch) {
 		b.ArrivedAt = lastYear(b.ArrivedAt)
 	},
-	"the expiry is lost": func(b *allocation.Batch) { b.Expired = false },
+	"the expiry is lost":     func(b *allocation.Batch) { b.Expired = false },
+	"Due is lost":            func(b *allocation.Batch) { b.Due = time.Time{} },
+	"Due has milliseconds":   func(b *allocation.Batch) { b.Due = milliseconds(b.Due) },
+	"Due ends in 2262":       func(b *allocation.Batch) { b.Due = lastYear(b.Due) },
+	"Dated is lost":          func(b *allocation.Batch) { b.Dated = false },
+	"Dated follows from Due": func(b *allocation.Batch) { b.Dated = !b.Due.IsZero() },
 	"an unknown count is 0": func(b *allocation.Batch) {
 		b.CountedQuantity = max(0, b.CountedQuantity)
 	},
@@ -76,6 +81,13 @@ var changeFaults = map[string]func(c *allocation.BatchChange, before allocation.
 			c.Blocked = before.Blocked
 		}
 	},
+	"Due never changes": func(c *allocation.BatchChange, before allocation.Batch) { c.Due = before.Due },
+	"Due is never taken away": func(c *allocation.BatchChange, before allocation.Batch) {
+		if c.Due.IsZero() {
+			c.Due = before.Due
+		}
+	},
+	"Dated never changes": func(c *allocation.BatchChange, before allocation.Batch) { c.Dated = before.Dated },
 	"an expiry is never recorded": func(c *allocation.BatchChange, before allocation.Batch) {
 		c.Expired = before.Expired
 	},

@@ -101,7 +101,7 @@ func batchViewLimit(b *bench) {
 func batchViewFields(b *bench) {
 	full := allocation.Batch{Ref: "a1", Purchased: 9, ETA: minute(60), Location: "north", BestBefore: minute(90)}
 	b.announce("apple", full, stock("a2", 8), stock("a3", 7))
-	b.change(ofBatch("a1"), func(p *allocation.Product) error { return p.ChangeBatchETA("a1", minute(70), noon) })
+	b.change(ofBatch("a1"), func(p *allocation.Product) error { return changeETA(p, "a1", minute(70), noon) })
 	b.count("a1", 8, minute(1).Add(time.Microsecond))
 	b.count("a2", 6, noon)
 	b.allocate("apple", firm("o1", 4), firm("o2", 7), held("o3", 3, minute(5)))

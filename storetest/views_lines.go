@@ -118,7 +118,7 @@ func lineViewHolds(b *bench) {
 	four := views.BatchLine{OrderID: "o4", Quantity: 4, Sequence: 5}
 	b.wantLinesOf("a1", one, two, three, four)
 	b.change(at(minute(6), of("apple")), func(p *allocation.Product) error {
-		p.ReleaseLapsed(minute(6))
+		p.Sweep(minute(6))
 		return nil
 	})
 	b.wantLinesOf("a1", two, three, four)

@@ -74,7 +74,7 @@ func orderViewBatch(b *bench) {
 		part.ETA, part.Location, part.BestBefore = batch.ETA, batch.Location, batch.BestBefore
 	}
 	b.wantOrder("o1", want)
-	b.change(ofBatch("a2"), func(p *allocation.Product) error { return p.ChangeBatchETA("a2", minute(70), noon) })
+	b.change(ofBatch("a2"), func(p *allocation.Product) error { return changeETA(p, "a2", minute(70), noon) })
 	b.change(ofBatch("a3"), func(p *allocation.Product) error {
 		_, err := p.ReceiveBatch(allocation.Count{Batch: "a3", Quantity: 4, At: noon}, noon, nil)
 		return err
@@ -118,7 +118,7 @@ func orderViewHolds(b *bench) {
 		}
 	}
 	b.change(at(minute(6), of("apple")), func(p *allocation.Product) error {
-		p.ReleaseLapsed(minute(6))
+		p.Sweep(minute(6))
 		return nil
 	})
 	b.wantOrder("o1")

@@ -126,7 +126,7 @@ func stockViewArriving(b *bench) {
 		_, err := p.ReceiveBatch(allocation.Count{Batch: "s4", Quantity: 8, At: noon}, noon, nil)
 		return err
 	})
-	b.change(ofBatch("s1"), func(p *allocation.Product) error { return p.ChangeBatchETA("s1", after, noon) })
+	b.change(ofBatch("s1"), func(p *allocation.Product) error { return changeETA(p, "s1", after, noon) })
 	b.wantStock(now, []allocation.SKU{"apple"}, views.Stock{SKU: "apple", Version: 9, InWarehouse: 13,
 		Arriving: []views.Arrival{{ETA: minute(60), Quantity: 4}, {ETA: after, Quantity: 16}}})
 }
@@ -174,7 +174,7 @@ func stockViewHolds(b *bench) {
 	stockAt(minute(9), 0, 1)
 	stockAt(minute(20), 3, 3)
 	b.change(at(minute(20), of("apple")), func(p *allocation.Product) error {
-		p.ReleaseLapsed(minute(20))
+		p.Sweep(minute(20))
 		return nil
 	})
 	stockAt(minute(20), 3, 3)

@@ -72,7 +72,7 @@ var commands = []command{
 	{name: "ChangeBatchQuantity that moves lines", run: recounting("c1", 4)},
 	{name: "ChangeBatchQuantity that releases lines", run: recounting("t1", 0)},
 	{name: "ChangeBatchETA", run: func(ctx context.Context, s *allocation.Service) (any, error) {
-		return nil, s.ChangeBatchETA(ctx, "c3", start.Add(48*time.Hour))
+		return s.ChangeBatchETA(ctx, "c3", start.Add(48*time.Hour))
 	}},
 	{name: "SetLowStock", run: func(ctx context.Context, s *allocation.Service) (any, error) {
 		return nil, s.SetLowStock(ctx, "chair", 20)

@@ -58,7 +58,8 @@ func (v *verbs) batches() {
 		v.calls("AddBatch", v.service.AddBatch(ctx, b))
 	}
 	v.calls("SetLowStock", v.service.SetLowStock(ctx, "chair", 2))
-	v.calls("ChangeBatchETA", v.service.ChangeBatchETA(ctx, "b2", start.Add(2*time.Hour)))
+	_, err := v.service.ChangeBatchETA(ctx, "b2", start.Add(2*time.Hour))
+	v.calls("ChangeBatchETA", err)
 }
 
 func (v *verbs) allocate(verb string, requests ...allocation.Request) {

@@ -268,7 +268,7 @@ func (m *machine) changeETA(t *rapid.T) {
 		b.ETA = eta
 		m.naive.batches[ref] = b
 	}
-	m.run(t, want, func(s *allocation.Service) (any, error) { return nil, s.ChangeBatchETA(t.Context(), ref, eta) })
+	m.run(t, want, func(s *allocation.Service) (any, error) { return s.ChangeBatchETA(t.Context(), ref, eta) })
 }
 
 func (m *machine) lowStock(t *rapid.T) {

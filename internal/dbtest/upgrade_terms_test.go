@@ -56,9 +56,13 @@ func TestAnUpgradeClosesExpiredBatchesAndSaysWhatIsLow(t *testing.T) {
 		assert.Equal(t, []string{"milk-1", "milk-2", "milk-4"}, refsOf(state), "batches for sale and of the line")
 		for _, b := range state.Batches {
 			assert.Equal(t, b.Ref != "milk-2", b.Expired, "batch %s is expired", b.Ref)
+			var due time.Time
+			if !b.Expired && b.Purchased > 0 {
+				due = b.BestBefore
+			}
 			assert.Equal(t, allocation.Batch{
 				Ref: b.Ref, SKU: "milk", Purchased: b.Purchased, Allocated: b.Allocated, BestBefore: b.BestBefore,
-				AnnouncedQuantity: b.AnnouncedQuantity, Expired: b.Expired,
+				AnnouncedQuantity: b.AnnouncedQuantity, Expired: b.Expired, Due: due,
 			}, b, "new fields of an old batch")
 		}
 		require.Len(t, state.Lines, 1)

@@ -76,7 +76,7 @@ func requireKept(t *testing.T, store *sqlstore.Store) {
 		CountedAt: day(0, 11), CountedQuantity: -1, ShippedAt: day(0, 9),
 	}, {
 		Ref: "b-2", SKU: "chair", Purchased: 6, Allocated: 1, ETA: day(7, 0), BestBefore: day(365, 0),
-		AnnouncedQuantity: 6, AnnouncedETA: day(7, 0),
+		AnnouncedQuantity: 6, AnnouncedETA: day(7, 0), Due: day(365, 0),
 	}}, chair.Batches)
 	assert.ElementsMatch(t, []allocation.Allocation{{
 		OrderLine: firm("o-1", "chair", 4).OrderLine, Sequence: 4,

@@ -32,17 +32,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL
+    NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -116,17 +116,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
     ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until > ? ORDER BY l.held_until LIMIT 1) ELSE (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
-    NULL, NULL
+    NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -159,17 +159,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -254,23 +254,23 @@ WHERE sku = ? AND version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 
 -- name: commit: change a batch
 -- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
--- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, counted_at, counted_quantity,
--- shipped_at, ref, sku.
+-- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, due, dated, counted_at,
+-- counted_quantity, shipped_at, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, arrived_at = ?,
-  blocked = ?, expired = ?, counted_at = ?, counted_quantity = ?, shipped_at = ?
+  blocked = ?, expired = ?, due = ?, dated = ?, counted_at = ?, counted_quantity = ?, shipped_at = ?
 WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a product and a batch
 -- A commit that changes one product and one of its batches: most sales.
 -- Parameters: batch_ref, product_version, product_refused, product_low_stock, product_low, batch_purchased,
--- batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_counted_at,
--- batch_counted_quantity, batch_shipped_at, product_sku, product_seen.
+-- batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due, batch_dated,
+-- batch_counted_at, batch_counted_quantity, batch_shipped_at, product_sku, product_seen.
 UPDATE allocation_products p STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = ?
   AND b.sku = p.sku
 SET p.version = ?, p.refused = ?, p.low_stock = ?, p.low = ?,
   b.purchased = b.purchased + ?, b.allocated = b.allocated + ?, b.eta = ?, b.arrived_at = ?, b.blocked = ?,
-    b.expired = ?, b.counted_at = ?, b.counted_quantity = ?, b.shipped_at = ?
+    b.expired = ?, b.due = ?, b.dated = ?, b.counted_at = ?, b.counted_quantity = ?, b.shipped_at = ?
 WHERE p.sku = ? AND p.version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
@@ -298,12 +298,13 @@ SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock, p.l
 UPDATE JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
   purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]', eta BIGINT PATH '$[4]',
   arrived_at BIGINT PATH '$[5]', blocked VARBINARY(255) PATH '$[6]', expired SMALLINT PATH '$[7]',
-  counted_at BIGINT PATH '$[8]', counted_quantity BIGINT PATH '$[9]', shipped_at BIGINT PATH '$[10]')) x
+  due BIGINT PATH '$[8]', dated SMALLINT PATH '$[9]', counted_at BIGINT PATH '$[10]',
+  counted_quantity BIGINT PATH '$[11]', shipped_at BIGINT PATH '$[12]')) x
 STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
   SET b.purchased = b.purchased + x.purchased, b.allocated = b.allocated + x.allocated, b.eta = x.eta,
-    b.arrived_at = x.arrived_at, b.blocked = x.blocked, b.expired = x.expired, b.counted_at = x.counted_at,
-    b.counted_quantity = x.counted_quantity, b.shipped_at = x.shipped_at
-    WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+    b.arrived_at = x.arrived_at, b.blocked = x.blocked, b.expired = x.expired, b.due = x.due,
+    b.dated = x.dated, b.counted_at = x.counted_at, b.counted_quantity = x.counted_quantity,
+    b.shipped_at = x.shipped_at WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: count batches
@@ -312,8 +313,8 @@ STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.
 SELECT COUNT(*) FROM JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]',
   sku VARBINARY(255) PATH '$[1]', purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]',
   eta BIGINT PATH '$[4]', arrived_at BIGINT PATH '$[5]', blocked VARBINARY(255) PATH '$[6]',
-  expired SMALLINT PATH '$[7]', counted_at BIGINT PATH '$[8]', counted_quantity BIGINT PATH '$[9]',
-  shipped_at BIGINT PATH '$[10]')) x
+  expired SMALLINT PATH '$[7]', due BIGINT PATH '$[8]', dated SMALLINT PATH '$[9]',
+  counted_at BIGINT PATH '$[10]', counted_quantity BIGINT PATH '$[11]', shipped_at BIGINT PATH '$[12]')) x
 STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
 ;
 
@@ -548,13 +549,15 @@ unbound (ref, units) AS (
     AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
     h.batch_ref))
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
-  page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
-  page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+  page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
+  page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
   WHERE b.sku = ? AND b.ref > ? ORDER BY b.ref LIMIT ?) page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM unbound u
 ;
 
 -- name: view: stock
@@ -653,10 +656,10 @@ INSERT INTO allocation_products (sku, version, refused, low_stock,
 -- name: commit: add batches
 -- A commit with new batches: AddBatch; the values are an example.
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-  counted_at, counted_quantity,
+  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
+  dated, counted_at, counted_quantity,
   shipped_at) VALUES ('batch-1','chair',9 + 0 * (~0 + (1 -
-  @@in_transaction)),0,NULL,'',NULL,0,NULL,'','','','',NULL,0,NULL,0,NULL)
+  @@in_transaction)),0,NULL,'',NULL,0,NULL,'','','','',NULL,0,NULL,0,NULL,0,NULL)
 ;
 
 -- name: commit: add lines
@@ -699,17 +702,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
   (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
-    NULL, NULL
+    NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -742,17 +745,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
-    NULL, NULL
+    NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 

@@ -25,17 +25,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -63,17 +63,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -108,17 +108,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -151,17 +151,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($1 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 ;
@@ -233,30 +233,32 @@ WHERE sku = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 -- name: commit of one line
 -- A commit that gives one part of one batch to one new line of an existing product: most sales.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired,
--- batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id, line_line,
--- line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held, line_sequence,
--- line_needed_by, line_fresh_until, line_location, line_priority, line_late, line_handed_from, event_kind,
--- event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id, event_trace_parent.
+-- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due,
+-- batch_dated, batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id,
+-- line_line, line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held,
+-- line_sequence, line_needed_by, line_fresh_until, line_location, line_priority, line_late,
+-- line_handed_from, event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data,
+-- event_id, event_trace_parent.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING sku),
 b AS (
   UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8, eta = $9,
-    arrived_at = $10, blocked = $11, expired = $12, counted_at = $13, counted_quantity = $14, shipped_at = $15
-  FROM p WHERE b.ref = $16 AND b.sku = p.sku RETURNING b.ref),
+    arrived_at = $10, blocked = $11, expired = $12, due = $13, dated = $14, counted_at = $15,
+    counted_quantity = $16, shipped_at = $17
+  FROM p WHERE b.ref = $18 AND b.sku = p.sku RETURNING b.ref),
 l AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
     held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT CAST($17 AS text), p.sku, CAST($18 AS text), 0, CAST($19 AS text), CAST($20 AS bigint),
-    CAST($21 AS bigint), CAST($22 AS smallint), CAST($23 AS bigint), CAST($24 AS smallint),
-    CAST($25 AS bigint), CAST($26 AS bigint), CAST($27 AS bigint), CAST($28 AS text), CAST($29 AS smallint),
-    CAST($30 AS smallint), CAST($31 AS text) FROM p),
+  SELECT CAST($19 AS text), p.sku, CAST($20 AS text), 0, CAST($21 AS text), CAST($22 AS bigint),
+    CAST($23 AS bigint), CAST($24 AS smallint), CAST($25 AS bigint), CAST($26 AS smallint),
+    CAST($27 AS bigint), CAST($28 AS bigint), CAST($29 AS bigint), CAST($30 AS text), CAST($31 AS smallint),
+    CAST($32 AS smallint), CAST($33 AS text) FROM p),
 e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT p.sku, $1, CAST($32 AS text), CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS bigint),
-    CAST($36 AS bigint), CAST($37 AS text), CAST($38 AS uuid), CAST($39 AS text), $1, 3 FROM p)
+  SELECT p.sku, $1, CAST($34 AS text), CAST($35 AS bigint), CAST($36 AS text), CAST($37 AS bigint),
+    CAST($38 AS bigint), CAST($39 AS text), CAST($40 AS uuid), CAST($41 AS text), $1, 3 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
@@ -489,13 +491,15 @@ unbound (ref, units) AS (
       WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
   GROUP BY u.ref)
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
-  page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
-  page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+  page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
+  page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b
   WHERE b.sku = $1 AND b.ref > $3 ORDER BY b.ref LIMIT $4) page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM unbound u
 ;
 
 -- name: view: stock
@@ -537,9 +541,9 @@ FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.re
 -- AddBatch for a new SKU.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, n_ref, n_sku, n_purchased,
 -- n_allocated, n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked,
--- n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_counted_at, n_counted_quantity,
--- n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from, e_written_for.
+-- n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due, n_dated, n_counted_at,
+-- n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -562,25 +566,26 @@ moved AS (
     FROM versions_match)),
 new_batches AS (
   INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-    counted_at, counted_quantity, shipped_at)
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
   SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
     (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-    counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS smallint[])),
+    (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+    announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])),
-    (SELECT CAST($36 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  SELECT * FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
+    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
+    (SELECT CAST($38 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
@@ -589,34 +594,35 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- AddBatch.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before, n_announced_quantity,
--- n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at, n_expired,
--- n_counted_at, n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
--- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
+-- n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due,
+-- n_dated, n_counted_at, n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 new_batches AS (
   INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-    counted_at, counted_quantity, shipped_at)
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
   SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
     (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
     (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
-    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-    counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS smallint[])),
+    (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+    announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS uuid[])), (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])),
-    (SELECT CAST($36 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  SELECT * FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
+    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
+    (SELECT CAST($38 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
@@ -675,8 +681,48 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- name: commit: batches of a product
 -- ChangeBatchETA, ReceiveBatch and ChangeBatchQuantity.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
--- b_counted_quantity, b_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
+-- b_counted_at, b_counted_quantity, b_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])),
+    (SELECT CAST($31 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($32 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of a product
+-- Allocate of several orders or of a split line.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
+-- b_counted_at, b_counted_quantity, b_shipped_at, l_order_id, l_sku, l_line, l_part, l_batch_ref,
+-- l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location,
+-- l_priority, l_late, l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
 -- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
@@ -685,268 +731,50 @@ versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
     allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
     (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
-    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
-events AS (
-  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
-    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
-    (SELECT CAST($26 AS uuid[])), (SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
-    (SELECT CAST($29 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
-SELECT (SELECT COUNT(*) FROM versions_match),
-  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($30 AS bigint)
-    THEN 1 ELSE 0 END
-;
-
--- name: commit: lines of a product
--- Allocate of several orders or of a split line.
--- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
--- b_counted_quantity, b_shipped_at, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped,
--- l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late,
--- l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from, e_written_for, changed.
-WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
-  WHERE sku = $5 AND version = $6 RETURNING 1),
-versions_match AS (SELECT 1 FROM p),
-changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
     held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[])), (SELECT CAST($22 AS text[])),
-    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS smallint[])),
-    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])), (SELECT CAST($28 AS bigint[])),
-    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
-    (SELECT CAST($32 AS smallint[])), (SELECT CAST($33 AS smallint[])),
-    (SELECT CAST($34 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  SELECT * FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])),
+    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS bigint[])),
+    (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS text[])),
+    (SELECT CAST($34 AS smallint[])), (SELECT CAST($35 AS smallint[])),
+    (SELECT CAST($36 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
     held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
     WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($35 AS text[])), (SELECT CAST($36 AS bigint[])),
-    (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
-    (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS text[])),
-    (SELECT CAST($43 AS uuid[])), (SELECT CAST($44 AS text[])), (SELECT CAST($45 AS bigint[])),
-    (SELECT CAST($46 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  SELECT * FROM unnest((SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
+    (SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS text[])),
+    (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
+    (SELECT CAST($45 AS uuid[])), (SELECT CAST($46 AS text[])), (SELECT CAST($47 AS bigint[])),
+    (SELECT CAST($48 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($47 AS bigint)
+    FROM changed) = CAST($49 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: lines of several products
 -- Allocate of an order, and AllocateEach.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
--- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at, b_counted_quantity, b_shipped_at,
--- l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held,
--- l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, e_sku, e_sequence,
--- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from,
--- e_written_for, changed.
-WITH p AS MATERIALIZED (
-  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
-    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
-    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
-locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
-versions_match AS (
-  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
-moved AS (
-  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
-    low = p.low
-  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
-    FROM versions_match)),
-changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
-    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
-new_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[])), (SELECT CAST($22 AS text[])),
-    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS smallint[])),
-    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])), (SELECT CAST($28 AS bigint[])),
-    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
-    (SELECT CAST($32 AS smallint[])), (SELECT CAST($33 AS smallint[])),
-    (SELECT CAST($34 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)),
-events AS (
-  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($35 AS text[])), (SELECT CAST($36 AS bigint[])),
-    (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
-    (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS text[])),
-    (SELECT CAST($43 AS uuid[])), (SELECT CAST($44 AS text[])), (SELECT CAST($45 AS bigint[])),
-    (SELECT CAST($46 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
-SELECT (SELECT COUNT(*) FROM versions_match),
-  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($47 AS bigint)
-    THEN 1 ELSE 0 END
-;
-
--- name: commit: lines of a product, in the place of others
--- Allocate of what lapsed holds had.
--- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
--- b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku, l_line, l_part,
--- l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until,
--- l_location, l_priority, l_late, l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
--- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
-WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
-  WHERE sku = $5 AND version = $6 RETURNING 1),
-versions_match AS (SELECT 1 FROM p),
-changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
-    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
-removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
-    AND x.part = x.part + 0
-    AND EXISTS (SELECT 1 FROM versions_match)),
-new_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS int[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])), (SELECT CAST($32 AS bigint[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS smallint[])), (SELECT CAST($37 AS smallint[])),
-    (SELECT CAST($38 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)),
-events AS (
-  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
-    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
-    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
-    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[])),
-    (SELECT CAST($50 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
-SELECT (SELECT COUNT(*) FROM versions_match),
-  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($51 AS bigint)
-    THEN 1 ELSE 0 END
-;
-
--- name: commit: changed lines of a product
--- ChangeLine, Ship, ShipPart, and ChangeBatchQuantity that moves lines.
--- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
--- b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part,
--- u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until,
--- u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
--- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
-WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
-  WHERE sku = $5 AND version = $6 RETURNING 1),
-versions_match AS (SELECT 1 FROM p),
-changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
-  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
-  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
-    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
-removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
-  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
-    AND x.part = x.part + 0
-    AND EXISTS (SELECT 1 FROM versions_match)),
-upsert_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS int[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])), (SELECT CAST($32 AS bigint[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS smallint[])), (SELECT CAST($37 AS smallint[])),
-    (SELECT CAST($38 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)
-  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
-    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
-    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
-    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
-events AS (
-  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
-    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
-    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
-    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[])),
-    (SELECT CAST($50 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
-SELECT (SELECT COUNT(*) FROM versions_match),
-  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($51 AS bigint)
-    THEN 1 ELSE 0 END
-;
-
--- name: commit: changed lines of several products
--- Ship of an order.
--- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
--- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at, b_counted_quantity, b_shipped_at,
--- r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped,
--- u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late,
--- u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
+-- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated, b_counted_at, b_counted_quantity,
+-- b_shipped_at, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split,
+-- l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late,
+-- l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
 -- e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
@@ -965,31 +793,144 @@ moved AS (
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
     allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
     (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])),
+    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS bigint[])),
+    (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS text[])),
+    (SELECT CAST($34 AS smallint[])), (SELECT CAST($35 AS smallint[])),
+    (SELECT CAST($36 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
+    (SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS text[])),
+    (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
+    (SELECT CAST($45 AS uuid[])), (SELECT CAST($46 AS text[])), (SELECT CAST($47 AS bigint[])),
+    (SELECT CAST($48 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($49 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of a product, in the place of others
+-- Allocate of what lapsed holds had.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
+-- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku,
+-- l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence,
+-- l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for,
+-- changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS int[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS bigint[])),
+    (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS text[])),
+    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])),
+    (SELECT CAST($40 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
+    (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
+    (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
+    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[])),
+    (SELECT CAST($52 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($53 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: changed lines of a product
+-- ChangeLine, Ship, ShipPart, and ChangeBatchQuantity that moves lines.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
+-- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku,
+-- u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence,
+-- u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for,
+-- changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
   WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
     AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
     held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS int[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])),
-    (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])), (SELECT CAST($32 AS bigint[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS smallint[])), (SELECT CAST($37 AS smallint[])),
-    (SELECT CAST($38 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS int[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS bigint[])),
+    (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS text[])),
+    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])),
+    (SELECT CAST($40 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
     held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
     WHERE EXISTS (SELECT 1 FROM versions_match)
   ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
@@ -1000,15 +941,88 @@ upsert_lines AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
-    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
-    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
-    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[])),
-    (SELECT CAST($50 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  SELECT * FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
+    (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
+    (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
+    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[])),
+    (SELECT CAST($52 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($51 AS bigint)
+    FROM changed) = CAST($53 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: changed lines of several products
+-- Ship of an order.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
+-- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated, b_counted_at, b_counted_quantity,
+-- b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref,
+-- u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location,
+-- u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
+    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+upsert_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS int[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS bigint[])),
+    (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS text[])),
+    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])),
+    (SELECT CAST($40 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT * FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
+    (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
+    (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
+    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[])),
+    (SELECT CAST($52 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($53 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1117,9 +1131,10 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- name: commit: removed lines of a product
 -- Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at,
--- b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at,
--- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+-- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
+-- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence,
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from,
+-- e_written_for, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1127,42 +1142,43 @@ versions_match AS (SELECT 1 FROM p),
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
     allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
     (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
   WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
     AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[])),
-    (SELECT CAST($33 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
+    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[])),
+    (SELECT CAST($35 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($34 AS bigint)
+    FROM changed) = CAST($36 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: removed lines of several products
 -- Cancel of an order.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
--- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_counted_at, b_counted_quantity, b_shipped_at,
--- r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
--- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+-- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated, b_counted_at, b_counted_quantity,
+-- b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1180,33 +1196,34 @@ moved AS (
 changed AS (
   UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
     allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, counted_at = x.counted_at, counted_quantity = x.counted_quantity,
-    shipped_at = x.shipped_at
+    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
+    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
     (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-    arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])),
-    (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS int[]))) x (order_id, sku, line, part)
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
   WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
     AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS text[])),
-    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS text[])),
-    (SELECT CAST($30 AS uuid[])), (SELECT CAST($31 AS text[])), (SELECT CAST($32 AS bigint[])),
-    (SELECT CAST($33 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
+    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[])),
+    (SELECT CAST($35 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($34 AS bigint)
+    FROM changed) = CAST($36 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1262,35 +1279,37 @@ FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXI
 -- A part of commits with a new batch.
 -- Parameters: n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before,
 -- n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at,
--- n_expired, n_counted_at, n_counted_quantity, n_shipped_at.
+-- n_expired, n_due, n_dated, n_counted_at, n_counted_quantity, n_shipped_at.
 new_batches AS (
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-  counted_at, counted_quantity, shipped_at)
+  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
+  dated, counted_at, counted_quantity, shipped_at)
 SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS text[])),
   (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
   (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
   (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])),
-  (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[]))) x (ref, sku,
-  purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
-  announced_blocked, split_from, arrived_at, expired, counted_at, counted_quantity, shipped_at)
-  WHERE EXISTS (SELECT 1 FROM versions_match))
+  (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS smallint[])), (SELECT CAST($18 AS bigint[])),
+  (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+  location, best_before, announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from,
+  arrived_at, expired, due, dated, counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1
+  FROM versions_match))
 ;
 
 -- name: part: change batches
 -- A part of commits that change batches.
--- Parameters: b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired,
--- b_counted_at, b_counted_quantity, b_shipped_at.
+-- Parameters: b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due,
+-- b_dated, b_counted_at, b_counted_quantity, b_shipped_at.
 changed AS (
 UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated,
-  eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked, expired = x.expired, counted_at = x.counted_at,
-  counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked, expired = x.expired, due = x.due,
+  dated = x.dated, counted_at = x.counted_at, counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[])),
   (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS smallint[])), (SELECT CAST($9 AS bigint[])),
-  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
-  arrived_at, blocked, expired, counted_at, counted_quantity, shipped_at)
+  (SELECT CAST($10 AS smallint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
+  (SELECT CAST($13 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
+  dated, counted_at, counted_quantity, shipped_at)
 WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
   AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1)
 ;

@@ -23,17 +23,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -59,17 +59,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -102,17 +102,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -142,17 +142,17 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?1 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, 0, 0, 0, b.eta, b.best_before, b.announced_eta, b.arrived_at,
-  b.counted_at, b.counted_quantity, b.shipped_at
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL
+  NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
@@ -217,20 +217,22 @@ UPDATE allocation_products SET version = version WHERE sku = ?1 AND version = ?2
 -- name: commit: add a batch
 -- A commit with a new batch: AddBatch.
 -- Parameters: ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta,
--- lot, blocked, announced_blocked, split_from, arrived_at, expired, counted_at, counted_quantity, shipped_at.
+-- lot, blocked, announced_blocked, split_from, arrived_at, expired, due, dated, counted_at,
+-- counted_quantity, shipped_at.
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
-  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired,
-  counted_at, counted_quantity, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13,
-  ?14, ?15, ?16, ?17, ?18)
+  announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
+  dated, counted_at, counted_quantity, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
+  ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
 ;
 
 -- name: commit: change a batch
 -- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
--- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, counted_at, counted_quantity,
--- shipped_at, ref, sku.
+-- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, due, dated, counted_at,
+-- counted_quantity, shipped_at, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2, eta = ?3,
-  arrived_at = ?4, blocked = ?5, expired = ?6, counted_at = ?7, counted_quantity = ?8, shipped_at = ?9
-WHERE ref = ?10 AND sku = ?11
+  arrived_at = ?4, blocked = ?5, expired = ?6, due = ?7, dated = ?8, counted_at = ?9, counted_quantity = ?10,
+  shipped_at = ?11
+WHERE ref = ?12 AND sku = ?13
 ;
 
 -- name: commit: add a part of a line
@@ -482,13 +484,15 @@ unbound (ref, units) AS (
     AND h.held_until <= ?2 + 0) h LEFT JOIN allocation_lines l ON l.order_id = CASE WHEN h.split = 1 THEN
     h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref))
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
-  page.purchased, page.allocated, page.announced_quantity, page.expired, page.eta, page.best_before,
-  page.announced_eta, page.arrived_at, page.counted_at, page.counted_quantity, page.shipped_at
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+  page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
+  page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b INDEXED BY allocation_batches_by_sku
   WHERE b.sku = ?1 AND b.ref > ?3 ORDER BY b.ref LIMIT ?4) page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM unbound u
 ;
 
 -- name: view: stock

@@ -9,13 +9,13 @@ INSERT INTO allocation_products
     ('Ж lamp', 4, 0, 0, 0);
 
 INSERT INTO allocation_batches
-    (ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at, shipped_at, lot, blocked, announced_blocked, split_from, expired, arrived_at, counted_quantity) VALUES
-    ('b-1', 'chair', 7, 7, NULL, 'north', NULL, 10, NULL, 1893489060000000, 1893488940000000, '', '', '', '', 0, NULL, NULL),
-    ('b-2', 'chair', 6, 1, 1894093200000000, '', 1925024400000000, 6, 1894093200000000, NULL, NULL, '', '', '', '', 0, NULL, 0),
-    ('b-3', 'Ж lamp', 3, 2, NULL, '', NULL, 4, NULL, NULL, 1893489000000000, '', '', '', '', 0, NULL, NULL),
-    ('p-1', 'pear', 9, 5, NULL, 'Ж cellar', 1925024400000000, 12, NULL, 1893489060000000, 1893488940000000, 'lot-7', '', '', '', 0, 1893488400000000, 9),
-    ('p-2', 'pear', 3, 0, NULL, 'Ж cellar', 1925024400000000, 3, NULL, NULL, 1893488940000000, 'lot-7', 'bruised', 'bruised', 'p-1', 0, 1893488400000000, 0),
-    ('p-3', 'pear', 4, 1, NULL, '', 1893488460000000, 4, NULL, NULL, NULL, '', '', '', '', 1, 1893488400000000, 0);
+    (ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, counted_at, shipped_at, lot, blocked, announced_blocked, split_from, expired, arrived_at, counted_quantity, due, dated) VALUES
+    ('b-1', 'chair', 7, 7, NULL, 'north', NULL, 10, NULL, 1893489060000000, 1893488940000000, '', '', '', '', 0, NULL, NULL, NULL, 0),
+    ('b-2', 'chair', 6, 1, 1894093200000000, '', 1925024400000000, 6, 1894093200000000, NULL, NULL, '', '', '', '', 0, NULL, 0, 1925024400000000, 0),
+    ('b-3', 'Ж lamp', 3, 2, NULL, '', NULL, 4, NULL, NULL, 1893489000000000, '', '', '', '', 0, NULL, NULL, NULL, 0),
+    ('p-1', 'pear', 9, 5, NULL, 'Ж cellar', 1925024400000000, 12, NULL, 1893489060000000, 1893488940000000, 'lot-7', '', '', '', 0, 1893488400000000, 9, 1925024400000000, 0),
+    ('p-2', 'pear', 3, 0, NULL, 'Ж cellar', 1925024400000000, 3, NULL, NULL, 1893488940000000, 'lot-7', 'bruised', 'bruised', 'p-1', 0, 1893488400000000, 0, 1925024400000000, 0),
+    ('p-3', 'pear', 4, 1, NULL, '', 1893488460000000, 4, NULL, NULL, NULL, '', '', '', '', 1, 1893488400000000, 0, NULL, 0);
 
 INSERT INTO allocation_lines
     (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from) VALUES

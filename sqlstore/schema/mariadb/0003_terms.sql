@@ -25,14 +25,18 @@ ALTER TABLE {schema}{prefix}products
 -- blocked is the reason for which the batch must not be sold, '' for none; announced_blocked is the reason at the
 -- announcement. lot is the lot that the units came from, '' for the batch's own ref. split_from is the batch from which
 -- the batch was split off, '' for none. expired is 1 once a BatchExpired was recorded; such a batch is never sold
--- again. arrived_at is NULL for a batch that has not arrived, or that arrived before this version. counted_quantity is
--- the result of the last count, NULL for a count from before this version.
+-- again. due is when the sweep has to look at the batch, because the batch expires or a line is needed by then; NULL for
+-- never. dated is 1 if a batch on the way may have lines that are needed by a time, or late. arrived_at is NULL for a
+-- batch that has not arrived, or that arrived before this version. counted_quantity is the result of the last count,
+-- NULL for a count from before this version.
 ALTER TABLE {schema}{prefix}batches
     ADD COLUMN IF NOT EXISTS lot               VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS blocked           VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS announced_blocked VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS split_from        VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS expired           TINYINT NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS due               BIGINT,
+    ADD COLUMN IF NOT EXISTS dated             TINYINT NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS arrived_at        BIGINT,
     ADD COLUMN IF NOT EXISTS counted_quantity  BIGINT;
 
@@ -91,9 +95,14 @@ CREATE TABLE IF NOT EXISTS {schema}{prefix}waiting (
 -- Batches that have expired are closed, and told to nobody.
 UPDATE {schema}{prefix}batches SET expired = 1 WHERE best_before <= CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED);
 
--- A batch is for sale if units are available, and the batch is neither blocked nor expired.
+UPDATE {schema}{prefix}batches SET due = best_before WHERE best_before IS NOT NULL AND expired = 0 AND purchased > 0;
+
+-- batches_due and batches_due_by_sku have the batches that the sweep has to look at, in the order of time: all batches,
+-- and those of a product. A batch is for sale if units are available, and the batch is neither blocked nor expired.
 ALTER TABLE {schema}{prefix}batches
     ADD KEY IF NOT EXISTS {prefix}batches_for_sale (sku, open, expired, blocked),
+    ADD KEY IF NOT EXISTS {prefix}batches_due (due, sku),
+    ADD KEY IF NOT EXISTS {prefix}batches_due_by_sku (sku, due),
     DROP KEY IF EXISTS {prefix}batches_open;
 
 -- Stock is low if fewer units than the threshold are available, counted as the product counts them.

@@ -21,13 +21,17 @@ ALTER TABLE {prefix}products ADD COLUMN serving_sequence INTEGER;
 -- blocked is the reason for which the batch must not be sold, '' for none; announced_blocked is the reason at the
 -- announcement. lot is the lot that the units came from, '' for the batch's own ref. split_from is the batch from which
 -- the batch was split off, '' for none. expired is 1 once a BatchExpired was recorded; such a batch is never sold
--- again. arrived_at is NULL for a batch that has not arrived, or that arrived before this version. counted_quantity is
--- the result of the last count, NULL for a count from before this version.
+-- again. due is when the sweep has to look at the batch, because the batch expires or a line is needed by then; NULL for
+-- never. dated is 1 if a batch on the way may have lines that are needed by a time, or late. arrived_at is NULL for a
+-- batch that has not arrived, or that arrived before this version. counted_quantity is the result of the last count,
+-- NULL for a count from before this version.
 ALTER TABLE {prefix}batches ADD COLUMN lot TEXT NOT NULL DEFAULT '';
 ALTER TABLE {prefix}batches ADD COLUMN blocked TEXT NOT NULL DEFAULT '';
 ALTER TABLE {prefix}batches ADD COLUMN announced_blocked TEXT NOT NULL DEFAULT '';
 ALTER TABLE {prefix}batches ADD COLUMN split_from TEXT NOT NULL DEFAULT '';
 ALTER TABLE {prefix}batches ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE {prefix}batches ADD COLUMN due INTEGER;
+ALTER TABLE {prefix}batches ADD COLUMN dated INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE {prefix}batches ADD COLUMN arrived_at INTEGER;
 ALTER TABLE {prefix}batches ADD COLUMN counted_quantity INTEGER;
 
@@ -104,6 +108,11 @@ CREATE INDEX {prefix}waiting_served ON {prefix}waiting (sku, priority DESC, sequ
 -- Batches that have expired are closed, and told to nobody.
 UPDATE {prefix}batches SET expired = 1
     WHERE best_before <= CAST((julianday('now') - 2440587.5) * 86400000000 AS INTEGER);
+
+-- The batches that the sweep has to look at, all batches and those of a product, in the order of time.
+UPDATE {prefix}batches SET due = best_before WHERE best_before IS NOT NULL AND expired = 0 AND purchased > 0;
+CREATE INDEX {prefix}batches_due ON {prefix}batches (due, sku) WHERE due IS NOT NULL;
+CREATE INDEX {prefix}batches_due_by_sku ON {prefix}batches (sku, due) WHERE due IS NOT NULL;
 
 -- A batch is for sale if units are available, and the batch is neither blocked nor expired.
 CREATE INDEX {prefix}batches_for_sale ON {prefix}batches (sku) WHERE open = 1 AND blocked = '' AND expired = 0;

@@ -1,0 +1,184 @@
+package dbtest
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// behavioursOfDueTimes are those of shipments that slip, and of times that pass.
+var behavioursOfDueTimes = []behaviour{
+	{"A5 lines of a shipment that slips move or are late, once", showSlip},
+	{"A5 lines of a shipment that will have expired move or are late", showSpoiled},
+	{"A5 every line of a large shipment is late", showLargeSlip},
+	{"A8 a hold whose batch expires can be confirmed", showExpiredHold},
+	{"A13 low stock by the clock is told once", showLowByClock},
+	{"A14 late is told, cleared and told again", showLateAgain},
+	{"R14 a shipment that arrives in time clears late lines", showArrivedInTime},
+}
+
+// slip changes the ETA of a batch, and returns the orders of the lines that are late, each with the units.
+func (s *scene) slip(name string, eta time.Time) (late []string) {
+	s.Helper()
+	lines, err := s.other.ChangeBatchETA(s.Context(), s.ref(name), eta)
+	require.NoError(s, err)
+	for _, l := range lines {
+		late = append(late, fmt.Sprintf("%s:%d", l.OrderID[len(s.names):], l.Quantity))
+	}
+	return late
+}
+
+// marks lists what LineLate events after the given number of events said: the order, and whether the order is late.
+func (s *scene) marks(after int64) (marks []string) {
+	s.Helper()
+	events, err := s.store.Events(s.Context(), s.sku(), after, 1000)
+	require.NoError(s, err)
+	for _, e := range events {
+		if late, is := e.(allocation.LineLate); is {
+			marks = append(marks, fmt.Sprintf("%s %t", late.OrderID[len(s.names):], late.Late))
+		}
+	}
+	return marks
+}
+
+// isLate reports whether the store marks an order's line.
+func (s *scene) isLate(order string) bool {
+	s.Helper()
+	states, err := s.store.Load(s.Context(), allocation.Query{Order: s.order(order), Now: s.clock.Now(), Limit: 1})
+	require.NoError(s, err)
+	require.Len(s, states, 1)
+	for _, l := range states[0].Lines {
+		if l.OrderID == s.order(order) {
+			return l.Late
+		}
+	}
+	return false
+}
+
+func showSlip(s *scene) {
+	thursday, friday, monday := s.day(3), s.day(4), s.day(7)
+	s.announce("thursday", 12, arriving(thursday))
+	for _, r := range []allocation.Request{
+		s.want("whole", 4, neededBy(friday)), s.want("spread", 3, neededBy(friday), spread),
+		s.want("undated", 2), s.want("monday", 1, neededBy(monday)), s.want("last", 2, neededBy(friday)),
+	} {
+		require.Contains(s, s.given(r), "thursday")
+	}
+	s.announce("wednesday", 5, arriving(s.day(2)))
+	before := s.version()
+	assert.Equal(s, []string{"spread:2", "last:2"}, s.slip("thursday", monday), "the oldest line moves first")
+	assert.Equal(s, "wednesday:4", s.has("whole"))
+	assert.Equal(s, "thursday:2 wednesday:1", s.has("spread"))
+	assert.Equal(s, []string{"thursday:2", "thursday:1", "thursday:2"},
+		[]string{s.has("undated"), s.has("monday"), s.has("last")})
+	assert.Equal(s, []string{"spread true", "last true"}, s.marks(before))
+	assert.Equal(s, []bool{false, true, false, true},
+		[]bool{s.isLate("whole"), s.isLate("spread"), s.isLate("monday"), s.isLate("last")})
+
+	before = s.version()
+	assert.Empty(s, s.slip("thursday", monday), "a repeat")
+	assert.Equal(s, before, s.version(), "a repeat records nothing")
+	assert.Equal(s, []string{"monday:1"}, s.slip("thursday", s.day(8)), "lines that were late are not told again")
+	assert.Equal(s, []string{"monday true"}, s.marks(before))
+}
+
+func showSpoiled(s *scene) {
+	s.announce("milk", 10, arriving(s.day(2)), bestBefore(s.day(6)))
+	s.given(s.want("dated", 4, neededBy(s.day(9))))
+	s.given(s.want("undated", 4))
+	s.given(s.want("moves", 2))
+	s.announce("here", 2)
+	before := s.version()
+	assert.Equal(s, []string{"dated:4", "undated:4"}, s.slip("milk", s.day(6)), "expired when it arrives")
+	assert.Equal(s, "here:2", s.has("moves"))
+	assert.Equal(s, []string{"dated true", "undated true"}, s.marks(before))
+	before = s.version()
+	assert.Empty(s, s.slip("milk", s.day(5)))
+	assert.Equal(s, []string{"dated false", "undated false"}, s.marks(before))
+}
+
+func showLargeSlip(s *scene) {
+	const lines = 250 // more than a page
+	s.announce("ship", lines, arriving(s.day(3)))
+	for i := range lines {
+		s.given(s.want(fmt.Sprint("o", i), 1, neededBy(s.day(4))))
+	}
+	assert.Len(s, s.slip("ship", s.day(5)), lines)
+	before := s.version()
+	assert.Empty(s, s.slip("ship", s.day(6)))
+	assert.Empty(s, s.slip("ship", s.day(4)))
+	assert.Len(s, s.marks(before), lines, "all are in time again")
+}
+
+func showExpiredHold(s *scene) {
+	s.announce("milk", 5, bestBefore(s.day(1)))
+	s.given(s.want("cart", 3, heldUntil(s.day(2))))
+	before := s.version()
+	s.clock.Advance(24 * time.Hour)
+	_, err := s.service.Confirm(s.Context(), s.order("cart"))
+	require.NoError(s, err)
+	_, err = s.other.Confirm(s.Context(), s.order("cart"))
+	require.NoError(s, err)
+	assert.Equal(s, []string{"HoldConfirmed", "BatchExpired"}, s.events(before))
+	_, err = s.service.ChangeLine(s.Context(), s.line("cart", 4))
+	require.ErrorAs(s, err, new(*allocation.OutOfStockError), "nothing of an expired batch is sold")
+	_, err = s.service.Ship(s.Context(), s.order("cart"))
+	require.NoError(s, err, "units that were promised can be shipped")
+	assert.Equal(s, "milk:3/3", s.has("cart"))
+	assert.NotContains(s, s.events(before+2), "BatchExpired")
+	assert.True(s, s.stored("milk").Expired)
+}
+
+func showLowByClock(s *scene) {
+	s.announce("old", 10, bestBefore(s.day(1)))
+	s.announce("fresh", 3)
+	require.NoError(s, s.service.SetLowStock(s.Context(), s.sku(), 5))
+	before := s.version()
+	s.clock.Advance(24 * time.Hour)
+	_, err := s.service.Allocate(s.Context(), s.want("o1", 4))
+	require.ErrorAs(s, err, new(*allocation.OutOfStockError))
+	assert.Equal(s, []string{"BatchExpired", "LowStockCrossed", "LineRefused"}, s.events(before))
+	_, err = s.other.Allocate(s.Context(), s.want("o1", 4))
+	require.ErrorAs(s, err, new(*allocation.OutOfStockError))
+	s.given(s.want("o2", 1))
+	assert.Equal(s, []string{"BatchExpired", "LowStockCrossed", "LineRefused", "LineAllocated"}, s.events(before))
+	before = s.version()
+	s.announce("new", 9)
+	s.given(s.want("o3", 1))
+	assert.Equal(s, []string{"BatchAdded", "LowStockCrossed", "LineAllocated"}, s.events(before))
+}
+
+func showLateAgain(s *scene) {
+	thursday, monday, tuesday := s.day(3), s.day(7), s.day(8)
+	s.announce("ship", 4, arriving(thursday))
+	s.given(s.want("o1", 4, neededBy(s.day(4))))
+	before := s.version()
+	var returned []string
+	for _, eta := range []time.Time{monday, tuesday, thursday, monday} {
+		returned = append(returned, s.slip("ship", eta)...)
+	}
+	assert.Equal(s, []string{"o1:4", "o1:4"}, returned)
+	assert.Equal(s, []string{"o1 true", "o1 false", "o1 true"}, s.marks(before))
+}
+
+func showArrivedInTime(s *scene) {
+	for i, hours := range []int{1, 3} { // before and after NeededBy
+		s.T.Logf("arrival after %d hours", hours)
+		ship, order := fmt.Sprint("ship", i), fmt.Sprint("o", i)
+		by := s.clock.Now().Add(2 * time.Hour)
+		s.announce(ship, 4, arriving(by))
+		s.given(s.want(order, 4, neededBy(by)))
+		assert.Equal(s, []string{order + ":4"}, s.slip(ship, by.Add(time.Hour)))
+		before := s.version()
+		s.clock.Advance(time.Duration(hours) * time.Hour)
+		_, err := s.service.ReceiveBatch(s.Context(),
+			allocation.Count{Batch: s.ref(ship), Quantity: 4, At: s.clock.Now()})
+		require.NoError(s, err)
+		assert.Equal(s, hours > 2, s.isLate(order))
+		assert.Equal(s, hours < 2, len(s.marks(before)) == 1)
+	}
+}

@@ -1,0 +1,99 @@
+package allocation
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Sweep records everything that the passing of time has done to the loaded part of the product, and
+// returns the number of holds, batches and lines concerned: holds that have lapsed ([HoldLapsed]),
+// batches that have expired ([BatchExpired]), and lines that are late because NeededBy has passed
+// ([LineLate]). For a sale the sweep makes no difference, since lapsed units are free and expired
+// units are never sold, swept or not (R7, R13).
+func (p *Product) Sweep(now time.Time) int {
+	now = clean(now)
+	swept := p.releaseLapsed(now) + p.expire(now) + p.judgeLines(now, false)
+	p.schedule()
+	p.recordIfCrossed(now)
+	p.settled = len(p.events)
+	return swept
+}
+
+// settle ends every method that may have recorded events. Unless the method has recorded anything,
+// settle does nothing, so that a repeat or a mismatch records nothing.
+func (p *Product) settle(now time.Time) {
+	if len(p.events) == p.settled {
+		return
+	}
+	p.expire(now)
+	p.judgeLines(now, true)
+	p.schedule()
+	p.recordIfCrossed(now)
+	p.settled = len(p.events)
+}
+
+// expire closes the loaded batches that have reached BestBefore, and returns the number of batches.
+func (p *Product) expire(now time.Time) int {
+	var expired []*batch
+	for _, b := range p.batches {
+		if expiry := b.expiry(); !expiry.IsZero() && !expiry.After(now) {
+			expired = append(expired, b)
+		}
+	}
+	slices.SortFunc(expired, func(a, b *batch) int {
+		return cmp.Or(a.BestBefore.Compare(b.BestBefore), cmp.Compare(a.Ref, b.Ref))
+	})
+	for _, b := range expired {
+		b.Expired = true
+		p.record(BatchExpired{SKU: p.sku, At: now, Batch: b.Ref, BestBefore: b.BestBefore})
+	}
+	return len(expired)
+}
+
+// expiry returns when the batch expires; zero for never, for an empty batch, and for a batch whose
+// expiry was recorded.
+func (b *batch) expiry() time.Time {
+	if b.Expired || b.Purchased == 0 {
+		return time.Time{}
+	}
+	return b.BestBefore
+}
+
+// schedule sets Due of every loaded batch. The lines of a batch on the way count only as far as loaded,
+// so Due of such a batch may be too early, but never too late.
+func (p *Product) schedule() {
+	for _, b := range p.batches {
+		due := b.expiry()
+		switch {
+		case !b.Dated || b.ETA.IsZero():
+		case b.hasAllLines():
+			due = earliest(due, p.nextNeed(b))
+		default:
+			due = earliest(due, b.Due)
+		}
+		b.Due = due
+	}
+}
+
+// nextNeed returns the first moment after the NeededBy of any line on the batch that is not yet late;
+// zero for none.
+func (p *Product) nextNeed(b *batch) (next time.Time) {
+	for _, l := range p.lines {
+		if !l.Late && !l.NeededBy.IsZero() && l.partOf(b.Ref).open() > 0 {
+			next = earliest(next, overdue(l.NeededBy))
+		}
+	}
+	return next
+}
+
+// overdue returns the first moment after the given time.
+func overdue(by time.Time) time.Time { return by.Add(time.Microsecond) }
+
+// earliest returns the earlier of two times, of which zero stands for never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

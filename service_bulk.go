@@ -159,8 +159,11 @@ func lineUp(items []*item) {
 func (b *bulk) cleared(items []*item, clear *clearing) []*item {
 	need := &lapsedError{}
 	waiting := slices.DeleteFunc(items, func(it *item) bool {
+		if it.left != nil {
+			return true // a group may still write the error
+		}
 		lapsed := asLapsed(it.err)
-		if it.left != nil || lapsed == nil {
+		if lapsed == nil {
 			return true
 		}
 		need.op, need.skus = lapsed.op, append(need.skus, lapsed.skus...)

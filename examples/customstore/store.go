@@ -112,7 +112,7 @@ func (s *Store) write(all products) error {
 func (all products) apply(c allocation.Changes) error {
 	p := cmp.Or(all[c.SKU], &allocation.State{SKU: c.SKU})
 	all[c.SKU] = p
-	p.Version, p.Refused, p.LowStock = c.Version, c.Refused, c.LowStock
+	p.Version, p.Refused, p.LowStock, p.Low = c.Version, c.Refused, c.LowStock, c.Low
 	for _, b := range c.NewBatches {
 		if owners := all.selected(allocation.Query{Batch: b.Ref}); len(owners) > 0 {
 			return fmt.Errorf("customstore: batch %q: %w", b.Ref, allocation.ErrDuplicate)
@@ -127,15 +127,17 @@ func (all products) apply(c allocation.Changes) error {
 		b := &p.Batches[i]
 		b.Purchased += change.Purchased
 		b.Allocated += change.Allocated
-		b.ETA, b.CountedAt, b.ShippedAt = change.ETA, change.CountedAt, change.ShippedAt
+		b.ETA, b.ArrivedAt, b.ShippedAt = change.ETA, change.ArrivedAt, change.ShippedAt
+		b.CountedAt, b.CountedQuantity = change.CountedAt, change.CountedQuantity
+		b.Blocked, b.Expired, b.Due, b.Dated = change.Blocked, change.Expired, change.Due, change.Dated
 	}
 	for _, l := range c.NewLines {
-		if slices.ContainsFunc(p.Lines, of(l.OrderID)) {
+		if slices.ContainsFunc(p.Lines, named(l.Key())) {
 			return fmt.Errorf("customstore: order %q: %w", l.OrderID, allocation.ErrDuplicate)
 		}
 	}
 	p.Lines = slices.DeleteFunc(p.Lines, func(old line) bool {
-		return slices.Contains(c.Removed, old.Key()) || slices.ContainsFunc(c.Lines, of(old.OrderID))
+		return slices.Contains(c.Removed, old.Key()) || slices.ContainsFunc(c.Lines, named(old.Key()))
 	})
 	p.Lines = slices.Concat(p.Lines, c.NewLines, c.Lines)
 	return nil
@@ -176,7 +178,8 @@ func asked(p allocation.State, q allocation.Query) allocation.State {
 	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
 		from := func(part allocation.Part) bool { return part.Batch == b.Ref }
 		uses := func(l line) bool { return slices.ContainsFunc(l.Parts, from) }
-		return b.Available() == 0 && b.Ref != q.Batch && !slices.ContainsFunc(p.Lines, uses)
+		forSale := b.Available() > 0 && b.Blocked == "" && !b.Expired
+		return !forSale && b.Ref != q.Batch && !slices.ContainsFunc(p.Lines, uses)
 	})
 	return p
 }
@@ -193,11 +196,14 @@ func lapsed(p *allocation.State, q allocation.Query) []line {
 
 func newestFirst(a, b line) int { return cmp.Compare(b.Sequence, a.Sequence) }
 func byExpiry(a, b line) int {
-	return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID))
+	return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
 }
 
 func is(ref allocation.BatchRef) func(allocation.Batch) bool {
 	return func(b allocation.Batch) bool { return b.Ref == ref }
+}
+func named(key allocation.LineKey) func(line) bool {
+	return func(l line) bool { return l.Key() == key }
 }
 func of(order allocation.OrderID) func(line) bool {
 	return func(l line) bool { return l.OrderID == order }

@@ -86,6 +86,15 @@ func (b *books) acknowledged(s *step, traces []*trace) {
 		if a := b.batches[s.command.Batch.Ref]; a == nil || a.announced != s.command.Batch.Purchased {
 			b.report.fault(lost, "%s is not there", s)
 		}
+	case split:
+		a := b.batches[s.command.Batch.Ref]
+		if a == nil || a.announced != s.command.Batch.Purchased || a.from != s.command.From {
+			b.report.fault(lost, "%s is not there", s)
+		}
+		b.released(s, traces)
+	case block:
+		b.released(s, traces)
+	case unblock:
 	case receive, count:
 		b.counted(s, traces)
 	default:
@@ -104,6 +113,11 @@ func (b *books) counted(s *step, traces []*trace) {
 	if !taken {
 		b.report.fault(lost, "%s is not there", s)
 	}
+	b.released(s, traces)
+}
+
+// released checks the lines that a caller was told to have lost units.
+func (b *books) released(s *step, traces []*trace) {
 	told := slices.SortedFunc(slices.Values(s.last().answer.Released), compareOrderLines)
 	if !slices.Equal(told, slices.SortedFunc(slices.Values(traces[len(traces)-1].released), compareOrderLines)) {
 		b.report.fault(wrong, "%s answered that it released %v, it released %v",

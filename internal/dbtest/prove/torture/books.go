@@ -26,6 +26,8 @@ type account struct {
 	sku                  allocation.SKU
 	purchased, allocated allocation.Quantity
 	announced            allocation.Quantity
+	from                 allocation.BatchRef // the batch that it was split off
+	blocked              bool
 	counts               []time.Time // when it was counted, by the counts' own times
 }
 
@@ -108,18 +110,25 @@ func (b *books) push(key allocation.LineKey, v version) {
 	}
 }
 
-// free is what each batch of a product could give: what is not promised, and what lapsed holds occupy.
-func (b *books) free(sku allocation.SKU, now time.Time) map[allocation.BatchRef]allocation.Quantity {
+// free is what each batch of a product could give in the middle of a commit: units that are not promised, and units of
+// lapsed holds.
+func (b *books) free(c *commit, sku allocation.SKU, now time.Time) map[allocation.BatchRef]allocation.Quantity {
 	free := map[allocation.BatchRef]allocation.Quantity{}
 	for ref, a := range b.batches {
-		if a.sku == sku {
+		if a.sku == sku && !a.blocked {
 			free[ref] = a.purchased - a.allocated
 		}
 	}
 	for key := range b.held {
-		if l := b.lines[key].now(); key.SKU == sku && l.lapsed(now) {
+		l := b.lines[key].now()
+		if cleared, touched := c.lines[key]; touched {
+			l = cleared
+		}
+		if key.SKU == sku && l.lapsed(now) {
 			for _, p := range l.parts {
-				free[p.Batch] += p.Quantity
+				if !b.batches[p.Batch].blocked {
+					free[p.Batch] += p.Quantity
+				}
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package torture
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -119,10 +120,36 @@ func (ch *chooser) ofStock(number int, k *knowledge, r *rand.Rand) command {
 		ref := k.incoming[r.IntN(len(k.incoming))]
 		return command{Verb: receive, Count: ch.counted(ref, units(r, 30))}
 	}
+	if r.IntN(100) < 40 {
+		return ch.motion(number, sku, k, r)
+	}
 	if len(k.arrived) > 0 && r.IntN(2) == 0 {
 		return command{Verb: count, Count: ch.counted(k.arrived[r.IntN(len(k.arrived))], units(r, 20)-1)}
 	}
 	return command{Verb: count, Count: ch.counted(sharedBatch(sku, r.IntN(sharedBatches)), units(r, 60)-1)}
+}
+
+// motion splits, blocks or unblocks a batch, the caller's own or a shared one.
+func (ch *chooser) motion(number int, sku allocation.SKU, k *knowledge, r *rand.Rand) command {
+	ref := sharedBatch(sku, r.IntN(sharedBatches))
+	if own := slices.Concat(k.arrived, k.incoming); len(own) > 0 && r.IntN(2) == 0 {
+		ref = own[r.IntN(len(own))]
+	}
+	switch dice := r.IntN(100); {
+	case dice < 20:
+		return command{Verb: block, Batch: allocation.Batch{Ref: ref, Blocked: "dented"}}
+	case dice < 55:
+		return command{Verb: unblock, Batch: allocation.Batch{Ref: ref}}
+	}
+	part := allocation.Batch{Ref: allocation.BatchRef(fmt.Sprintf("batch-%d-%d", ch.caller, number))}
+	part.Purchased = units(r, 9)
+	if r.IntN(3) == 0 {
+		part.ETA = ch.clock.Now().Add(time.Hour)
+	}
+	if r.IntN(6) == 0 {
+		part.Blocked = "dented"
+	}
+	return command{Verb: split, From: ref, Batch: part}
 }
 
 func (ch *chooser) counted(ref allocation.BatchRef, units allocation.Quantity) allocation.Count {

@@ -47,7 +47,8 @@ func TestEveryKindOfCommandIsChosen(t *testing.T) {
 		chosen[c.Verb]++
 	}
 	for _, v := range []verb{
-		allocate, confirm, extend, cancel, change, ship, shipPart, release, addBatch, receive, count, reconcile,
+		allocate, confirm, extend, cancel, change, ship, shipPart, release, addBatch, receive, count, split, block,
+		unblock, reconcile,
 	} {
 		assert.Positive(t, chosen[v], v)
 	}

@@ -23,6 +23,9 @@ const (
 	addBatch  verb = "add batch"
 	receive   verb = "receive"
 	count     verb = "count"
+	split     verb = "split"
+	block     verb = "block"
+	unblock   verb = "unblock"
 	reconcile verb = "reconcile"
 )
 
@@ -34,7 +37,8 @@ type command struct {
 	Split bool                   `json:"split,omitzero"`
 	Hold  time.Time              `json:"hold,omitzero"`  // until when; of allocate and extend
 	SKUs  []allocation.SKU       `json:"skus,omitempty"` // of the order's lines; none for all
-	Batch allocation.Batch       `json:"batch,omitzero"`
+	Batch allocation.Batch       `json:"batch,omitzero"` // of split the part, of block with the reason
+	From  allocation.BatchRef    `json:"from,omitzero"`  // the batch that is split
 	Count allocation.Count       `json:"count,omitzero"`
 	SKU   allocation.SKU         `json:"sku,omitzero"`
 }
@@ -71,6 +75,12 @@ func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err 
 		a.Released, err = s.ReceiveBatch(ctx, c.Count)
 	case count:
 		a.Released, err = s.ChangeBatchQuantity(ctx, c.Count)
+	case split:
+		a.Released, err = s.SplitBatch(ctx, c.From, c.Batch)
+	case block:
+		a.Released, err = s.BlockBatch(ctx, c.Batch.Ref, c.Batch.Blocked)
+	case unblock:
+		err = s.UnblockBatch(ctx, c.Batch.Ref)
 	case reconcile:
 		a.Audit, err = s.Reconcile(ctx, c.SKU)
 	default:
@@ -100,5 +110,8 @@ func (c command) wanted() map[allocation.SKU]allocation.Quantity {
 	return units
 }
 
-// counts says that the command sets the quantity of a batch, which may move anybody's lines.
+// counts says that the command sets the quantity of a batch.
 func (c command) counts() bool { return c.Verb == receive || c.Verb == count }
+
+// displaces says that the command may move or release anybody's lines.
+func (c command) displaces() bool { return c.counts() || c.Verb == split || c.Verb == block }

@@ -20,7 +20,7 @@ func (b *books) judge(c *commit) {
 			if c.changed[key] {
 				b.judgeOwn(c, key)
 			}
-		case c.changed[key] && c.by.step.command.counts():
+		case c.changed[key] && c.by.step.command.displaces():
 			was := c.before[key]
 			if now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
 				b.report.fault(wrong,

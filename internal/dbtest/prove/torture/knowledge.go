@@ -50,6 +50,11 @@ func (k *knowledge) learn(c command, o outcome, a answer) {
 		if !gone {
 			k.update(c.Order, lines(a), true)
 		}
+	case split:
+		if gone {
+			break
+		}
+		fallthrough
 	case addBatch:
 		if c.Batch.ETA.IsZero() {
 			k.arrived = latest(append(k.arrived, c.Batch.Ref), batchesKept)

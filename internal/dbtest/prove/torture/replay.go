@@ -56,23 +56,18 @@ func (b *books) commit(sku allocation.SKU, events []allocation.Event, parent str
 // event replays one event.
 func (b *books) event(c *commit, event allocation.Event) {
 	if c.by != nil {
-		if _, refusal := event.(allocation.LineRefused); refusal {
+		switch event.(type) {
+		case allocation.LineRefused:
 			c.by.refusals++
-		} else {
+		case allocation.HoldLapsed: // a refusal, too, clears lapsed holds
+		default:
 			c.by.committed(c.at)
 		}
 	}
 	switch e := event.(type) {
-	case allocation.BatchAdded:
-		if b.batches[e.Batch] != nil {
-			b.report.fault(doubled, "batch %q was added twice", e.Batch)
-			return
-		}
-		b.batches[e.Batch] = &account{sku: c.sku, announced: e.Quantity}
-	case allocation.BatchReceived:
-		b.count(c, e.Batch, e.From)
-	case allocation.BatchQuantityChanged:
-		b.count(c, e.Batch, e.From)
+	case allocation.BatchAdded, allocation.BatchSplit, allocation.BatchBlocked, allocation.BatchUnblocked,
+		allocation.BatchReceived, allocation.BatchQuantityChanged:
+		b.batch(c, event)
 	case allocation.LineAllocated:
 		was := c.line(b, e.OrderID)
 		if len(was.parts) > 0 && !was.held.Equal(e.HeldUntil) {
@@ -96,6 +91,30 @@ func (b *books) event(c *commit, event allocation.Event) {
 		b.report.fault(wrong, "%s of %q at %s, which nobody asked for", e.Kind(), c.sku, c.at)
 	}
 	b.move(event)
+}
+
+// batch replays an event about a batch.
+func (b *books) batch(c *commit, event allocation.Event) {
+	switch e := event.(type) {
+	case allocation.BatchAdded:
+		if b.batches[e.Batch] != nil {
+			b.report.fault(doubled, "batch %q was added twice", e.Batch)
+			return
+		}
+		b.batches[e.Batch] = &account{sku: c.sku, announced: e.Quantity, from: e.SplitFrom, blocked: e.Blocked != ""}
+	case allocation.BatchSplit:
+		if c.by == nil || c.by.step.command.From != e.Batch || c.by.step.command.Batch.Ref != e.Part {
+			b.report.fault(wrong, "batch %q was split into %q at %s", e.Batch, e.Part, c.at)
+		}
+	case allocation.BatchBlocked:
+		b.blocks(c, block, e.Batch, true)
+	case allocation.BatchUnblocked:
+		b.blocks(c, unblock, e.Batch, false)
+	case allocation.BatchReceived:
+		b.count(c, e.Batch, e.From)
+	case allocation.BatchQuantityChanged:
+		b.count(c, e.Batch, e.From)
+	}
 }
 
 // hold replays what happened to a hold.
@@ -152,6 +171,19 @@ func (b *books) count(c *commit, ref allocation.BatchRef, from allocation.Quanti
 	c.by.counted = true
 }
 
+// blocks notes that a batch was blocked or unblocked.
+func (b *books) blocks(c *commit, by verb, ref allocation.BatchRef, blocked bool) {
+	a := b.batches[ref]
+	if a == nil || c.by == nil || c.by.step.command.Verb != by || c.by.step.command.Batch.Ref != ref {
+		b.report.fault(wrong, "%s of batch %q at %s, which nobody asked for", by, ref, c.at)
+		return
+	}
+	if blocked && a.allocated > 0 {
+		b.report.fault(wrong, "batch %q was blocked at %s with %d units promised", ref, c.at, a.allocated)
+	}
+	a.blocked = blocked
+}
+
 // move enters an event in the batch's account.
 func (b *books) move(e allocation.Event) {
 	ref, purchased, allocated := e.Movement()
@@ -177,7 +209,7 @@ func (b *books) refusal(c *commit, e allocation.LineRefused) {
 		return // what a line could grow to depends on where it is
 	}
 	var most, sum allocation.Quantity
-	for _, units := range b.free(c.sku, c.at) {
+	for _, units := range b.free(c, c.sku, c.at) {
 		most = max(most, units)
 		sum += units
 	}

@@ -130,9 +130,11 @@ type State struct {
 
 	// Lines are, each line once and with all parts in their order:
 	//
-	//   - all lines of Query.Order and Query.Orders, whatever their LineID,
+	//   - the lines of Query.Order and Query.Orders,
 	//   - the lapsed holds, at most the first Query.Limit by HeldUntil, OrderID and Line,
 	//   - the lines with unshipped units of Query.Batch, at most the Query.Limit newest by Sequence.
+	//
+	// A state with one line of an order has all of the order's lines of the product.
 	Lines []Allocation
 
 	// MoreLapsed says that more than Query.Limit holds have lapsed.

@@ -112,7 +112,7 @@ func (b *stateBuilder) addBatch(ref allocation.BatchRef) {
 	b.state.Batches = append(b.state.Batches, batch.Batch)
 }
 
-// addOrder adds all lines of an order.
+// addOrder adds all lines of an order. A State with one line of an order has all of them.
 func (b *stateBuilder) addOrder(order allocation.OrderID) {
 	for l := b.product.lines[order]; l != nil; l = l.next {
 		b.addLine(l.Key())
@@ -135,7 +135,7 @@ func (b *stateBuilder) addLine(key allocation.LineKey) {
 	}
 }
 
-// addLapsed adds the first q.Limit lapsed holds, and says when the next live hold expires.
+// addLapsed adds the orders of the first q.Limit lapsed holds, and says when the next live hold expires.
 func (b *stateBuilder) addLapsed(q allocation.Query) {
 	left := q.Limit
 	for h := range b.product.holds.all() {
@@ -147,7 +147,7 @@ func (b *stateBuilder) addLapsed(q allocation.Query) {
 			break
 		}
 		left--
-		b.addLine(h.line)
+		b.addOrder(h.line.OrderID)
 	}
 	for h := range b.product.holds.from(func(h hold) bool { return h.until.After(q.Now) }) {
 		b.state.NextExpiry = h.until
@@ -155,7 +155,7 @@ func (b *stateBuilder) addLapsed(q allocation.Query) {
 	}
 }
 
-// addNewest adds the q.Limit newest open lines of the batch q.Batch, if the query names a batch of this product.
+// addNewest adds the orders of the q.Limit newest open lines of the batch q.Batch, if the query names a batch of this product.
 func (b *stateBuilder) addNewest(q allocation.Query) {
 	batch := b.product.batches[q.Batch]
 	if batch == nil {
@@ -169,7 +169,7 @@ func (b *stateBuilder) addNewest(q allocation.Query) {
 			break
 		}
 		left--
-		b.addLine(open.line)
+		b.addOrder(open.line.OrderID)
 		oldest = open.sequence
 	}
 }

@@ -64,7 +64,7 @@ func (s *Store) BatchLines(
 	err := s.view(ctx, op, s.statements.views.lines, values, func(rows scanner) error {
 		var line views.BatchLine
 		var heldUntil sql.NullInt64
-		err := rows.Scan(&line.OrderID, &line.Quantity, &line.Shipped, &heldUntil, &line.Sequence)
+		err := rows.Scan(&line.OrderID, &line.Line, &line.Quantity, &line.Shipped, &heldUntil, &line.Sequence)
 		line.HeldUntil = moment(heldUntil)
 		lines = append(lines, line)
 		return err

@@ -22,7 +22,7 @@ func (t *templates) viewQueries() *viewQueries {
 			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
 			ORDER BY l.sku, l.line, l.part`),
 		lines: t.compile(`
-			SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
+			SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.sequence
 			FROM {lines} l ` + t.indexHint("lines_open") + `
 			WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
 				AND l.sequence > :after

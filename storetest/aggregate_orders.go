@@ -15,8 +15,41 @@ var orderRows = []row{
 		"a line is shipped in parts, with a cancellation in between", ordersShip},
 	{"R8: a batch can't be announced again under another SKU",
 		"the stock of the batch would count twice", ordersAnnounce},
+	{"R3: two lines of an order for one SKU are both promised, and both are cancelled with the order",
+		"the second of two lines with the same quantity would be taken for a repeat of the first", ordersLines},
 	{"R2: a line grows, shrinks and moves with all of its parts",
 		"a part that stays behind promises units to nobody", ordersChange},
+}
+
+func ordersLines(b *bench) {
+	s := b.open(plenty)
+	ctx := b.Context()
+	b.must(s.service.AddBatch(ctx, announced("apple", stock("a1", 5))), "AddBatch")
+	lines := []allocation.Request{line("apple", as("a", firm("o1", 2))), line("apple", firm("o1", 2))}
+	for range 2 { // the second time both are repeats
+		for _, r := range lines {
+			given, err := s.service.Allocate(ctx, r)
+			b.must(err, "Allocate of line %q", r.Line)
+			if got, want := given[0].OrderLine, r.OrderLine; got != want {
+				b.errorf("Allocate = %+v, want %+v", got, want)
+			}
+		}
+	}
+	q := of("apple", "o1")
+	if got := b.batchOf(b.state(q), "a1").Allocated; got != 4 {
+		b.errorf("allocated units of two lines of 2 = %d, want 4", got)
+	}
+	b.must(second(s.service.ShipPart(ctx, as("a", line("apple", firm("o1", 1))).OrderLine)), "ShipPart")
+	left, err := s.service.Cancel(ctx, "o1")
+	b.must(err, "Cancel")
+	if len(left) != 1 || left[0].Line != "a" || left[0].Quantity != 1 {
+		b.errorf("Cancel after 1 unit of line %q has shipped = %+v, want the shipped unit", "a", left)
+	}
+	state := b.state(q)
+	b.wantLineIDs(state, q, "o1", "a")
+	if got := b.batchOf(state, "a1").Available(); got != 4 {
+		b.errorf("available units after Cancel = %d, want 4", got)
+	}
 }
 
 func ordersRepeat(b *bench) {

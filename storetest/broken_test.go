@@ -24,7 +24,7 @@ type broken struct {
 
 var brokenStores = map[Topic][]broken{
 	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors),
-	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields),
+	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields, brokenLineIDs),
 	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites),
 	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),
 	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),
@@ -232,7 +232,7 @@ func hasLine(s allocation.State, order allocation.OrderID) bool {
 
 // addLine adds a line and the batches of the line to a state, as a correct store does.
 func addLine(s *memory.Store, state *allocation.State, l allocation.Allocation) {
-	if hasLine(*state, l.OrderID) {
+	if slices.ContainsFunc(state.Lines, func(known allocation.Allocation) bool { return known.Key() == l.Key() }) {
 		return
 	}
 	state.Lines = append(state.Lines, l)

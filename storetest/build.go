@@ -78,6 +78,12 @@ func split(order allocation.OrderID, units allocation.Quantity) allocation.Reque
 	return r
 }
 
+// as returns the request for the line with a LineID.
+func as(id allocation.LineID, r allocation.Request) allocation.Request {
+	r.Line = id
+	return r
+}
+
 // named returns n identifiers: prefix1, prefix2 and so on.
 func named[ID ~string](prefix string, n int) []ID {
 	ids := make([]ID, n)

@@ -104,6 +104,29 @@ var brokenKeys = []broken{
 				return hasOwner(s, b.Ref) && !hasBatch(whole(s, c.SKU), b.Ref)
 			})
 		})},
+	{fault: "the unique key of lines has no LineID",
+		row: "a line is a duplicate only if OrderID, SKU and LineID are those of another line",
+		new: with(func(s *faulty) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				for _, c := range changes {
+					if c.Read == whole(s.Store, c.SKU).Version && hasDuplicate(s.Store, c) {
+						return allocation.ErrDuplicate
+					}
+				}
+				return s.Store.Commit(ctx, changes)
+			}
+		})},
+	{fault: "a new line replaces a line with the same LineID",
+		row: "a line is a duplicate only if OrderID, SKU and LineID are those of another line",
+		new: writing(func(s *memory.Store, c *allocation.Changes) {
+			for _, old := range whole(s, c.SKU).Lines {
+				at := slices.IndexFunc(c.NewLines, func(l allocation.Allocation) bool { return l.Key() == old.Key() })
+				if at >= 0 && old.Line != "" {
+					c.Lines = append(c.Lines, c.NewLines[at])
+					c.NewLines = slices.Delete(c.NewLines, at, at+1)
+				}
+			}
+		})},
 	{fault: "new batches of one commit aren't compared with each other",
 		row: "two products of one commit can't have the same new batch",
 		new: with(func(s *faulty) {
@@ -224,7 +247,7 @@ var brokenWrites = []broken{
 			for i := range c.Lines {
 				l := &c.Lines[i]
 				for _, old := range whole(s, c.SKU).Lines {
-					if old.OrderID == l.OrderID && len(old.Parts) > len(l.Parts) {
+					if old.Key() == l.Key() && len(old.Parts) > len(l.Parts) {
 						l.Parts = append(l.Parts, old.Parts[len(l.Parts):]...)
 					}
 				}

@@ -15,6 +15,8 @@ var keyRows = []row{
 	{"a line exists only once",
 		"the order may exist although it wasn't loaded; the model relies on the store to refuse the second " +
 			"line (R3)", keyLine},
+	{"a line is a duplicate only if OrderID, SKU and LineID are those of another line",
+		"a component of a bundle beside the same item alone would be refused, or promised twice", keyLineID},
 	{"a removed line may be created again",
 		"a customer who has cancelled an order may order again under the same order ID", keyAgain},
 	{"an order may have lines of several products",
@@ -51,6 +53,19 @@ func keyLine(b *bench) {
 	for _, order := range []allocation.OrderID{"open", "held", "shipped"} {
 		c := b.allocation("apple", firm("new", 1), firm("other", 3))
 		b.lineIn(c.NewLines, 1).OrderID = order
+		b.refused(allocation.ErrDuplicate, c)
+	}
+}
+
+func keyLineID(b *bench) {
+	b.announce("apple", stock("a1", 100))
+	b.announce("pear", stock("p1", 100))
+	b.allocate("apple", as("kit", firm("o1", 1)))
+	b.allocate("apple", firm("o1", 1), as("KIT", firm("o1", 1)), as("kit", firm("o2", 1)))
+	b.allocate("pear", as("kit", firm("o1", 1)))
+	for _, id := range []allocation.LineID{"", "kit", "KIT"} {
+		c := b.allocation("apple", as("new", firm("o1", 1)))
+		b.lineIn(c.NewLines, 0).Line = id
 		b.refused(allocation.ErrDuplicate, c)
 	}
 }

@@ -160,6 +160,20 @@ func (b *bench) wantLines(s allocation.State, q allocation.Query, want ...alloca
 	wantSet(b, orders, want, "lines of %q after Load(%s)", s.SKU, shown(q))
 }
 
+// wantLineIDs checks that a state has exactly the wanted lines of an order, each once.
+func (b *bench) wantLineIDs(
+	s allocation.State, q allocation.Query, order allocation.OrderID, want ...allocation.LineID,
+) {
+	b.Helper()
+	var ids []allocation.LineID
+	for _, l := range s.Lines {
+		if l.OrderID == order {
+			ids = append(ids, l.Line)
+		}
+	}
+	wantSet(b, ids, want, "LineIDs of order %q and product %q after Load(%s)", order, s.SKU, shown(q))
+}
+
 func wantSet[ID ~string](b *bench, got, want []ID, format string, args ...any) {
 	b.Helper()
 	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))

@@ -223,7 +223,7 @@ var brokenLapsed = []broken{
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i, l := range c.Lines {
 				for _, old := range whole(s, c.SKU).Lines {
-					if old.OrderID == l.OrderID && l.HeldUntil.IsZero() {
+					if old.Key() == l.Key() && l.HeldUntil.IsZero() {
 						c.Lines[i].HeldUntil = old.HeldUntil
 					}
 				}

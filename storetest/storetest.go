@@ -145,7 +145,7 @@ type group struct {
 
 var groups = []group{
 	{Load, slices.Concat(loadRows, lapsedRows, batchLineRows)},
-	{Values, slices.Concat(valueRows, changedRows, fieldRows)},
+	{Values, slices.Concat(valueRows, changedRows, fieldRows, lineIDRows)},
 	{Commit, slices.Concat(versionRows, keyRows, writeRows)},
 	{Isolation, slices.Concat(copyRows, raceRows)},
 	{Context, contextRows},

@@ -30,16 +30,16 @@ func (b *bench) evolve(q allocation.Query, fn func(p *allocation.Product) error)
 // after returns the state of a product after changes, for a query by SKU with all orders that have lines.
 func after(s allocation.State, c allocation.Changes, now time.Time) allocation.State {
 	next := allocation.State{SKU: s.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock, Low: c.Low}
-	replaced := map[allocation.OrderID]bool{}
+	replaced := map[allocation.LineKey]bool{}
 	for _, l := range c.Lines {
-		replaced[l.OrderID] = true
+		replaced[l.Key()] = true
 	}
 	for _, key := range c.Removed {
-		replaced[key.OrderID] = true
+		replaced[key] = true
 	}
 	for _, l := range slices.Concat(s.Lines, c.Lines, c.NewLines) {
-		if replaced[l.OrderID] {
-			delete(replaced, l.OrderID) // the line as it was
+		if replaced[l.Key()] {
+			delete(replaced, l.Key()) // the line as it was
 			continue
 		}
 		next.Lines = append(next.Lines, l)

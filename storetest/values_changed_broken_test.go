@@ -40,7 +40,7 @@ func replacing(spoil func(l *allocation.Allocation, before allocation.Allocation
 	return writing(func(s *memory.Store, c *allocation.Changes) {
 		for i := range c.Lines {
 			for _, before := range whole(s, c.SKU).Lines {
-				if before.OrderID == c.Lines[i].OrderID {
+				if before.Key() == c.Lines[i].Key() {
 					spoil(&c.Lines[i], before)
 				}
 			}

@@ -98,8 +98,8 @@ func describeViewLine(l views.Line) string {
 		fmt.Fprintf(&parts, " [%d from %q, %d shipped, ETA %s, location %q, best before %s]",
 			p.Quantity, p.Batch, p.Shipped, moment(p.ETA), p.Location, moment(p.BestBefore))
 	}
-	return fmt.Sprintf("line of order %q: sku %q, %d units, held until %s, sequence %d, parts%s",
-		l.OrderID, l.SKU, l.Quantity, moment(l.HeldUntil), l.Sequence, &parts)
+	return fmt.Sprintf("line %q of order %q: sku %q, %d units, held until %s, sequence %d, parts%s",
+		l.OrderLine.Line, l.OrderID, l.SKU, l.Quantity, moment(l.HeldUntil), l.Sequence, &parts)
 }
 
 func describeStock(s views.Stock) string {
@@ -115,8 +115,8 @@ func describeViewBatch(batch views.Batch) string {
 }
 
 func describeBatchLine(l views.BatchLine) string {
-	return fmt.Sprintf("line of order %q: %d units, %d shipped, held until %s, sequence %d",
-		l.OrderID, l.Quantity, l.Shipped, moment(l.HeldUntil), l.Sequence)
+	return fmt.Sprintf("line %q of order %q: %d units, %d shipped, held until %s, sequence %d",
+		l.Line, l.OrderID, l.Quantity, l.Shipped, moment(l.HeldUntil), l.Sequence)
 }
 
 // viewQuery is a query of package views, with the result as text.

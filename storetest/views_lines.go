@@ -21,6 +21,8 @@ var lineViewRows = []row{
 		"an empty page would be taken for the last page", lineViewLimit},
 	{"BatchLines: a line has its share of this batch, and is left out after the share is shipped",
 		"the line's units of other batches don't wait for this batch", lineViewShare},
+	{"BatchLines: lines of one order come apart, each with the LineID",
+		"the shop must know for which of the lines the goods are", lineViewLineIDs},
 	{"BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
 		"the shop treats a hold differently from an order (R7)", lineViewHolds},
 	{"BatchLines: the page has only lines of this batch, and none for an unknown batch",
@@ -105,6 +107,15 @@ func lineViewShare(b *bench) {
 	b.wantLinesOf("a3", share(2, 0), two)
 }
 
+func lineViewLineIDs(b *bench) {
+	b.announce("apple", stock("a1", 9))
+	b.allocate("apple", as("z", firm("o1", 1)), firm("o1", 2), as("a", firm("o1", 3)))
+	last := views.BatchLine{OrderID: "o1", Line: "a", Quantity: 3, Sequence: 4}
+	b.wantLinesOf("a1", views.BatchLine{OrderID: "o1", Line: "z", Quantity: 1, Sequence: 2},
+		views.BatchLine{OrderID: "o1", Quantity: 2, Sequence: 3}, last)
+	wantResult(b, b.viewLines("a1", 3, plenty), []views.BatchLine{last}, describeBatchLine, "BatchLines after 3")
+}
+
 func lineViewHolds(b *bench) {
 	b.announce("apple", stock("a1", 20))
 	b.allocate("apple", held("o1", 1, minute(5)), firm("o2", 2), held("o3", 3, minute(9)), held("o4", 4, minute(5)))
@@ -162,7 +173,7 @@ func (b *bench) agreeLines(ref allocation.BatchRef) {
 			for _, part := range l.Parts {
 				if part.Batch == ref && part.Quantity > part.Shipped {
 					want = append(want, views.BatchLine{
-						OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
+						OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
 						Sequence: l.Sequence,
 					})
 				}

@@ -64,11 +64,22 @@ var brokenLineViews = []broken{
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			all := ownerOf(s, ref).Lines
 			for i, l := range lines {
-				sameOrder := func(other allocation.Allocation) bool { return other.OrderID == l.OrderID }
-				at := slices.IndexFunc(all, sameOrder)
+				at := slices.IndexFunc(all, func(other allocation.Allocation) bool { return other.Sequence == l.Sequence })
 				lines[i].Quantity, lines[i].Shipped = all[at].Quantity, all[at].Shipped()
 			}
 			return lines
+		})},
+	{fault: "BatchLines returns no LineID", row: "BatchLines: lines of one order come apart, each with the LineID",
+		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
+			for i := range lines {
+				lines[i].Line = ""
+			}
+			return lines
+		})},
+	{fault: "BatchLines returns the first line of an order only",
+		row: "BatchLines: lines of one order come apart, each with the LineID",
+		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
+			return slices.CompactFunc(lines, func(x, y views.BatchLine) bool { return x.OrderID == y.OrderID })
 		})},
 	{fault: "BatchLines leaves out holds",
 		row: "BatchLines: a hold has its HeldUntil, and stays until a command releases the hold",
@@ -126,7 +137,7 @@ func shares(lines []allocation.Allocation, which func(part allocation.Part) bool
 		for _, part := range l.Parts {
 			if which(part) {
 				found = append(found, views.BatchLine{
-					OrderID: l.OrderID, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
+					OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
 					Sequence: l.Sequence,
 				})
 			}

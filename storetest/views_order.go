@@ -14,6 +14,8 @@ var orderViewRows = []row{
 	{"Order: lines come sorted by SKU, with all parts in order",
 		"an order's page must look the same each time, and name every batch that the customer waits " +
 			"for", orderViewSorted},
+	{"Order: lines of one SKU come sorted by LineID, each with the LineID",
+		"the customer sees the item of the bundle and the same item alone", orderViewLineIDs},
 	{"Order: a part has the present ETA, location and best-before date of its batch",
 		"the customer asks for these; a late or arrived delivery must show", orderViewBatch},
 	{"Order: Quantity includes shipped units, and the parts say how many are shipped",
@@ -59,6 +61,22 @@ func orderViewSorted(b *bench) {
 	}
 	slices.SortFunc(want, func(x, y views.Line) int { return cmp.Compare(x.SKU, y.SKU) })
 	b.wantOrder("o1", want...)
+}
+
+func orderViewLineIDs(b *bench) {
+	b.announce("apple", stock("a1", 9), stock("a2", 1))
+	b.announce("banana", stock("b1", 9))
+	b.allocate("apple", as("z", firm("o1", 1)), firm("o1", 2), as("B", split("o1", 3)), as("a", firm("o2", 1)))
+	b.allocate("banana", as("A", firm("o1", 1)))
+	withID := func(id allocation.LineID, l views.Line) views.Line {
+		l.OrderLine.Line = id
+		return l
+	}
+	b.wantOrder("o1",
+		lineOn("apple", "o1", 4, allocation.Part{Batch: "a1", Quantity: 2}),
+		withID("B", lineOn("apple", "o1", 5, allocation.Part{Batch: "a1", Quantity: 3})),
+		withID("z", lineOn("apple", "o1", 3, allocation.Part{Batch: "a1", Quantity: 1})),
+		withID("A", lineOn("banana", "o1", 2, allocation.Part{Batch: "b1", Quantity: 1})))
 }
 
 func orderViewBatch(b *bench) {

@@ -28,6 +28,21 @@ var brokenOrderViews = []broken{
 			}
 			return lines
 		})},
+	{fault: "Order returns no LineID", row: "Order: lines of one SKU come sorted by LineID, each with the LineID",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			for i := range lines {
+				lines[i].OrderLine.Line = ""
+			}
+			return lines
+		})},
+	{fault: "lines of one SKU are sorted by age",
+		row: "Order: lines of one SKU come sorted by LineID, each with the LineID",
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			slices.SortFunc(lines, func(x, y views.Line) int {
+				return cmp.Or(cmp.Compare(x.SKU, y.SKU), cmp.Compare(x.Sequence, y.Sequence))
+			})
+			return lines
+		})},
 	{fault: "the ETA of a part is the announced ETA",
 		row: "Order: a part has the present ETA, location and best-before date of its batch",
 		new: showingOrder(func(s *memory.Store, lines []views.Line) []views.Line {

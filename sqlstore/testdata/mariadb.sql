@@ -530,7 +530,7 @@ ORDER BY l.sku, l.line, l.part
 -- name: view: lines of a batch
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
 -- Parameters: batch, batch, after, page.
-SELECT l.order_id, l.quantity, l.shipped, l.held_until, l.sequence
+SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.sequence
 FROM allocation_lines l FORCE INDEX (allocation_lines_open)
 WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
   AND l.sequence > ?

@@ -155,7 +155,8 @@ func (b *stateBuilder) addLapsed(q allocation.Query) {
 	}
 }
 
-// addNewest adds the orders of the q.Limit newest open lines of the batch q.Batch, if the query names a batch of this product.
+// addNewest adds the orders of the q.Limit newest open lines of the batch q.Batch, if the query names a batch of this
+// product.
 func (b *stateBuilder) addNewest(q allocation.Query) {
 	batch := b.product.batches[q.Batch]
 	if batch == nil {

@@ -110,7 +110,7 @@ func lineIDsReplaced(b *bench) {
 		b.evolve(q, verb)
 	}
 	b.evolve(at(minute(1), q), func(p *allocation.Product) error {
-		p.ReleaseLapsed(minute(1))
+		p.Sweep(minute(1))
 		return nil
 	})
 	b.wantLineIDs(b.state(q), q, "o1", "", "kit")
@@ -135,7 +135,7 @@ func lineIDsRemoved(b *bench) {
 func (b *bench) releaseAt(now time.Time) {
 	b.Helper()
 	b.change(at(now, of("apple")), func(p *allocation.Product) error {
-		p.ReleaseLapsed(now)
+		p.Sweep(now)
 		return nil
 	})
 }

@@ -173,8 +173,8 @@ func (b *bench) agreeLines(ref allocation.BatchRef) {
 			for _, part := range l.Parts {
 				if part.Batch == ref && part.Quantity > part.Shipped {
 					want = append(want, views.BatchLine{
-						OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
-						Sequence: l.Sequence,
+						OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped,
+						HeldUntil: l.HeldUntil, Sequence: l.Sequence,
 					})
 				}
 			}

@@ -64,7 +64,8 @@ var brokenLineViews = []broken{
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			all := ownerOf(s, ref).Lines
 			for i, l := range lines {
-				at := slices.IndexFunc(all, func(other allocation.Allocation) bool { return other.Sequence == l.Sequence })
+				same := func(other allocation.Allocation) bool { return other.Sequence == l.Sequence }
+				at := slices.IndexFunc(all, same)
 				lines[i].Quantity, lines[i].Shipped = all[at].Quantity, all[at].Shipped()
 			}
 			return lines
@@ -137,8 +138,8 @@ func shares(lines []allocation.Allocation, which func(part allocation.Part) bool
 		for _, part := range l.Parts {
 			if which(part) {
 				found = append(found, views.BatchLine{
-					OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped, HeldUntil: l.HeldUntil,
-					Sequence: l.Sequence,
+					OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped,
+					HeldUntil: l.HeldUntil, Sequence: l.Sequence,
 				})
 			}
 		}

@@ -20,6 +20,8 @@ var stockViewRows = []row{
 		"units that have not arrived can't be shipped, even if the delivery is late", stockViewArriving},
 	{"Stock: the units of a hold are free from exactly HeldUntil on",
 		"the page would offer units that nobody gets, or hide free units (R7)", stockViewHolds},
+	{"Stock: each lapsed line of an order frees its own units once, and other lines free nothing",
+		"a live line beside a lapsed hold of the same order keeps its units", stockViewLineIDs},
 	{"Stock: similar and unusual identifiers are told apart",
 		"a product must not show the stock of another product (R12)", stockViewAlike},
 	{"Stock: all units count, however many products, batches and lapsed holds there are",
@@ -179,6 +181,23 @@ func stockViewHolds(b *bench) {
 	})
 	stockAt(minute(20), 3, 3)
 	stockAt(noon, 3, 3)
+}
+
+func stockViewLineIDs(b *bench) {
+	b.announce("apple", stock("a1", 20))
+	b.allocate("apple", firm("o1", 1), as("1", held("o1", 2, minute(5))), as("2", held("o1", 4, minute(5))),
+		as("3", held("o1", 8, minute(9))))
+	for now, free := range map[int]allocation.Quantity{4: 5, 5: 11, 8: 11, 9: 19} {
+		want := views.Stock{SKU: "apple", Version: 5, InWarehouse: free}
+		b.wantStock(minute(now), []allocation.SKU{"apple"}, want)
+		if reader, able := b.store.(views.BatchReader); able {
+			batches, err := reader.Batches(b.Context(), minute(now), "apple", "", plenty)
+			b.must(err, "Batches")
+			if len(batches) != 1 || batches[0].Free != free {
+				b.errorf("Batches at %s = %+v, want %d units free", moment(minute(now)), batches, free)
+			}
+		}
+	}
 }
 
 func stockViewAlike(b *bench) {

@@ -124,6 +124,19 @@ var brokenStockViews = []broken{
 		new: shifted(func(now time.Time) time.Time { return now.Add(time.Microsecond) })},
 	{fault: "a hold lapses after its HeldUntil", row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: shifted(func(now time.Time) time.Time { return now.Add(-time.Microsecond) })},
+	{fault: "a lapsed hold frees the units of the whole order",
+		row: "Stock: each lapsed line of an order frees its own units once, and other lines free nothing",
+		new: recounted(func(s *memory.Store, now time.Time, stock *views.Stock) {
+			lines := whole(s, stock.SKU).Lines
+			for _, l := range lines {
+				lapsed := func(other allocation.Allocation) bool {
+					return other.OrderID == l.OrderID && other.Lapsed(now)
+				}
+				if !l.Lapsed(now) && slices.ContainsFunc(lines, lapsed) {
+					stock.InWarehouse += l.Quantity
+				}
+			}
+		})},
 	{fault: "now is rounded to microseconds", row: "Stock: the units of a hold are free from exactly HeldUntil on",
 		new: shifted(func(now time.Time) time.Time { return now.Round(time.Microsecond) })},
 	{fault: "lapsed holds free units of open batches only",

@@ -216,15 +216,15 @@ func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call c
 // results are the lines before and the released units.
 func (m *machine) displace(
 	t *rapid.T, sku allocation.SKU, call func(*allocation.Service) ([]allocation.OrderLine, error),
-) (before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity) {
+) (before []allocation.Allocation, lost map[allocation.LineKey]allocation.Quantity) {
 	state, _ := m.store.Product(sku)
-	lost = map[allocation.OrderID]allocation.Quantity{}
+	lost = map[allocation.LineKey]allocation.Quantity{}
 	m.run(t, outcome{}, func(s *allocation.Service) (any, error) {
 		clear(lost)
 		released, err := call(s)
 		for _, l := range released {
-			require.NotContains(t, lost, l.OrderID, "released lines are reported once")
-			lost[l.OrderID] = l.Quantity
+			require.NotContains(t, lost, l.Key(), "released lines are reported once")
+			lost[l.Key()] = l.Quantity
 		}
 		return released, err
 	})
@@ -242,7 +242,7 @@ func (m *machine) displace(
 
 // checkCut walks the live lines from the newest: as many as needed leave the batch, and the others are unchanged.
 func (m *machine) checkCut(
-	t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.OrderID]allocation.Quantity,
+	t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.LineKey]allocation.Quantity,
 ) {
 	before = m.leavingOrder(before)
 	tooMany := -c.Quantity
@@ -252,16 +252,16 @@ func (m *machine) checkCut(
 	for _, old := range before {
 		a := m.naive.lines[old.Key()]
 		units := openOn(old, c.Batch)
-		require.Equal(t, old.Quantity, a.Quantity+lost[old.OrderID], "units of order %q, kept and lost", old.OrderID)
+		require.Equal(t, old.Quantity, a.Quantity+lost[old.Key()], "units of order %q, kept and lost", old.OrderID)
 		require.Equal(t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
 		if tooMany <= 0 || units == 0 {
 			require.Equal(t, old, a, "a line without need to move")
 			continue
 		}
 		tooMany -= units
-		m.checkLost(t, old, units, lost[old.OrderID])
+		m.checkLost(t, old, units, lost[old.Key()])
 		if !old.Split {
-			m.checkWhole(t, old, a, c.Batch, lost[old.OrderID])
+			m.checkWhole(t, old, a, c.Batch, lost[old.Key()])
 		}
 	}
 }

@@ -83,10 +83,10 @@ func (n *naive) part(b, part allocation.Batch, now time.Time) {
 	n.batches[b.Ref], n.batches[part.Ref] = b, part
 }
 
-// goesAlong returns the units of each order that go along with a part, and nil if lines whose terms the part does not
+// goesAlong returns the units of each line that go along with a part, and nil if lines whose terms the part does not
 // fulfil have to leave, too.
-func (n *naive) goesAlong(m *machine, b, part allocation.Batch) map[allocation.OrderID]allocation.Quantity {
-	goes, units := map[allocation.OrderID]allocation.Quantity{}, part.Purchased-n.free(b.Ref, m.now())
+func (n *naive) goesAlong(m *machine, b, part allocation.Batch) map[allocation.LineKey]allocation.Quantity {
+	goes, units := map[allocation.LineKey]allocation.Quantity{}, part.Purchased-n.free(b.Ref, m.now())
 	room := part.Purchased
 	part.BestBefore = b.BestBefore
 	state, _ := m.store.Product(b.SKU)
@@ -96,7 +96,7 @@ func (n *naive) goesAlong(m *machine, b, part allocation.Batch) map[allocation.O
 			share = min(share, units)
 		}
 		if units > 0 && share > 0 && share <= room && fits(part, a, m.now()) {
-			goes[a.OrderID] = share
+			goes[a.Key()] = share
 			units -= share
 			room -= share
 		}
@@ -110,23 +110,23 @@ func (n *naive) goesAlong(m *machine, b, part allocation.Batch) map[allocation.O
 // checkSplit checks the lines before and after a split.
 func (m *machine) checkSplit(
 	t *rapid.T, from, part allocation.BatchRef, before []allocation.Allocation,
-	lost map[allocation.OrderID]allocation.Quantity, goes map[allocation.OrderID]allocation.Quantity,
+	lost map[allocation.LineKey]allocation.Quantity, goes map[allocation.LineKey]allocation.Quantity,
 ) {
 	for _, old := range m.leavingOrder(before) {
 		a, units := m.naive.lines[old.Key()], openOn(old, from)
-		require.Equal(t, old.Quantity, a.Quantity+lost[old.OrderID], "units of order %q, kept and lost", old.OrderID)
+		require.Equal(t, old.Quantity, a.Quantity+lost[old.Key()], "units of order %q, kept and lost", old.OrderID)
 		require.Equal(t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
 		switch {
-		case units == 0 || goes != nil && goes[old.OrderID] == 0:
+		case units == 0 || goes != nil && goes[old.Key()] == 0:
 			require.Equal(t, old, a, "a line without need to move")
 			continue
 		case goes != nil:
-			require.Equal(t, goes[old.OrderID], openOn(a, part), "units of order %q that go along", old.OrderID)
-			require.Equal(t, units-goes[old.OrderID], openOn(a, from), "units of order %q that stay", old.OrderID)
+			require.Equal(t, goes[old.Key()], openOn(a, part), "units of order %q that go along", old.OrderID)
+			require.Equal(t, units-goes[old.Key()], openOn(a, from), "units of order %q that stay", old.OrderID)
 		}
-		m.checkLost(t, old, units, lost[old.OrderID])
+		m.checkLost(t, old, units, lost[old.Key()])
 		if !old.Split {
-			m.checkWhole(t, old, a, from, lost[old.OrderID])
+			m.checkWhole(t, old, a, from, lost[old.Key()])
 		}
 	}
 }

@@ -155,7 +155,7 @@ func (v *viewer) lookAtLines(t *rapid.T, state allocation.State, ref allocation.
 		for _, part := range a.Parts {
 			if part.Batch == ref && part.Shipped < part.Quantity {
 				want = append(want, views.BatchLine{
-					OrderID: a.OrderID, Quantity: part.Quantity, Shipped: part.Shipped,
+					OrderID: a.OrderID, Line: a.Line, Quantity: part.Quantity, Shipped: part.Shipped,
 					HeldUntil: a.HeldUntil, Sequence: a.Sequence,
 				})
 			}

@@ -16,8 +16,9 @@ type identityMap struct {
 	store    Store
 	now      time.Time
 	page     int
-	trace    string    // the trace parent of the present caller
-	products []present // by SKU
+	longest  time.Duration // UnitOfWorkOptions.LongestHold
+	trace    string        // the trace parent of the present caller
+	products []present     // by SKU
 	loads    int
 	hook     func(ctx context.Context) func(err error) // UnitOfWorkOptions.Commit
 
@@ -183,6 +184,7 @@ func (m *identityMap) Add(p *Product) error {
 
 // insert adds a product at its place in the order of SKUs.
 func (m *identityMap) insert(at int, p *Product, expires time.Time) {
+	p.longestHold = m.longest
 	m.products = slices.Insert(m.products, at, present{Product: p, expires: expires})
 }
 
@@ -244,7 +246,7 @@ func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 		if err != nil {
 			return nil, err
 		}
-		loaded[i] = p
+		loaded[i], p.longestHold = p, m.longest
 		known = append(known, present{Product: p, expires: s.NextExpiry})
 	}
 	m.products = known

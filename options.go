@@ -42,6 +42,18 @@ type UnitOfWorkOptions struct {
 	// get units of a later batch although further lapsed holds have freed units of an earlier batch.
 	PageSize int
 
+	// LongestHold refuses holds that end later than so long from now ([ErrInvalid]): holds of new lines,
+	// and holds that Extend, or a repeated Allocate with a later HoldUntil, would extend to such an end.
+	// By default there is no limit. A repeat that changes nothing is never refused because of
+	// LongestHold.
+	//
+	// A hold keeps the units from every other buyer, paid for or not, and later costs a commit that
+	// clears the hold away; set LongestHold where strangers choose HoldUntil. Now is the clock of this
+	// process: a process whose clock is ahead allows holds that are longer by the difference of the
+	// clocks, and a process whose clock is behind refuses holds that another process allows. Leave
+	// room for the difference.
+	LongestHold time.Duration
+
 	// Logger logs lost races (Debug), and units of work that lost every race or whose commit has an
 	// unknown outcome (Warn). By default nothing is logged.
 	Logger *slog.Logger
@@ -155,6 +167,7 @@ func (o *UnitOfWorkOptions) check(store Store) error {
 		{o.Backoff < 0, "Backoff", o.Backoff, negative},
 		{o.MaxBackoff < 0, "MaxBackoff", o.MaxBackoff, negative},
 		{o.PageSize < 0, "PageSize", o.PageSize, negative},
+		{o.LongestHold < 0, "LongestHold", o.LongestHold, negative},
 		{o.MaxBackoff > 0 && o.Backoff > o.MaxBackoff, "Backoff", o.Backoff, "must not be longer than MaxBackoff"},
 		{o.LockFirst && !locks, "LockFirst", o.LockFirst, "needs a store that is a Locker"},
 		{joined && o.Attempts > 1, "Attempts", o.Attempts, "must be 1 inside a host's transaction"},

@@ -37,6 +37,8 @@ type Product struct {
 	asked   [][]OrderID
 	holds   bool // some line is or was a hold
 
+	longestHold time.Duration // UnitOfWorkOptions.LongestHold; 0 for none
+
 	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
 

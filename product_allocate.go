@@ -81,8 +81,11 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 			return nil, err
 		}
 		step := planned{Request: r, already: already}
+		if already != nil && already.extends(r.HoldUntil) && p.tooLong(r.HoldUntil, now) {
+			return nil, p.longHold("Allocate", r.HoldUntil)
+		}
 		if already == nil {
-			if err := r.checkClock(now); err != nil {
+			if err := p.checkClock(r, now); err != nil {
 				return nil, err
 			}
 			var most Quantity

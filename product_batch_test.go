@@ -108,7 +108,9 @@ func TestR8_CountsAreTakenOnce(t *testing.T) {
 			allocation.BatchQuantityChanged{SKU: lamp, At: evening, Batch: "a", From: 10, To: 10},
 		},
 			p.Changes().Events[before:], "events")
-		p.stays(count(p, 9, noon))
+		p.refuses(allocation.ErrMismatch, count(p, 9, noon))
+		p.refuses(allocation.ErrMismatch, receive(p, 9, noon))
+		p.stays(receive(p, 10, noon))
 	})
 	t.Run("a batch is received once", func(t *testing.T) {
 		p := newTested(t, arriving("a", 10, 1))

@@ -2,6 +2,7 @@ package allocation
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 )
@@ -43,8 +44,11 @@ func (p *Product) Extend(order OrderID, until, now time.Time) ([]Allocation, err
 		return nil, err
 	}
 	for _, l := range lines {
-		if l.HeldUntil.IsZero() {
+		switch {
+		case l.HeldUntil.IsZero():
 			return nil, notAllowed(op, "order", order, l.Key().text()+" is firm")
+		case l.extends(until) && p.tooLong(until, now):
+			return nil, p.longHold(op, until)
 		}
 	}
 	for _, l := range lines {
@@ -57,10 +61,25 @@ func (p *Product) Extend(order OrderID, until, now time.Time) ([]Allocation, err
 // extend holds a live line until a later time. A firm line, or a line held for that long, stays as
 // before.
 func (p *Product) extend(l *line, until, now time.Time) {
-	if !l.HeldUntil.IsZero() && until.After(l.HeldUntil) {
+	if l.extends(until) {
 		p.record(HoldExtended{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, From: l.HeldUntil, To: until})
 		l.HeldUntil, l.changed = until, true
 	}
+}
+
+// extends reports whether a hold until the given time would be longer than the line's hold.
+func (l *line) extends(until time.Time) bool {
+	return !l.HeldUntil.IsZero() && until.After(l.HeldUntil)
+}
+
+// tooLong reports whether a new hold until the given time would be longer than the host allows.
+func (p *Product) tooLong(until, now time.Time) bool {
+	return p.longestHold > 0 && until.Sub(now) > p.longestHold
+}
+
+// longHold returns the error for a hold that would be too long.
+func (p *Product) longHold(op string, until time.Time) error {
+	return invalid(op, "hold until", until, fmt.Sprintf("must be at most %v from now, the LongestHold", p.longestHold))
 }
 
 // releaseLapsed records the end of the loaded holds that have lapsed by now, and returns the number of

@@ -98,11 +98,13 @@ func (r Request) check(op string) error {
 
 // checkClock refuses a new line whose times have passed. A repeat is never refused because time has
 // passed (R3), so only new lines are checked.
-func (r Request) checkClock(now time.Time) error {
+func (p *Product) checkClock(r Request, now time.Time) error {
 	const op = "Allocate"
 	switch {
 	case !r.HoldUntil.IsZero() && !r.HoldUntil.After(now):
 		return invalid(op, "hold until", r.HoldUntil, "must be in the future")
+	case p.tooLong(r.HoldUntil, now):
+		return p.longHold(op, r.HoldUntil)
 	case r.NeededBy.Before(now) && !r.NeededBy.IsZero():
 		return invalid(op, "needed by", r.NeededBy, "must not have passed")
 	case r.FreshUntil.Before(now) && !r.FreshUntil.IsZero():

@@ -110,10 +110,12 @@ func TestR11_HoldIsCutBeforeItIsCompared(t *testing.T) {
 		_, err := p.ChangeBatchQuantity(counted("a", 8, monday.Add(999*time.Nanosecond)), monday, nil)
 		require.NoError(t, err)
 	})
-	t.Run("a count of the next one is", func(t *testing.T) {
+	t.Run("a count more than a minute later is", func(t *testing.T) {
 		p.refuses(allocation.ErrInvalid, func() error {
-			_, err := p.ChangeBatchQuantity(counted("a", 8, monday.Add(time.Microsecond)), monday, nil)
+			_, err := p.ChangeBatchQuantity(counted("a", 8, monday.Add(time.Minute+time.Microsecond)), monday, nil)
 			return err
 		})
+		_, err := p.ChangeBatchQuantity(counted("a", 8, monday.Add(time.Minute+999*time.Nanosecond)), monday, nil)
+		require.NoError(t, err)
 	})
 }

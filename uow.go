@@ -287,7 +287,7 @@ func (w *work) locked(ctx context.Context, locker Locker) error {
 func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	w.events = nil
 	m := &identityMap{store: store, locks: locks, now: clean(w.opts.Now()), page: w.page, trace: w.trace}
-	m.products, m.hook = m.first[:0], w.opts.Commit
+	m.products, m.hook, m.longest = m.first[:0], w.opts.Commit, w.opts.LongestHold
 	defer m.end()
 	w.products = m
 	if err := w.fn(ctx, m); err != nil {

@@ -80,5 +80,5 @@ func newRouter(dead message.Publisher, log *slog.Logger) (*message.Router, error
 func hopeless(err error) bool {
 	var panicked middleware.RecoveredPanicError
 	return errors.Is(err, allocation.ErrInvalid) || errors.Is(err, allocation.ErrNotFound) ||
-		errors.Is(err, allocation.ErrNotAllowed) || errors.As(err, &panicked)
+		errors.Is(err, allocation.ErrNotAllowed) || errors.Is(err, allocation.ErrMismatch) || errors.As(err, &panicked)
 }

@@ -155,6 +155,22 @@ func TestAUselessMessageBecomesADeadLetterAndHoldsUpNoOther(t *testing.T) {
 	w.handled(t)
 	require.Equal(t, useless, w.dead(t))
 	w.requireBatch(t, 11)
+
+	w.count(t, "chairs-1", 12, counted) // the same moment, and another result
+	w.handled(t)
+	require.Len(t, w.dead(t), len(useless)+1)
+	w.requireBatch(t, 11)
+}
+
+// The scanner's clock may be ahead of the shop's, as long as no unit has left the batch in the last minute.
+func TestACountAheadOfTheClockIsNoDeadLetter(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
+	w.count(t, "chairs-1", 11, time.Now().Add(30*time.Second))
+	w.handled(t)
+	require.Empty(t, w.dead(t))
+	w.requireBatch(t, 11)
 }
 
 func TestAMessageWithStrangeHeadersIsReadLikeAnyOther(t *testing.T) {

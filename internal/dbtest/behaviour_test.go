@@ -23,7 +23,9 @@ type behaviour struct {
 
 // behaviours has the behaviours of every subject. For a further subject add a file behaviour_*_test.go with a list, and
 // the list here.
-var behaviours = slices.Concat(behavioursOfTerms, behavioursOfRepeats, behavioursOfMotion, behavioursOfDueTimes)
+var behaviours = slices.Concat(
+	behavioursOfTerms, behavioursOfRepeats, behavioursOfMotion, behavioursOfDueTimes, behavioursOfCounts,
+)
 
 // TestBehaviours runs each behaviour in a scene of its own; the scenes of an engine share a database.
 func TestBehaviours(t *testing.T) {

@@ -160,55 +160,83 @@ func (m *machine) checkAvailable(t *rapid.T, sku allocation.SKU) {
 }
 
 func (m *machine) receive(t *rapid.T) {
-	c := allocation.Count{Batch: m.ref(t), Quantity: m.some(t, 0, 15), At: m.now()}
+	c := m.result(t)
 	b := m.naive.batches[c.Batch]
-	if b.ETA.IsZero() {
-		var want outcome
-		if c.At.After(b.CountedAt) {
-			want.because(allocation.ErrNotAllowed)
-		}
-		m.run(t, want, func(s *allocation.Service) (any, error) { return s.ReceiveBatch(t.Context(), c) })
+	latest, want := judgedCount(c, b, m.now())
+	if !b.ETA.IsZero() && want.ok() {
+		b.ETA, b.ArrivedAt = time.Time{}, c.At
+		m.cut(t, c, b, latest, (*allocation.Service).ReceiveBatch)
 		return
 	}
-	if !c.At.After(b.CountedAt) {
-		c.Quantity = b.Purchased // the last count stays
+	if latest {
+		want.because(allocation.ErrNotAllowed)
 	}
-	b.ETA, b.ArrivedAt = time.Time{}, c.At
-	m.cut(t, c, b, (*allocation.Service).ReceiveBatch)
+	m.run(t, want, func(s *allocation.Service) (any, error) { return s.ReceiveBatch(t.Context(), c) })
 }
 
 func (m *machine) count(t *rapid.T) {
-	c := allocation.Count{Batch: m.ref(t), Quantity: m.some(t, 0, 15), At: m.now()}
+	c := m.result(t)
 	b := m.naive.batches[c.Batch]
-	switch belated := rapid.IntRange(0, 5).Draw(t, "belated"); {
-	case belated == 0 && !b.CountedAt.IsZero():
-		c.At = b.CountedAt
-	case belated == 1 && !b.ShippedAt.IsZero():
-		c.At = b.ShippedAt.Add(-time.Minute)
-	}
-	if !c.At.After(b.CountedAt) {
-		m.run(t, outcome{}, func(s *allocation.Service) (any, error) { return s.ChangeBatchQuantity(t.Context(), c) })
-		return
-	}
-	if c.At.Before(b.ShippedAt) {
-		var want outcome
-		want.because(allocation.ErrNotAllowed)
+	if latest, want := judgedCount(c, b, m.now()); !latest {
 		m.run(t, want, func(s *allocation.Service) (any, error) { return s.ChangeBatchQuantity(t.Context(), c) })
 		return
 	}
-	m.cut(t, c, b, (*allocation.Service).ChangeBatchQuantity)
+	m.cut(t, c, b, true, (*allocation.Service).ChangeBatchQuantity)
+}
+
+// result draws the result of a count, by a clock that may be ahead.
+func (m *machine) result(t *rapid.T) allocation.Count {
+	c := allocation.Count{Batch: m.ref(t), Quantity: m.some(t, 0, 15), At: m.now()}
+	b := m.naive.batches[c.Batch]
+	switch clock := rapid.IntRange(0, 7).Draw(t, "clock"); {
+	case clock == 0 && !b.CountedAt.IsZero():
+		c.At = b.CountedAt
+	case clock == 1 && !b.CountedAt.IsZero():
+		c.At, c.Quantity = b.CountedAt, b.CountedQuantity
+	case clock == 2 && !b.ShippedAt.IsZero():
+		c.At = b.ShippedAt.Add(-time.Minute)
+	case clock == 3:
+		c.At = m.now().Add(50 * time.Second)
+	case clock == 4:
+		c.At = m.now().Add(70 * time.Second)
+	}
+	return c
+}
+
+// judgedCount judges a count by the moment of the count (R8): whether the count is the latest of the batch.
+func judgedCount(c allocation.Count, b allocation.Batch, now time.Time) (latest bool, want outcome) {
+	ahead := c.At.Sub(now)
+	switch {
+	case c.At.Equal(b.CountedAt) && c.Quantity != b.CountedQuantity:
+		want.because(allocation.ErrMismatch)
+	case c.At.Equal(b.CountedAt):
+	case c.At.Before(b.CountedAt) && b.CountedAt.After(now):
+		want.because(allocation.ErrNotAllowed)
+	case c.At.Before(b.CountedAt):
+	case ahead > time.Minute:
+		want.because(allocation.ErrInvalid)
+	case ahead > 0 && now.Sub(b.ShippedAt) < time.Minute, c.At.Before(b.ShippedAt):
+		want.because(allocation.ErrNotAllowed)
+	default:
+		return true, want
+	}
+	return false, want
 }
 
 type counting = func(*allocation.Service, context.Context, allocation.Count) ([]allocation.OrderLine, error)
 
 // cut recounts a batch and checks rule R6 (a cut moves the newest lines) on the lines before and after. The rule leaves
-// open which of the batches with room a line moves to; there the naive model copies the result.
-func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, call counting) {
-	b.Purchased, b.CountedAt = c.Quantity, c.At
+// open which of the batches with room a line moves to; there the naive model copies the result. A count that is not the
+// latest leaves the quantity as before.
+func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, latest bool, call counting) {
+	if latest {
+		b.Purchased, b.CountedAt, b.CountedQuantity = c.Quantity, c.At, c.Quantity
+	}
 	m.naive.batches[c.Batch] = b
 	before, lost := m.displace(t, b.SKU, func(s *allocation.Service) ([]allocation.OrderLine, error) {
 		return call(s, t.Context(), c)
 	})
+	c.Quantity = b.Purchased
 	m.checkCut(t, c, before, lost)
 }
 

@@ -1,0 +1,62 @@
+package allocation_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// No hold ends later than the host allows, and no repeat that changes nothing is refused.
+func TestLongestHold(t *testing.T) {
+	clock := memory.NewClock(morning)
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 100)))
+	opts := allocation.UnitOfWorkOptions{Now: clock.Now, LongestHold: 15 * time.Minute}
+	units := allocation.NewUnitOfWork(store, &opts)
+	free := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: clock.Now}})
+	limited := newService(t, units, nil)
+	until := func(minutes int) time.Time { return morning.Add(time.Duration(minutes) * time.Minute) }
+	held := func(order allocation.OrderID, minutes int) allocation.Request {
+		r := want(order, "LAMP", 1)
+		r.HoldUntil = until(minutes)
+		return r
+	}
+	_, err := free.Allocate(t.Context(), held("long", 60))
+	require.NoError(t, err)
+	for range 2 { // the second reads a cached product
+		_, err = limited.Allocate(t.Context(), held("new", 16))
+		refused(t, err, "Allocate", "hold until", until(16))
+		_, err = limited.Allocate(t.Context(), want("firm", "LAMP", 1), held("held", 15))
+		require.NoError(t, err)
+	}
+	_, err = limited.Allocate(t.Context(), held("held", 16))
+	refused(t, err, "Allocate", "hold until", until(16))
+	_, err = limited.Extend(t.Context(), "held", until(16))
+	refused(t, err, "Extend", "hold until", until(16))
+	_, err = limited.Allocate(t.Context(), held("firm", 60))
+	require.NoError(t, err, "a repeat about a firm line")
+	_, err = limited.Allocate(t.Context(), held("long", 60))
+	require.NoError(t, err, "a repeat of a long hold")
+	_, err = limited.Extend(t.Context(), "long", until(60))
+	require.NoError(t, err, "an extension that changes nothing")
+	_, errs := limited.AllocateEach(t.Context(), [][]allocation.Request{{held("bulk", 16)}, {held("held", 15)}})
+	refused(t, errs[0], "Allocate", "hold until", until(16))
+	require.NoError(t, errs[1])
+	err = units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		p, err := products.Get(ctx, "LAMP", "do")
+		require.NoError(t, err)
+		_, err = p.Allocate(products.Now(), nil, held("do", 16))
+		return err
+	})
+	refused(t, err, "Allocate", "hold until", until(16))
+	clock.Advance(time.Minute)
+	lines, err := limited.Extend(t.Context(), "held", until(16))
+	require.NoError(t, err)
+	assert.Equal(t, until(16), lines[0].HeldUntil)
+}

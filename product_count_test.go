@@ -1,0 +1,76 @@
+package allocation_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
+)
+
+// counts returns the call of ChangeBatchQuantity for batch a.
+func (p *tested) counts(units allocation.Quantity, at, now time.Time) func() error {
+	return func() error { _, err := p.ChangeBatchQuantity(counted("a", units, at), now, nil); return err }
+}
+
+// Ten are counted by a clock 50 seconds ahead, three are shipped, and then the count arrives.
+func TestA16_ACountAheadOfTheClock(t *testing.T) {
+	second := func(n int) time.Time { return monday.Add(time.Duration(n) * time.Second) }
+	shipped := func(t *testing.T, at time.Time) *tested {
+		p := newTested(t, inWarehouse("a", 10))
+		p.allocates(whole("o", 3))
+		_, err := p.Ship("o", at)
+		require.NoError(t, err)
+		return p
+	}
+	t.Run("is refused after a shipment", func(t *testing.T) {
+		p := shipped(t, second(5))
+		p.refuses(allocation.ErrNotAllowed, p.counts(10, second(50), second(10)))
+		p.refuses(allocation.ErrNotAllowed, p.counts(10, second(70), second(64)))
+		require.NoError(t, p.counts(7, second(10), second(11))())
+		assert.Equal(t, "0/7", p.batch("a"))
+	})
+	t.Run("is taken a minute after the shipment", func(t *testing.T) {
+		p := shipped(t, second(5))
+		require.NoError(t, p.counts(7, second(115), second(65))())
+		assert.Equal(t, "0/7", p.batch("a"))
+	})
+	t.Run("swallows no true count", func(t *testing.T) {
+		p := newTested(t, inWarehouse("a", 10))
+		require.NoError(t, p.counts(10, second(50), second(0))())
+		p.allocates(whole("o", 3))
+		_, err := p.Ship("o", second(5))
+		require.NoError(t, err)
+		p.refuses(allocation.ErrNotAllowed, p.counts(7, second(10), second(10)))
+		p.stays(p.counts(10, second(50), second(10)))
+		p.stays(p.counts(10, second(50), monday.Add(-time.Hour)))
+		p.refuses(allocation.ErrMismatch, p.counts(7, second(50), second(10)))
+		require.NoError(t, p.counts(7, second(51), second(65))())
+	})
+	t.Run("more than a minute is bad data, unless repeated", func(t *testing.T) {
+		p := newTested(t, inWarehouse("a", 10))
+		p.refuses(allocation.ErrInvalid, p.counts(9, second(61), second(0)))
+		require.NoError(t, p.counts(9, second(60), second(0))())
+		p.stays(p.counts(9, second(60), second(-60)))
+	})
+}
+
+// An unknown result of the last count makes every result a repeat.
+func TestR8_ACountOfAnEarlierVersion(t *testing.T) {
+	store := memory.New()
+	b := stock("b1", "LAMP", 10)
+	require.NoError(t, store.Seed(b))
+	state, _ := store.Product("LAMP")
+	state.Batches[0].CountedAt, state.Batches[0].CountedQuantity = monday, -1
+	p, err := state.Product(allocation.Query{Batch: "b1"})
+	require.NoError(t, err)
+	for _, units := range []allocation.Quantity{0, 4, 10} {
+		released, err := p.ChangeBatchQuantity(counted("b1", units, monday), monday, nil)
+		require.NoError(t, err)
+		assert.Empty(t, released)
+	}
+	assert.Empty(t, p.Changes().Events)
+}

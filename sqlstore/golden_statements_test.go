@@ -50,8 +50,9 @@ var fixedStatements = []struct{ path, name, when string }{
 	{"writer.countBatches", "commit: count batches",
 		"A commit whose UPDATE changed fewer batches than it should: one has its values already, or is missing."},
 	{"writer.removeLines", "commit: remove lines", "A commit that removes lines, or writes lines anew: Cancel, Ship."},
-	{"writer.oneLine", "commit of one line",
+	{"writer.plainLine", "commit of one line",
 		"A commit that gives one part of one batch to one new line of an existing product: most sales."},
+	{"writer.oneLine", "commit of one line with terms", "The same for a line with an id or terms of its own."},
 
 	{"outbox.claimable", "outbox: find claimable products",
 		"Finds products with unsent events that nobody has leased: Claim, before the lease."},

@@ -13,12 +13,17 @@ import (
 // as "commit of one line" and "commit: …", and the parts as "part: …".
 type postgreSQLCommit struct {
 	templates *templates
+	plainLine rowStatement[relations] // of a line without terms
 	oneLine   rowStatement[relations]
 	shapes    sync.Map // *rowStatement[relations] by shape
 }
 
 func newPostgreSQLCommit(t *templates) writer {
-	return &postgreSQLCommit{templates: t, oneLine: compileRow(t, firstRows, oneLineText)}
+	return &postgreSQLCommit{
+		templates: t,
+		plainLine: compileRow(t, firstRows, oneLineText(plainLineColumns)),
+		oneLine:   compileRow(t, firstRows, oneLineText(lineColumns)),
+	}
 }
 
 // queries is empty, because the drivers prepare.
@@ -40,7 +45,10 @@ func (w *postgreSQLCommit) write(ctx context.Context, r runner, rows *relations)
 }
 
 func (w *postgreSQLCommit) statement(rows *relations) *rowStatement[relations] {
-	if rows.isOneLine() {
+	switch {
+	case rows.isOneLine() && rows.newParts[0].isPlain():
+		return &w.plainLine
+	case rows.isOneLine():
 		return &w.oneLine
 	}
 	s := shapeOf(rows)

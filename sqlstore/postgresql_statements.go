@@ -113,8 +113,10 @@ func (c columns[R]) casts(prefix string, given map[string]string) string {
 // writtenFor is the version of the schema as text.
 var writtenFor = strconv.Itoa(schemaVersion)
 
-// A missing batch is a division by zero, which undoes the statement.
-var oneLineText = `
+// oneLineText returns the statement for a line with some of the columns; the others have their defaults. A missing
+// batch is a division by zero, which undoes the statement.
+func oneLineText(line columns[lineRow]) string {
+	return `
 	WITH p AS (
 		UPDATE {products} SET ` + productColumns.assignments("", "", ":product_") + `
 		WHERE sku = :product_sku AND version = :product_seen RETURNING sku),
@@ -122,15 +124,16 @@ var oneLineText = `
 		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", ":batch_") + `
 		FROM p WHERE b.ref = :batch_ref AND b.sku = p.sku RETURNING b.ref),
 	l AS (
-		INSERT INTO {lines} (` + lineColumns.list("") + `)
-		SELECT ` + lineColumns.casts("line_", map[string]string{"sku": "p.sku", "part": "0"}) + ` FROM p),
+		INSERT INTO {lines} (` + line.list("") + `)
+		SELECT ` + line.casts("line_", map[string]string{"sku": "p.sku", "part": "0"}) + ` FROM p),
 	e AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)
 		SELECT ` + eventColumns.casts("event_", map[string]string{
-	"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version", "written_for": writtenFor,
-}) + ` FROM p)
+		"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version", "written_for": writtenFor,
+	}) + ` FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
+}
 
 // shape says which tables a commit writes, besides events.
 type shape struct {

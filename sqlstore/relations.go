@@ -139,6 +139,16 @@ var lineColumns = columns[lineRow]{
 	textColumn("handed_from", func(l *lineRow) *allocation.OrderID { return &l.HandedFrom }),
 }
 
+// plainLineColumns are the columns of a plain line; the others have the defaults of the table.
+var plainLineColumns = lineColumns.without(
+	"line", "needed_by", "fresh_until", "location", "priority", "late", "handed_from")
+
+// isPlain reports whether the line has neither terms nor an id.
+func (l *lineRow) isPlain() bool {
+	return l.Line == "" && l.NeededBy.IsZero() && l.FreshUntil.IsZero() && l.Location == "" && l.Priority == 0 &&
+		!l.Late && l.HandedFrom == ""
+}
+
 type eventRow struct {
 	sku                  allocation.SKU
 	sequence             int64

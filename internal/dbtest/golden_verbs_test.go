@@ -71,6 +71,9 @@ func (v *verbs) allocate(verb string, requests ...allocation.Request) {
 func (v *verbs) lines() {
 	ctx := v.Context()
 	v.allocate("Allocate", firm("o1", "chair", 2))
+	urgent := firm("o11", "table", 1)
+	urgent.Priority = 1
+	v.allocate("Allocate a line with terms", urgent)
 	v.allocate("Allocate an order", firm("o2", "chair", 1), firm("o2", "table", 1))
 	v.allocate("Allocate several orders", firm("o3", "chair", 1), firm("o4", "chair", 1))
 	split := firm("o5", "chair", 12)

@@ -235,6 +235,36 @@ WHERE sku = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due,
 -- batch_dated, batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id,
+-- line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held, line_sequence,
+-- event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id,
+-- event_trace_parent.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING sku),
+b AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8, eta = $9,
+    arrived_at = $10, blocked = $11, expired = $12, due = $13, dated = $14, counted_at = $15,
+    counted_quantity = $16, shipped_at = $17
+  FROM p WHERE b.ref = $18 AND b.sku = p.sku RETURNING b.ref),
+l AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, held,
+    sequence)
+  SELECT CAST($19 AS text), p.sku, 0, CAST($20 AS text), CAST($21 AS bigint), CAST($22 AS bigint),
+    CAST($23 AS smallint), CAST($24 AS bigint), CAST($25 AS smallint), CAST($26 AS bigint) FROM p),
+e AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT p.sku, $1, CAST($27 AS text), CAST($28 AS bigint), CAST($29 AS text), CAST($30 AS bigint),
+    CAST($31 AS bigint), CAST($32 AS text), CAST($33 AS uuid), CAST($34 AS text), $1, 3 FROM p)
+SELECT (SELECT COUNT(*) FROM p),
+  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
+;
+
+-- name: commit of one line with terms
+-- The same for a line with an id or terms of its own.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due,
+-- batch_dated, batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id,
 -- line_line, line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held,
 -- line_sequence, line_needed_by, line_fresh_until, line_location, line_priority, line_late,
 -- line_handed_from, event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data,

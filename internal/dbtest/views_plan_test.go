@@ -26,8 +26,11 @@ var fillCrowd = map[*engine][]string{
 	onMariaDB:    crowdOf(`CONCAT('%s', n)`, `(SELECT seq AS n FROM seq_1_to_%d) s`),
 }
 
-// crowdOf makes other products and, of "chair", used-up batches, shipped lines on these and on the batch "b", and holds
-// on "b" that still last.
+// closedBatches is the place in fillCrowd of the batches that are blocked or expired.
+const closedBatches = 2
+
+// crowdOf makes other products and, of "chair", batches that are used up, blocked or expired, shipped lines on the
+// used-up batches and on the batch "b", and holds on "b" that still last.
 func crowdOf(name, numbers string) []string {
 	named := func(kind string) string { return fmt.Sprintf(name, kind) }
 	from := ` FROM ` + fmt.Sprintf(numbers, crowd)
@@ -36,6 +39,10 @@ func crowdOf(name, numbers string) []string {
 			SELECT ` + named("product ") + `, 1, 0, 0` + from,
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 			SELECT ` + named("used ") + `, 'chair', 0, 0, '', 10` + from,
+		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity, blocked, expired)
+			SELECT
+				` + named("closed ") + `, 'chair', 9, 0, '', 10,
+				CASE WHEN n % 2 = 0 THEN 'wet' ELSE '' END, n % 2` + from,
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
 			SELECT
 				` + named("shipped ") + `, 'chair', 0, CASE WHEN n % 2 = 0 THEN 'b' ELSE ` + named("used ") + ` END,
@@ -158,6 +165,44 @@ var counters = map[*engine]string{
 	onPostgreSQL: `SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables`,
 	onMariaDB: `SELECT SUM(variable_value) FROM information_schema.session_status
 		WHERE variable_name LIKE 'Handler_read%'`,
+}
+
+// loads are the loads of a product beside the crowd.
+var loads = []struct {
+	name  string
+	query allocation.Query
+}{
+	{"a load by SKU", allocation.Query{SKUs: []allocation.SKU{"chair"}, Orders: []allocation.OrderID{"firm"}}},
+	{"a load by order", allocation.Query{Order: "firm"}},
+	{"a load by batch", allocation.Query{Batch: "b"}},
+}
+
+func TestLoadsReadNoBatchesThatCanNotBeSold(t *testing.T) {
+	each(t, remote, func(t *testing.T, e *engine) {
+		db := e.new(t).open(t)
+		db.SetMaxOpenConns(1)
+		store := e.migrated(t, db)
+		service, _ := stocked(t, store)
+		_, err := service.Allocate(t.Context(), firm("firm", "chair", 3))
+		require.NoError(t, err)
+		exec(t, db, fillCrowd[e][closedBatches])
+		for _, statistics := range []string{`SELECT 1`, analyse[e]} {
+			exec(t, db, statistics)
+			for _, l := range loads {
+				l.query.Now, l.query.Limit = start.Add(time.Hour), 5
+				exec(t, db, `BEGIN`)
+				before := rowsRead(t, e, db)
+				states, err := store.Load(t.Context(), l.query)
+				require.NoError(t, err)
+				require.Len(t, states, 1)
+				assert.Len(t, states[0].Batches, 1, "batches of %s", l.name)
+				rows := rowsRead(t, e, db) - before
+				exec(t, db, `ROLLBACK`)
+				assert.Positive(t, rows, "rows that %s reads", l.name)
+				assert.Less(t, rows, 200, "rows that %s reads, after %s", l.name, statistics)
+			}
+		}
+	})
 }
 
 func TestViewsReadNoRowsOfThePast(t *testing.T) {

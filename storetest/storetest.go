@@ -155,7 +155,7 @@ var groups = []group{
 	{Ledger, slices.Concat(eventRows, auditRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
 	{Upkeep, slices.Concat(upkeepRows, purgeRows)},
-	{Views, slices.Concat(orderViewRows, stockViewRows, batchViewRows, lineViewRows, anyViewRows)},
+	{Views, slices.Concat(orderViewRows, stockViewRows, saleableViewRows, batchViewRows, lineViewRows, anyViewRows)},
 	{Durability, durabilityRows},
 }
 

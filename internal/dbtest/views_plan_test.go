@@ -167,8 +167,8 @@ var counters = map[*engine]string{
 		WHERE variable_name LIKE 'Handler_read%'`,
 }
 
-// loads are the loads of a product beside the crowd.
-var loads = []struct {
+// closedLoads are loads of a product beside batches that are blocked or expired.
+var closedLoads = []struct {
 	name  string
 	query allocation.Query
 }{
@@ -188,7 +188,7 @@ func TestLoadsReadNoBatchesThatCanNotBeSold(t *testing.T) {
 		exec(t, db, fillCrowd[e][closedBatches])
 		for _, statistics := range []string{`SELECT 1`, analyse[e]} {
 			exec(t, db, statistics)
-			for _, l := range loads {
+			for _, l := range closedLoads {
 				l.query.Now, l.query.Limit = start.Add(time.Hour), 5
 				exec(t, db, `BEGIN`)
 				before := rowsRead(t, e, db)

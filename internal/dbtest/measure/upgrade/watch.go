@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,8 @@ type watch struct {
 
 // watch begins to read and write each table, over and over.
 func (p *place) watch(ctx context.Context, dsn string) (*watch, error) {
-	db, err := p.Pool(dsn, 2*len(probes))
+	patient := strings.Replace(dsn, "busy_timeout%2810000%29", "busy_timeout%28600000%29", 1) // of SQLite
+	db, err := p.Pool(patient, 2*len(probes))
 	if err != nil {
 		return nil, err
 	}

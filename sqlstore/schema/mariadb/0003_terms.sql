@@ -61,7 +61,9 @@ ALTER TABLE {schema}{prefix}lines
     ADD COLUMN IF NOT EXISTS partial     TINYINT NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS may_wait    TINYINT NOT NULL DEFAULT 0,
     ADD COLUMN IF NOT EXISTS hold_for    BIGINT;
-UPDATE {schema}{prefix}lines SET held = 1 WHERE held_until IS NOT NULL;
+UPDATE {schema}{prefix}lines h FORCE INDEX ({prefix}lines_held)
+    STRAIGHT_JOIN {schema}{prefix}lines l ON l.order_id = h.order_id AND l.sku = h.sku
+    SET l.held = 1 WHERE h.held_sku IS NOT NULL AND l.held_until IS NOT NULL;
 
 -- lines_leaving has the unshipped lines of a batch, in the order in which they leave the batch at a cut, last line
 -- first. MariaDB before 10.8 has no descending order in an index, and sorts the unshipped lines of the batch.

@@ -17,10 +17,10 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// limit ends a run that hangs.
+// limit ends a hanging run.
 const limit = 30 * time.Minute
 
-// seller is the product that has a past.
+// seller is the product with a past.
 const seller = allocation.SKU("sku-with-history-0000")
 
 // Command is the command upgrade.
@@ -36,7 +36,7 @@ func define(flags *flag.FlagSet) harness.Run {
 	}
 }
 
-// play measures one engine or all of them.
+// play measures a single engine, or all engines.
 func play(ctx context.Context, name string, lines int, out io.Writer) error {
 	return harness.Measure(ctx, name, func(started *harness.Place) error {
 		at := &place{started}
@@ -52,7 +52,7 @@ func play(ctx context.Context, name string, lines int, out io.Writer) error {
 type place struct{ *harness.Place }
 
 // upgrade makes a used database of the version before, and applies the last migration as [sqlstore.Store.Migrate] does:
-// all statements on one connection, and on engines that can undo DDL in one transaction.
+// all statements on a single connection, and in a transaction if the engine undoes DDL.
 func (p *place) upgrade(ctx context.Context, migrations []sqlstore.Migration, lines int, out io.Writer) (err error) {
 	dsn, err := p.Empty(ctx)
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *place) migrate(ctx context.Context, db *sql.DB, m sqlstore.Migration) (
 	return append(took, step{"COMMIT", time.Since(began)}), err
 }
 
-// check demands that the store takes the tables for its own, and that counters, lines and events agree.
+// check demands that CheckSchema passes, and that counters, lines and events agree.
 func (p *place) check(ctx context.Context, db *sql.DB) error {
 	store, err := sqlstore.New(db, p.Dialect, nil)
 	if err != nil {
@@ -117,7 +117,7 @@ func (p *place) check(ctx context.Context, db *sql.DB) error {
 	return errors.Join(store.CheckSchema(ctx), err)
 }
 
-// step is one statement of a migration, and how long the statement took.
+// step is a statement of a migration, with the time of the statement.
 type step struct {
 	name string
 	took time.Duration

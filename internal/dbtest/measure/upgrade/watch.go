@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// probes read and write one row of each table, like a program of the version before.
+// probes read and write a row of each table, like a program of the version before.
 var probes = []struct{ table, read, write string }{
 	{"products", `SELECT version FROM allocation_products WHERE sku = '%s'`,
 		`UPDATE allocation_products SET refused = refused WHERE sku = '%s'`},
@@ -24,7 +24,7 @@ var probes = []struct{ table, read, write string }{
 		`UPDATE allocation_events SET trace_parent = NULL WHERE sku = '%s' AND sequence = 1`},
 }
 
-// wait is the longest time that a read and a write of one row of a table took.
+// wait is the longest time of a read, and of a write, of a row of a table.
 type wait struct {
 	table       string
 	read, write time.Duration

@@ -65,6 +65,10 @@ bench: ## measure the figures of docs/measurements.md
 upgrade: ## apply the last migration to a million lines of the version before, and measure how long it locks what
 	@go -C internal/dbtest run ./measure upgrade -engine $(ENGINE)
 
+.PHONY: flood
+flood: ## measure the figures beside a million lapsed holds, on ENGINE
+	@go -C internal/dbtest run ./measure flood -engine $(ENGINE)
+
 .PHONY: relay
 relay: ## send 100,000 events through relays that are killed every second
 	@go -C internal/dbtest run ./prove relay -engine postgresql -events 100000

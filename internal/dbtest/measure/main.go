@@ -3,9 +3,10 @@
 //	go run ./measure yardstick -engine postgresql                 against SQL that a host would write by hand
 //	go run ./measure yardstick -engine sqlite -against 8c8626d    against the library of another commit
 //	go run ./measure bench -engine all                            beside a long history, and each way of locking
+//	go run ./measure flood -engine all                            beside lapsed holds that nobody has cleared
 //	go run ./measure upgrade -engine all                          how long the last migration locks the tables
 //
-// With -short the first two take seconds; such a run is a trial, and the figures mean little. The packages yardstick,
+// With -short the first three take seconds; such a run is a trial, and the figures mean little. The packages yardstick,
 // bench and upgrade describe their measurements. The commands start private servers on the loopback interface with the
 // usual durability. The compared sides take turns, slice by slice, so that other load on the machine hits all sides
 // alike. The commands print Markdown and remove all databases in the end.
@@ -18,4 +19,4 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/yardstick"
 )
 
-func main() { harness.Main("measure", yardstick.Command, bench.Command, upgrade.Command) }
+func main() { harness.Main("measure", yardstick.Command, bench.Command, bench.Flood, upgrade.Command) }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
 
@@ -31,6 +32,16 @@ func TestARunPrintsItsRatioAndAllWaysOfLocking(t *testing.T) {
 	for _, y := range ways {
 		assert.Equal(t, 2, strings.Count(out.String(), "| "+y.name+" |"), "rows of %q in\n%s", y.name, out.String())
 	}
+}
+
+func TestAFloodIsMeasuredAndCleared(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, harness.Measure(t.Context(), "sqlite", func(started *harness.Place) error {
+		tiny := floods{few: 100, many: 200, cleared: 300, batches: []int{1, 10}, calls: 1}
+		return (&place{started}).flood(t.Context(), tiny, &out)
+	}))
+	assert.Regexp(t, `(?m)^\| 200 \| 10 \| [\d.]+ ms `, out.String())
+	assert.Regexp(t, `(?m)^\| 300 \| 10 \| [\d.]+m?s \| `, out.String())
 }
 
 func TestAnUnknownEngineIsRefused(t *testing.T) {

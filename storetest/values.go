@@ -194,6 +194,7 @@ func valuesAnnounced(b *bench) {
 	got := b.batchOf(b.state(ofBatch("a1")), "a1")
 	want := announced
 	want.ETA, want.Purchased, want.CountedAt, want.ShippedAt = time.Time{}, 0, noon, noon
+	want.CountedQuantity = 7
 	want.AnnouncedETA, want.AnnouncedQuantity, want.ArrivedAt = announced.ETA, announced.Purchased, noon
 	if got, want := describeBatch(got), describeBatch(want); got != want {
 		b.errorf("batch after ChangeBatchETA, ReceiveBatch and Ship:\n  got:  %s\n  want: %s", got, want)

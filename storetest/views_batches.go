@@ -109,6 +109,7 @@ func batchViewFields(b *bench) {
 	one, two := announcedAs("apple", full), announcedAs("apple", stock("a2", 8))
 	one.ETA, one.Purchased, one.Allocated, one.CountedAt = minute(70), 8, 3, minute(1).Add(time.Microsecond)
 	two.Purchased, two.Allocated, two.CountedAt, two.ShippedAt = 3, 1, noon, noon
+	one.CountedQuantity, two.CountedQuantity = 8, 6
 	three := announcedAs("apple", stock("a3", 7))
 	three.Allocated = 7
 	wantResult(b, b.viewBatches(noon, "apple", "", plenty),

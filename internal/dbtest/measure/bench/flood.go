@@ -14,10 +14,10 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// Flood is the command flood: what commands cost beside lapsed holds that nobody has cleared.
+// Flood is the command flood. Flood measures commands and reads beside lapsed holds that nobody has cleared.
 var Flood = harness.Command{Name: "flood", Define: defineFlood}
 
-// floods is how many holds are measured.
+// floods has the numbers of holds.
 type floods struct {
 	few, many int   // for the reads and for a sale that a page can serve
 	cleared   int   // for the commands that clear all holds
@@ -94,7 +94,7 @@ var bare = map[string]string{
 		WHERE held_sku = 'lamp' AND held_until <= %d`,
 }
 
-// floodReads measures what must not grow, and Stock beside a bare sum.
+// floodReads measures reads and a small sale, which must not grow with the number of holds, and Stock beside a bare sum.
 func (p *place) floodReads(ctx context.Context, s floods, holds, batches int, w io.Writer) (err error) {
 	store, db, err := p.flooded(ctx, holds, batches)
 	if err != nil {
@@ -134,7 +134,7 @@ func (p *place) floodReads(ctx context.Context, s floods, holds, batches int, w 
 	return nil
 }
 
-// median is what a call takes, after a call that warms up.
+// median returns the median duration of some calls, after a call to warm up.
 func median(calls int, call func() error) (time.Duration, error) {
 	var took []time.Duration
 	for i := range calls + 1 {
@@ -155,7 +155,7 @@ func ofLamp(order string, quantity allocation.Quantity) allocation.Request {
 	}}
 }
 
-// floodCleared measures the commands that clear all holds, each beside holds of its own.
+// floodCleared measures the commands that clear all holds, each on a fresh database.
 func (p *place) floodCleared(ctx context.Context, holds, batches int, w io.Writer) error {
 	all := allocation.Quantity(holds + batches)
 	var took [4]time.Duration

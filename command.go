@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/cosmic-go/allocation/internal/combine"
 )
@@ -17,6 +18,7 @@ type command struct {
 	skus   []SKU     // sorted, each once
 	orders []OrderID // orders whose lines are needed with skus; sorted, each once
 	order  OrderID   // "", or the products with lines of the order are needed
+	to     OrderID   // "", or the order that gets the lines of order
 	batch  BatchRef  // "", or the owner of the batch is needed
 	part   BatchRef  // "", or the batch that the command splits off batch
 
@@ -66,6 +68,9 @@ func (c *command) appendClaims(claims []claim) []claim {
 	}
 	if c.order != "" {
 		claims = append(claims, claim{Key: key{ofOrder, string(c.order)}, Firm: true, Quiet: true})
+	}
+	if c.to != "" {
+		claims = append(claims, claim{Key: key{ofOrder, string(c.to)}, Firm: true, Quiet: true})
 	}
 	if c.batch != "" {
 		claims = append(claims, claim{Key: key{ofBatch, string(c.batch)}, Firm: true, Quiet: true})
@@ -158,25 +163,41 @@ func (p *pending) reset() {
 // waiter is a caller in the queue, with a single command or with the commands of a chunk of a bulk.
 type waiter = combine.Waiter[key, []*pending]
 
-// find returns the lookup of a command by order or batch. If the command needn't wait after the
-// lookup, the reading serves the command as well.
+// find returns the lookup of a command by order, by two orders, or by batch. If the command needn't wait after the
+// lookup, the readings serve the command as well.
 func (p *pending) find(u *unit) func(ctx context.Context) ([]claim, error) {
 	return func(ctx context.Context) ([]claim, error) {
 		query := Query{Order: p.order, Batch: p.batch, Now: clean(u.opts.Now()), Limit: u.opts.PageSize}
-		states, err := u.store.Load(ctx, query)
-		if errors.Is(err, ErrConflict) && u.opts.Attempts > 1 {
-			return nil, nil // without claims; the attempts will retry the read
+		if p.to == "" {
+			return p.lookUp(ctx, u, query, nil)
 		}
+		query.Orders = []OrderID{p.to}
+		claims, err := p.lookUp(ctx, u, query, nil)
 		if err != nil {
-			return nil, storeError("Load", err)
+			return nil, err
 		}
-		p.ahead = &reading{query: query, states: states}
-		claims := make([]claim, len(states))
-		for i, s := range states {
-			claims[i].Key = key{ofProduct, string(s.SKU)}
-		}
-		return claims, nil
+		query.Order, query.Orders = p.to, []OrderID{p.order}
+		return p.lookUp(ctx, u, query, claims)
 	}
+}
+
+// lookUp reads ahead, and adds a claim on each product that was found to the claims.
+func (p *pending) lookUp(ctx context.Context, u *unit, query Query, claims []claim) ([]claim, error) {
+	states, err := u.store.Load(ctx, query)
+	if errors.Is(err, ErrConflict) && u.opts.Attempts > 1 {
+		return claims, nil // without further claims; the attempts will retry the read
+	}
+	if err != nil {
+		return nil, storeError("Load", err)
+	}
+	p.ahead = &reading{query: query, states: states, next: p.ahead}
+	claims = slices.Grow(claims, len(states))
+	for _, s := range states {
+		if found := (claim{Key: key{ofProduct, string(s.SKU)}}); !slices.Contains(claims, found) {
+			claims = append(claims, found)
+		}
+	}
+	return claims, nil
 }
 
 // leftError returns the answer for a caller whose context ended before the command was decided.

@@ -122,6 +122,16 @@ type LineReleased struct {
 	Quantity Quantity  `json:"quantity"`
 }
 
+// LineHandedOver records that a line of the order From became a line of the order OrderID, with all of
+// the line's units, see [Service.HandOver].
+type LineHandedOver struct {
+	SKU     SKU       `json:"sku"`
+	At      time.Time `json:"at"`
+	OrderID OrderID   `json:"order_id"`
+	Line    LineID    `json:"line,omitzero"`
+	From    OrderID   `json:"from"`
+}
+
 // LineShipped records a shipment: units of a line have left the batch and the warehouse.
 type LineShipped struct {
 	SKU      SKU       `json:"sku"`
@@ -201,6 +211,7 @@ func (BatchCorrected) Kind() string       { return "BatchCorrected" }
 func (LineAllocated) Kind() string        { return "LineAllocated" }
 func (LineDeallocated) Kind() string      { return "LineDeallocated" }
 func (LineReleased) Kind() string         { return "LineReleased" }
+func (LineHandedOver) Kind() string       { return "LineHandedOver" }
 func (LineShipped) Kind() string          { return "LineShipped" }
 func (LineRefused) Kind() string          { return "LineRefused" }
 func (HoldConfirmed) Kind() string        { return "HoldConfirmed" }
@@ -217,6 +228,7 @@ func (e BatchCorrected) Time() time.Time       { return e.At }
 func (e LineAllocated) Time() time.Time        { return e.At }
 func (e LineDeallocated) Time() time.Time      { return e.At }
 func (e LineReleased) Time() time.Time         { return e.At }
+func (e LineHandedOver) Time() time.Time       { return e.At }
 func (e LineShipped) Time() time.Time          { return e.At }
 func (e LineRefused) Time() time.Time          { return e.At }
 func (e HoldConfirmed) Time() time.Time        { return e.At }
@@ -244,11 +256,12 @@ func (e LineReleased) Movement() (BatchRef, Quantity, Quantity) { return e.Batch
 func (e LineShipped) Movement() (BatchRef, Quantity, Quantity) {
 	return e.Batch, -e.Quantity, -e.Quantity
 }
-func (LineRefused) Movement() (BatchRef, Quantity, Quantity)   { return "", 0, 0 }
-func (HoldConfirmed) Movement() (BatchRef, Quantity, Quantity) { return "", 0, 0 }
-func (HoldExtended) Movement() (BatchRef, Quantity, Quantity)  { return "", 0, 0 }
-func (e HoldLapsed) Movement() (BatchRef, Quantity, Quantity)  { return e.Batch, 0, -e.Quantity }
-func (LowStockSet) Movement() (BatchRef, Quantity, Quantity)   { return "", 0, 0 }
+func (LineHandedOver) Movement() (BatchRef, Quantity, Quantity) { return "", 0, 0 }
+func (LineRefused) Movement() (BatchRef, Quantity, Quantity)    { return "", 0, 0 }
+func (HoldConfirmed) Movement() (BatchRef, Quantity, Quantity)  { return "", 0, 0 }
+func (HoldExtended) Movement() (BatchRef, Quantity, Quantity)   { return "", 0, 0 }
+func (e HoldLapsed) Movement() (BatchRef, Quantity, Quantity)   { return e.Batch, 0, -e.Quantity }
+func (LowStockSet) Movement() (BatchRef, Quantity, Quantity)    { return "", 0, 0 }
 func (LowStockCrossed) Movement() (BatchRef, Quantity, Quantity) {
 	return "", 0, 0
 }
@@ -286,6 +299,7 @@ var decoders = map[string]func([]byte) (Event, error){
 	"LineAllocated":        decode[LineAllocated],
 	"LineDeallocated":      decode[LineDeallocated],
 	"LineReleased":         decode[LineReleased],
+	"LineHandedOver":       decode[LineHandedOver],
 	"LineShipped":          decode[LineShipped],
 	"LineRefused":          decode[LineRefused],
 	"LineLate":             decode[LineLate],

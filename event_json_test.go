@@ -48,6 +48,11 @@ var pinned = []pinnedEvent{
 			`"split_from":"a","blocked":"dented"}`,
 	},
 	{
+		"LineHandedOver", "LineHandedOver",
+		allocation.LineHandedOver{SKU: lamp, At: monday, OrderID: "order-36", Line: "bundle", From: "cart-9"},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"order-36","line":"bundle","from":"cart-9"}`,
+	},
+	{
 		"BatchSplit", "BatchSplit",
 		allocation.BatchSplit{SKU: lamp, At: monday, Batch: "a", Part: "b", Quantity: 3},
 		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","batch":"a","part":"b","quantity":3}`,
@@ -246,7 +251,7 @@ func TestEveryEventHasAPinnedJSON(t *testing.T) {
 		pinned := slices.ContainsFunc(pinned, func(row pinnedEvent) bool { return row.kind == kind })
 		assert.True(t, pinned, "%s has a row in the table of pinned JSON", kind)
 	}
-	assert.Equal(t, 20, found, "kinds of events")
+	assert.Equal(t, 21, found, "kinds of events")
 }
 
 func TestR9_MovementsOfEveryEvent(t *testing.T) {
@@ -257,6 +262,7 @@ func TestR9_MovementsOfEveryEvent(t *testing.T) {
 		"LineReleased": "o a +0 -1", "LineShipped": "o a -1 -1",
 		"HoldLapsed": "o a +0 -1", "HoldConfirmed": "o", "HoldExtended": "o",
 		"LowStockCrossed": "available 2 of 3, low true", "LineLate": "o/l true",
+		"LineHandedOver": "order-36/bundle from cart-9",
 	}
 	for _, row := range pinned {
 		if row.name == row.kind && row.kind != "LineAllocated" {

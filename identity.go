@@ -27,7 +27,7 @@ type identityMap struct {
 	changes [1]Changes
 
 	missing map[SKU]struct{} // products unknown to the store
-	ahead   *reading         // a lookup from before the unit of work, nil if used up
+	ahead   *reading         // lookups from before the unit of work, nil if used up
 
 	locks          bool // reads from the store lock
 	cached         bool // some products come from the cache
@@ -47,6 +47,7 @@ type present struct {
 type reading struct {
 	query  Query
 	states []State
+	next   *reading // a further reading, nil for none
 }
 
 func (m *identityMap) Now() time.Time { return m.now }
@@ -139,11 +140,13 @@ func (m *identityMap) GetByBatch(ctx context.Context, ref BatchRef) (*Product, e
 	return loaded[0], nil
 }
 
-func (m *identityMap) GetByOrder(ctx context.Context, order OrderID) ([]*Product, error) {
-	if err := checkID("GetByOrder", "order", order); err != nil {
-		return nil, err
+func (m *identityMap) GetByOrder(ctx context.Context, order OrderID, orders ...OrderID) ([]*Product, error) {
+	for _, order := range append([]OrderID{order}, orders...) {
+		if err := checkID("GetByOrder", "order", order); err != nil {
+			return nil, err
+		}
 	}
-	if _, err := m.load(ctx, Query{Order: order}); err != nil {
+	if _, err := m.load(ctx, Query{Order: order, Orders: orders}); err != nil {
 		return nil, err
 	}
 	var found []*Product
@@ -262,11 +265,13 @@ func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 	return loaded, nil
 }
 
-// ask reads from the store, unless the lookup before the unit of work has asked the same query.
+// ask reads from the store, unless a lookup before the unit of work has asked the same query.
 func (m *identityMap) ask(ctx context.Context, q Query) ([]State, error) {
-	if r := m.ahead; r != nil && r.query.Order == q.Order && r.query.Batch == q.Batch && len(q.SKUs) == 0 && !q.Lapsed {
-		m.ahead = nil
-		return r.states, nil
+	for at := &m.ahead; *at != nil && len(q.SKUs) == 0 && !q.Lapsed; at = &(*at).next {
+		if r := *at; r.query.Order == q.Order && r.query.Batch == q.Batch {
+			*at = r.next
+			return r.states, nil
+		}
 	}
 	return m.store.Load(ctx, q)
 }

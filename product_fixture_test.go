@@ -161,6 +161,8 @@ func eventText(e allocation.Event) string {
 		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.LineReleased:
 		text += " " + lineText(e.OrderID, e.Line)
+	case allocation.LineHandedOver:
+		text += " " + lineText(e.OrderID, e.Line) + " from " + string(e.From)
 	case allocation.LineShipped:
 		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.HoldConfirmed:

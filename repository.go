@@ -33,8 +33,8 @@ type Repository interface {
 	GetByBatch(ctx context.Context, ref BatchRef) (*Product, error)
 
 	// GetByOrder returns the products for which an order has lines, by SKU, with the lines of the
-	// order.
-	GetByOrder(ctx context.Context, order OrderID) ([]*Product, error)
+	// order and of the given further orders.
+	GetByOrder(ctx context.Context, order OrderID, orders ...OrderID) ([]*Product, error)
 
 	// GetLapsed returns products with lapsed holds, the earliest lapsed first, at most a page of
 	// products, and at least one if a hold has lapsed; none and no error if no hold has lapsed.

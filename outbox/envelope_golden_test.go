@@ -64,6 +64,7 @@ var everyKind = []allocation.Event{
 	allocation.BatchExpired{SKU: lamp, At: nextDay, Batch: "a", BestBefore: noon},
 	allocation.LineLate{SKU: lamp, At: noon, OrderID: "o", NeededBy: nextDay, Late: true},
 	allocation.LineLate{SKU: lamp, At: nextDay, OrderID: "o", Line: "l"},
+	allocation.LineHandedOver{SKU: lamp, At: noon, OrderID: "order-36", Line: "l", From: "cart-9"},
 }
 
 func TestEnvelopesAreStable(t *testing.T) {
@@ -112,7 +113,7 @@ func TestTheTableHasEveryKindOfEvent(t *testing.T) {
 		has := slices.ContainsFunc(everyKind, func(e allocation.Event) bool { return e.Kind() == kind })
 		assert.True(t, has, "the table has an event of kind %s", kind)
 	}
-	assert.Equal(t, 20, found, "kinds of events")
+	assert.Equal(t, 21, found, "kinds of events")
 }
 
 // CloudEvents requires names of lower-case letters and digits, and strings without control characters as values.

@@ -90,6 +90,7 @@ func everyKind() []allocation.Event {
 		allocation.BatchAdded{
 			SKU: sku, At: moment, Batch: "a2", Quantity: 3, Lot: "lot", SplitFrom: ref, Blocked: "dented",
 		},
+		allocation.LineHandedOver{SKU: sku, At: moment, OrderID: "order-36", Line: "bundle", From: "cart-9"},
 		allocation.BatchSplit{SKU: sku, At: moment, Batch: ref, Part: "a2", Quantity: 3},
 		allocation.BatchBlocked{SKU: sku, At: moment, Batch: ref, Reason: "<recall>"},
 		allocation.BatchUnblocked{SKU: sku, At: moment, Batch: ref},

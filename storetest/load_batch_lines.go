@@ -20,6 +20,8 @@ var batchLineRows = []row{
 		"the model would take the lines in between for loaded, and would not move them", batchLinesAsked},
 	{"a changed line keeps its Sequence",
 		"otherwise a changed line would lose its place to newer lines (R6)", batchLinesSequence},
+	{"a new line may be older than the lines of the store",
+		"otherwise a line that was handed over would lose its place to newer lines (R6)", batchLinesHandedOver},
 }
 
 // fiveLines allocates five lines of batch a1, not in the order of the order IDs. The lines have the sequences 3 to 7,
@@ -108,5 +110,24 @@ func batchLinesSequence(b *bench) {
 	q := first(4, ofBatch("a1"))
 	if s := b.state(q); slices.ContainsFunc(s.Lines, func(l allocation.Allocation) bool { return l.OrderID == "o3" }) {
 		b.errorf("the page of the 4 newest of 5 lines has the oldest line, order %q", "o3")
+	}
+}
+
+func batchLinesHandedOver(b *bench) {
+	fiveLines(b)
+	before := b.lineOf(b.state(of("apple", "o5")), "o5")
+	b.change(of("apple", "o5", "o6"), func(p *allocation.Product) error {
+		_, err := p.HandOver("o5", "o6", noon)
+		return err
+	})
+	s := b.state(of("apple", "o5", "o6"))
+	b.wantLines(s, of("apple", "o5", "o6"), "o6")
+	if got := b.lineOf(s, "o6"); got.Sequence != before.Sequence || got.HandedFrom != "o5" {
+		b.errorf("Sequence and HandedFrom of a line handed over from %q = %d and %q, want %d and %q",
+			"o5", got.Sequence, got.HandedFrom, before.Sequence, "o5")
+	}
+	for i, want := range [][]allocation.OrderID{{"o4", "o2"}, {"o4", "o2", "o6"}, {"o4", "o2", "o6", "o1"}} {
+		q := first(i+2, ofBatch("a1"))
+		b.wantLines(b.state(q), q, want...)
 	}
 }

@@ -316,6 +316,14 @@ var brokenBatchLines = []broken{
 				state.LinesFrom = min(state.LinesFrom, l.Sequence)
 			}
 		})},
+	{fault: "a new line becomes the newest", row: "a new line may be older than the lines of the store",
+		new: writing(func(_ *memory.Store, c *allocation.Changes) {
+			for i := range c.NewLines {
+				if c.NewLines[i].HandedFrom != "" {
+					c.NewLines[i].Sequence = c.Version
+				}
+			}
+		})},
 	{fault: "a changed line becomes the newest", row: "a changed line keeps its Sequence",
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.Lines {

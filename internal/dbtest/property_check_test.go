@@ -87,6 +87,10 @@ func (m *machine) checkBatches(t *rapid.T, state allocation.State) {
 		require.GreaterOrEqual(t, b.Available(), allocation.Quantity(0), "Available() of batch %q", b.Ref)
 		want := m.naive.batches[b.Ref]
 		want.Allocated = b.Allocated // compared with the lines above
+		if b.Expired {
+			require.False(t, b.BestBefore.After(m.now()), "batch %q is closed before BestBefore", b.Ref)
+		}
+		want.Expired, want.Due, want.Dated = b.Expired, b.Due, b.Dated // when the batch is closed is left open
 		require.Equal(t, want, b, "batch %q", b.Ref)
 	}
 }

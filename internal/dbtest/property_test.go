@@ -112,6 +112,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"allocate more": m.allocate,
 		"change line":   m.changeLine,
 		"cancel":        m.cancel,
+		"hand over":     m.handOver,
 		"confirm":       m.confirm,
 		"extend":        m.extend,
 		"ship":          m.ship,

@@ -299,3 +299,40 @@ func TestC_ARefusedSplitLeavesNoPart(t *testing.T) {
 		require.NoError(t, loaded.AddBatch(inWarehouse("part", 1), monday))
 	}
 }
+
+// A part of an expired batch is closed as well, and told to nobody again.
+func TestC_APartOfAnExpiredBatchIsClosed(t *testing.T) {
+	origin := inWarehouse("a", 10)
+	origin.BestBefore = mondayPlus(1)
+	p := newTested(t, origin)
+	p.splits("a", parted("b", 4, "BIN"))
+	before := len(p.Changes().Events)
+	p.splits("a", parted("c", 4, "BIN"))
+	assert.True(t, p.found("c").Expired, "the part of the closed batch is closed")
+	assert.Equal(t, []string{"BatchSplit a -4 +0", "BatchAdded c +4 +0"}, p.recorded(before), "events")
+}
+
+// With more lapsed holds than one page, or more lines, nobody goes along before all are known.
+func TestC2_ASplitThatNeedsMoreSaysSo(t *testing.T) {
+	rows := map[string][]allocation.Request{
+		"lines": {whole("1", 4), whole("2", 4), neededBy(2, whole("3", 1)), neededBy(2, whole("4", 1))},
+		"lapsed holds": {
+			whole("1", 5), hold("2", 1, monday.Add(time.Hour)), hold("3", 1, monday.Add(time.Hour)),
+			hold("4", 1, monday.Add(time.Hour)), hold("5", 1, monday.Add(time.Hour)), hold("6", 1, monday.Add(time.Hour)),
+		},
+	}
+	for name, requests := range rows {
+		t.Run(name, func(t *testing.T) {
+			p := newTested(t, inWarehouse("a", 10))
+			p.allocates(requests...)
+			q := allocation.Query{Batch: "a", Now: mondayPlus(1), Limit: 2}
+			loaded := loadTested(t, page(p.state(), q), q)
+			part := parted("b", 5, "")
+			part.ETA = mondayPlus(3)
+			loaded.refuses(allocation.ErrNotLoaded, func() error {
+				_, err := loaded.SplitBatch("a", part, mondayPlus(1), nil)
+				return err
+			})
+		})
+	}
+}

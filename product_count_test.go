@@ -20,6 +20,7 @@ func (p *tested) counts(units allocation.Quantity, at, now time.Time) func() err
 func TestA16_ACountAheadOfTheClock(t *testing.T) {
 	second := func(n int) time.Time { return monday.Add(time.Duration(n) * time.Second) }
 	shipped := func(t *testing.T, at time.Time) *tested {
+		t.Helper()
 		p := newTested(t, inWarehouse("a", 10))
 		p.allocates(whole("o", 3))
 		_, err := p.Ship("o", at)

@@ -50,7 +50,10 @@ func TestA11_ChangesOfAHandOver(t *testing.T) {
 		Batches: []allocation.Batch{{Ref: "a", SKU: lamp, Purchased: 9, Allocated: 5}},
 		Lines: []allocation.Allocation{
 			{OrderLine: lineOf("cart", 3), Sequence: 4, Parts: []allocation.Part{{Batch: "a", Quantity: 3}}},
-			{OrderLine: lineOf("lapsed", 2), Sequence: 5, HeldUntil: monday, Parts: []allocation.Part{{Batch: "a", Quantity: 2}}},
+			{
+				OrderLine: lineOf("lapsed", 2), Sequence: 5, HeldUntil: monday,
+				Parts: []allocation.Part{{Batch: "a", Quantity: 2}},
+			},
 		},
 	}
 	query := allocation.Query{Orders: []allocation.OrderID{"cart", "order", "lapsed"}}

@@ -314,11 +314,13 @@ func TestC_APartOfAnExpiredBatchIsClosed(t *testing.T) {
 
 // With more lapsed holds than one page, or more lines, nobody goes along before all are known.
 func TestC2_ASplitThatNeedsMoreSaysSo(t *testing.T) {
+	lapses := monday.Add(time.Hour)
 	rows := map[string][]allocation.Request{
-		"lines": {whole("1", 4), whole("2", 4), neededBy(2, whole("3", 1)), neededBy(2, whole("4", 1))},
+		"lines": {whole("1", 3), whole("2", 2), neededBy(2, whole("3", 3)), neededBy(2, whole("4", 2))},
 		"lapsed holds": {
-			whole("1", 5), hold("2", 1, monday.Add(time.Hour)), hold("3", 1, monday.Add(time.Hour)),
-			hold("4", 1, monday.Add(time.Hour)), hold("5", 1, monday.Add(time.Hour)), hold("6", 1, monday.Add(time.Hour)),
+			hold("2", 1, lapses), hold("3", 1, lapses), hold("4", 1, lapses), hold("5", 1, lapses),
+			hold("6", 1, lapses),
+			whole("1", 5),
 		},
 	}
 	for name, requests := range rows {

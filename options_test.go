@@ -77,12 +77,14 @@ func TestUnitOfWorkIgnoresNoSetting(t *testing.T) {
 		field string
 		value any
 	}{
-		"no store":             {nil, allocation.UnitOfWorkOptions{}, "store", nil},
-		"negative Attempts":    {plain, allocation.UnitOfWorkOptions{Attempts: -1}, "Attempts", -1},
-		"negative Backoff":     {plain, allocation.UnitOfWorkOptions{Backoff: -1}, "Backoff", time.Duration(-1)},
-		"negative MaxBackoff":  {plain, allocation.UnitOfWorkOptions{MaxBackoff: -1}, "MaxBackoff", time.Duration(-1)},
-		"negative LongestHold": {plain, allocation.UnitOfWorkOptions{LongestHold: -1}, "LongestHold", time.Duration(-1)},
-		"negative PageSize":    {plain, allocation.UnitOfWorkOptions{PageSize: -1}, "PageSize", -1},
+		"no store":            {nil, allocation.UnitOfWorkOptions{}, "store", nil},
+		"negative Attempts":   {plain, allocation.UnitOfWorkOptions{Attempts: -1}, "Attempts", -1},
+		"negative Backoff":    {plain, allocation.UnitOfWorkOptions{Backoff: -1}, "Backoff", time.Duration(-1)},
+		"negative MaxBackoff": {plain, allocation.UnitOfWorkOptions{MaxBackoff: -1}, "MaxBackoff", time.Duration(-1)},
+		"negative LongestHold": {
+			plain, allocation.UnitOfWorkOptions{LongestHold: -1}, "LongestHold", time.Duration(-1),
+		},
+		"negative PageSize": {plain, allocation.UnitOfWorkOptions{PageSize: -1}, "PageSize", -1},
 		"Backoff above MaxBackoff": {
 			plain, allocation.UnitOfWorkOptions{Backoff: 3, MaxBackoff: 2}, "Backoff", time.Duration(3),
 		},

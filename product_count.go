@@ -116,7 +116,7 @@ func (p *Product) counted(op string, c Count, now time.Time) (b *batch, latest b
 		return b, false, nil
 	case -1:
 		if b.CountedAt.After(now) {
-			return nil, false, notAllowed(op, "counted at", c.At, "the last count is ahead of the clock: count again later")
+			return nil, false, notAllowed(op, "counted at", c.At, "a count ahead of the clock came before: count later")
 		}
 		return b, false, nil
 	}

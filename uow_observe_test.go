@@ -91,7 +91,8 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 		"Extend": func(s *allocation.Service) error {
 			return only(s.Extend(ctx, "hold", morning.Add(2*time.Hour)))
 		},
-		"Ship": func(s *allocation.Service) error { return only(s.Ship(ctx, "o0")) },
+		"HandOver": func(s *allocation.Service) error { return only(s.HandOver(ctx, "o0", "o9")) },
+		"Ship":     func(s *allocation.Service) error { return only(s.Ship(ctx, "o0")) },
 		"ShipPart": func(s *allocation.Service) error {
 			return only(s.ShipPart(ctx, want("o0", "SOFA", 1).OrderLine))
 		},

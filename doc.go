@@ -61,11 +61,10 @@
 //
 // # Service and units of work
 //
-// [Service] has one method for each thing that a host does: add, receive, count, split and block batches;
-// allocate, change, cancel and ship lines; confirm and extend holds;
-// hand over the lines of a cart to an order. Each method is one unit of work, all or nothing, and safe
-// to repeat. To group several commands, or to decide on products in the host's own
-// code, use the [UnitOfWork]:
+// [Service] has one method for each thing that a host does: add, receive, count, split and block
+// batches; allocate, change, cancel and ship lines; confirm and extend holds; hand over the lines of a
+// cart to an order. Each method is one unit of work, all or nothing, and safe to repeat. To group several
+// commands, or to decide on products in the host's own code, use the [UnitOfWork]:
 //
 //	err := units.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
 //		chair, err := products.Get(ctx, "RED-CHAIR", "order-17")

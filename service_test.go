@@ -280,7 +280,9 @@ func TestEveryCommandCanBeRepeatedAfterAnUnknownOutcome(t *testing.T) {
 		run  func(s shop) error
 	}{
 		{"AddBatch", func(s shop) error { return s.AddBatch(t.Context(), coming) }},
-		{"ChangeBatchETA", func(s shop) error { return errorOf(s.ChangeBatchETA(t.Context(), "b2", morning.AddDate(0, 0, 2))) }},
+		{"ChangeBatchETA", func(s shop) error {
+			return errorOf(s.ChangeBatchETA(t.Context(), "b2", morning.AddDate(0, 0, 2)))
+		}},
 		{"ReceiveBatch", func(s shop) error {
 			_, err := s.ReceiveBatch(t.Context(), allocation.Count{Batch: "b2", Quantity: 4, At: morning})
 			return err

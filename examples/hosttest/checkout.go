@@ -51,8 +51,8 @@ type Checkout struct {
 }
 
 // Place holds the goods of an order, all or none, and returns the end of the hold, or the zero time for a paid order.
-// Placing an order again while the goods are held takes no further goods and holds the same goods for longer. Errors: [*TooFewError], [ErrTryAgain],
-// [allocation.ErrUnknownOutcome], the context's error, and errors about bad orders.
+// Placing an order again while the goods are held takes no further goods and holds the same goods for longer. Errors:
+// [*TooFewError], [ErrTryAgain], [allocation.ErrUnknownOutcome], the context's error, and errors about bad orders.
 func (c *Checkout) Place(ctx context.Context, o Order) (heldUntil time.Time, err error) {
 	requests := o.requests(c.Now().Add(c.HoldFor))
 	err = certain(ctx, func() error {

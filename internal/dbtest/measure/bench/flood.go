@@ -94,7 +94,8 @@ var bare = map[string]string{
 		WHERE held_sku = 'lamp' AND held_until <= %d`,
 }
 
-// floodReads measures reads and a small sale, which must not grow with the number of holds, and Stock beside a bare sum.
+// floodReads measures reads and a small sale, which must not grow with the number of holds, and Stock beside a bare
+// sum.
 func (p *place) floodReads(ctx context.Context, s floods, holds, batches int, w io.Writer) (err error) {
 	store, db, err := p.flooded(ctx, holds, batches)
 	if err != nil {

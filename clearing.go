@@ -82,11 +82,7 @@ func releasePage(ctx context.Context, products Repository, sku SKU) (released in
 	if err != nil {
 		return 0, false, err
 	}
-	released = p.Sweep(products.Now())
-	if released == 0 && p.moreLapsed && len(p.events) == 0 {
-		return 0, false, contradiction(sku, "further holds have lapsed, but none came")
-	}
-	return released, p.moreLapsed, nil
+	return sweepLoaded(p, products)
 }
 
 // do runs the work, clears lapsed holds as long as the work needs more of them, and reports the events of each
@@ -107,7 +103,7 @@ func (w *work) do(ctx context.Context) error {
 
 // clear releases a page of lapsed holds, in a unit of work of its own.
 func (w *work) clear(ctx context.Context, sku SKU) (released int, more bool, err error) {
-	page := &work{unit: w.unit, op: opReleaseLapsed, trace: w.trace, records: w.records}
+	page := &work{unit: w.unit, op: opSweep, trace: w.trace, records: w.records}
 	page.fn = func(ctx context.Context, products Repository) (err error) {
 		released, more, err = releasePage(ctx, products, sku)
 		return err

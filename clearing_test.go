@@ -90,7 +90,7 @@ func TestR7_WhatWasClearedBeforeTheContextEndsStaysCleared(t *testing.T) {
 			commits := 0
 			with.units.Attempt = func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
 				return ctx, func(err error) {
-					if op == "ReleaseLapsed" && err == nil {
+					if op == "Sweep" && err == nil {
 						if commits++; commits == 5 {
 							cancel()
 						}
@@ -261,7 +261,7 @@ func TestBulkEndsWithItsContextBesideAFlood(t *testing.T) {
 	defer cancel()
 	var with settings
 	with.units.Attempt = func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
-		if op == "ReleaseLapsed" {
+		if op == "Sweep" {
 			return ctx, func(error) { cancel() }
 		}
 		return ctx, nil

@@ -80,7 +80,7 @@ func TestServiceAnswersAsIfAlone(t *testing.T) {
 				s := d.step()
 				switch d.IntN(12) {
 				case 0:
-					s = step{name: "ReleaseLapsed", run: releaseLapsed}
+					s = step{name: "Sweep", run: releaseLapsed}
 				case 1:
 					if page == 100 { // a larger page for one order is larger for the whole group
 						s = d.each()

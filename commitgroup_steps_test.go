@@ -83,7 +83,7 @@ func (d dice) bulk() (orders [][]allocation.Request) {
 	return orders
 }
 
-// step is any command but AllocateEach and ReleaseLapsed.
+// step is any command but AllocateEach and Sweep.
 func (d dice) step() step {
 	s := step{elsewhere: d.IntN(5) == 0}
 	order, requests, count := d.order(), d.requests(), d.count()
@@ -164,7 +164,7 @@ func (d dice) each() step {
 }
 
 func releaseLapsed(ctx context.Context, s *allocation.Service) (any, error) {
-	return s.ReleaseLapsed(ctx)
+	return s.Sweep(ctx)
 }
 
 // sameProducts demands that two stores have equal products, and that the accounts of every product

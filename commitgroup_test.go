@@ -130,7 +130,7 @@ type namesStore struct {
 
 func (s *namesStore) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 	s.mu.Lock()
-	s.looked = s.looked || q.Lapsed
+	s.looked = s.looked || q.Due
 	s.mu.Unlock()
 	return s.gate.Load(ctx, q)
 }
@@ -167,7 +167,7 @@ func TestReleaseLapsedLooksOutsideOfGroups(t *testing.T) {
 		}
 		released := 0
 		ended = append(ended, call(func() (_ []allocation.Allocation, err error) {
-			released, err = service.ReleaseLapsed(t.Context())
+			released, err = service.Sweep(t.Context())
 			return nil, err
 		}))
 		assert.True(t, store.looked, "the look-up waits for nobody")

@@ -98,7 +98,7 @@
 // The units of a lapsed hold are free at once (R7), and the next sale of the product clears the hold away.
 // A product is loaded with a page of lapsed holds ([UnitOfWorkOptions].PageSize). If a command needs more, a
 // line that can't be met otherwise for example, the holds are cleared first: a page for each commit, recorded by
-// [HoldLapsed] as by [Service.ReleaseLapsed], with a look at the context in between. Then the command runs again,
+// [HoldLapsed] as by [Service.Sweep], with a look at the context in between. Then the command runs again,
 // until the line can be met or no lapsed hold is left. So a flood of lapsed holds costs one caller, once, and
 // other callers go in between. If the context ends meanwhile, the holds cleared so far stay cleared. Over a
 // store inside a host's transaction the clearing is part of the host's transaction.

@@ -174,7 +174,7 @@ type HoldExtended struct {
 }
 
 // HoldLapsed records the end of a lapsed hold on one batch. The event is recorded when the product is
-// next changed, or by [Service.ReleaseLapsed]; the units have been free since HeldUntil (R7).
+// next changed, or by [Service.Sweep]; the units have been free since HeldUntil (R7).
 type HoldLapsed struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`

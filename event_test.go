@@ -47,7 +47,7 @@ func TestR9_EveryVerbIsRecorded(t *testing.T) {
 			[]string{"HoldExtended h"},
 		},
 		{"Confirm", func() error { _, err := p.Confirm("h", monday); return err }, []string{"HoldConfirmed h"}},
-		{"ReleaseLapsed", func() error { p.Sweep(tomorrow); return nil }, []string{"HoldLapsed l b +0 -1"}},
+		{"Sweep", func() error { p.Sweep(tomorrow); return nil }, []string{"HoldLapsed l b +0 -1"}},
 		{
 			"ChangeLine, more", func() error { _, err := p.ChangeLine(lineOf("h", 4), tomorrow, nil); return err },
 			[]string{"LineAllocated h b +0 +2"},

@@ -161,10 +161,6 @@ func (m *identityMap) GetByOrder(ctx context.Context, order OrderID, orders ...O
 	return found, nil
 }
 
-func (m *identityMap) GetLapsed(ctx context.Context) ([]*Product, error) {
-	return m.load(ctx, Query{Lapsed: true})
-}
-
 func (m *identityMap) Add(p *Product) error {
 	switch {
 	case m.ended:
@@ -267,7 +263,7 @@ func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 
 // ask reads from the store, unless a lookup before the unit of work has asked the same query.
 func (m *identityMap) ask(ctx context.Context, q Query) ([]State, error) {
-	for at := &m.ahead; *at != nil && len(q.SKUs) == 0 && !q.Lapsed; at = &(*at).next {
+	for at := &m.ahead; *at != nil && len(q.SKUs) == 0 && !q.Due; at = &(*at).next {
 		if r := *at; r.query.Order == q.Order && r.query.Batch == q.Batch {
 			*at = r.next
 			return r.states, nil

@@ -65,7 +65,7 @@ type UnitOfWorkOptions struct {
 	// error, an [ErrConflict] after a lost race. Attempt is the place for a span, and for counters of
 	// attempts and conflicts.
 	//
-	// If lapsed holds have to be cleared first, each page is a unit of work called "ReleaseLapsed", and the
+	// If lapsed holds have to be cleared first, each page is a unit of work called "Sweep", and the
 	// command begins again with attempt 1. Outside of a group the attempt before ended with an error that
 	// wraps [ErrNotLoaded].
 	Attempt func(ctx context.Context, op string, number int) (context.Context, func(err error))

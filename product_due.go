@@ -14,8 +14,10 @@ import (
 func (p *Product) Sweep(now time.Time) int {
 	now = clean(now)
 	swept := p.releaseLapsed(now) + p.expire(now) + p.judgeLines(now, false)
-	p.schedule()
 	p.recordIfCrossed(now)
+	if len(p.events) > 0 {
+		p.schedule()
+	}
 	p.settled = len(p.events)
 	return swept
 }
@@ -96,4 +98,35 @@ func earliest(a, b time.Time) time.Time {
 		return b
 	}
 	return a
+}
+
+// isDue reports whether the sweep has to look at the batch at now.
+func (b *batch) isDue(now time.Time) bool { return !b.Due.IsZero() && !b.Due.After(now) }
+
+// turn returns the product's first turn behind another: the time of the first loaded thing that is due
+// at now. If nothing behind the other turn is loaded, turn returns the other turn.
+func (p *Product) turn(after Turn, now time.Time) Turn {
+	first := after
+	note := func(at time.Time) {
+		turn := Turn{At: at, SKU: p.sku}
+		if after.before(turn) && (first == after || turn.before(first)) {
+			first = turn
+		}
+	}
+	for _, l := range p.lines {
+		if l.Lapsed(now) {
+			note(l.HeldUntil)
+		}
+	}
+	for _, b := range p.batches {
+		if b.isDue(now) {
+			note(b.Due)
+		}
+	}
+	return first
+}
+
+// before reports whether the turn comes before another.
+func (t Turn) before(other Turn) bool {
+	return cmp.Or(t.At.Compare(other.At), cmp.Compare(t.SKU, other.SKU)) < 0
 }

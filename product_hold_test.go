@@ -94,7 +94,7 @@ func TestR7_LapsedHoldNeverComesBack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := held(t)
 			p.refuses(allocation.ErrLapsed, func() error { return verb(p) })
-			require.Equal(t, 1, p.Sweep(tuesday), "ReleaseLapsed()")
+			require.Equal(t, 1, p.Sweep(tuesday), "Sweep()")
 			p.refuses(allocation.ErrNotFound, func() error { return verb(p) })
 		})
 	}
@@ -127,7 +127,7 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 		assert.Equal(t, []allocation.Event{allocation.HoldConfirmed{SKU: lamp, At: justBefore, OrderID: "h"}},
 			p.Changes().Events[before:], "events")
 		p.stays(func() error { _, err := p.Confirm("h", mondayPlus(9)); return err })
-		assert.Zero(t, p.Sweep(mondayPlus(9)), "ReleaseLapsed()")
+		assert.Zero(t, p.Sweep(mondayPlus(9)), "Sweep()")
 	})
 	t.Run("a firm line can't be extended", func(t *testing.T) {
 		p := held(t)
@@ -147,14 +147,14 @@ func TestR7_ReleaseLapsed(t *testing.T) {
 		allocation.Request{OrderLine: lineOf("first", 6), Split: true, HoldUntil: tuesday},
 		hold("later", 2, mondayPlus(2)), whole("firm", 1),
 	)
-	p.stays(func() error { assert.Zero(t, p.Sweep(justBefore), "ReleaseLapsed()"); return nil })
+	p.stays(func() error { assert.Zero(t, p.Sweep(justBefore), "Sweep()"); return nil })
 	before := len(p.Changes().Events)
-	assert.Equal(t, 1, p.Sweep(tuesday), "ReleaseLapsed(), in lines")
+	assert.Equal(t, 1, p.Sweep(tuesday), "Sweep(), in lines")
 	assert.Equal(t, []allocation.Event{
 		allocation.HoldLapsed{SKU: lamp, At: tuesday, OrderID: "first", Batch: "a", Quantity: 5, HeldUntil: tuesday},
 		allocation.HoldLapsed{SKU: lamp, At: tuesday, OrderID: "first", Batch: "b", Quantity: 1, HeldUntil: tuesday},
 	}, p.Changes().Events[before:], "events, one for each part")
-	p.stays(func() error { assert.Zero(t, p.Sweep(tuesday), "ReleaseLapsed()"); return nil })
+	p.stays(func() error { assert.Zero(t, p.Sweep(tuesday), "Sweep()"); return nil })
 	assert.Equal(t, []string{"", "b:2"}, []string{p.line("first"), p.line("later")}, "batches of the lines")
 }
 

@@ -128,7 +128,7 @@ func TestLowStockCountsALapsedHoldOnceItIsReleased(t *testing.T) {
 	require.NoError(t, p.SetLowStock(5, monday))
 	p.allocates(hold("h", 4, mondayPlus(1)))
 	before := len(p.Changes().Events)
-	require.Equal(t, 1, p.Sweep(mondayPlus(1)), "ReleaseLapsed()")
+	require.Equal(t, 1, p.Sweep(mondayPlus(1)), "Sweep()")
 	assert.Equal(t, []string{"HoldLapsed h a +0 -4", "LowStockCrossed available 8 of 5, low false"}, p.recorded(before),
 		"events")
 	assert.Equal(t, allocation.Quantity(5), p.LowStock(), "LowStock()")

@@ -36,9 +36,11 @@ type Repository interface {
 	// order and of the given further orders.
 	GetByOrder(ctx context.Context, order OrderID, orders ...OrderID) ([]*Product, error)
 
-	// GetLapsed returns products with lapsed holds, the earliest lapsed first, at most a page of
-	// products, and at least one if a hold has lapsed; none and no error if no hold has lapsed.
-	GetLapsed(ctx context.Context) ([]*Product, error)
+	// GetDue returns products for which something is due behind a turn, the earliest first, see
+	// [Query].Due: at most a page of products, and at least one if anything is due; none and no error
+	// if nothing is due. With skus, which must not repeat, GetDue returns these products, as far as
+	// they exist, whether or not something is due. The products come with the batches that are due.
+	GetDue(ctx context.Context, after Turn, skus ...SKU) ([]*Product, error)
 
 	// Add makes a new product part of the unit of work. Add returns [ErrDuplicate] if the unit of
 	// work has a product with the SKU already; if only the store has a product with the SKU, the
@@ -95,12 +97,18 @@ type Locker interface {
 }
 
 // Query selects the products of one Load in exactly one of four ways: by SKUs, Order, Batch or
-// Lapsed.
+// Due. Due may also come with SKUs.
 type Query struct {
-	SKUs   []SKU    // these products
-	Order  OrderID  // the products for which this order has lines
-	Batch  BatchRef // the product that owns this batch
-	Lapsed bool     // products with lapsed holds, the earliest lapsed first; see Limit
+	SKUs  []SKU    // these products
+	Order OrderID  // the products for which this order has lines
+	Batch BatchRef // the product that owns this batch
+
+	// Due selects the products for which something is due at or before Now, and behind After: a hold
+	// whose HeldUntil is due, or a batch whose Due is. The earliest comes first, by the product's first
+	// such time and the SKU; see Limit. Each selected product comes with all batches that are due at
+	// or before Now. With SKUs, Due only adds these batches.
+	Due   bool
+	After Turn
 
 	// Orders are further orders. Their lines are loaded with each selected product.
 	Orders []OrderID
@@ -109,10 +117,17 @@ type Query struct {
 	Now time.Time
 
 	// Limit, at least 1, bounds the lapsed holds loaded with a product, the lines loaded for Batch,
-	// and the products selected by Lapsed. A store may select fewer products by Lapsed, so that a
-	// product with a million lapsed holds isn't searched for the next: at least one, if a hold has
-	// lapsed, and none before an earlier one.
+	// and the products selected by Due. A store may select fewer products by Due, so that a product
+	// with a million lapsed holds isn't searched for the next: at least one, if anything is due, and
+	// none before an earlier one.
 	Limit int
+}
+
+// Turn is the place of a product among all products for which something is due: by the time, then by
+// the SKU. The zero Turn is before every other.
+type Turn struct {
+	At  time.Time
+	SKU SKU
 }
 
 // State is a product in a store, as far as a [Query] asks for the product. Times are UTC.
@@ -123,7 +138,8 @@ type State struct {
 	LowStock Quantity // Changes.LowStock of the last commit
 	Low      bool     // Changes.Low of the last commit
 
-	// Batches are the batches for sale, the batch of Query.Batch, and the batches of Lines; each once.
+	// Batches are the batches for sale, the batch of Query.Batch, the batches that are due if Query.Due
+	// is set, and the batches of Lines; each once.
 	// A batch is for sale while units are available and the batch is neither Blocked nor Expired,
 	// whatever the BestBefore.
 	Batches []Batch

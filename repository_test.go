@@ -184,8 +184,8 @@ func TestRepositoryReturnsTheErrorsOfTheStore(t *testing.T) {
 			_, err := products.GetByOrder(ctx, "o1")
 			return err
 		},
-		"GetLapsed": func(ctx context.Context, products allocation.Repository) error {
-			_, err := products.GetLapsed(ctx)
+		"GetDue": func(ctx context.Context, products allocation.Repository) error {
+			_, err := products.GetDue(ctx, allocation.Turn{})
 			return err
 		},
 	}

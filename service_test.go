@@ -150,12 +150,12 @@ func TestR7_ReleaseLapsedClearsAllProductsInPages(t *testing.T) {
 		require.NoError(t, err)
 	}
 	s.clock.Advance(6 * time.Minute)
-	released, err := paged.ReleaseLapsed(t.Context())
+	released, err := paged.Sweep(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 6, released)
 	assert.Empty(t, s.product("LAMP").Lines)
 	assert.Len(t, s.product("SOFA").Lines, 1)
-	released, err = paged.ReleaseLapsed(t.Context())
+	released, err = paged.Sweep(t.Context())
 	require.NoError(t, err)
 	assert.Zero(t, released)
 }

@@ -96,9 +96,9 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 		"ShipPart": func(s *allocation.Service) error {
 			return only(s.ShipPart(ctx, want("o0", "SOFA", 1).OrderLine))
 		},
-		"ReleaseLapsed": func(s *allocation.Service) error { return only(s.ReleaseLapsed(ctx)) },
-		"Mend":          func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
-		"PlanMend":      func(s *allocation.Service) error { return only(s.PlanMend(ctx, "LAMP")) },
+		"Sweep":    func(s *allocation.Service) error { return only(s.Sweep(ctx)) },
+		"Mend":     func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
+		"PlanMend": func(s *allocation.Service) error { return only(s.PlanMend(ctx, "LAMP")) },
 	}
 	withoutUnitOfWork := []string{"Reconcile", "WithPolicy"}
 	var all []string
@@ -353,7 +353,7 @@ func TestHooksSeeTheClearingOfLapsedHolds(t *testing.T) {
 					require.NoError(t, a.ends[0])
 				}
 			}
-			page := "ReleaseLapsed"
+			page := "Sweep"
 			assert.Equal(t, []string{"Allocate", page, "Allocate", page, page, "Allocate"}, ops, "units of work")
 			assert.Len(t, f.removed, commits, "commits")
 		})

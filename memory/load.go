@@ -27,11 +27,11 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	return states, nil
 }
 
-// selected returns the products of a query: by order, by batch, by SKU, or those with lapsed holds.
+// selected returns the products of a query: by order, by batch, by SKU, or those for which something is due.
 func (s *Store) selected(q allocation.Query) []*product {
 	switch {
-	case q.Lapsed:
-		return s.lapsed(q)
+	case q.Due && len(q.SKUs) == 0:
+		return s.due(q)
 	case q.Order != "":
 		return s.orders[q.Order]
 	case q.Batch != "":
@@ -49,24 +49,46 @@ func (s *Store) selected(q allocation.Query) []*product {
 	return found
 }
 
-// lapsed returns at most q.Limit products with lapsed holds, sorted by the earliest HeldUntil and the SKU.
-func (s *Store) lapsed(q allocation.Query) []*product {
-	type due struct {
+// due returns at most q.Limit products for which something is due behind q.After, sorted by the earliest time and the
+// SKU.
+func (s *Store) due(q allocation.Query) []*product {
+	type turn struct {
 		*product
-		until time.Time
+		at time.Time
 	}
-	var found []due
+	var found []turn
 	for _, p := range s.products {
-		if first, held := p.holds.first(); held && !first.until.After(q.Now) {
-			found = append(found, due{p, first.until})
+		if at, due := p.firstDue(q); due {
+			found = append(found, turn{p, at})
 		}
 	}
-	slices.SortFunc(found, func(a, b due) int { return cmp.Or(a.until.Compare(b.until), cmp.Compare(a.sku, b.sku)) })
-	var lapsed []*product
+	slices.SortFunc(found, func(a, b turn) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.sku, b.sku)) })
+	var due []*product
 	for _, d := range found[:min(len(found), max(q.Limit, 0))] {
-		lapsed = append(lapsed, d.product)
+		due = append(due, d.product)
 	}
-	return lapsed
+	return due
+}
+
+// firstDue returns the time of the first hold or batch that is due behind q.After.
+func (p *product) firstDue(q allocation.Query) (at time.Time, due bool) {
+	note := func(other time.Time) {
+		if !other.After(q.Now) && (!due || other.Before(at)) {
+			at, due = other, true
+		}
+	}
+	isBehind := func(at time.Time) bool {
+		return at.After(q.After.At) || at.Equal(q.After.At) && p.sku > q.After.SKU
+	}
+	for h := range p.holds.from(func(h hold) bool { return isBehind(h.until) }) {
+		note(h.until)
+		break
+	}
+	for d := range p.due.from(func(d dueBatch) bool { return isBehind(d.at) }) {
+		note(d.at)
+		break
+	}
+	return at, due
 }
 
 // load copies the part of the product that the query selects, as [allocation.State] describes the part.
@@ -80,6 +102,7 @@ func (p *product) load(q allocation.Query) allocation.State {
 		b.state.Batches = append(b.state.Batches, batch.Batch)
 	}
 	b.addBatch(q.Batch)
+	b.addDue(q)
 	if q.Order != "" {
 		b.addOrder(q.Order)
 	}
@@ -110,6 +133,19 @@ func (b *stateBuilder) addBatch(ref allocation.BatchRef) {
 	}
 	b.others[ref] = true
 	b.state.Batches = append(b.state.Batches, batch.Batch)
+}
+
+// addDue adds the batches that are due, if the query asks for them.
+func (b *stateBuilder) addDue(q allocation.Query) {
+	if !q.Due {
+		return
+	}
+	for d := range b.product.due.all() {
+		if d.at.After(q.Now) {
+			break
+		}
+		b.addBatch(d.ref)
+	}
 }
 
 // addOrder adds all lines of an order. A State with one line of an order has all of them.

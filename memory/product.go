@@ -21,6 +21,7 @@ type product struct {
 	forSale  []*batch                     // the batches that every load brings, in no order
 	lines    map[allocation.OrderID]*line // the first line of each order, by LineID; line.next leads on
 	holds    ordered[hold]                // by time, order and line
+	due      ordered[dueBatch]            // batches with Due, by time
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
 	purged  int64                            // sequence of the last purged event
@@ -48,6 +49,16 @@ type line struct {
 type hold struct {
 	until time.Time
 	line  allocation.LineKey
+}
+
+// dueBatch is an entry of the index of batches that the sweep has to look at.
+type dueBatch struct {
+	at  time.Time
+	ref allocation.BatchRef
+}
+
+func (d dueBatch) compare(other dueBatch) int {
+	return cmp.Or(d.at.Compare(other.at), cmp.Compare(d.ref, other.ref))
 }
 
 // openLine is an entry of the index of lines with unshipped units.
@@ -137,6 +148,7 @@ func (p *product) addBatch(b allocation.Batch) {
 	added := &batch{Batch: b}
 	p.batches[b.Ref] = added
 	p.indexForSale(added, false)
+	p.indexDue(added, time.Time{})
 }
 
 func (p *product) changeBatch(c allocation.BatchChange) {
@@ -145,9 +157,22 @@ func (p *product) changeBatch(c allocation.BatchChange) {
 	b.Purchased += c.Purchased
 	b.Allocated += c.Allocated
 	b.ETA, b.ArrivedAt, b.Blocked, b.Expired = c.ETA, c.ArrivedAt, c.Blocked, c.Expired
+	wasDue := b.Due
 	b.Due, b.Dated = c.Due, c.Dated
 	b.CountedAt, b.CountedQuantity, b.ShippedAt = c.CountedAt, c.CountedQuantity, c.ShippedAt
 	p.indexForSale(b, was)
+	p.indexDue(b, wasDue)
+}
+
+// indexDue updates the index of due batches after a batch changed; was is Due before.
+func (p *product) indexDue(b *batch, was time.Time) {
+	if b.Due.Equal(was) {
+		return
+	}
+	p.due.remove(dueBatch{was, b.Ref})
+	if !b.Due.IsZero() {
+		p.due.insert(dueBatch{b.Due, b.Ref})
+	}
 }
 
 // isForSale reports whether every load brings the batch: units are available, and the batch is neither blocked nor

@@ -63,8 +63,12 @@ type engine struct {
 	// expiring selects held_until of the first live hold of product p.
 	expiring string
 
-	// lapsing selects the SKUs of the :limit holds that lapsed first, however many holds have lapsed.
-	lapsing string
+	// lapsing selects HeldUntil, as moment, and the SKU of the first :limit lapsed holds behind the turn (:from,
+	// :behind), and comingDue Due and the SKU of the first :limit due batches. limit is :limit as the engine needs it.
+	lapsing, comingDue, limit string
+
+	// dueOf is the condition for the due batches b of a SKU, by the index batches_due_by_sku.
+	dueOf func(sku string) string
 
 	// promised selects the promised units of each batch of a product, summed over lines, as rows of an audit. Sums
 	// are cast to integer, a type of 64 bits.

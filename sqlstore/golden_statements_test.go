@@ -15,10 +15,13 @@ var fixedStatements = []struct{ path, name, when string }{
 	{"byOrder", "load by order", "Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs."},
 	{"byBatch", "load by batch",
 		"Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others."},
-	{"lapsed", "load of lapsed holds", "Reads the products whose holds lapsed first: ReleaseLapsed."},
+	{"bySKUWithDue", "load by SKU, with what is due",
+		"Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products."},
+	{"due", "load of what is due",
+		"Reads the products with the holds and batches that were due first: Sweep. On MariaDB: finds the products."},
 	{"chosenBy.0", "SKUs of an order", "Finds the products to lock before a load by order, inside Locked."},
 	{"chosenBy.1", "SKU of a batch", "Finds the product to lock before a load by batch, inside Locked."},
-	{"chosenBy.2", "SKUs of lapsed holds", "Finds the products to lock before a load of lapsed holds, inside Locked."},
+	{"chosenBy.2", "SKUs of what is due", "Finds the products to lock before a load of what is due, inside Locked."},
 	{"lockRows", "lock products", "Locks products in the order of their SKUs before a load inside Locked."},
 	{"lockAll", "lock everything",
 		"The first statement of Locked on SQLite, where one transaction at a time can write."},
@@ -133,7 +136,7 @@ var shapesOfVerbs = []struct {
 	{"terms of the lines of a product", "Confirm and Extend.", shape{one: true, removed: true, upsertLines: true}},
 	{"terms of the lines of several products", "Confirm and Extend of an order.",
 		shape{removed: true, upsertLines: true}},
-	{"removed lines of a product", "Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.",
+	{"removed lines of a product", "Cancel, Sweep, and ChangeBatchQuantity that releases lines.",
 		shape{one: true, batches: true, removed: true}},
 	{"removed lines of several products", "Cancel of an order.", shape{batches: true, removed: true}},
 }
@@ -189,6 +192,7 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 func goldenArms(s *statements) []goldenStatement {
 	one := s.load(allocation.Query{SKUs: []allocation.SKU{"a"}})
 	two := s.load(allocation.Query{SKUs: []allocation.SKU{"a", "b"}})
+	due := s.load(allocation.Query{SKUs: []allocation.SKU{"a"}, Due: true})
 	arm := s.templates.compile(s.templates.lapsedUnion(1, skuParameter))
 	expiry := s.templates.compile(s.templates.expiryOf(skuParameter(0)))
 	units := s.templates.compile(s.templates.unitsOfSKU(skuParameter(0)))
@@ -196,6 +200,9 @@ func goldenArms(s *statements) []goldenStatement {
 		{"load of one product by SKU", "Reads one product: most verbs.", one.text, one.params},
 		{"load of two products by SKU",
 			"Reads two products. Up to 50 products repeat the part for each.", two.text, two.params},
+		{"load of one product by SKU, with what is due",
+			"Reads a product with the batches that are due: Sweep. Up to 50 products repeat the part for each.",
+			due.text, due.params},
 		{"repeated: lapsed holds of a product",
 			"The part that is repeated for each product, with UNION between.", arm.text, arm.params},
 		{"repeated: first expiry of a product",

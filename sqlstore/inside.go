@@ -21,7 +21,7 @@ import (
 //
 // If a command has to clear lapsed holds, the clearing is part of the host's transaction, refused command or not. A
 // host that rolls back after a refusal takes back the clearing, too, and the next command clears again; a host that
-// commits, or calls ReleaseLapsed outside of the transaction now and then, pays once.
+// commits, or calls Sweep outside of the transaction now and then, pays once.
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	t := &transaction{}
 	if s == nil || s.engine == nil {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -44,29 +43,6 @@ func (s *Store) parts(q allocation.Query) (parts []allocation.Query) {
 	return parts
 }
 
-// loadLapsed chooses the products with a statement of its own, because MariaDB finds the holds of a product by an index
-// only if the SKU is a parameter. All states are of the moment of the second statement; a product whose lapsed holds
-// were cleared in between is left out.
-func (s *Store) loadLapsed(ctx context.Context, r runner, q allocation.Query) ([]allocation.State, error) {
-	page := q
-	page.Limit = min(q.Limit, s.engine.unionArms)
-	err := r.each(ctx, s.statements.lapsed, s.statements.lapsed.args(newLoading(page).arg), func(row scanner) error {
-		q.SKUs = append(q.SKUs, "")
-		return row.Scan(&q.SKUs[len(q.SKUs)-1])
-	})
-	if err != nil || len(q.SKUs) == 0 {
-		return nil, err
-	}
-	l := newLoading(q)
-	statement := s.statements.load(allocation.Query{SKUs: q.SKUs})
-	if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(l.states(), func(state allocation.State) bool {
-		return !slices.ContainsFunc(state.Lines, func(a allocation.Allocation) bool { return a.Lapsed(q.Now) })
-	}), nil
-}
-
 // atOneMoment runs fn, which reads with a number of statements. Several statements share a snapshot.
 func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner) error) error {
 	if statements <= 1 {
@@ -83,8 +59,8 @@ func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner)
 func (s *Store) load(
 	ctx context.Context, r runner, q allocation.Query, parts []allocation.Query,
 ) ([]allocation.State, error) {
-	if q.Lapsed && s.engine.unionArms > 0 {
-		return s.loadLapsed(ctx, r, q)
+	if q.Due && len(q.SKUs) == 0 && s.engine.unionArms > 0 {
+		return s.loadDue(ctx, r, q)
 	}
 	l := newLoading(q)
 	if len(parts) == 0 {
@@ -152,6 +128,10 @@ func (l *loading) arg(name string) any {
 		return idList(l.orders())
 	case "now":
 		return l.Now.UnixMicro()
+	case "from":
+		return l.After.At.UnixMicro()
+	case "behind":
+		return string(l.After.SKU)
 	case "limit":
 		return l.Limit
 	case "more": // the row beyond the page tells whether there are more
@@ -245,7 +225,7 @@ func (l *line) add(read lineRow) {
 	l.Quantity += read.part.Quantity
 }
 
-// states returns the result: lapsed products sorted by the oldest hold, others by SKU.
+// states returns the result: products with something due in the order of time, others by SKU.
 func (l *loading) states() []allocation.State {
 	products := make([]*product, 0, len(l.products))
 	for _, p := range l.products {
@@ -258,18 +238,10 @@ func (l *loading) states() []allocation.State {
 	for i, p := range products {
 		states[i] = l.state(p)
 	}
-	if l.Lapsed {
-		slices.SortStableFunc(states, func(a, b allocation.State) int { return firstLapse(a).Compare(firstLapse(b)) })
+	if l.Due {
+		l.byTurn(states)
 	}
 	return states
-}
-
-// firstLapse returns the time when the oldest lapsed hold lapsed.
-func firstLapse(s allocation.State) time.Time {
-	if len(s.Lines) == 0 {
-		return time.Time{}
-	}
-	return s.Lines[0].HeldUntil
 }
 
 // state cuts a product down to the query's page. The statement reads one lapsed hold, and one line of the batch,
@@ -302,7 +274,7 @@ func (l *loading) state(p *product) allocation.State {
 	p.keep(newest[:min(len(newest), l.Limit)])
 	p.keep(named)
 	p.keep(slices.DeleteFunc(siblings, func(li *line) bool { return !p.keptOrders[li.OrderID] }))
-	p.dropBatches(l.Batch)
+	l.dropBatches(p)
 	return p.State
 }
 
@@ -330,15 +302,15 @@ func (p *product) keep(lines []*line) {
 }
 
 // dropBatches drops batches that are not for sale, of lines that are not in the state.
-func (p *product) dropBatches(named allocation.BatchRef) {
-	needed := map[allocation.BatchRef]bool{named: true}
+func (l *loading) dropBatches(p *product) {
+	needed := map[allocation.BatchRef]bool{l.Batch: true}
 	for _, a := range p.Lines {
 		for _, part := range a.Parts {
 			needed[part.Batch] = true
 		}
 	}
 	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
-		return !isForSale(b) && !needed[b.Ref]
+		return !isForSale(b) && !needed[b.Ref] && !(l.Due && isDue(b, l.Now))
 	})
 }
 

@@ -51,10 +51,17 @@ var mariaDB = engine{
 			SELECT l.held_until FROM {lines} l FORCE INDEX ({#lines_held})
 			WHERE l.held_sku = p.sku AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
-			SELECT DISTINCT oldest.sku FROM (
-				SELECT l.held_sku AS sku FROM {lines} l FORCE INDEX ({#lines_lapsing})
-				WHERE l.lapses <= :now
-				ORDER BY l.lapses, l.held_sku LIMIT :limit) oldest`,
+						SELECT l.lapses AS moment, l.held_sku AS sku FROM {lines} l FORCE INDEX ({#lines_lapsing})
+						WHERE l.lapses <= :now AND ` + behind("l.lapses", "l.held_sku", ":from", ":behind") + `
+						ORDER BY l.lapses, l.held_sku LIMIT :limit`,
+	comingDue: `
+						SELECT b.due AS moment, b.sku FROM {batches} b FORCE INDEX ({#batches_due})
+						WHERE b.due <= :now AND ` + behind("b.due", "b.sku", ":from", ":behind") + `
+						ORDER BY b.due, b.sku LIMIT :limit`,
+	limit: ":limit",
+	dueOf: func(sku string) string {
+		return "b.sku BETWEEN " + sku + " AND " + sku + " AND b.due <= :now" // see held
+	},
 	integer: "SIGNED",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)

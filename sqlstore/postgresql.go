@@ -46,11 +46,19 @@ var postgreSQL = engine{
 			SELECT l.held_until FROM {lines} l
 			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ` + opaque(":now") + ` ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
-			SELECT DISTINCT oldest.sku FROM (
-				SELECT l.sku FROM {lines} l
-				WHERE l.part = 0 AND l.held_until <= ` + opaque(":now") + `
-					AND ` + expectFew("l.held_until") + `
-				ORDER BY l.held_until, l.sku LIMIT ` + opaque(":limit") + `) oldest`,
+						SELECT l.held_until AS moment, l.sku FROM {lines} l
+						WHERE l.part = 0 AND l.held_until <= ` + opaque(":now") + `
+							AND ` + behind("l.held_until", "l.sku", opaque(":from"), ":behind") + `
+							AND ` + expectFew("l.held_until") + `
+						ORDER BY l.held_until, l.sku LIMIT ` + opaque(":limit"),
+	comingDue: `
+						SELECT b.due AS moment, b.sku FROM {batches} b
+						WHERE b.due <= ` + opaque(":now") + `
+							AND ` + behind("b.due", "b.sku", opaque(":from"), ":behind") + `
+							AND ` + expectFew("b.due") + `
+						ORDER BY b.due, b.sku LIMIT ` + opaque(":limit"),
+	limit:   opaque(":limit"),
+	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= " + opaque(":now") },
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l

@@ -31,10 +31,17 @@ var sqlite = engine{
 			SELECT l.held_until FROM {lines} l INDEXED BY {#lines_held}
 			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > :now + 0 ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
-			SELECT DISTINCT oldest.sku FROM (
-				SELECT l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
-				WHERE l.part = 0 AND l.held_until <= :now + 0
-				ORDER BY l.held_until, l.sku LIMIT :limit) oldest`,
+						SELECT l.held_until AS moment, l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
+						WHERE l.part = 0 AND l.held_until <= :now + 0
+							AND ` + behind("l.held_until", "l.sku", ":from + 0", ":behind") + `
+						ORDER BY l.held_until, l.sku LIMIT :limit`,
+	comingDue: `
+						SELECT b.due AS moment, b.sku FROM {batches} b INDEXED BY {#batches_due}
+						WHERE b.due <= :now + 0
+							AND ` + behind("b.due", "b.sku", ":from + 0", ":behind") + `
+						ORDER BY b.due, b.sku LIMIT :limit`,
+	limit:   ":limit",
+	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l INDEXED BY {#lines_open}

@@ -12,9 +12,10 @@ type statements struct {
 	templates *templates
 	writer    writer
 
-	bySKU, byOrder, byBatch, lapsed *query // loads, by the selection of products
-	byFewSKUs                       sync.Map
-	chosenBy                        [3]*query // select the products to lock before each load except a load by SKU
+	bySKU, byOrder, byBatch, due *query // loads, by the selection of products
+	bySKUWithDue                 *query // bySKU with the batches that are due
+	byFewSKUs                    sync.Map
+	chosenBy                     [3]*query // select the products to lock before each load except a load by SKU
 
 	versions, audit, events *query
 
@@ -46,7 +47,9 @@ func (t *templates) statements() *statements {
 		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.engine.lapsed, t.expiring),
 		byOrder:   t.load(chosenByOrder, "", "", lapsedOfOrder, expiringOfOrder),
 		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, lapsedOfBatch, expiringOfBatch),
-		lapsed:    t.load(t.lapsing, "", "", t.engine.lapsed, t.expiring),
+		bySKUWithDue: t.load(
+			`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", t.dueBatches(), t.engine.lapsed, t.expiring),
+		due: t.load(t.chosenByDue(), "", t.dueBatches(), t.engine.lapsed, t.expiring),
 		versions: t.compile(`
 			SELECT p.sku, p.version FROM ` + t.list(":skus") + ` k` + t.lookup("products", "p", "", "p.sku = k.value")),
 		audit: t.compile(t.auditText()),
@@ -57,14 +60,14 @@ func (t *templates) statements() *statements {
 		views:  t.viewQueries(),
 	}
 	if t.unionArms > 0 {
-		s.lapsed = t.compile(t.lapsing) // see loadLapsed
+		s.due = t.compile(t.chosenByDue()) // see loadDue
 	}
 	if t.engine.lockAll != "" {
 		s.lockAll = t.compile(t.engine.lockAll)
 	}
 	if t.engine.lockRows != "" {
 		s.lockRows = t.compile(t.engine.lockRows)
-		s.chosenBy = [3]*query{t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.lapsing)}
+		s.chosenBy = [3]*query{t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.chosenByDue())}
 	}
 	return s
 }
@@ -80,33 +83,46 @@ func (s *statements) ahead() []*query {
 	return queries
 }
 
+// fewSKUsQuery is what the statement of a load by a few SKUs depends on.
+type fewSKUsQuery struct {
+	skus int
+	due  bool
+}
+
 // load returns the statement for a query.
 func (s *statements) load(q allocation.Query) *query {
 	switch {
-	case q.Lapsed:
-		return s.lapsed
+	case q.Due && len(q.SKUs) == 0:
+		return s.due
 	case q.Order != "":
 		return s.byOrder
 	case q.Batch != "":
 		return s.byBatch
 	case len(q.SKUs) == 0 || len(q.SKUs) > s.templates.unionArms:
+		if q.Due {
+			return s.bySKUWithDue
+		}
 		return s.bySKU
 	}
-	n := len(q.SKUs)
-	if known, ok := s.byFewSKUs.Load(n); ok {
+	few := fewSKUsQuery{len(q.SKUs), q.Due}
+	if known, ok := s.byFewSKUs.Load(few); ok {
 		return known.(*query)
 	}
 	t := s.templates
-	made := t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "",
-		t.lapsedUnion(n, skuParameter), t.firstExpiry(n, skuParameter, ""))
-	known, _ := s.byFewSKUs.LoadOrStore(n, made)
+	further := ""
+	if few.due {
+		further = t.dueBatches()
+	}
+	made := t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", further,
+		t.lapsedUnion(few.skus, skuParameter), t.firstExpiry(few.skus, skuParameter, ""))
+	known, _ := s.byFewSKUs.LoadOrStore(few, made)
 	return known.(*query)
 }
 
 // choice returns the statement that selects the SKUs of a query; nil if the query names the SKUs.
 func (s *statements) choice(q allocation.Query) *query {
 	switch {
-	case q.Lapsed:
+	case q.Due && len(q.SKUs) == 0:
 		return s.chosenBy[2]
 	case q.Order != "":
 		return s.chosenBy[0]

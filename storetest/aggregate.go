@@ -161,15 +161,15 @@ func aggregateRelease(b *bench) {
 	}
 	s.now = minute(10)
 	for _, want := range []int{2 * len(skus), 0} {
-		released, err := s.service.ReleaseLapsed(b.Context())
-		b.must(err, "ReleaseLapsed")
+		released, err := s.service.Sweep(b.Context())
+		b.must(err, "Sweep")
 		if released != want {
-			b.errorf("ReleaseLapsed = %d lines, want %d", released, want)
+			b.errorf("Sweep = %d lines, want %d", released, want)
 		}
 	}
 	for i, sku := range skus {
 		if got := b.batchOf(b.state(of(sku)), allocation.BatchRef(fmt.Sprint("b", i))).Allocated; got != 2 {
-			b.errorf("allocated units of %q after ReleaseLapsed = %d, want 2", sku, got)
+			b.errorf("allocated units of %q after Sweep = %d, want 2", sku, got)
 		}
 	}
 }

@@ -23,7 +23,7 @@ type broken struct {
 }
 
 var brokenStores = map[Topic][]broken{
-	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors),
+	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors, brokenDue),
 	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields, brokenLineIDs),
 	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites),
 	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),

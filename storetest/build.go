@@ -34,7 +34,7 @@ func ofBatch(ref allocation.BatchRef, further ...allocation.OrderID) allocation.
 }
 
 func ofLapsed(now time.Time) allocation.Query {
-	return allocation.Query{Lapsed: true, Now: now, Limit: plenty}
+	return allocation.Query{Due: true, Now: now, Limit: plenty}
 }
 
 // at returns the query at another time.

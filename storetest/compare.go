@@ -70,8 +70,8 @@ func moment(t time.Time) string {
 func shown(q allocation.Query) string {
 	var by string
 	switch {
-	case q.Lapsed:
-		by = "lapsed"
+	case q.Due && len(q.SKUs) == 0:
+		by = "what is due"
 	case q.Batch != "":
 		by = fmt.Sprintf("batch %s", brief(string(q.Batch)))
 	case q.Order != "":

@@ -190,18 +190,18 @@ var brokenLapsed = []broken{
 				return states, err
 			}
 		})},
-	{fault: "a query by Lapsed ignores Limit",
-		row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
+	{fault: "a query by Due ignores Limit",
+		row: "a query by Due brings the products whose holds lapsed first, at most Limit",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
-			if q.Lapsed {
+			if q.Due {
 				q.Limit = plenty
 			}
 		})},
-	{fault: "a query by Lapsed sorts products by SKU",
-		row: "a query by Lapsed brings the products whose holds lapsed first, at most Limit",
+	{fault: "a query by Due sorts products by SKU",
+		row: "a query by Due brings the products whose holds lapsed first, at most Limit",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-				if !q.Lapsed {
+				if !q.Due {
 					return s.Store.Load(ctx, q)
 				}
 				limit := q.Limit
@@ -211,15 +211,15 @@ var brokenLapsed = []broken{
 				return states[:min(limit, len(states))], err
 			}
 		})},
-	{fault: "a query by Lapsed brings products with live holds",
-		row: "a query by Lapsed brings no product with only firm lines, live, confirmed or cancelled holds",
+	{fault: "a query by Due brings products with live holds",
+		row: "a query by Due brings no product with only firm lines, live, confirmed or cancelled holds",
 		new: asking(func(_ *memory.Store, q *allocation.Query) {
-			if q.Lapsed {
+			if q.Due {
 				q.Now = q.Now.Add(time.Hour)
 			}
 		})},
 	{fault: "a confirmed hold keeps its HeldUntil",
-		row: "a query by Lapsed brings no product with only firm lines, live, confirmed or cancelled holds",
+		row: "a query by Due brings no product with only firm lines, live, confirmed or cancelled holds",
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for i, l := range c.Lines {
 				for _, old := range whole(s, c.SKU).Lines {

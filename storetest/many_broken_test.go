@@ -84,7 +84,7 @@ func spoiling(which func(q allocation.Query) bool, spoil func(state *allocation.
 func anyQuery(allocation.Query) bool  { return true }
 func byOrder(q allocation.Query) bool { return q.Order != "" }
 func byBatch(q allocation.Query) bool { return q.Batch != "" }
-func byLapse(q allocation.Query) bool { return q.Lapsed }
+func byLapse(q allocation.Query) bool { return q.Due }
 
 const (
 	rowBoundary = "a hold lapses exactly at HeldUntil"

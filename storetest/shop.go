@@ -185,7 +185,7 @@ func (s *shop) step(random *rand.Rand, t shopData) error {
 	case 10:
 		err = s.service.SetLowStock(ctx, sku, allocation.Quantity(random.IntN(9)))
 	default:
-		_, err = s.service.ReleaseLapsed(ctx)
+		_, err = s.service.Sweep(ctx)
 	}
 	return err
 }

@@ -144,7 +144,7 @@ type group struct {
 }
 
 var groups = []group{
-	{Load, slices.Concat(loadRows, lapsedRows, batchLineRows)},
+	{Load, slices.Concat(loadRows, lapsedRows, dueRows, batchLineRows)},
 	{Values, slices.Concat(valueRows, changedRows, fieldRows, lineIDRows)},
 	{Commit, slices.Concat(versionRows, keyRows, writeRows)},
 	{Isolation, slices.Concat(copyRows, raceRows)},

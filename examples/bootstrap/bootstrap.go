@@ -120,7 +120,7 @@ func (a *App) releaseLapsed(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		if _, err := a.Service.ReleaseLapsed(ctx); err != nil && ctx.Err() == nil {
+		if _, err := a.Service.Sweep(ctx); err != nil && ctx.Err() == nil {
 			a.logger.WarnContext(ctx, "lapsed holds will be released later", "error", err)
 		}
 	}

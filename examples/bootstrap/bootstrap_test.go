@@ -192,7 +192,7 @@ type slowStore struct {
 }
 
 func (s slowStore) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-	if q.Lapsed {
+	if q.Due {
 		<-s.answer
 	}
 	return s.Store.Load(ctx, q)

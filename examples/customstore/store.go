@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -146,13 +147,13 @@ func (all products) apply(c allocation.Changes) error {
 // selected lists the products that a query selects.
 func (all products) selected(q allocation.Query) (found []*allocation.State) {
 	for sku, p := range all {
-		if slices.Contains(q.SKUs, sku) || q.Lapsed && len(lapsed(p, q)) > 0 ||
+		if slices.Contains(q.SKUs, sku) || q.Due && len(q.SKUs) == 0 && len(due(p, q)) > 0 ||
 			slices.ContainsFunc(p.Lines, of(q.Order)) || slices.ContainsFunc(p.Batches, is(q.Batch)) {
 			found = append(found, p)
 		}
 	}
-	if q.Lapsed {
-		slices.SortFunc(found, func(a, b *allocation.State) int { return byExpiry(lapsed(a, q)[0], lapsed(b, q)[0]) })
+	if q.Due && len(q.SKUs) == 0 {
+		slices.SortFunc(found, func(a, b *allocation.State) int { return byTurn(due(a, q)[0], due(b, q)[0]) })
 		found = found[:min(len(found), q.Limit)]
 	}
 	return found
@@ -178,8 +179,9 @@ func asked(p allocation.State, q allocation.Query) allocation.State {
 	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
 		from := func(part allocation.Part) bool { return part.Batch == b.Ref }
 		uses := func(l line) bool { return slices.ContainsFunc(l.Parts, from) }
+		isDue := q.Due && !b.Due.IsZero() && !b.Due.After(q.Now)
 		forSale := b.Available() > 0 && b.Blocked == "" && !b.Expired
-		return !forSale && b.Ref != q.Batch && !slices.ContainsFunc(p.Lines, uses)
+		return !forSale && !isDue && b.Ref != q.Batch && !slices.ContainsFunc(p.Lines, uses)
 	})
 	return p
 }
@@ -192,6 +194,28 @@ func filter(lines []line, by func(a, b line) int, wanted func(line) bool) []line
 
 func lapsed(p *allocation.State, q allocation.Query) []line {
 	return filter(p.Lines, byExpiry, func(l line) bool { return l.Lapsed(q.Now) })
+}
+
+// due lists the turns at which something of a product is due behind the turn of the query.
+func due(p *allocation.State, q allocation.Query) (turns []allocation.Turn) {
+	note := func(at time.Time) {
+		if turn := (allocation.Turn{At: at, SKU: p.SKU}); byTurn(q.After, turn) < 0 {
+			turns = append(turns, turn)
+		}
+	}
+	for _, l := range lapsed(p, q) {
+		note(l.HeldUntil)
+	}
+	for _, b := range p.Batches {
+		if !b.Due.IsZero() && !b.Due.After(q.Now) {
+			note(b.Due)
+		}
+	}
+	return slices.SortedFunc(slices.Values(turns), byTurn)
+}
+
+func byTurn(a, b allocation.Turn) int {
+	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.SKU, b.SKU))
 }
 
 func newestFirst(a, b line) int { return cmp.Compare(b.Sequence, a.Sequence) }

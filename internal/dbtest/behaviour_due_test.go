@@ -16,9 +16,14 @@ var behavioursOfDueTimes = []behaviour{
 	{"A5 lines of a shipment that will have expired move or are late", showSpoiled},
 	{"A5 every line of a large shipment is late", showLargeSlip},
 	{"A8 a hold whose batch expires can be confirmed", showExpiredHold},
+	{"A8 a batch with held units is told by the sweep, once", showSweptHold},
 	{"A13 low stock by the clock is told once", showLowByClock},
+	{"A13 low stock by the clock is told by the sweep, once", showSweptLow},
 	{"A14 late is told, cleared and told again", showLateAgain},
+	{"A15 expired lots cost nothing", showExpiredLots},
 	{"R14 a shipment that arrives in time clears late lines", showArrivedInTime},
+	{"R14 the sweep tells of units that have not arrived", showOverdue},
+	{"R14 the sweep goes on behind a product with nothing to tell", showBehind},
 }
 
 // slip changes the ETA of a batch, and returns the orders of the lines that are late, each with the units.
@@ -181,4 +186,105 @@ func showArrivedInTime(s *scene) {
 		assert.Equal(s, hours > 2, s.isLate(order))
 		assert.Equal(s, hours < 2, len(s.marks(before)) == 1)
 	}
+}
+
+// sweep sweeps in both processes, and returns how many events of the product the first sweep recorded. Other scenes of
+// the store have other products, and other clocks.
+func (s *scene) sweep() int {
+	s.Helper()
+	before := s.version()
+	_, err := s.service.Sweep(s.Context())
+	require.NoError(s, err)
+	swept := int(s.version() - before)
+	s.quiet(func() {
+		_, err := s.other.Sweep(s.Context())
+		require.NoError(s, err)
+	})
+	return swept
+}
+
+func showSweptHold(s *scene) {
+	s.announce("milk", 3, bestBefore(s.day(1)))
+	s.given(s.want("cart", 3, heldUntil(s.day(2))))
+	before := s.version()
+	s.quiet(func() { s.sweep() })
+	s.clock.Advance(24 * time.Hour)
+	assert.Equal(s, 1, s.sweep())
+	assert.Equal(s, []string{"BatchExpired"}, s.events(before))
+	_, err := s.service.Confirm(s.Context(), s.order("cart"))
+	require.NoError(s, err)
+	_, err = s.service.ChangeBatchQuantity(s.Context(),
+		allocation.Count{Batch: s.ref("milk"), Quantity: 5, At: s.clock.Now()})
+	require.NoError(s, err)
+	_, err = s.service.Cancel(s.Context(), s.order("cart"))
+	require.NoError(s, err)
+	s.sweep()
+	assert.Equal(s, []string{"BatchExpired", "HoldConfirmed", "BatchQuantityChanged", "LineDeallocated"}, s.events(before))
+	s.free(0, 0)
+}
+
+func showSweptLow(s *scene) {
+	s.announce("old", 10, bestBefore(s.day(1)))
+	s.announce("fresh", 3)
+	require.NoError(s, s.service.SetLowStock(s.Context(), s.sku(), 5))
+	before := s.version()
+	s.clock.Advance(24 * time.Hour)
+	s.sweep()
+	assert.Equal(s, []string{"BatchExpired", "LowStockCrossed"}, s.events(before))
+	s.announce("new", 2)
+	s.given(s.want("o1", 1))
+	s.sweep()
+	assert.Equal(s, []string{
+		"BatchExpired", "LowStockCrossed", "BatchAdded", "LowStockCrossed", "LineAllocated", "LowStockCrossed",
+	}, s.events(before))
+}
+
+func showExpiredLots(s *scene) {
+	const lots = 300 // the number in a page is 100
+	for i := range lots {
+		s.announce(fmt.Sprint("lot", i), 1, bestBefore(s.day(1)))
+	}
+	s.announce("fresh", 9)
+	s.clock.Advance(24 * time.Hour)
+	assert.Equal(s, lots, s.sweep())
+	s.given(s.want("o1", 1))
+	states, err := s.store.Load(s.Context(), allocation.Query{
+		SKUs: []allocation.SKU{s.sku()}, Orders: []allocation.OrderID{s.order("o1")}, Now: s.clock.Now(), Limit: 100,
+	})
+	require.NoError(s, err)
+	assert.Len(s, states[0].Batches, 1, "batches that a load brings")
+	s.free(8, 8)
+}
+
+func showOverdue(s *scene) {
+	s.announce("ship", 5, arriving(s.day(1)))
+	s.announce("here", 1)
+	s.given(s.want("o1", 4, neededBy(s.day(2))))
+	s.given(s.want("o2", 1, neededBy(s.day(3))))
+	s.given(s.want("o3", 1))
+	before := s.version()
+	s.clock.Advance(2 * 24 * time.Hour)
+	s.quiet(func() { assert.Zero(s, s.sweep(), "NeededBy is not over") })
+	s.clock.Advance(time.Microsecond)
+	assert.Equal(s, 1, s.sweep())
+	assert.Equal(s, []string{"o1 true"}, s.marks(before))
+	s.clock.Advance(2 * 24 * time.Hour)
+	assert.Zero(s, s.sweep(), "the units of o2 are here")
+	assert.Equal(s, []string{"here:1", "ship:1"}, []string{s.has("o2"), s.has("o3")})
+	assert.Equal(s, []string{"o1 true"}, s.marks(before))
+}
+
+func showBehind(s *scene) {
+	s.announce("ship", 5, arriving(s.day(1)))
+	s.given(s.want("o1", 4, neededBy(s.day(2))))
+	_, err := s.service.Cancel(s.Context(), s.order("o1"))
+	require.NoError(s, err)
+	other := s.sku() + "-z"
+	require.NoError(s, s.service.AddBatch(s.Context(), allocation.Batch{Ref: s.ref("z"), SKU: other, Purchased: 1}))
+	r := s.want("o2", 1, heldUntil(s.day(3)))
+	r.SKU = other
+	s.given(r)
+	s.clock.Advance(4 * 24 * time.Hour)
+	s.sweep()
+	assert.Empty(s, s.has("o2"), "the lapsed hold of the other product")
 }

@@ -100,8 +100,8 @@ var commands = []command{
 	{name: "ShipPart", run: func(ctx context.Context, s *allocation.Service) (any, error) {
 		return s.ShipPart(ctx, firm("old", "chair", 1).OrderLine)
 	}},
-	{name: "ReleaseLapsed", states: 3, run: func(ctx context.Context, s *allocation.Service) (any, error) {
-		return s.ReleaseLapsed(ctx)
+	{name: "Sweep", states: 3, run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.Sweep(ctx)
 	}},
 	{name: "Mend", run: func(ctx context.Context, s *allocation.Service) (any, error) { return s.Mend(ctx, "lamp") }},
 }

@@ -78,7 +78,7 @@ func TestASaleThatOnlyTheLastPageOfAFloodCanServe(t *testing.T) {
 		line.Split = true
 		_, err = service.Allocate(t.Context(), line)
 		require.NoError(t, err)
-		released, err := service.ReleaseLapsed(t.Context())
+		released, err := service.Sweep(t.Context())
 		require.NoError(t, err)
 		assert.Zero(t, released)
 	})
@@ -98,7 +98,7 @@ func TestAHostThatRollsBackTakesBackTheClearing(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, tx.Rollback())
 		assert.Equal(t, int64(302), load(t, store, "lamp").Version)
-		released, err := service.ReleaseLapsed(t.Context())
+		released, err := service.Sweep(t.Context())
 		require.Error(t, err, "the transaction is over")
 		assert.Zero(t, released)
 	})
@@ -109,7 +109,7 @@ var loads = map[string]allocation.Query{
 	"by SKU":   {SKUs: []allocation.SKU{"lamp"}, Orders: []allocation.OrderID{"new"}},
 	"by order": {Order: "cart-7"},
 	"by batch": {Batch: "lamp-1"},
-	"lapsed":   {Lapsed: true},
+	"lapsed":   {Due: true},
 }
 
 // A hundred times as many lapsed holds must not make a load read more.

@@ -130,8 +130,8 @@ func (v *verbs) holds() {
 	v.allocate("Allocate holds that lapse", v.hold("h4", "table", 6), v.hold("h5", "lamp", 2))
 	v.clock.Advance(time.Hour)
 	v.allocate("Allocate what lapsed", firm("o9", "table", 8))
-	_, err = v.service.ReleaseLapsed(ctx)
-	v.calls("ReleaseLapsed", err)
+	_, err = v.service.Sweep(ctx)
+	v.calls("Sweep", err)
 }
 
 func (v *verbs) counts() {
@@ -248,8 +248,8 @@ func (v *verbs) transactions() {
 	v.calls("Ship with locks", err)
 	_, err = locking.ChangeBatchQuantity(ctx, allocation.Count{Batch: "b5", Quantity: 3, At: v.clock.Now()})
 	v.calls("ChangeBatchQuantity with locks", err)
-	_, err = locking.ReleaseLapsed(ctx)
-	v.calls("ReleaseLapsed with locks", err)
+	_, err = locking.Sweep(ctx)
+	v.calls("Sweep with locks", err)
 	tx, err := v.db.BeginTx(ctx, nil)
 	v.calls("BeginTx", err)
 	defer tx.Rollback()

@@ -187,7 +187,7 @@ func useEverything(t *testing.T, store allocation.Store) {
 	_, err := service.Allocate(ctx, held, firm("firm", "chair", 3)) // by SKU
 	require.NoError(t, err)
 	clock.Advance(time.Hour)
-	_, err = service.ReleaseLapsed(ctx) // lapsed
+	_, err = service.Sweep(ctx) // lapsed
 	require.NoError(t, err)
 	_, err = service.Ship(ctx, "firm") // by order
 	require.NoError(t, err)
@@ -231,7 +231,7 @@ func TestOneLoadIsOneStatementOutsideAnyTransaction(t *testing.T) {
 			"by SKU":   {SKUs: []allocation.SKU{"chair"}, Orders: []allocation.OrderID{"o"}},
 			"by order": {Order: "o"},
 			"by batch": {Batch: "b"},
-			"lapsed":   {Lapsed: true, Limit: 5},
+			"lapsed":   {Due: true, Limit: 5},
 		} {
 			t.Run(name, func(t *testing.T) {
 				spied.forget()

@@ -351,7 +351,7 @@ func (m *machine) release(t *rapid.T) {
 			}
 		}
 	}
-	released, err := newService(t, units, nil).ReleaseLapsed(t.Context())
+	released, err := newService(t, units, nil).Sweep(t.Context())
 	require.NoError(t, err)
-	require.Equal(t, lapsed, released, "ReleaseLapsed(), with pages of %d", page)
+	require.Equal(t, lapsed, released, "Sweep(), with pages of %d", page)
 }

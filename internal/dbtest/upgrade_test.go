@@ -193,7 +193,7 @@ func requireUsable(t *testing.T, store *sqlstore.Store) {
 	_, err = service.Ship(ctx, "o-1")
 	require.NoError(t, err)
 	clock.Set(day(3, 0))
-	released, err := service.ReleaseLapsed(ctx)
+	released, err := service.Sweep(ctx)
 	require.NoError(t, err)
 	assert.Equal(t, 1, released, "holds")
 	for _, sku := range []allocation.SKU{"chair", "Ж lamp"} {

@@ -51,9 +51,9 @@ func newViewer(t *rapid.T, store *sqlstore.Store) *viewer {
 }
 
 func (v *viewer) releaseBoth(t *rapid.T) {
-	want, err := v.machine.service.ReleaseLapsed(t.Context())
+	want, err := v.machine.service.Sweep(t.Context())
 	require.NoError(t, err)
-	released, err := v.service.ReleaseLapsed(t.Context())
+	released, err := v.service.Sweep(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, want, released, "released lines")
 }

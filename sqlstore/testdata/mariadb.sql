@@ -173,13 +173,71 @@ SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '',
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
--- name: load of lapsed holds
--- Reads the products whose holds lapsed first: ReleaseLapsed.
--- Parameters: now, limit.
+-- name: load by SKU, with what is due
+-- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
+-- Parameters: skus, orders, now, limit, now, now, limit, now, now.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
+  '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT l.sku, l.order_id FROM (
+    SELECT c.sku,
+      COALESCE((SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?), ?) AS until,
+      (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+        WHERE l.held_sku = c.sku AND l.held_until <= ?
+        ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
+    FROM chosen c LIMIT 1000000000) last STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku BETWEEN last.sku AND last.sku AND l.held_until <= last.until
+    AND (last.order_id IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
+    WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load of what is due
+-- Reads the products with the holds and batches that were due first: Sweep. On MariaDB: finds the products.
+-- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, limit.
 SELECT DISTINCT oldest.sku FROM (
-SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
-WHERE l.lapses <= ?
-ORDER BY l.lapses, l.held_sku LIMIT ?) oldest
+SELECT due.sku FROM (
+  SELECT holds.moment, holds.sku FROM (
+    SELECT l.lapses AS moment, l.held_sku AS sku
+      FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
+    WHERE l.lapses <= ? AND l.lapses >= ? AND (l.lapses > ? OR l.held_sku > ?)
+    ORDER BY l.lapses, l.held_sku LIMIT ?) holds
+  UNION ALL
+  SELECT lots.moment, lots.sku FROM (
+    SELECT b.due AS moment, b.sku FROM allocation_batches b FORCE INDEX (allocation_batches_due)
+    WHERE b.due <= ? AND b.due >= ? AND (b.due > ? OR b.sku > ?)
+    ORDER BY b.due, b.sku LIMIT ?) lots) due
+ORDER BY due.moment, due.sku LIMIT ?) oldest
 ;
 
 -- name: SKUs of an order
@@ -194,13 +252,22 @@ SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0
 SELECT sku FROM allocation_batches WHERE ref = ?
 ;
 
--- name: SKUs of lapsed holds
--- Finds the products to lock before a load of lapsed holds, inside Locked.
--- Parameters: now, limit.
+-- name: SKUs of what is due
+-- Finds the products to lock before a load of what is due, inside Locked.
+-- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, limit.
 SELECT DISTINCT oldest.sku FROM (
-SELECT l.held_sku AS sku FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
-WHERE l.lapses <= ?
-ORDER BY l.lapses, l.held_sku LIMIT ?) oldest
+SELECT due.sku FROM (
+  SELECT holds.moment, holds.sku FROM (
+    SELECT l.lapses AS moment, l.held_sku AS sku
+      FROM allocation_lines l FORCE INDEX (allocation_lines_lapsing)
+    WHERE l.lapses <= ? AND l.lapses >= ? AND (l.lapses > ? OR l.held_sku > ?)
+    ORDER BY l.lapses, l.held_sku LIMIT ?) holds
+  UNION ALL
+  SELECT lots.moment, lots.sku FROM (
+    SELECT b.due AS moment, b.sku FROM allocation_batches b FORCE INDEX (allocation_batches_due)
+    WHERE b.due <= ? AND b.due >= ? AND (b.due > ? OR b.sku > ?)
+    ORDER BY b.due, b.sku LIMIT ?) lots) due
+ORDER BY due.moment, due.sku LIMIT ?) oldest
 ;
 
 -- name: lock products
@@ -743,6 +810,48 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
   (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) WHEN ? THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load of one product by SKU, with what is due
+-- Reads a product with the batches that are due: Sweep. Up to 50 products repeat the part for each.
+-- Parameters: skus, orders, sku0, now, more, now, sku0, sku0, now.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
+  '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
+    WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
+  (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
     NULL, NULL, NULL

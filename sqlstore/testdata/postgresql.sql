@@ -123,23 +123,19 @@ FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order
   AND l.sku = w.sku OFFSET 0) l
 ;
 
--- name: load of lapsed holds
--- Reads the products whose holds lapsed first: ReleaseLapsed.
--- Parameters: now, limit, orders, more.
-WITH chosen (sku) AS (
-  SELECT DISTINCT oldest.sku FROM (
-    SELECT l.sku FROM allocation_lines l
-    WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
-      AND l.held_until = l.held_until + 0
-    ORDER BY l.held_until, l.sku LIMIT (SELECT CAST($2 AS bigint))) oldest),
+-- name: load by SKU, with what is due
+-- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
+-- Parameters: skus, orders, now, more.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value
+  FROM json_array_elements_text(CAST($1 AS json)) WHERE value = value || '') k),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($3 AS json))
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
   UNION
   SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
     SELECT l.order_id FROM allocation_lines l
-    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
       AND l.held_until = l.held_until + 0
     ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h),
 shown (ref) AS (
@@ -147,7 +143,68 @@ shown (ref) AS (
     AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
-    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
+  UNION
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+;
+
+-- name: load of what is due
+-- Reads the products with the holds and batches that were due first: Sweep. On MariaDB: finds the products.
+-- Parameters: now, from, behind, limit, orders, more.
+WITH chosen (sku) AS (
+  SELECT DISTINCT oldest.sku FROM (
+    SELECT due.sku FROM (
+      SELECT holds.moment, holds.sku FROM (
+        SELECT l.held_until AS moment, l.sku FROM allocation_lines l
+        WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+          AND l.held_until >= (SELECT CAST($2 AS bigint))
+            AND (l.held_until > (SELECT CAST($2 AS bigint)) OR l.sku > $3)
+          AND l.held_until = l.held_until + 0
+        ORDER BY l.held_until, l.sku LIMIT (SELECT CAST($4 AS bigint))) holds
+      UNION ALL
+      SELECT lots.moment, lots.sku FROM (
+        SELECT b.due AS moment, b.sku FROM allocation_batches b
+        WHERE b.due <= (SELECT CAST($1 AS bigint))
+          AND b.due >= (SELECT CAST($2 AS bigint)) AND (b.due > (SELECT CAST($2 AS bigint)) OR b.sku > $3)
+          AND b.due = b.due + 0
+        ORDER BY b.due, b.sku LIMIT (SELECT CAST($4 AS bigint))) lots) due
+    ORDER BY due.moment, due.sku LIMIT (SELECT CAST($4 AS bigint))) oldest),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($5 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($6 AS bigint))) h),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
+  UNION
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.due <= (SELECT CAST($1 AS bigint)) OFFSET 0) b)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($1 AS bigint))
@@ -178,14 +235,26 @@ SELECT sku FROM allocation_lines WHERE order_id = $1 AND part = 0
 SELECT sku FROM allocation_batches WHERE ref = $1
 ;
 
--- name: SKUs of lapsed holds
--- Finds the products to lock before a load of lapsed holds, inside Locked.
--- Parameters: now, limit.
+-- name: SKUs of what is due
+-- Finds the products to lock before a load of what is due, inside Locked.
+-- Parameters: now, from, behind, limit.
 SELECT DISTINCT oldest.sku FROM (
-SELECT l.sku FROM allocation_lines l
-WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
-  AND l.held_until = l.held_until + 0
-ORDER BY l.held_until, l.sku LIMIT (SELECT CAST($2 AS bigint))) oldest
+SELECT due.sku FROM (
+  SELECT holds.moment, holds.sku FROM (
+    SELECT l.held_until AS moment, l.sku FROM allocation_lines l
+    WHERE l.part = 0 AND l.held_until <= (SELECT CAST($1 AS bigint))
+      AND l.held_until >= (SELECT CAST($2 AS bigint))
+        AND (l.held_until > (SELECT CAST($2 AS bigint)) OR l.sku > $3)
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.sku LIMIT (SELECT CAST($4 AS bigint))) holds
+  UNION ALL
+  SELECT lots.moment, lots.sku FROM (
+    SELECT b.due AS moment, b.sku FROM allocation_batches b
+    WHERE b.due <= (SELECT CAST($1 AS bigint))
+      AND b.due >= (SELECT CAST($2 AS bigint)) AND (b.due > (SELECT CAST($2 AS bigint)) OR b.sku > $3)
+      AND b.due = b.due + 0
+    ORDER BY b.due, b.sku LIMIT (SELECT CAST($4 AS bigint))) lots) due
+ORDER BY due.moment, due.sku LIMIT (SELECT CAST($4 AS bigint))) oldest
 ;
 
 -- name: lock products
@@ -1159,7 +1228,7 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: removed lines of a product
--- Cancel, ReleaseLapsed, and ChangeBatchQuantity that releases lines.
+-- Cancel, Sweep, and ChangeBatchQuantity that releases lines.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
 -- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence,

@@ -116,29 +116,81 @@ SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '',
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 ;
 
--- name: load of lapsed holds
--- Reads the products whose holds lapsed first: ReleaseLapsed.
--- Parameters: now, limit, orders, more.
-WITH chosen (sku) AS (
-  SELECT DISTINCT oldest.sku FROM (
-    SELECT l.sku FROM allocation_lines l INDEXED BY allocation_lines_lapsing
-    WHERE l.part = 0 AND l.held_until <= ?1 + 0
-    ORDER BY l.held_until, l.sku LIMIT ?2) oldest),
+-- name: load by SKU, with what is due
+-- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
+-- Parameters: skus, orders, now, more.
+WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?1)) k),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?3)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?1 + 0
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
       ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
-    AND l.sku = w.sku)
+    AND l.sku = w.sku
+  UNION
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
+    WHERE b.sku = c.sku AND b.due <= ?3 + 0)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
+  NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+;
+
+-- name: load of what is due
+-- Reads the products with the holds and batches that were due first: Sweep. On MariaDB: finds the products.
+-- Parameters: now, from, behind, limit, orders, more.
+WITH chosen (sku) AS (
+  SELECT DISTINCT oldest.sku FROM (
+    SELECT due.sku FROM (
+      SELECT holds.moment, holds.sku FROM (
+        SELECT l.held_until AS moment, l.sku FROM allocation_lines l INDEXED BY allocation_lines_lapsing
+        WHERE l.part = 0 AND l.held_until <= ?1 + 0
+          AND l.held_until >= ?2 + 0 AND (l.held_until > ?2 + 0 OR l.sku > ?3)
+        ORDER BY l.held_until, l.sku LIMIT ?4) holds
+      UNION ALL
+      SELECT lots.moment, lots.sku FROM (
+        SELECT b.due AS moment, b.sku FROM allocation_batches b INDEXED BY allocation_batches_due
+        WHERE b.due <= ?1 + 0
+          AND b.due >= ?2 + 0 AND (b.due > ?2 + 0 OR b.sku > ?3)
+        ORDER BY b.due, b.sku LIMIT ?4) lots) due
+    ORDER BY due.moment, due.sku LIMIT ?4) oldest),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?5)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?1 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?6))) first),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
+    WHERE b.sku = c.sku AND b.due <= ?1 + 0)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?1 + 0

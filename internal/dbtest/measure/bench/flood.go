@@ -50,7 +50,7 @@ func defineFlood(flags *flag.FlagSet) harness.Run {
 // flood measures one engine.
 func (p *place) flood(ctx context.Context, s floods, w io.Writer) error {
 	fmt.Fprintf(w, "## %s\n\n", p.Name)
-	fmt.Fprint(w, "| lapsed holds | batches | GetLapsed | Stock | a bare sum | a sale from a page |\n")
+	fmt.Fprint(w, "| lapsed holds | batches | GetDue | Stock | a bare sum | a sale from a page |\n")
 	fmt.Fprint(w, "|---:|---:|---:|---:|---:|---:|\n")
 	for _, batches := range s.batches {
 		for _, holds := range []int{s.few, s.many} {
@@ -59,7 +59,7 @@ func (p *place) flood(ctx context.Context, s floods, w io.Writer) error {
 			}
 		}
 	}
-	fmt.Fprint(w, "\n| lapsed holds | batches | refusal | the next refusal | sale of all units | ReleaseLapsed |\n")
+	fmt.Fprint(w, "\n| lapsed holds | batches | refusal | the next refusal | sale of all units | Sweep |\n")
 	fmt.Fprint(w, "|---:|---:|---:|---:|---:|---:|\n")
 	for _, batches := range s.batches {
 		if err := p.floodCleared(ctx, s.cleared, batches, w); err != nil {
@@ -109,7 +109,7 @@ func (p *place) floodReads(ctx context.Context, s floods, holds, batches int, w 
 	now, sales, took := time.Now(), 0, [4]time.Duration{}
 	for i, call := range []func() error{
 		func() error {
-			_, err := store.Load(ctx, allocation.Query{Lapsed: true, Now: now, Limit: 100})
+			_, err := store.Load(ctx, allocation.Query{Due: true, Now: now, Limit: 100})
 			return err
 		},
 		func() error {
@@ -205,7 +205,7 @@ func (p *place) floodCleared(ctx context.Context, holds, batches int, w io.Write
 		return err
 	}
 	released, err := measure(func(service *allocation.Service) error {
-		n, err := service.ReleaseLapsed(ctx)
+		n, err := service.Sweep(ctx)
 		if err == nil && n != holds {
 			err = fmt.Errorf("%d holds released, want %d", n, holds)
 		}

@@ -68,7 +68,7 @@ func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err 
 	case shipPart:
 		a.Lines, err = only(s.ShipPart(ctx, c.Lines[0]))
 	case release:
-		_, err = s.ReleaseLapsed(ctx)
+		_, err = s.Sweep(ctx)
 	case addBatch:
 		err = s.AddBatch(ctx, c.Batch)
 	case receive:

@@ -20,7 +20,7 @@ type overtaken struct {
 }
 
 func (o *overtaken) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
-	if !q.Lapsed {
+	if !q.Due {
 		return o.Store.Load(ctx, q)
 	}
 	if o.asked++; o.asked > 3 {
@@ -32,10 +32,10 @@ func (o *overtaken) Load(ctx context.Context, q allocation.Query) ([]allocation.
 func TestR7_ReleaseLapsedEndsWhenOthersWereFaster(t *testing.T) {
 	store := &overtaken{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 1)))
-	released, err := newService(t, allocation.NewUnitOfWork(store, nil), nil).ReleaseLapsed(t.Context())
+	released, err := newService(t, allocation.NewUnitOfWork(store, nil), nil).Sweep(t.Context())
 	require.NoError(t, err)
 	assert.Zero(t, released)
-	assert.Equal(t, 1, store.asked)
+	assert.Equal(t, 2, store.asked, "queries: for a page of products, and for the product")
 }
 
 func TestReleaseLapsedIsLinearAndSaysHowFarItGot(t *testing.T) {
@@ -52,12 +52,12 @@ func TestReleaseLapsedIsLinearAndSaysHowFarItGot(t *testing.T) {
 				}
 			}
 			service := f.service(t, with)
-			released, err := service.ReleaseLapsed(ctx)
+			released, err := service.Sweep(ctx)
 			require.ErrorIs(t, err, context.Canceled)
 			assert.Equal(t, 20*floodPage-f.holds(t), released, "lines released before the context ended")
 			assert.Positive(t, released)
 
-			again, err := service.ReleaseLapsed(t.Context())
+			again, err := service.Sweep(t.Context())
 			require.NoError(t, err)
 			assert.Equal(t, 20*floodPage, released+again, "lines released")
 			assert.LessOrEqual(t, f.read, 24*floodPage, "lines read, with a page for each look for products")

@@ -41,7 +41,8 @@
 //   - R4: A unit of demand counts once. Lines with the same name are added up, and each line is
 //     judged on the stock that earlier lines left.
 //   - R5: An order is allocated as a whole or not at all, and the error names every shortage.
-//   - R6: Cutting a batch below its promises moves the newest lines to other batches; units that fit
+//   - R6: Cutting a batch below its promises moves lines to other batches, holds before firm lines,
+//     lower priorities before higher, the newest first ([Rank]); units that fit
 //     nowhere are released and reported. Blocking a batch moves all lines. Units that are split off a
 //     batch take along only lines that the free units and the remaining units leave no room for.
 //   - R7: A hold lapses by itself: from its time on the units are free, and the hold never comes

@@ -266,7 +266,7 @@ func FuzzChangeBatchQuantity(f *testing.F) {
 	})
 }
 
-// liveLines returns the lines that bind stock at now, newest first.
+// liveLines returns the lines that bind stock at now, holds first and the newest first.
 func liveLines(p *tested, now time.Time) []allocation.Allocation {
 	var live []allocation.Allocation
 	for _, a := range p.Changes().NewLines {
@@ -274,7 +274,12 @@ func liveLines(p *tested, now time.Time) []allocation.Allocation {
 			live = append(live, a)
 		}
 	}
-	slices.SortFunc(live, func(a, b allocation.Allocation) int { return int(b.Sequence - a.Sequence) })
+	slices.SortFunc(live, func(a, b allocation.Allocation) int {
+		if a.HeldUntil.IsZero() != b.HeldUntil.IsZero() {
+			return map[bool]int{true: 1, false: -1}[a.HeldUntil.IsZero()]
+		}
+		return int(b.Sequence - a.Sequence)
+	})
 	return live
 }
 

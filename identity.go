@@ -126,7 +126,7 @@ func (m *identityMap) GetByBatch(ctx context.Context, ref BatchRef) (*Product, e
 		return nil, err
 	}
 	for _, p := range m.products {
-		if at := p.index(ref); at >= 0 && p.batches[at].linesFrom != noLines {
+		if at := p.index(ref); at >= 0 && p.batches[at].loaded != noLines {
 			return p.Product, nil
 		}
 	}

@@ -166,6 +166,31 @@ type Part struct {
 // open returns the part's promised units without the shipped units.
 func (p Part) open() Quantity { return p.Quantity - p.Shipped }
 
+// Rank returns the line's place in the order of leaving.
+func (a Allocation) Rank() Rank {
+	return Rank{Held: !a.HeldUntil.IsZero(), Priority: a.Priority, Sequence: a.Sequence}
+}
+
+// Rank is a line's place in the order in which lines leave a batch at a cut (R6): holds leave before
+// firm lines, of these the lines with the lowest priority, and of these the newest.
+type Rank struct {
+	Held     bool
+	Priority int
+	Sequence int64
+}
+
+// Compare is negative if r leaves before other, positive if r leaves after other, and 0 for the same
+// place.
+func (r Rank) Compare(other Rank) int {
+	if r.Held != other.Held {
+		if r.Held {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Or(cmp.Compare(r.Priority, other.Priority), cmp.Compare(other.Sequence, r.Sequence))
+}
+
 // Shipped returns how many units of the line have left the warehouse.
 func (a Allocation) Shipped() Quantity {
 	var sum Quantity

@@ -3,7 +3,6 @@ package allocation
 import (
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"time"
 )
@@ -54,12 +53,20 @@ type batch struct {
 	Batch
 	stored Batch // the batch in the store; Ref is "" for a new batch
 
-	// linesFrom says which open lines on the batch are loaded: all lines from this Sequence on.
-	linesFrom int64
+	// loaded says which open lines on the batch are loaded, and linesFrom, for a page, where the page
+	// ends: all lines that leave no later than linesFrom are loaded.
+	loaded    loaded
+	linesFrom Rank
 }
 
-// noLines is the linesFrom of a batch whose lines were not loaded by batch.
-const noLines = math.MaxInt64
+// loaded is how many of the open lines on a batch are loaded.
+type loaded int
+
+const (
+	noLines loaded = iota // the lines were not loaded by batch
+	someLines
+	allLines
+)
 
 // line is an Allocation inside the aggregate.
 type line struct {

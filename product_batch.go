@@ -31,7 +31,7 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 	if b.ETA.IsZero() {
 		b.ArrivedAt = now
 	}
-	p.batches = append(p.batches, &batch{Batch: b})
+	p.batches = append(p.batches, &batch{Batch: b, loaded: allLines})
 	p.recordAdded(b, now)
 	p.settle(now)
 	return nil
@@ -128,7 +128,7 @@ func (p *Product) leave(
 	op string, b *batch, free []Quantity, along []move, now time.Time, policy Policy,
 ) ([]move, error) {
 	at := p.index(b.Ref)
-	leaving, err := p.newestOn(op, b, -free[at], along, now)
+	leaving, err := p.firstOf(op, b, -free[at], along, now)
 	if p.moreLapsed && (len(leaving) > 0 || errors.Is(err, errMore)) {
 		return nil, p.lapsedRemain(op) // with more units free fewer lines might have to leave
 	}
@@ -139,7 +139,7 @@ func (p *Product) leave(
 		free[at] += l.partOf(b.Ref).open()
 	}
 	moves := slices.Grow(along, len(leaving))
-	// The oldest promise chooses first.
+	// The line that leaves last chooses first.
 	for _, l := range slices.Backward(leaving) {
 		if m := p.moveFrom(b, l, free, policy, now); m.moved > 0 || m.lost > 0 {
 			moves = append(moves, m)
@@ -148,9 +148,9 @@ func (p *Product) leave(
 	return moves, nil
 }
 
-// newestOn returns the newest live lines on a batch, newest first, until the lines have so many units.
-// Lines in along are left out.
-func (p *Product) newestOn(op string, b *batch, units Quantity, along []move, now time.Time) ([]*line, error) {
+// firstOf returns the live lines that leave a batch first, in the order of leaving, until the lines have
+// so many units. Lines in along are left out.
+func (p *Product) firstOf(op string, b *batch, units Quantity, along []move, now time.Time) ([]*line, error) {
 	if units <= 0 {
 		return nil, nil
 	}
@@ -176,8 +176,8 @@ func (p *Product) newestOn(op string, b *batch, units Quantity, along []move, no
 
 // knowsLines returns an error unless all lines on a batch are known.
 func (p *Product) knowsLines(op string, b *batch) error {
-	switch b.linesFrom {
-	case 0:
+	switch b.loaded {
+	case allLines:
 		return nil
 	case noLines:
 		return &Error{Op: op, Field: "batch", Value: b.Ref, Err: fmt.Errorf("its lines are %w", ErrNotLoaded)}

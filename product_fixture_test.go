@@ -259,13 +259,13 @@ func page(s allocation.State, q allocation.Query) allocation.State {
 	slices.SortFunc(lapsed, func(a, b allocation.Allocation) int {
 		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
 	})
-	slices.SortFunc(onBatch, func(a, b allocation.Allocation) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	slices.SortFunc(onBatch, func(a, b allocation.Allocation) int { return a.Rank().Compare(b.Rank()) })
 	if s.MoreLapsed = len(lapsed) > q.Limit; s.MoreLapsed {
 		lapsed = lapsed[:q.Limit]
 	}
-	if len(onBatch) > q.Limit {
+	if s.MoreLines = len(onBatch) > q.Limit; s.MoreLines {
 		onBatch = onBatch[:q.Limit]
-		s.LinesFrom = onBatch[q.Limit-1].Sequence
+		s.LinesFrom = onBatch[q.Limit-1].Rank()
 	}
 	s.Lines = nil
 	for _, a := range slices.Concat(lapsed, onBatch, other) {

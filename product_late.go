@@ -115,7 +115,7 @@ func (p *Product) placesFor(l *line, units Quantity, free []Quantity, policy Pol
 // some are not loaded.
 func (p *Product) allOn(op string, b *batch, now time.Time) ([]*line, error) {
 	switch {
-	case b.linesFrom == noLines:
+	case b.loaded == noLines:
 		return nil, &Error{Op: op, Field: "batch", Value: b.Ref, Err: fmt.Errorf("its lines are %w", ErrNotLoaded)}
 	case !b.hasAllLines():
 		return nil, p.more(op)
@@ -126,7 +126,7 @@ func (p *Product) allOn(op string, b *batch, now time.Time) ([]*line, error) {
 }
 
 // hasAllLines reports whether all lines with unshipped units on the batch are loaded.
-func (b *batch) hasAllLines() bool { return b.linesFrom == 0 }
+func (b *batch) hasAllLines() bool { return b.loaded == allLines }
 
 // byAge orders lines, the oldest line first.
 func byAge(a, b *line) int {

@@ -1,7 +1,6 @@
 package allocation
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -234,15 +233,20 @@ func (l *line) partOf(ref BatchRef) Part {
 	return Part{}
 }
 
-// linesOn returns the lines with unshipped units on a batch, newest first, as far back as all lines
-// are known.
+// linesOn returns the live lines with unshipped units on a batch, in the order of leaving, as far as all
+// lines are known. A hold that became firm leaves later than before, so lines that are not loaded may
+// leave before the line.
 func (p *Product) linesOn(b *batch, now time.Time) []*line {
+	if b.loaded == noLines {
+		return nil
+	}
 	var on []*line
 	for _, l := range p.lines {
-		if l.Sequence >= b.linesFrom && !l.Lapsed(now) && l.partOf(b.Ref).open() > 0 {
+		known := b.loaded == allLines || l.Rank().Compare(b.linesFrom) <= 0
+		if known && !l.Lapsed(now) && l.partOf(b.Ref).open() > 0 {
 			on = append(on, l)
 		}
 	}
-	slices.SortFunc(on, func(a, b *line) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	slices.SortFunc(on, func(a, b *line) int { return a.Rank().Compare(b.Rank()) })
 	return on
 }

@@ -92,7 +92,7 @@ func (p *Product) split(op string, b *batch, announced Batch, now time.Time, pol
 			announced.ArrivedAt = now
 		}
 	}
-	part := &batch{Batch: announced}
+	part := &batch{Batch: announced, loaded: allLines}
 	p.batches = append(p.batches, part) // the plan may place lines in the part
 	moves, err := p.planSplit(op, b, part, now, policy)
 	if err != nil {
@@ -175,7 +175,7 @@ func (p *Product) fitBoth(b, part *batch, now time.Time) (moves []move, fits boo
 		return 2
 	}
 	lines := p.linesOn(b, now)
-	slices.Reverse(lines) // of equal lines the older stays
+	slices.Reverse(lines) // of equal lines the line that leaves last stays
 	slices.SortStableFunc(lines, func(l, m *line) int {
 		return cmp.Or(
 			cmp.Compare(class(l), class(m)),

@@ -37,7 +37,7 @@ func (p *Product) learn(s State, q Query) error {
 		p.learnBatch(b)
 	}
 	if at := p.index(q.Batch); at >= 0 {
-		p.batches[at].linesFrom = min(p.batches[at].linesFrom, s.LinesFrom)
+		p.batches[at].learnLines(s)
 	}
 	for _, a := range s.Lines {
 		if err := p.learnLine(a); err != nil {
@@ -56,7 +56,17 @@ func (p *Product) learn(s State, q Query) error {
 // learnBatch adds a batch unless known.
 func (p *Product) learnBatch(b Batch) {
 	if p.index(b.Ref) < 0 {
-		p.batches = append(p.batches, &batch{Batch: b, stored: b, linesFrom: noLines})
+		p.batches = append(p.batches, &batch{Batch: b, stored: b})
+	}
+}
+
+// learnLines says how many of the batch's lines are loaded, after a further load by the batch.
+func (b *batch) learnLines(s State) {
+	switch {
+	case !s.MoreLines || b.loaded == allLines:
+		b.loaded = allLines
+	case b.loaded == noLines || s.LinesFrom.Compare(b.linesFrom) > 0:
+		b.loaded, b.linesFrom = someLines, s.LinesFrom
 	}
 }
 
@@ -179,7 +189,7 @@ func (p *Product) keepForSale() {
 	kept := p.batches[:0]
 	for _, b := range p.batches {
 		if b.forSale() {
-			b.stored, b.linesFrom = b.Batch, noLines
+			b.stored, b.loaded = b.Batch, noLines
 			kept = append(kept, b)
 		}
 	}

@@ -29,7 +29,7 @@ type Repository interface {
 	GetMany(ctx context.Context, skus []SKU, orders ...OrderID) ([]*Product, error)
 
 	// GetByBatch returns the product that owns a batch, with the batch, used up or not, and the
-	// newest of the batch's open lines.
+	// batch's open lines that leave first at a cut.
 	GetByBatch(ctx context.Context, ref BatchRef) (*Product, error)
 
 	// GetByOrder returns the products for which an order has lines, by SKU, with the lines of the
@@ -148,7 +148,7 @@ type State struct {
 	//
 	//   - the lines of Query.Order and Query.Orders,
 	//   - the lapsed holds, at most the first Query.Limit by HeldUntil, OrderID and Line,
-	//   - the lines with unshipped units of Query.Batch, at most the Query.Limit newest by Sequence.
+	//   - the lines with unshipped units of Query.Batch, at most the first Query.Limit by Rank.
 	//
 	// A state with one line of an order has all of the order's lines of the product.
 	Lines []Allocation
@@ -156,10 +156,11 @@ type State struct {
 	// MoreLapsed says that more than Query.Limit holds have lapsed.
 	MoreLapsed bool
 
-	// LinesFrom is 0 if Query.Batch has at most Query.Limit lines with unshipped units; otherwise
-	// LinesFrom is the Sequence of the oldest line among the Query.Limit newest. For other queries
-	// LinesFrom has no meaning.
-	LinesFrom int64
+	// MoreLines says that Query.Batch has more than Query.Limit lines with unshipped units. Then
+	// LinesFrom is the Rank of the last of the first Query.Limit lines. For other queries MoreLines is
+	// false. LinesFrom has no meaning unless MoreLines is set.
+	MoreLines bool
+	LinesFrom Rank
 
 	// NextExpiry is the earliest HeldUntil after Query.Now, zero for none. Until then no unit becomes
 	// free by the passing of time, and the state may be cached.

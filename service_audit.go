@@ -46,7 +46,7 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (Audit, error) 
 //
 //   - Promises to customers count as true: a batch's allocated counter becomes the sum of the lines.
 //   - The purchased counter counts as true as well; if more units were promised than the batch has,
-//     the newest lines move or are released as in [Service.ChangeBatchQuantity].
+//     lines move or are released as in [Service.ChangeBatchQuantity].
 //   - A [BatchCorrected] for each drifted batch makes the ledger agree.
 //   - A version behind the last event moves forward to the last event, and then by each event of Mend.
 //     Until then every command on the product fails.

@@ -52,7 +52,8 @@ func (s *Service) ReceiveBatch(ctx context.Context, counted Count) (released []O
 }
 
 // ChangeBatchQuantity sets the units of a batch to the counted quantity. If fewer units were counted
-// than promised, the newest lines move to other batches. Units that fit nowhere are released and
+// than promised, lines move to other batches: holds before firm lines, lines of a lower Priority before
+// others, and the newest first. Units that fit nowhere are released and
 // returned, as lines with the quantity lost (R6). A repeat changes nothing and returns no lines.
 func (s *Service) ChangeBatchQuantity(ctx context.Context, counted Count) (released []OrderLine, err error) {
 	return s.count(ctx, "ChangeBatchQuantity", counted, (*Product).ChangeBatchQuantity)

@@ -110,7 +110,7 @@ func (p *product) load(q allocation.Query) allocation.State {
 		b.addOrder(order)
 	}
 	b.addLapsed(q)
-	b.addNewest(q)
+	b.addLeaving(q)
 	return b.state
 }
 
@@ -191,22 +191,24 @@ func (b *stateBuilder) addLapsed(q allocation.Query) {
 	}
 }
 
-// addNewest adds the orders of the q.Limit newest open lines of the batch q.Batch, if the query names a batch of this
-// product.
-func (b *stateBuilder) addNewest(q allocation.Query) {
+// addLeaving adds the orders of the first q.Limit open lines of the batch q.Batch, in the order of leaving, if the
+// query names a batch of this product.
+func (b *stateBuilder) addLeaving(q allocation.Query) {
 	batch := b.product.batches[q.Batch]
 	if batch == nil {
 		return
 	}
-	var oldest int64
 	left := q.Limit
-	for open := range batch.lines.backward() {
+	for open := range batch.leaving.all() {
 		if left == 0 {
-			b.state.LinesFrom = oldest
+			b.state.MoreLines = true
 			break
 		}
 		left--
 		b.addOrder(open.line.OrderID)
-		oldest = open.sequence
+		b.state.LinesFrom = open.rank
+	}
+	if !b.state.MoreLines {
+		b.state.LinesFrom = allocation.Rank{}
 	}
 }

@@ -34,7 +34,8 @@ type product struct {
 // batch is a batch with the lines that have unshipped units of the batch.
 type batch struct {
 	allocation.Batch
-	lines ordered[openLine] // by sequence, oldest first
+	lines   ordered[openLine]    // by sequence, oldest first
+	leaving ordered[leavingLine] // in the order in which lines leave at a cut
 }
 
 // line is a stored line, which is replaced and never changed. The line and its only part, as most lines have, are one
@@ -66,6 +67,14 @@ type openLine struct {
 	sequence int64
 	line     allocation.LineKey
 }
+
+// leavingLine is an entry of the index of lines in the order of leaving.
+type leavingLine struct {
+	rank allocation.Rank
+	line allocation.LineKey
+}
+
+func (l leavingLine) compare(other leavingLine) int { return l.rank.Compare(other.rank) }
 
 func (h hold) compare(other hold) int {
 	return cmp.Or(h.until.Compare(other.until), cmp.Compare(h.line.OrderID, other.line.OrderID),
@@ -202,7 +211,9 @@ func (p *product) addLine(a allocation.Allocation) {
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
-			p.batches[part.Batch].lines.insert(openLine{a.Sequence, a.Key()})
+			b := p.batches[part.Batch]
+			b.lines.insert(openLine{a.Sequence, a.Key()})
+			b.leaving.insert(leavingLine{a.Rank(), a.Key()})
 		}
 	}
 }
@@ -219,7 +230,9 @@ func (p *product) removeLine(key allocation.LineKey) {
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
-			p.batches[part.Batch].lines.remove(openLine{a.Sequence, key})
+			b := p.batches[part.Batch]
+			b.lines.remove(openLine{a.Sequence, key})
+			b.leaving.remove(leavingLine{a.Rank(), key})
 		}
 	}
 }

@@ -3,7 +3,6 @@ package sqlstore
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -248,30 +247,30 @@ func (l *loading) states() []allocation.State {
 // beyond the page; these show whether there are more, and are dropped unless the state has another line of their
 // order. Lapsed holds come first. A state with one line of an order has all lines of the order.
 func (l *loading) state(p *product) allocation.State {
-	var lapsed, newest, named, siblings []*line
+	var lapsed, leaving, named, siblings []*line
 	for _, li := range p.lines {
 		siblings = append(siblings, li)
 		if li.Lapsed(l.Now) {
 			lapsed = append(lapsed, li)
 		}
 		if li.isOpenOn(l.Batch) {
-			newest = append(newest, li)
+			leaving = append(leaving, li)
 		}
 		if l.named[li.OrderID] {
 			named = append(named, li)
 		}
 	}
 	slices.SortFunc(lapsed, func(a, b *line) int { return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), byName(a, b)) })
-	slices.SortFunc(newest, func(a, b *line) int { return cmp.Compare(b.Sequence, a.Sequence) })
+	slices.SortFunc(leaving, func(a, b *line) int { return a.Rank().Compare(b.Rank()) })
 	slices.SortFunc(named, byName)
 	slices.SortFunc(siblings, byName)
 
 	p.MoreLapsed = len(lapsed) > l.Limit
-	if len(newest) > l.Limit {
-		p.LinesFrom = oldest(newest[:l.Limit])
+	if p.MoreLines = len(leaving) > l.Limit; p.MoreLines && l.Limit > 0 {
+		p.LinesFrom = leaving[l.Limit-1].Rank()
 	}
 	p.keep(lapsed[:min(len(lapsed), l.Limit)])
-	p.keep(newest[:min(len(newest), l.Limit)])
+	p.keep(leaving[:min(len(leaving), l.Limit)])
 	p.keep(named)
 	p.keep(slices.DeleteFunc(siblings, func(li *line) bool { return !p.keptOrders[li.OrderID] }))
 	l.dropBatches(p)
@@ -281,14 +280,6 @@ func (l *loading) state(p *product) allocation.State {
 // byName orders the lines of a product.
 func byName(a, b *line) int {
 	return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
-}
-
-// oldest returns LinesFrom for a page, newest line first.
-func oldest(page []*line) int64 {
-	if len(page) == 0 {
-		return math.MaxInt64
-	}
-	return page[len(page)-1].Sequence
 }
 
 // keep adds lines to the state, each once.

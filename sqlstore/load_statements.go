@@ -110,14 +110,14 @@ func productSelection(expiring string) selection {
 	return s
 }
 
-// newestLines selects the :more newest open lines of a batch.
-func (t *templates) newestLines() string {
+// leavingLines selects the first :more open lines of a batch in the order of leaving, see [allocation.Rank].
+func (t *templates) leavingLines() string {
 	return `
 			UNION
-			SELECT newest.sku, newest.order_id FROM (
-				SELECT l.sku, l.order_id FROM {lines} l ` + t.indexHint("lines_open") + `
+			SELECT leaving.sku, leaving.order_id FROM (
+				SELECT l.sku, l.order_id FROM {lines} l ` + t.indexHint("lines_leaving") + `
 				WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
-				ORDER BY l.sequence DESC LIMIT :more) newest`
+				ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT :more) leaving`
 }
 
 const namedBatch = `

@@ -46,7 +46,7 @@ func (t *templates) statements() *statements {
 		writer:    t.writer(t),
 		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.engine.lapsed, t.expiring),
 		byOrder:   t.load(chosenByOrder, "", "", lapsedOfOrder, expiringOfOrder),
-		byBatch:   t.load(chosenByBatch, t.newestLines(), namedBatch, lapsedOfBatch, expiringOfBatch),
+		byBatch:   t.load(chosenByBatch, t.leavingLines(), namedBatch, lapsedOfBatch, expiringOfBatch),
 		bySKUWithDue: t.load(
 			`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", t.dueBatches(), t.engine.lapsed, t.expiring),
 		due: t.load(t.chosenByDue(), "", t.dueBatches(), t.engine.lapsed, t.expiring),

@@ -18,7 +18,7 @@ var aggregateRows = []row{
 		"a double click, or a queue with repeated delivery, must not sell the units twice", aggregateRepeatAtOnce},
 	{"R4: concurrent orders never get more units than there are",
 		"preventing overselling is the purpose of this library", aggregateOverselling},
-	{"R6: cutting a batch moves the newest lines, however many pages of lines there are",
+	{"R6: cutting a batch moves the lines that leave first, however many pages of lines there are",
 		"the oldest promise is kept longest, and lines without another batch are reported", aggregateCut},
 	{"R7: the units of a lapsed hold are sold again, and the hold can't be confirmed",
 		"a hold counts until HeldUntil and not a microsecond longer, released or not", aggregateLapsed},

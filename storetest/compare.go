@@ -15,8 +15,8 @@ func describe(states ...allocation.State) []string {
 	var text []string
 	for _, s := range states {
 		text = append(text, fmt.Sprintf(
-			"product %q: version %d, refused %d, low stock %d, low %t, more lapsed %t, lines from %d, next expiry %s",
-			s.SKU, s.Version, s.Refused, s.LowStock, s.Low, s.MoreLapsed, s.LinesFrom, moment(s.NextExpiry)))
+			"product %q: version %d, refused %d, low stock %d, low %t, more lapsed %t, %s, next expiry %s",
+			s.SKU, s.Version, s.Refused, s.LowStock, s.Low, s.MoreLapsed, linesFrom(s), moment(s.NextExpiry)))
 		for _, b := range s.Batches {
 			text = append(text, fmt.Sprintf("product %q batch %s", s.SKU, describeBatch(b)))
 		}
@@ -26,6 +26,14 @@ func describe(states ...allocation.State) []string {
 	}
 	slices.Sort(text)
 	return text
+}
+
+// linesFrom returns a text of MoreLines and LinesFrom.
+func linesFrom(s allocation.State) string {
+	if !s.MoreLines {
+		return "no more lines"
+	}
+	return fmt.Sprintf("more lines from %+v", s.LinesFrom)
 }
 
 func describeBatch(b allocation.Batch) string {

@@ -15,7 +15,7 @@ var lineIDRows = []row{
 		"two lines of an order that become one have one promise for both", lineIDsBytes},
 	{"a state with one line of an order has all of the order's lines of the product",
 		"whether an order is at the limit of its lines would depend on the query", lineIDsTogether},
-	{"MoreLapsed and LinesFrom count lines, not orders",
+	{"MoreLapsed and MoreLines count lines, not orders",
 		"lapsed units would count as sold, or lines that were never loaded would stay at a cut (R6, R7)",
 		lineIDsCounted},
 	{"a replaced or removed line leaves the order's other lines as before",
@@ -82,8 +82,8 @@ func lineIDsCounted(b *bench) {
 	}
 	for limit, all := range map[int]bool{1: false, 3: false, 4: true} {
 		q := first(limit, ofBatch("a1"))
-		if got := b.state(q).LinesFrom == 0; got != all {
-			b.errorf("all lines are loaded after Load(%s) = %t, want %t for 4 lines of two orders", shown(q), got, all)
+		if got := b.state(q).MoreLines; got == all {
+			b.errorf("MoreLines after Load(%s) = %t, want %t for 4 lines of two orders", shown(q), got, !all)
 		}
 	}
 }

@@ -43,7 +43,7 @@ var brokenLineIDs = []broken{
 		new: answering(func(_ *memory.Store, q allocation.Query, state *allocation.State) {
 			dropLines(state, func(l allocation.Allocation) bool { return l.Line != "" && asksFor(q, l.OrderID) })
 		})},
-	{fault: "MoreLapsed counts orders", row: "MoreLapsed and LinesFrom count lines, not orders",
+	{fault: "MoreLapsed counts orders", row: "MoreLapsed and MoreLines count lines, not orders",
 		new: answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
 			orders := map[allocation.OrderID]bool{}
 			for _, l := range whole(s, state.SKU).Lines {

@@ -7,9 +7,15 @@ import (
 )
 
 var batchLineRows = []row{
-	{"a load by batch brings the newest lines, sorted by Sequence",
+	{"a load by batch brings the newest of equal lines",
 		"the newest promise moves first when a batch is cut (R6)", batchLinesNewest},
-	{"LinesFrom is the lowest Sequence of the page, and 0 if all lines are loaded",
+	{"a load by batch brings holds first, then lines of a lower priority, then the newest",
+		"a customer who has paid would lose units to an unpaid cart (R6)", batchLinesRank},
+	{"every part of a line has the line's place in the order of leaving",
+		"a line that is split over batches would lose its place on all batches but the first", batchLinesParts},
+	{"a confirmed hold changes its place, and an extended hold keeps the place",
+		"a line that was paid for would leave with the holds", batchLinesConfirmed},
+	{"MoreLines says whether there are further lines, and LinesFrom is the Rank of the page's last line",
 		"without the end of its page the model moves the wrong lines, or asks for the next page for " +
 			"ever", batchLinesFrom},
 	{"a load by batch brings exactly the lines with unshipped units of the batch",
@@ -46,17 +52,79 @@ func batchLinesNewest(b *bench) {
 	b.wantLines(b.state(q), q)
 }
 
+// ranked returns the request with a priority.
+func ranked(priority int, r allocation.Request) allocation.Request {
+	r.Priority = priority
+	return r
+}
+
+// wantLeaving checks pages of every size of a batch's lines. Want is all lines, in the order of leaving.
+func (b *bench) wantLeaving(ref allocation.BatchRef, want ...allocation.OrderID) {
+	b.Helper()
+	for i := range want {
+		q := first(i+1, ofBatch(ref))
+		s := b.state(q)
+		b.wantLines(s, q, want[:i+1]...)
+		if last := b.lineOf(s, want[i]).Rank(); i+1 < len(want) && (!s.MoreLines || s.LinesFrom != last) {
+			b.errorf("MoreLines and LinesFrom after Load(%s) = %t and %+v, want true and %+v, the Rank of order %q",
+				shown(q), s.MoreLines, s.LinesFrom, last, want[i])
+		}
+	}
+}
+
+func batchLinesRank(b *bench) {
+	const least, most = -32768, 32767
+	b.announce("apple", stock("a1", 100))
+	b.allocate("apple", firm("old", 1), ranked(most, firm("dear", 1)), held("old hold", 1, minute(9)),
+		ranked(least, firm("cheap", 1)), ranked(1, held("dear hold", 1, minute(5))), ranked(-1, firm("below", 1)),
+		firm("new", 1), ranked(least, held("cheap hold", 1, minute(7))), held("new hold", 1, minute(8)))
+	b.wantLeaving("a1", "cheap hold", "new hold", "old hold", "dear hold", "cheap", "below", "new", "old", "dear")
+}
+
+func batchLinesParts(b *bench) {
+	b.announce("apple", stock("a1", 3), stock("a2", 3), stock("a3", 90))
+	splitHeld := ranked(5, split("hold", 7))
+	splitHeld.HoldUntil = minute(5)
+	b.allocate("apple", splitHeld, ranked(-5, firm("low", 1)), firm("new", 1))
+	b.wantLeaving("a3", "hold", "low", "new")
+	b.change(of("apple", "hold"), func(p *allocation.Product) error {
+		_, err := p.Confirm("hold", noon)
+		return err
+	})
+	b.wantLeaving("a3", "low", "new", "hold")
+}
+
+func batchLinesConfirmed(b *bench) {
+	b.announce("apple", stock("a1", 100))
+	b.allocate("apple", firm("o1", 1), held("o2", 1, minute(5)), held("o3", 1, minute(5)), firm("o4", 1),
+		held("o5", 1, minute(5)))
+	b.change(of("apple", "o3"), func(p *allocation.Product) error {
+		_, err := p.Confirm("o3", noon)
+		return err
+	})
+	b.change(of("apple", "o2"), func(p *allocation.Product) error {
+		_, err := p.Extend("o2", minute(9), noon)
+		return err
+	})
+	b.wantLeaving("a1", "o5", "o2", "o4", "o3", "o1")
+}
+
 func batchLinesFrom(b *bench) {
 	fiveLines(b)
 	for limit, want := range map[int]int64{1: 7, 2: 6, 4: 4, 5: 0, 6: 0} {
 		q := first(limit, ofBatch("a1"))
-		if got := b.state(q).LinesFrom; got != want {
-			b.errorf("LinesFrom after Load(%s) = %d, want %d for a batch with 5 lines", shown(q), got, want)
+		s := b.state(q)
+		if s.MoreLines != (want > 0) {
+			b.errorf("MoreLines after Load(%s) = %t, want %t for a batch with 5 lines", shown(q), s.MoreLines, want > 0)
+		}
+		if s.MoreLines && s.LinesFrom != (allocation.Rank{Sequence: want}) {
+			b.errorf("LinesFrom after Load(%s) = %+v, want sequence %d", shown(q), s.LinesFrom, want)
 		}
 	}
-	q := first(1, ofBatch("a2"))
-	if got := b.state(q).LinesFrom; got != 0 {
-		b.errorf("LinesFrom after Load(%s) = %d, want 0 for a batch without lines", shown(q), got)
+	for _, q := range []allocation.Query{first(1, ofBatch("a2")), first(1, of("apple")), first(1, ofOrder("o1"))} {
+		if b.state(q).MoreLines {
+			b.errorf("MoreLines after Load(%s) = true, want false", shown(q))
+		}
 	}
 }
 
@@ -72,8 +140,8 @@ func batchLinesOpen(b *bench) {
 	q = ofBatch("a2")
 	b.wantLines(b.state(q), q, "elsewhere", "shipped from here")
 	q = first(1, ofBatch("a1"))
-	if got := b.state(q).LinesFrom; got != 0 {
-		b.errorf("LinesFrom after Load(%s) = %d, want 0 for a batch with 1 open line", shown(q), got)
+	if b.state(q).MoreLines {
+		b.errorf("MoreLines after Load(%s) = true, want false for a batch with 1 open line", shown(q))
 	}
 }
 
@@ -93,9 +161,9 @@ func batchLinesAsked(b *bench) {
 	q := first(2, ofBatch("a1", "o3"))
 	s := b.state(q)
 	b.wantLines(s, q, "o3", "o2", "o4")
-	if want := b.lineOf(s, "o2").Sequence; s.LinesFrom != want {
-		b.errorf("LinesFrom after Load(%s) = %d, want %d, the Sequence of the second newest line",
-			shown(q), s.LinesFrom, want)
+	if want := b.lineOf(s, "o2").Rank(); !s.MoreLines || s.LinesFrom != want {
+		b.errorf("MoreLines and LinesFrom after Load(%s) = %t and %+v, want true and %+v, the Rank of the second "+
+			"newest line", shown(q), s.MoreLines, s.LinesFrom, want)
 	}
 }
 

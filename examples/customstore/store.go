@@ -164,9 +164,9 @@ func asked(p allocation.State, q allocation.Query) allocation.State {
 	gone := lapsed(&p, q)
 	p.MoreLapsed = len(gone) > q.Limit
 	unshipped := func(part allocation.Part) bool { return part.Batch == q.Batch && part.Shipped < part.Quantity }
-	open := filter(p.Lines, newestFirst, func(l line) bool { return slices.ContainsFunc(l.Parts, unshipped) })
-	if len(open) > q.Limit {
-		p.LinesFrom = open[q.Limit-1].Sequence
+	open := filter(p.Lines, byRank, func(l line) bool { return slices.ContainsFunc(l.Parts, unshipped) })
+	if p.MoreLines = len(open) > q.Limit; p.MoreLines {
+		p.LinesFrom = open[q.Limit-1].Rank()
 	}
 	orders := append([]allocation.OrderID{q.Order}, q.Orders...)
 	for _, l := range slices.Concat(gone[:min(len(gone), q.Limit)], open[:min(len(open), q.Limit)]) {
@@ -175,7 +175,7 @@ func asked(p allocation.State, q allocation.Query) allocation.State {
 	if live := filter(p.Lines, byExpiry, func(l line) bool { return l.HeldUntil.After(q.Now) }); len(live) > 0 {
 		p.NextExpiry = live[0].HeldUntil
 	}
-	p.Lines = filter(p.Lines, newestFirst, func(l line) bool { return slices.Contains(orders, l.OrderID) })
+	p.Lines = filter(p.Lines, byRank, func(l line) bool { return slices.Contains(orders, l.OrderID) })
 	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
 		from := func(part allocation.Part) bool { return part.Batch == b.Ref }
 		uses := func(l line) bool { return slices.ContainsFunc(l.Parts, from) }
@@ -218,7 +218,7 @@ func byTurn(a, b allocation.Turn) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.SKU, b.SKU))
 }
 
-func newestFirst(a, b line) int { return cmp.Compare(b.Sequence, a.Sequence) }
+func byRank(a, b line) int { return a.Rank().Compare(b.Rank()) }
 func byExpiry(a, b line) int {
 	return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
 }

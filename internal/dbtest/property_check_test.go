@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"slices"
@@ -229,8 +230,8 @@ func judgedCount(c allocation.Count, b allocation.Batch, now time.Time) (latest 
 
 type counting = func(*allocation.Service, context.Context, allocation.Count) ([]allocation.OrderLine, error)
 
-// cut recounts a batch and checks rule R6 (a cut moves the newest lines) on the lines before and after. The rule leaves
-// open which of the batches with room a line moves to; there the naive model copies the result. A count that is not the
+// cut recounts a batch and checks rule R6 (who loses at a cut) on the lines before and after. The rule leaves open
+// which of the batches with room a line moves to; there the naive model copies the result. A count that is not the
 // latest leaves the quantity as before.
 func (m *machine) cut(t *rapid.T, c allocation.Count, b allocation.Batch, latest bool, call counting) {
 	if latest {
@@ -272,7 +273,8 @@ func (m *machine) displace(
 	return state.Lines, lost
 }
 
-// checkCut walks the live lines from the newest: as many as needed leave the batch, and the others are unchanged.
+// checkCut walks the live lines in the order of leaving: as many as needed leave the batch, and the others are
+// unchanged.
 func (m *machine) checkCut(
 	t *rapid.T, c allocation.Count, before []allocation.Allocation, lost map[allocation.LineKey]allocation.Quantity,
 ) {
@@ -301,7 +303,10 @@ func (m *machine) checkCut(
 // leavingOrder returns the live lines in the order in which they leave a batch.
 func (m *machine) leavingOrder(lines []allocation.Allocation) []allocation.Allocation {
 	lines = slices.DeleteFunc(lines, func(a allocation.Allocation) bool { return a.Lapsed(m.now()) })
-	slices.SortFunc(lines, func(a, b allocation.Allocation) int { return int(b.Sequence - a.Sequence) })
+	slices.SortFunc(lines, func(a, b allocation.Allocation) int {
+		held := func(l allocation.Allocation) int { return map[bool]int{true: 0, false: 1}[!l.HeldUntil.IsZero()] }
+		return cmp.Or(held(a)-held(b), a.Priority-b.Priority, int(b.Sequence-a.Sequence))
+	})
 	return lines
 }
 

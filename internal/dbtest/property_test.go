@@ -147,11 +147,6 @@ func (m *machine) place(t *rapid.T) allocation.Location {
 	return rapid.SampledFrom([]allocation.Location{"", "", "", "hull", "york"}).Draw(t, "location")
 }
 
-// line draws a LineID, "" for most lines.
-func (m *machine) line(t *rapid.T) allocation.LineID {
-	return rapid.SampledFrom([]allocation.LineID{"", "", "a", "b"}).Draw(t, "line")
-}
-
 func (m *machine) some(t *rapid.T, least, most int) allocation.Quantity {
 	return allocation.Quantity(rapid.IntRange(least, most).Draw(t, "quantity"))
 }

@@ -143,10 +143,10 @@ wanted (sku, order_id) AS (
     WHERE l.held_sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?)
   UNION
-  SELECT newest.sku, newest.order_id FROM (
-    SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_open)
+  SELECT leaving.sku, leaving.order_id FROM (
+    SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
     WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
-    ORDER BY l.sequence DESC LIMIT ?) newest),
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) leaving),
 shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku

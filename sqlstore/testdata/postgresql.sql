@@ -93,10 +93,10 @@ wanted (sku, order_id) AS (
       AND l.held_until = l.held_until + 0
     ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h
   UNION
-  SELECT newest.sku, newest.order_id FROM (
+  SELECT leaving.sku, leaving.order_id FROM (
     SELECT l.sku, l.order_id FROM allocation_lines l
     WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
-    ORDER BY l.sequence DESC LIMIT $4) newest),
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $4) leaving),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b

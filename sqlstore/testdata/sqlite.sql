@@ -87,10 +87,10 @@ wanted (sku, order_id) AS (
       WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
       ORDER BY l.held_until, l.order_id LIMIT ?4))) first
   UNION
-  SELECT newest.sku, newest.order_id FROM (
-    SELECT l.sku, l.order_id FROM allocation_lines l INDEXED BY allocation_lines_open
+  SELECT leaving.sku, leaving.order_id FROM (
+    SELECT l.sku, l.order_id FROM allocation_lines l INDEXED BY allocation_lines_leaving
     WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
-    ORDER BY l.sequence DESC LIMIT ?4) newest),
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?4) leaving),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0

@@ -143,6 +143,8 @@ func (p *Product) changes() Changes {
 
 // change returns the difference to the stored batch.
 func (b *batch) change() BatchChange {
+	counted := b.stored
+	counted.Purchased, counted.Allocated = b.Purchased, b.Allocated
 	return BatchChange{
 		Ref:       b.Ref,
 		Purchased: b.Purchased - b.stored.Purchased,
@@ -157,6 +159,8 @@ func (b *batch) change() BatchChange {
 		CountedAt:       b.CountedAt,
 		CountedQuantity: b.CountedQuantity,
 		ShippedAt:       b.ShippedAt,
+
+		CountersOnly: b.Batch == counted,
 	}
 }
 

@@ -110,3 +110,34 @@ func TestBatchesStopsWhenTheLoopDoes(t *testing.T) {
 	}
 	assert.Equal(t, []allocation.BatchRef{"a"}, seen, "batches of the loop")
 }
+
+func TestCountersOnlyMeansThatNothingElseOfTheBatchChanged(t *testing.T) {
+	rows := map[string]struct {
+		verb func(p *tested) error
+		want bool
+	}{
+		"Allocate": {func(p *tested) error { _, err := p.Allocate(monday, nil, whole("o", 2)); return err }, true},
+		"Cancel":   {func(p *tested) error { _, err := p.Cancel("kept", monday); return err }, true},
+		"Ship, which sets ShippedAt beside the counters": {
+			func(p *tested) error { _, err := p.Ship("kept", monday); return err }, false},
+		"a count, which sets CountedAt beside the counters": {func(p *tested) error {
+			_, err := p.ChangeBatchQuantity(allocation.Count{Batch: "a", Quantity: 9, At: monday}, monday, nil)
+			return err
+		}, false},
+		"a block": {func(p *tested) error { _, err := p.BlockBatch("a", "wet", monday, nil); return err }, false},
+	}
+	kept := newTested(t, inWarehouse("a", 10))
+	kept.allocates(whole("kept", 2))
+	q := allocation.Query{
+		Batch: "a", Orders: []allocation.OrderID{"kept", "o"}, Now: monday, Limit: 9,
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			p := loadTested(t, page(kept.state(), q), q)
+			require.NoError(t, row.verb(p))
+			changes := p.Changes().Batches
+			require.Len(t, changes, 1)
+			assert.Equal(t, row.want, changes[0].CountersOnly)
+		})
+	}
+}

@@ -215,6 +215,11 @@ type BatchChange struct {
 	CountedAt       time.Time
 	CountedQuantity Quantity
 	ShippedAt       time.Time
+
+	// CountersOnly says that no field but Purchased and Allocated differs from the stored batch, so that
+	// the store need not write the others, which have the stored values here. A store may ignore
+	// CountersOnly.
+	CountersOnly bool
 }
 
 // Ledger is an optional ability of a [Store], and of a [UnitOfWork] over a store: to account for the

@@ -1,6 +1,8 @@
 package storetest
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,6 +14,9 @@ var fieldRows = []row{
 		"a blocked or expired batch would be sold, and a repeated split would take the units twice", fieldsNewBatch},
 	{"a changed batch has the new arrival, block, expiry and count",
 		"a block that is not stored lets the batch be sold, and a lost count makes a late count look new", fieldsBatch},
+	{"a change of counters alone keeps all other fields, also beside the change of another batch",
+		"a store that takes CountersOnly of one batch for another loses a block, and the batch is sold",
+		fieldsCounters},
 	{"batches that are blocked or expired are not loaded unless a query names the batch or a line of the batch",
 		"otherwise every load grows with the product's history", fieldsForSale},
 	{"a new line keeps its dates, place, priority, lateness and first order",
@@ -109,17 +114,64 @@ func fieldsBatch(b *bench) {
 	}
 }
 
+// fieldsCounters changes the counters of batches with values in all fields: first alone, then beside a block of the
+// batch a0, then beside a block of the batch z.
+func fieldsCounters(b *bench) {
+	full := fullBatches()
+	refs := named[allocation.BatchRef]("a", len(full))
+	batches := []allocation.Batch{stock("a0", 5), stock("z", 5)}
+	for _, ref := range refs {
+		batches = append(batches, stock(ref, 5))
+	}
+	c := b.product("apple", batches...).Changes()
+	for i := range full {
+		c.NewBatches[i+2] = fields(c.NewBatches[i+2], full[i])
+	}
+	b.commit(c)
+	others, wanted := c.NewBatches[:2], c.NewBatches[2:]
+	b.countAll(wanted, nil)
+	for i := range others {
+		others[i].Blocked = "wet"
+		b.countAll(wanted, &others[i])
+	}
+}
+
+// countAll changes the counters of batches, and everything of another batch, in one commit.
+func (b *bench) countAll(batches []allocation.Batch, other *allocation.Batch) {
+	b.Helper()
+	c := b.nextVersion(b.state(of("apple")))
+	for i := range batches {
+		change := unchanged(batches[i])
+		change.Purchased, change.Allocated, change.CountersOnly = 2, 1, true
+		c.Batches = append(c.Batches, change)
+		batches[i].Purchased, batches[i].Allocated = batches[i].Purchased+2, batches[i].Allocated+1
+	}
+	if other != nil {
+		c.Batches = append(c.Batches, unchanged(*other))
+		batches = append(batches, *other)
+	}
+	slices.SortFunc(c.Batches, func(x, y allocation.BatchChange) int { return cmp.Compare(x.Ref, y.Ref) })
+	b.commit(c)
+	for _, want := range batches {
+		b.wantBatch(want, "a batch after a change of counters alone")
+	}
+}
+
+// unchanged returns a change of a batch that changes nothing.
+func unchanged(now allocation.Batch) allocation.BatchChange {
+	return allocation.BatchChange{
+		Ref: now.Ref, ETA: now.ETA, ArrivedAt: now.ArrivedAt, Blocked: now.Blocked, Expired: now.Expired,
+		CountedAt: now.CountedAt, CountedQuantity: now.CountedQuantity, ShippedAt: now.ShippedAt,
+		Due: now.Due, Dated: now.Dated,
+	}
+}
+
 // changeBatch commits a change of a batch that differs from the present batch by the edit alone. No command makes so
 // many different changes.
 func (b *bench) changeBatch(ref allocation.BatchRef, edit func(change *allocation.BatchChange)) {
 	b.Helper()
 	s := b.state(ofBatch(ref))
-	now := b.batchOf(s, ref)
-	change := allocation.BatchChange{
-		Ref: ref, ETA: now.ETA, ArrivedAt: now.ArrivedAt, Blocked: now.Blocked, Expired: now.Expired,
-		CountedAt: now.CountedAt, CountedQuantity: now.CountedQuantity, ShippedAt: now.ShippedAt,
-		Due: now.Due, Dated: now.Dated,
-	}
+	change := unchanged(b.batchOf(s, ref))
 	edit(&change)
 	c := b.nextVersion(s)
 	c.Batches = []allocation.BatchChange{change}

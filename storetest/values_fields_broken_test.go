@@ -11,6 +11,7 @@ import (
 const (
 	rowNewBatchFields = "a new batch keeps its lot, block, origin, arrival, expiry and count"
 	rowBatchFields    = "a changed batch has the new arrival, block, expiry and count"
+	rowCounters       = "a change of counters alone keeps all other fields, also beside the change of another batch"
 	rowForSale        = "batches that are blocked or expired are not loaded unless a query names the batch or a line " +
 		"of the batch"
 	rowNewLineFields = "a new line keeps its dates, place, priority, lateness and first order"
@@ -138,6 +139,18 @@ var brokenFields = slices.Concat(newBatchFaults(), brokenBatchChanges(), brokenL
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Blocked != "" })
 		})},
+	{fault: "a change of counters clears the other fields", row: rowCounters, bare: true,
+		new: changing(func(c *allocation.BatchChange, _ allocation.Batch) {
+			if c.CountersOnly {
+				*c = allocation.BatchChange{Ref: c.Ref, Purchased: c.Purchased, Allocated: c.Allocated}
+			}
+		})},
+	{fault: "CountersOnly of the first batch is taken for all", row: rowCounters, bare: true,
+		new: countersOnlyAs(func(changes []allocation.BatchChange) allocation.BatchChange { return changes[0] })},
+	{fault: "CountersOnly of the last batch is taken for all", row: rowCounters, bare: true,
+		new: countersOnlyAs(func(changes []allocation.BatchChange) allocation.BatchChange {
+			return changes[len(changes)-1]
+		})},
 	{fault: "Low is lost", row: rowLow, bare: true,
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.Low = false })},
 	{fault: "Low is never taken away", row: rowLow, bare: true,
@@ -145,6 +158,20 @@ var brokenFields = slices.Concat(newBatchFaults(), brokenBatchChanges(), brokenL
 	{fault: "Low of a new product is lost", row: rowLow, bare: true,
 		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Low = c.Low && c.Read > 0 })},
 })
+
+// countersOnlyAs returns a store that writes only the counters of all batches of a product, if the change of one batch
+// says so.
+func countersOnlyAs(one func(changes []allocation.BatchChange) allocation.BatchChange) func() allocation.Store {
+	return writing(func(s *memory.Store, c *allocation.Changes) {
+		if len(c.Batches) == 0 || !one(c.Batches).CountersOnly {
+			return
+		}
+		for i, change := range c.Batches {
+			c.Batches[i] = unchanged(storedBatch(s, c.SKU, change.Ref))
+			c.Batches[i].Purchased, c.Batches[i].Allocated = change.Purchased, change.Allocated
+		}
+	})
+}
 
 // forSale returns a store that brings the batches of the given kind with every load.
 func forSale(too func(b allocation.Batch) bool) func() allocation.Store {

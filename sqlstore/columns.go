@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"database/sql"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,9 @@ type column[R any] struct {
 	kind string // the type, as PostgreSQL calls it
 	slot slot   // where a load has the column
 	role role   // how an UPDATE uses the column
+
+	usual     string // the value in a plain row, as SQL; "" for a column without a usual value
+	byDefault bool   // the usual value is also the table's default
 
 	write func(v values, row *R)
 	read  func(f *fields, row *R) // nil for a column that no load reads
@@ -44,6 +48,19 @@ func (c column[R]) as(kind string) column[R] {
 func (c column[R]) in(role role) column[R] {
 	c.role = role
 	return c
+}
+
+// usually returns the column with a usual value: the empty text, NULL or a number, as SQL. A plain row has the usual
+// value in all such columns, and most rows are plain.
+func (c column[R]) usually(value string) column[R] {
+	c.usual = value
+	return c
+}
+
+// usuallyByDefault is usually for a column that has the usual value as its default in the tables of all engines.
+func (c column[R]) usuallyByDefault(value string) column[R] {
+	c.byDefault = true
+	return c.usually(value)
 }
 
 // values receives the values of a row, column by column.
@@ -112,7 +129,8 @@ func derivedColumn[R any](name string, condition func(row *R) bool) column[R] {
 
 // constantColumn is a column that has the same number in all rows that this package writes.
 func constantColumn[R any](name string, n int64) column[R] {
-	return column[R]{name: name, kind: "smallint", write: func(v values, _ *R) { v.number(n) }}
+	c := column[R]{name: name, kind: "smallint", write: func(v values, _ *R) { v.number(n) }}
+	return c.usually(strconv.FormatInt(n, 10))
 }
 
 // countColumn is a column of the result of a count, with NULL for an unknown result, which is -1 in the model. Without
@@ -170,6 +188,56 @@ func (c columns[R]) where(wanted func(c column[R]) bool) (some columns[R]) {
 		}
 	}
 	return some
+}
+
+// keys returns the columns that find a row.
+func (c columns[R]) keys() columns[R] {
+	return c.where(func(c column[R]) bool { return c.role == roleKey })
+}
+
+// unusual returns the columns without a usual value.
+func (c columns[R]) unusual() columns[R] {
+	return c.where(func(c column[R]) bool { return c.usual == "" })
+}
+
+// arePlain reports whether all rows are plain.
+func (c columns[R]) arePlain(rows []R) bool {
+	check := &usualValue{}
+	for i := range rows {
+		for _, column := range c {
+			if check.sql = column.usual; check.sql == "" {
+				continue
+			}
+			if column.write(check, &rows[i]); !check.met {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// usualValue compares the value of a column with the usual value.
+type usualValue struct {
+	sql string
+	met bool
+}
+
+func (u *usualValue) text(s string) { u.met = u.sql == "''" && s == "" }
+
+func (u *usualValue) number(n int64) { u.met = u.sql == strconv.FormatInt(n, 10) }
+
+func (u *usualValue) null() { u.met = u.sql == "NULL" }
+
+// plainList is list for the values of plain rows: the usual values stand in the text.
+func (c columns[R]) plainList(prefix string) string {
+	all := make([]string, len(c))
+	for i, column := range c {
+		all[i] = column.usual
+		if all[i] == "" {
+			all[i] = prefix + column.name
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // list is the names, each behind a prefix: "" for names, ":" for parameters, "x." for columns of x.

@@ -35,13 +35,18 @@ func (s rowStatement[R]) arguments(list *argumentList, row *R) []any {
 type rowCommit struct {
 	addProduct, setProduct, checkProduct rowStatement[productRow]
 	addBatch                             rowStatement[allocation.Batch]
-	changeBatch                          rowStatement[changedBatch]
-	addPart                              rowStatement[lineRow]
+	changeBatch, changeCounters          rowStatement[changedBatch]
+	addPart, addPlainPart                rowStatement[lineRow]
 	removeLine                           rowStatement[removedLine]
 	addEvent                             rowStatement[eventRow]
 }
 
 func newRowCommit(t *templates) *rowCommit {
+	changeBatch := func(c columns[changedBatch]) rowStatement[changedBatch] {
+		return compileRow(t, changedColumns, `
+			UPDATE {batches} SET `+c.assignments("", "", ":")+`
+			WHERE ref = :ref AND sku = :sku`+t.guarded("AND"))
+	}
 	return &rowCommit{
 		addProduct: compileRow(t, productColumns, insertRow("products", productColumns.stored())),
 		setProduct: compileRow(t, productColumns, `
@@ -49,11 +54,12 @@ func newRowCommit(t *templates) *rowCommit {
 			WHERE sku = :sku AND version = :seen`+t.guarded("AND")),
 		checkProduct: compileRow(t, productColumns, `
 			UPDATE {products} SET version = version WHERE sku = :sku AND version = :seen`),
-		addBatch: compileRow(t, batchColumns, insertRow("batches", batchColumns)),
-		changeBatch: compileRow(t, changedColumns, `
-			UPDATE {batches} SET `+changedColumns.assignments("", "", ":")+`
-			WHERE ref = :ref AND sku = :sku`+t.guarded("AND")),
-		addPart: compileRow(t, lineColumns, insertRow("lines", lineColumns)),
+		addBatch:       compileRow(t, batchColumns, insertRow("batches", batchColumns)),
+		changeBatch:    changeBatch(changedColumns),
+		changeCounters: changeBatch(changedCounters),
+		addPart:        compileRow(t, lineColumns, insertRow("lines", lineColumns)),
+		addPlainPart: compileRow(t, lineColumns, `
+			INSERT INTO {lines} (`+plainColumns.list("")+`) VALUES (`+plainColumns.plainList(":")+`)`),
 		removeLine: compileRow(t, removedColumns, `DELETE FROM {lines} 
 			WHERE order_id = :order_id AND sku = :sku AND line = :line`),
 		addEvent: compileRow(t, eventColumns, insertRow("events", eventColumns)),
@@ -69,7 +75,7 @@ func insertRow[R any](table string, c columns[R]) string {
 func (w *rowCommit) queries() []*query {
 	return []*query{
 		w.addProduct.query, w.setProduct.query, w.checkProduct.query, w.addBatch.query, w.changeBatch.query,
-		w.addPart.query, w.removeLine.query, w.addEvent.query,
+		w.changeCounters.query, w.addPart.query, w.addPlainPart.query, w.removeLine.query, w.addEvent.query,
 	}
 }
 
@@ -83,7 +89,11 @@ func (w *rowCommit) write(ctx context.Context, r runner, rows *relations) error 
 	if err := writeEach(ctx, r, rows, w.addBatch, rows.newBatches, aboutNewBatch); err != nil {
 		return err
 	}
-	if err := writeEach(ctx, r, rows, w.addPart, rows.newParts, aboutNewPart); err != nil {
+	addPart := w.addPart
+	if lineColumns.arePlain(rows.newParts) {
+		addPart = w.addPlainPart
+	}
+	if err := writeEach(ctx, r, rows, addPart, rows.newParts, aboutNewPart); err != nil {
 		return err
 	}
 	if err := w.batches(ctx, r, rows); err != nil {
@@ -147,9 +157,17 @@ func (w *rowCommit) batches(ctx context.Context, r runner, rows *relations) erro
 
 var errMissing = errors.New("no such batch of the product")
 
+// change returns the statement for a changed batch.
+func (w *rowCommit) change(b *changedBatch) rowStatement[changedBatch] {
+	if b.CountersOnly {
+		return w.changeCounters
+	}
+	return w.changeBatch
+}
+
 // batch changes the i-th batch, and returns the number of matching rows.
 func (w *rowCommit) batch(ctx context.Context, r runner, rows *relations, i int) (int64, error) {
-	s := w.changeBatch
+	s := w.change(&rows.batches[i])
 	matched, err := r.exec(ctx, s.query, s.arguments(&rows.arguments, &rows.batches[i])...)
 	if err != nil {
 		return 0, aboutBatch.error(err, rows.batches[i:i+1])

@@ -16,52 +16,67 @@ type mariaDBCommit struct {
 	lockProducts                *query
 	setProducts                 *query
 	changeBatches, countBatches *query
+	changeSums                  *query // changeBatches for counters alone
 	removeLines                 *query
-	setBoth                     rowStatement[relations] // a product and its batch
+	setBoth, setBothCounters    rowStatement[relations] // a product and its batch
 
 	addProducts, addBatches, addParts, addEvents string // text before the rows
+	addPlainParts                                string // addParts for plain lines
 
 	classify func(error) class
 	engine   *engine
 }
 
 func newMariaDBCommit(t *templates) writer {
-	changes := changedColumns.table() + `
+	changes := func(c columns[changedBatch]) string {
+		return c.table() + `
 		STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku`
+	}
+	changeBatches := func(c columns[changedBatch]) *query {
+		return t.compile(`UPDATE ` + changes(c) + `
+			SET ` + c.assignments("b.", "b.", "x.") + t.guarded("WHERE"))
+	}
+	setBoth := func(c columns[changedBatch]) rowStatement[relations] {
+		return compileRow(t, firstRows, `
+			UPDATE {products} p STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = :batch_ref AND b.sku = p.sku
+			SET `+productColumns.assignments("p.", "p.", ":product_")+`,
+				`+c.assignments("b.", "b.", ":batch_")+`
+			WHERE p.sku = :product_sku AND p.version = :product_seen`+t.guarded("AND"))
+	}
 	stored := productColumns.stored()
 	single := newRowCommit(t)
-	single = &rowCommit{setProduct: single.setProduct, changeBatch: single.changeBatch} // the others are unused
+	single = &rowCommit{ // the other statements are unused
+		setProduct: single.setProduct, changeBatch: single.changeBatch, changeCounters: single.changeCounters,
+	}
 	return &mariaDBCommit{
 		rowCommit:    single,
 		lockProducts: t.compile(t.lockRows),
 		setProducts: t.compile(`UPDATE ` + productColumns.table() + `
 			STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = x.sku AND p.version = x.seen
 			SET ` + productColumns.assignments("p.", "p.", "x.") + t.guarded("WHERE")),
-		changeBatches: t.compile(`UPDATE ` + changes + `
-			SET ` + changedColumns.assignments("b.", "b.", "x.") + t.guarded("WHERE")),
-		countBatches: t.compile(`SELECT COUNT(*) FROM ` + changes),
+		changeBatches: changeBatches(changedColumns),
+		changeSums:    changeBatches(changedCounters),
+		countBatches:  t.compile(`SELECT COUNT(*) FROM ` + changes(changedColumns.keys())),
 		removeLines: t.compile(`DELETE l FROM ` + removedColumns.table() + `
 			STRAIGHT_JOIN {lines} l FORCE INDEX (PRIMARY)
 			ON l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line` +
 			t.guarded("WHERE")),
-		setBoth: compileRow(t, firstRows, `
-			UPDATE {products} p STRAIGHT_JOIN {batches} b FORCE INDEX (PRIMARY) ON b.ref = :batch_ref AND b.sku = p.sku
-			SET `+productColumns.assignments("p.", "p.", ":product_")+`,
-				`+changedColumns.assignments("b.", "b.", ":batch_")+`
-			WHERE p.sku = :product_sku AND p.version = :product_seen`+t.guarded("AND")),
-		addProducts: t.compile(`INSERT INTO {products} (` + stored.list("") + `) VALUES `).text,
-		addBatches:  t.compile(`INSERT INTO {batches} (` + batchColumns.list("") + `) VALUES `).text,
-		addParts:    t.compile(`INSERT INTO {lines} (` + lineColumns.list("") + `) VALUES `).text,
-		addEvents:   t.compile(`INSERT INTO {events} (` + eventColumns.list("") + `) VALUES `).text,
-		classify:    t.classify,
-		engine:      t.engine,
+		setBoth:         setBoth(changedColumns),
+		setBothCounters: setBoth(changedCounters),
+		addProducts:     t.compile(`INSERT INTO {products} (` + stored.list("") + `) VALUES `).text,
+		addBatches:      t.compile(`INSERT INTO {batches} (` + batchColumns.list("") + `) VALUES `).text,
+		addParts:        t.compile(`INSERT INTO {lines} (` + lineColumns.list("") + `) VALUES `).text,
+		addPlainParts:   t.compile(`INSERT INTO {lines} (` + plainColumns.list("") + `) VALUES `).text,
+		addEvents:       t.compile(`INSERT INTO {events} (` + eventColumns.list("") + `) VALUES `).text,
+		classify:        t.classify,
+		engine:          t.engine,
 	}
 }
 
 func (w *mariaDBCommit) queries() []*query {
 	return []*query{
-		w.setBoth.query, w.lockProducts, w.setProduct.query, w.setProducts, w.changeBatch.query, w.changeBatches,
-		w.countBatches, w.removeLines,
+		w.setBoth.query, w.setBothCounters.query, w.lockProducts, w.setProduct.query, w.setProducts,
+		w.changeBatch.query, w.changeCounters.query, w.changeBatches, w.changeSums, w.countBatches, w.removeLines,
 	}
 }
 
@@ -105,7 +120,8 @@ func (w *mariaDBCommit) counters(ctx context.Context, r runner, rows *relations)
 // productAndBatch returns the number of changed rows, 0 if the product or the batch is missing or has another
 // version. The product's row always changes.
 func (w *mariaDBCommit) productAndBatch(ctx context.Context, r runner, rows *relations) (int64, error) {
-	matched, err := r.exec(ctx, w.setBoth.query, w.setBoth.arguments(&rows.arguments, rows)...)
+	s := w.both(rows)
+	matched, err := r.exec(ctx, s.query, s.arguments(&rows.arguments, rows)...)
 	switch {
 	case err == nil:
 		return matched, nil
@@ -113,6 +129,30 @@ func (w *mariaDBCommit) productAndBatch(ctx context.Context, r runner, rows *rel
 		return 0, aboutBatch.error(err, rows.batches)
 	}
 	return 0, &subjectError{field: "sku", value: rows.products[0].sku, err: err}
+}
+
+// both returns the statement for one product and its batch.
+func (w *mariaDBCommit) both(rows *relations) rowStatement[relations] {
+	if rows.changeCounters() {
+		return w.setBothCounters
+	}
+	return w.setBoth
+}
+
+// several returns the statement for several changed batches, and the columns of its rows.
+func (w *mariaDBCommit) several(rows *relations) (*query, columns[changedBatch]) {
+	if rows.changeCounters() {
+		return w.changeSums, changedCounters
+	}
+	return w.changeBatches, changedColumns
+}
+
+// insertOf returns the text before parts of lines, and the columns of the rows.
+func (w *mariaDBCommit) insertOf(parts []lineRow) (text string, c columns[lineRow]) {
+	if lineColumns.arePlain(parts) {
+		return w.addPlainParts, plainColumns
+	}
+	return w.addParts, lineColumns
 }
 
 // products writes the new versions, which always differ, if the products have the versions that were read.
@@ -158,7 +198,8 @@ func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) 
 	if len(rows.batches) == 1 {
 		matched, err = w.batch(ctx, r, rows, 0)
 	} else {
-		matched, err = writeRows(ctx, w, r, w.changeBatches, changedColumns, rows.batches, aboutBatch)
+		q, c := w.several(rows)
+		matched, err = writeRows(ctx, w, r, q, c, rows.batches, aboutBatch)
 	}
 	if err != nil || matched == int64(len(rows.batches)) {
 		return err
@@ -170,7 +211,7 @@ func (w *mariaDBCommit) batches(ctx context.Context, r runner, rows *relations) 
 // already.
 func (w *mariaDBCommit) countedBatches(ctx context.Context, r runner, batches []changedBatch) error {
 	exist := 0
-	err := eachPart(w, changedColumns, batches, func(list string, _ []changedBatch) error {
+	err := eachPart(w, changedColumns.keys(), batches, func(list string, _ []changedBatch) error {
 		return r.each(ctx, w.countBatches, []any{list}, func(row scanner) error {
 			var some int
 			err := row.Scan(&some)
@@ -193,7 +234,9 @@ func (w *mariaDBCommit) lines(ctx context.Context, r runner, rows *relations) er
 	if err != nil {
 		return err
 	}
-	err = insertRows(ctx, w, r, w.addParts, lineColumns, append(rows.newParts, rows.parts...), aboutNewPart)
+	parts := rows.allParts()
+	text, c := w.insertOf(parts)
+	err = insertRows(ctx, w, r, text, c, parts, aboutNewPart)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,9 @@ func (w *mariaDBCommit) script(rows *relations) *script {
 		s.failed = s.failed || err != nil
 		return text, n
 	})
-	scriptInserts(w, s, w.addParts, lineColumns, append(rows.newParts, rows.parts...), aboutNewPart)
+	parts := rows.allParts()
+	text, c := w.insertOf(parts)
+	scriptInserts(w, s, text, c, parts, aboutNewPart)
 	scriptInserts(w, s, w.addEvents, eventColumns, rows.events, aboutEvent)
 	s.text.WriteString("END")
 	if s.failed {
@@ -70,7 +72,8 @@ func (w *mariaDBCommit) scriptCounters(s *script, rows *relations) {
 	one := len(rows.batches) == 1
 	switch {
 	case len(known) == 1 && len(added) == 0 && one && len(rows.newBatches) == 0:
-		s.write(w.setBoth.query, w.setBoth.arguments(&rows.arguments, rows)...)
+		both := w.both(rows)
+		s.write(both.query, both.arguments(&rows.arguments, rows)...)
 		s.demand(1)
 		return
 	case len(known) == 1:
@@ -82,11 +85,13 @@ func (w *mariaDBCommit) scriptCounters(s *script, rows *relations) {
 	scriptInserts(w, s, w.addProducts, productColumns.stored(), added, aboutProduct)
 	scriptInserts(w, s, w.addBatches, batchColumns, rows.newBatches, aboutNewBatch)
 	if one {
-		s.write(w.changeBatch.query, w.changeBatch.arguments(&rows.arguments, &rows.batches[0])...)
+		change := w.change(&rows.batches[0])
+		s.write(change.query, change.arguments(&rows.arguments, &rows.batches[0])...)
 		s.demand(1)
 		return
 	}
-	scriptChanges(s, w.changeBatches, changedColumns, rows.batches)
+	q, c := w.several(rows)
+	scriptChanges(s, q, c, rows.batches)
 }
 
 // unexpected recognises error 1644, a SIGNAL of a script.

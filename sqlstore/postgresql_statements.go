@@ -113,19 +113,28 @@ func (c columns[R]) casts(prefix string, given map[string]string) string {
 // writtenFor is the version of the schema as text.
 var writtenFor = strconv.Itoa(schemaVersion)
 
-// oneLineText returns the statement for a line with some of the columns; the others have their defaults. A missing
-// batch is a division by zero, which undoes the statement.
-func oneLineText(line columns[lineRow]) string {
+// oneLineText gives the values of plain lines in the text. A missing batch is a division by zero, which undoes the
+// statement.
+func oneLineText(plain bool) string {
+	lines, given := lineColumns, map[string]string{"sku": "p.sku", "part": "0"}
+	if plain {
+		lines = plainColumns
+		for _, column := range lines {
+			if column.usual != "" {
+				given[column.name] = column.usual
+			}
+		}
+	}
 	return `
 	WITH p AS (
 		UPDATE {products} SET ` + productColumns.assignments("", "", ":product_") + `
 		WHERE sku = :product_sku AND version = :product_seen RETURNING sku),
 	b AS (
-		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", ":batch_") + `
+		UPDATE {batches} b SET ` + changedCounters.assignments("", "b.", ":batch_") + `
 		FROM p WHERE b.ref = :batch_ref AND b.sku = p.sku RETURNING b.ref),
 	l AS (
-		INSERT INTO {lines} (` + line.list("") + `)
-		SELECT ` + line.casts("line_", map[string]string{"sku": "p.sku", "part": "0"}) + ` FROM p),
+		INSERT INTO {lines} (` + lines.list("") + `)
+		SELECT ` + lines.casts("line_", given) + ` FROM p),
 	e AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)
 		SELECT ` + eventColumns.casts("event_", map[string]string{
@@ -140,7 +149,9 @@ type shape struct {
 	one                            bool // a single product, existing and changed
 	newProducts, newBatches        bool
 	batches                        bool // changed batches
+	counters                       bool // of changed batches only the counters change
 	removed, newLines, upsertLines bool
+	plain                          bool // all new lines are plain
 }
 
 // text puts a statement together from the parts that have rows: starting an empty part costs PostgreSQL more than
@@ -174,9 +185,11 @@ var commitParts = []struct {
 	{"add products", func(s shape) bool { return s.newProducts }, addProducts},
 	{"change products", func(s shape) bool { return !s.one }, moveProducts},
 	{"add batches", func(s shape) bool { return s.newBatches }, addBatches},
-	{"change batches", func(s shape) bool { return s.batches }, changeBatches},
+	{"change batches", func(s shape) bool { return s.batches && !s.counters }, changeBatches(changedColumns)},
+	{"change counters", func(s shape) bool { return s.counters }, changeBatches(changedCounters)},
 	{"remove lines", func(s shape) bool { return s.removed }, removeLines},
-	{"add lines", func(s shape) bool { return s.newLines }, addLines},
+	{"add lines", func(s shape) bool { return s.newLines && !s.plain }, addLines},
+	{"add plain lines", func(s shape) bool { return s.plain }, addPlainLines},
 	{"write lines anew", func(s shape) bool { return s.upsertLines }, upsertLines},
 	{"add events", func(shape) bool { return true }, insertEvents},
 }
@@ -229,11 +242,13 @@ var addBatches = `new_batches AS (
 		INSERT INTO {batches} (` + batchColumns.list("") + `)
 		SELECT * FROM ` + batchColumns.unnest("n") + ` WHERE ` + ifVersionsMatch + `)`
 
-var changeBatches = `changed AS (
-		UPDATE {batches} b SET ` + changedColumns.assignments("", "b.", "x.") + `
-		FROM ` + changedColumns.unnest("b") + `
+func changeBatches(c columns[changedBatch]) string {
+	return `changed AS (
+		UPDATE {batches} b SET ` + c.assignments("", "b.", "x.") + `
+		FROM ` + c.unnest("b") + `
 		WHERE b.ref = x.ref AND b.sku = x.sku AND ` + expectFew("x.allocated") + `
 			AND ` + ifVersionsMatch + ` RETURNING 1)`
+}
 
 var removeLines = `removed AS (
 		DELETE FROM {lines} l USING ` + removedColumns.unnest("r") + `
@@ -242,6 +257,11 @@ var removeLines = `removed AS (
 			AND ` + ifVersionsMatch + `)`
 
 var addLines = `new_lines AS (` + insertLines("l") + `)`
+
+var addPlainLines = `new_lines AS (
+		INSERT INTO {lines} (` + plainColumns.list("") + `)
+		SELECT ` + plainColumns.plainList("x.") + ` FROM ` + lineColumns.unusual().unnest("l") + `
+		WHERE ` + ifVersionsMatch + `)`
 
 var upsertLines = `upsert_lines AS (` + insertLines("u") + `
 		ON CONFLICT (order_id, sku, line, part) DO UPDATE SET ` + lineColumns.assignments("", "", "excluded.") + `)`
@@ -254,4 +274,5 @@ func insertLines(prefix string) string {
 
 var insertEvents = `events AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)
-		SELECT * FROM ` + eventColumns.unnest("e") + ` WHERE ` + ifVersionsMatch + `)`
+		SELECT ` + eventColumns.plainList("x.") + ` FROM ` + eventColumns.unusual().unnest("e") + `
+		WHERE ` + ifVersionsMatch + `)`

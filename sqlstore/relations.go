@@ -97,6 +97,11 @@ var changedColumns = columns[changedBatch]{
 	instantColumn("shipped_at", func(b *changedBatch) *time.Time { return &b.ShippedAt }),
 }
 
+// changedCounters are the columns of a change with CountersOnly.
+var changedCounters = changedColumns.where(func(c column[changedBatch]) bool {
+	return c.role == roleKey || c.role == roleSum
+})
+
 // removedLine is a line to remove from the part with the number from. SQLite and MariaDB remove all parts, and
 // write the remaining parts again.
 type removedLine struct {
@@ -119,35 +124,30 @@ type lineRow struct {
 	part   allocation.Part
 }
 
+// A line without terms that was neither held, split nor shipped has the usual values. Such lines are written by shorter
+// statements.
 var lineColumns = columns[lineRow]{
 	textColumn("order_id", func(l *lineRow) *allocation.OrderID { return &l.OrderID }).in(roleKey),
 	textColumn("sku", func(l *lineRow) *allocation.SKU { return &l.SKU }).in(roleKey),
-	textColumn("line", func(l *lineRow) *allocation.LineID { return &l.Line }).in(roleKey),
+	textColumn("line", func(l *lineRow) *allocation.LineID { return &l.Line }).in(roleKey).usuallyByDefault("''"),
 	numberColumn("part", func(l *lineRow) *int { return &l.number }).as("int").in(roleKey),
 	textColumn("batch_ref", func(l *lineRow) *allocation.BatchRef { return &l.part.Batch }),
 	numberColumn("quantity", func(l *lineRow) *allocation.Quantity { return &l.part.Quantity }),
-	numberColumn("shipped", func(l *lineRow) *allocation.Quantity { return &l.part.Shipped }),
-	truthColumn("split", func(l *lineRow) *bool { return &l.Split }),
-	instantColumn("held_until", func(l *lineRow) *time.Time { return &l.HeldUntil }),
-	derivedColumn("held", func(l *lineRow) bool { return !l.HeldUntil.IsZero() }),
+	numberColumn("shipped", func(l *lineRow) *allocation.Quantity { return &l.part.Shipped }).usually("0"),
+	truthColumn("split", func(l *lineRow) *bool { return &l.Split }).usually("0"),
+	instantColumn("held_until", func(l *lineRow) *time.Time { return &l.HeldUntil }).usuallyByDefault("NULL"),
+	derivedColumn("held", func(l *lineRow) bool { return !l.HeldUntil.IsZero() }).usuallyByDefault("0"),
 	numberColumn("sequence", func(l *lineRow) *int64 { return &l.Sequence }),
-	instantColumn("needed_by", func(l *lineRow) *time.Time { return &l.NeededBy }),
-	instantColumn("fresh_until", func(l *lineRow) *time.Time { return &l.FreshUntil }),
-	textColumn("location", func(l *lineRow) *allocation.Location { return &l.Location }),
-	numberColumn("priority", func(l *lineRow) *int { return &l.Priority }).as("smallint"),
-	truthColumn("late", func(l *lineRow) *bool { return &l.Late }),
-	textColumn("handed_from", func(l *lineRow) *allocation.OrderID { return &l.HandedFrom }),
+	instantColumn("needed_by", func(l *lineRow) *time.Time { return &l.NeededBy }).usuallyByDefault("NULL"),
+	instantColumn("fresh_until", func(l *lineRow) *time.Time { return &l.FreshUntil }).usuallyByDefault("NULL"),
+	textColumn("location", func(l *lineRow) *allocation.Location { return &l.Location }).usuallyByDefault("''"),
+	numberColumn("priority", func(l *lineRow) *int { return &l.Priority }).as("smallint").usuallyByDefault("0"),
+	truthColumn("late", func(l *lineRow) *bool { return &l.Late }).usuallyByDefault("0"),
+	textColumn("handed_from", func(l *lineRow) *allocation.OrderID { return &l.HandedFrom }).usuallyByDefault("''"),
 }
 
-// plainLineColumns are the columns of a plain line; the others have the defaults of the table.
-var plainLineColumns = lineColumns.without(
-	"line", "needed_by", "fresh_until", "location", "priority", "late", "handed_from")
-
-// isPlain reports whether the line has neither terms nor an id.
-func (l *lineRow) isPlain() bool {
-	return l.Line == "" && l.NeededBy.IsZero() && l.FreshUntil.IsZero() && l.Location == "" && l.Priority == 0 &&
-		!l.Late && l.HandedFrom == ""
-}
+// plainColumns are the columns that an INSERT of plain lines has to name.
+var plainColumns = lineColumns.where(func(c column[lineRow]) bool { return !c.byDefault })
 
 type eventRow struct {
 	sku                  allocation.SKU
@@ -279,11 +279,24 @@ func (r *relations) addEvents(c *allocation.Changes) error {
 	return nil
 }
 
-// isOneLine reports whether the commit gives one part of one batch to one new line of an existing product, and
-// records one event.
+// isOneLine reports whether the commit gives one part of one batch to one new line of an existing product, changes
+// nothing else of the batch, and records one event.
 func (r *relations) isOneLine() bool {
-	return len(r.products) == 1 && r.products[0].seen > 0 && len(r.batches) == 1 && len(r.newParts) == 1 &&
-		len(r.events) == 1 && len(r.newBatches)+len(r.removed)+len(r.parts) == 0
+	return len(r.products) == 1 && r.products[0].seen > 0 && len(r.batches) == 1 && r.batches[0].CountersOnly &&
+		len(r.newParts) == 1 && len(r.events) == 1 && len(r.newBatches)+len(r.removed)+len(r.parts) == 0
+}
+
+// allParts returns the parts of new and of existing lines.
+func (r *relations) allParts() []lineRow {
+	if len(r.parts) == 0 {
+		return r.newParts
+	}
+	return slices.Concat(r.newParts, r.parts)
+}
+
+// changeCounters reports whether no changed batch changes more than the counters.
+func (r *relations) changeCounters() bool {
+	return !slices.ContainsFunc(r.batches, func(b changedBatch) bool { return !b.CountersOnly })
 }
 
 // subject builds the errors of failed statements over rows.

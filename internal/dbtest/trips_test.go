@@ -21,7 +21,7 @@ func TestRoundTripsDontDependOnTheNumberOfLines(t *testing.T) {
 		// a read; one statement that begins and writes, the events if they are large, COMMIT
 		onMariaDB: {3, 4},
 	}
-	const products = 20
+	const products = 40
 	each(t, remote, func(t *testing.T, e *engine) {
 		for name, opts := range map[string]*allocation.ServiceOptions{"products are read": {CacheSize: -1},
 			"products are kept": nil} {

@@ -320,7 +320,7 @@ WHERE sku = ? AND version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a batch
--- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
+-- A commit that changes more of a batch than the counters: ReceiveBatch and others.
 -- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, due, dated, counted_at,
 -- counted_quantity, shipped_at, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, arrived_at = ?,
@@ -328,8 +328,15 @@ UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated +
 WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
+-- name: commit: change the counters of a batch
+-- A commit that changes the counters of a batch alone: Allocate, Cancel and others.
+-- Parameters: purchased, allocated, ref, sku.
+UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?
+WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
+;
+
 -- name: commit: change a product and a batch
--- A commit that changes one product and one of its batches: most sales.
+-- A commit that changes one product and one of its batches, not in the counters alone: ReceiveBatch.
 -- Parameters: batch_ref, product_version, product_refused, product_low_stock, product_low, batch_purchased,
 -- batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due, batch_dated,
 -- batch_counted_at, batch_counted_quantity, batch_shipped_at, product_sku, product_seen.
@@ -338,6 +345,17 @@ UPDATE allocation_products p STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRI
 SET p.version = ?, p.refused = ?, p.low_stock = ?, p.low = ?,
   b.purchased = b.purchased + ?, b.allocated = b.allocated + ?, b.eta = ?, b.arrived_at = ?, b.blocked = ?,
     b.expired = ?, b.due = ?, b.dated = ?, b.counted_at = ?, b.counted_quantity = ?, b.shipped_at = ?
+WHERE p.sku = ? AND p.version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
+;
+
+-- name: commit: change a product and the counters of a batch
+-- A commit that changes one product and the counters of one of its batches: most sales.
+-- Parameters: batch_ref, product_version, product_refused, product_low_stock, product_low, batch_purchased,
+-- batch_allocated, product_sku, product_seen.
+UPDATE allocation_products p STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = ?
+  AND b.sku = p.sku
+SET p.version = ?, p.refused = ?, p.low_stock = ?, p.low = ?,
+  b.purchased = b.purchased + ?, b.allocated = b.allocated + ?
 WHERE p.sku = ? AND p.version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
@@ -360,7 +378,7 @@ SET p.version = x.version, p.refused = x.refused, p.low_stock = x.low_stock, p.l
 ;
 
 -- name: commit: change batches
--- A commit that changes several batches: an order of several lines.
+-- A commit that changes several batches, not in the counters alone: ChangeBatchQuantity that moves lines.
 -- Parameters: rows.
 UPDATE JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
   purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]', eta BIGINT PATH '$[4]',
@@ -374,14 +392,21 @@ STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.
     b.shipped_at = x.shipped_at WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
+-- name: commit: change the counters of batches
+-- A commit that changes the counters of several batches alone: an order of several lines.
+-- Parameters: rows.
+UPDATE JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]', sku VARBINARY(255) PATH '$[1]',
+  purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]')) x
+STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
+  SET b.purchased = b.purchased + x.purchased, b.allocated = b.allocated + x.allocated
+    WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+;
+
 -- name: commit: count batches
 -- A commit whose UPDATE changed fewer batches than it should: one has its values already, or is missing.
 -- Parameters: rows.
 SELECT COUNT(*) FROM JSON_TABLE(?, '$[*]' COLUMNS (ref VARBINARY(255) PATH '$[0]',
-  sku VARBINARY(255) PATH '$[1]', purchased BIGINT PATH '$[2]', allocated BIGINT PATH '$[3]',
-  eta BIGINT PATH '$[4]', arrived_at BIGINT PATH '$[5]', blocked VARBINARY(255) PATH '$[6]',
-  expired SMALLINT PATH '$[7]', due BIGINT PATH '$[8]', dated SMALLINT PATH '$[9]',
-  counted_at BIGINT PATH '$[10]', counted_quantity BIGINT PATH '$[11]', shipped_at BIGINT PATH '$[12]')) x
+  sku VARBINARY(255) PATH '$[1]')) x
 STRAIGHT_JOIN allocation_batches b FORCE INDEX (PRIMARY) ON b.ref = x.ref AND b.sku = x.sku
 ;
 
@@ -730,11 +755,18 @@ INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, b
 ;
 
 -- name: commit: add lines
--- A commit with parts of lines: Allocate; the values are an example.
+-- A commit with a line that has terms, a hold, several batches or a shipment: Allocate,
+-- Ship; the values are an example.
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
   held, sequence, needed_by, fresh_until, location, priority, late,
   handed_from) VALUES ('order-1','chair','',0 + 0 * (~0 + (1 -
   @@in_transaction)),'batch-1',3,0,1,NULL,0,7,NULL,NULL,'',0,0,''),('order-1','chair','',1,'batch-2',2,0,1,NULL,0,7,NULL,NULL,'',0,0,'')
+;
+
+-- name: commit: add plain lines
+-- A commit with firm lines without terms, each from one batch: Allocate; the values are an example.
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split,
+  sequence) VALUES ('order-1','chair',0 + 0 * (~0 + (1 - @@in_transaction)),'batch-1',5,0,0,7)
 ;
 
 -- name: commit: add events

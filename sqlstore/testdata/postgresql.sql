@@ -300,64 +300,55 @@ WHERE sku = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 ;
 
 -- name: commit of one line
--- A commit that gives one part of one batch to one new line of an existing product: most sales.
+-- A commit that gives one part of one batch to one new line with terms or a hold: most holds.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due,
--- batch_dated, batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id,
--- line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held, line_sequence,
+-- batch_purchased, batch_allocated, batch_ref, line_order_id, line_line, line_batch_ref, line_quantity,
+-- line_shipped, line_split, line_held_until, line_held, line_sequence, line_needed_by, line_fresh_until,
+-- line_location, line_priority, line_late, line_handed_from, event_kind, event_at, event_batch_ref,
+-- event_purchased, event_allocated, event_data, event_id, event_trace_parent.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING sku),
+b AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8
+  FROM p WHERE b.ref = $9 AND b.sku = p.sku RETURNING b.ref),
+l AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT CAST($10 AS text), p.sku, CAST($11 AS text), 0, CAST($12 AS text), CAST($13 AS bigint),
+    CAST($14 AS bigint), CAST($15 AS smallint), CAST($16 AS bigint), CAST($17 AS smallint),
+    CAST($18 AS bigint), CAST($19 AS bigint), CAST($20 AS bigint), CAST($21 AS text), CAST($22 AS smallint),
+    CAST($23 AS smallint), CAST($24 AS text) FROM p),
+e AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT p.sku, $1, CAST($25 AS text), CAST($26 AS bigint), CAST($27 AS text), CAST($28 AS bigint),
+    CAST($29 AS bigint), CAST($30 AS text), CAST($31 AS uuid), CAST($32 AS text), $1, 3 FROM p)
+SELECT (SELECT COUNT(*) FROM p),
+  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
+;
+
+-- name: commit of one plain line
+-- A commit that gives one part of one batch to one new firm line without terms: most sales.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- batch_purchased, batch_allocated, batch_ref, line_order_id, line_batch_ref, line_quantity, line_sequence,
 -- event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id,
 -- event_trace_parent.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING sku),
 b AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8, eta = $9,
-    arrived_at = $10, blocked = $11, expired = $12, due = $13, dated = $14, counted_at = $15,
-    counted_quantity = $16, shipped_at = $17
-  FROM p WHERE b.ref = $18 AND b.sku = p.sku RETURNING b.ref),
+  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8
+  FROM p WHERE b.ref = $9 AND b.sku = p.sku RETURNING b.ref),
 l AS (
-  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, held,
-    sequence)
-  SELECT CAST($19 AS text), p.sku, 0, CAST($20 AS text), CAST($21 AS bigint), CAST($22 AS bigint),
-    CAST($23 AS smallint), CAST($24 AS bigint), CAST($25 AS smallint), CAST($26 AS bigint) FROM p),
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+  SELECT CAST($10 AS text), p.sku, 0, CAST($11 AS text), CAST($12 AS bigint), 0, 0, CAST($13 AS bigint)
+    FROM p),
 e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT p.sku, $1, CAST($27 AS text), CAST($28 AS bigint), CAST($29 AS text), CAST($30 AS bigint),
-    CAST($31 AS bigint), CAST($32 AS text), CAST($33 AS uuid), CAST($34 AS text), $1, 3 FROM p)
-SELECT (SELECT COUNT(*) FROM p),
-  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
-;
-
--- name: commit of one line with terms
--- The same for a line with an id or terms of its own.
--- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- batch_purchased, batch_allocated, batch_eta, batch_arrived_at, batch_blocked, batch_expired, batch_due,
--- batch_dated, batch_counted_at, batch_counted_quantity, batch_shipped_at, batch_ref, line_order_id,
--- line_line, line_batch_ref, line_quantity, line_shipped, line_split, line_held_until, line_held,
--- line_sequence, line_needed_by, line_fresh_until, line_location, line_priority, line_late,
--- line_handed_from, event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data,
--- event_id, event_trace_parent.
-WITH p AS (
-  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
-  WHERE sku = $5 AND version = $6 RETURNING sku),
-b AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8, eta = $9,
-    arrived_at = $10, blocked = $11, expired = $12, due = $13, dated = $14, counted_at = $15,
-    counted_quantity = $16, shipped_at = $17
-  FROM p WHERE b.ref = $18 AND b.sku = p.sku RETURNING b.ref),
-l AS (
-  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT CAST($19 AS text), p.sku, CAST($20 AS text), 0, CAST($21 AS text), CAST($22 AS bigint),
-    CAST($23 AS bigint), CAST($24 AS smallint), CAST($25 AS bigint), CAST($26 AS smallint),
-    CAST($27 AS bigint), CAST($28 AS bigint), CAST($29 AS bigint), CAST($30 AS text), CAST($31 AS smallint),
-    CAST($32 AS smallint), CAST($33 AS text) FROM p),
-e AS (
-  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for)
-  SELECT p.sku, $1, CAST($34 AS text), CAST($35 AS bigint), CAST($36 AS text), CAST($37 AS bigint),
-    CAST($38 AS bigint), CAST($39 AS text), CAST($40 AS uuid), CAST($41 AS text), $1, 3 FROM p)
+  SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 3 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
@@ -642,7 +633,7 @@ FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.re
 -- n_allocated, n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked,
 -- n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due, n_dated, n_counted_at,
 -- n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
--- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
+-- e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -680,12 +671,13 @@ new_batches AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
     (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
-    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
-    (SELECT CAST($38 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
@@ -695,7 +687,7 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before, n_announced_quantity,
 -- n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due,
 -- n_dated, n_counted_at, n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
--- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -717,12 +709,13 @@ new_batches AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
     (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
-    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
-    (SELECT CAST($38 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
@@ -730,7 +723,7 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- SetLowStock, Mend, and Allocate that is refused.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
--- e_unsent_from, e_written_for.
+-- e_unsent_from.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -738,19 +731,20 @@ versions_match AS (SELECT 1 FROM p),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: products
 -- Allocate of an order that is refused, and a unit of work that changes one product of several.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, e_sku, e_sequence, e_kind, e_at,
--- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for.
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -768,12 +762,13 @@ moved AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
-    (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
@@ -782,7 +777,7 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
 -- b_counted_at, b_counted_quantity, b_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
--- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -803,78 +798,108 @@ changed AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
-    (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])),
-    (SELECT CAST($31 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($32 AS bigint)
+    FROM changed) = CAST($31 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
--- name: commit: lines of a product
--- Allocate of several orders or of a split line.
+-- name: commit: plain lines of a product
+-- Allocate of several firm orders without terms.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
--- b_counted_at, b_counted_quantity, b_shipped_at, l_order_id, l_sku, l_line, l_part, l_batch_ref,
--- l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location,
--- l_priority, l_late, l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
--- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+-- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence,
+-- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
-    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
-    dated, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS int[])),
+    (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (order_id,
+    sku, part, batch_ref, quantity, sequence)
+  WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($28 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of a product
+-- Allocate of several orders with terms or holds, or of a split line.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity,
+-- l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority,
+-- l_late, l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data,
+-- e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
     held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])),
-    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS bigint[])),
-    (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS text[])),
-    (SELECT CAST($34 AS smallint[])), (SELECT CAST($35 AS smallint[])),
-    (SELECT CAST($36 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
+    (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
+    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
     held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
     WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
-    (SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS text[])),
-    (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
-    (SELECT CAST($45 AS uuid[])), (SELECT CAST($46 AS text[])), (SELECT CAST($47 AS bigint[])),
-    (SELECT CAST($48 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
+    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($49 AS bigint)
+    FROM changed) = CAST($39 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
--- name: commit: lines of several products
--- Allocate of an order, and AllocateEach.
+-- name: commit: plain lines of several products
+-- Allocate of a firm order without terms, and AllocateEach.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
--- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated, b_counted_at, b_counted_quantity,
--- b_shipped_at, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split,
--- l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late,
--- l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from, e_written_for, changed.
+-- b_allocated, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -890,113 +915,142 @@ moved AS (
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
-    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
-    dated, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS int[])),
+    (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (order_id,
+    sku, part, batch_ref, quantity, sequence)
+  WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($28 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: lines of several products
+-- Allocate of an order with terms or a hold, and AllocateEach.
+-- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
+-- b_allocated, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
+-- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, e_sku,
+-- e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from, changed.
+WITH p AS MATERIALIZED (
+  SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+    (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
+    (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+locked AS MATERIALIZED (
+  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
+  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+versions_match AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
+moved AS (
+  UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+    low = p.low
+  FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
+    FROM versions_match)),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
     held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS smallint[])),
-    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS bigint[])),
-    (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS text[])),
-    (SELECT CAST($34 AS smallint[])), (SELECT CAST($35 AS smallint[])),
-    (SELECT CAST($36 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
+    (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
+    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
     held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
     WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
-    (SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])), (SELECT CAST($41 AS text[])),
-    (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
-    (SELECT CAST($45 AS uuid[])), (SELECT CAST($46 AS text[])), (SELECT CAST($47 AS bigint[])),
-    (SELECT CAST($48 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
+    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
+    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
+    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($49 AS bigint)
+    FROM changed) = CAST($39 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
--- name: commit: lines of a product, in the place of others
+-- name: commit: plain lines of a product, in the place of others
 -- Allocate of what lapsed holds had.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
--- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku,
--- l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence,
--- l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for,
--- changed.
+-- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku, l_part,
+-- l_batch_ref, l_quantity, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
-    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
-    dated, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[]))) x (order_id, sku, line, part)
   WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
     AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 new_lines AS (
-  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS text[])),
-    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS int[])), (SELECT CAST($28 AS text[])),
-    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])),
-    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS bigint[])),
-    (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS text[])),
-    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])),
-    (SELECT CAST($40 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)),
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS int[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS bigint[]))) x (order_id,
+    sku, part, batch_ref, quantity, sequence)
+  WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
-    (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
-    (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
-    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[])),
-    (SELECT CAST($52 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($53 AS bigint)
+    FROM changed) = CAST($32 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: changed lines of a product
--- ChangeLine, Ship, ShipPart, and ChangeBatchQuantity that moves lines.
+-- Ship, ShipPart, and ChangeBatchQuantity that moves lines.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
 -- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku,
 -- u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence,
 -- u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for,
--- changed.
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1040,15 +1094,72 @@ upsert_lines AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
     (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
     (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
-    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[])),
-    (SELECT CAST($52 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($53 AS bigint)
+    FROM changed) = CAST($52 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: changed lines and counters of a product
+-- ChangeLine, and a shipment at the moment of the last one.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line,
+-- u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by,
+-- u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+upsert_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT * FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])),
+    (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])),
+    (SELECT CAST($31 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
+    quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
+    held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
+    needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
+    (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($43 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1059,7 +1170,7 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref,
 -- u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location,
 -- u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
--- e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+-- e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1113,15 +1224,16 @@ upsert_lines AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
     (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
     (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
-    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[])),
-    (SELECT CAST($52 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($53 AS bigint)
+    FROM changed) = CAST($52 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1131,7 +1243,7 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped,
 -- u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late,
 -- u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from, e_written_for.
+-- e_trace_parent, e_unsent_from.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1162,12 +1274,13 @@ upsert_lines AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
     (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
     (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
-    (SELECT CAST($39 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
@@ -1176,8 +1289,7 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, r_order_id, r_sku, r_line, r_part,
 -- u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held,
 -- u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence,
--- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from,
--- e_written_for.
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1218,22 +1330,22 @@ upsert_lines AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
     (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
     (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[])),
-    (SELECT CAST($39 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
 ;
 
 -- name: commit: removed lines of a product
--- Cancel, Sweep, and ChangeBatchQuantity that releases lines.
+-- ChangeBatchQuantity that releases lines.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
 -- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence,
--- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from,
--- e_written_for, changed.
+-- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1260,24 +1372,61 @@ removed AS (
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
     (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
-    (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[])),
-    (SELECT CAST($35 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+    (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($36 AS bigint)
+    FROM changed) = CAST($35 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: removed lines and counters of a product
+-- Cancel and Sweep.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($26 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: removed lines of several products
 -- Cancel of an order.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
--- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated, b_counted_at, b_counted_quantity,
--- b_shipped_at, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
--- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, e_written_for, changed.
+-- b_allocated, r_order_id, r_sku, r_line, r_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
+-- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1293,36 +1442,30 @@ moved AS (
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 changed AS (
-  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased,
-    allocated = b.allocated + x.allocated, eta = x.eta, arrived_at = x.arrived_at, blocked = x.blocked,
-    expired = x.expired, due = x.due, dated = x.dated, counted_at = x.counted_at,
-    counted_quantity = x.counted_quantity, shipped_at = x.shipped_at
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
   FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
-    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
-    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS smallint[])), (SELECT CAST($15 AS bigint[])),
-    (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS bigint[]))) x (ref, sku, purchased, allocated, eta, arrived_at, blocked, expired, due,
-    dated, counted_at, counted_quantity, shipped_at)
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
   WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 removed AS (
-  DELETE FROM allocation_lines l USING unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS int[]))) x (order_id, sku, line, part)
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[]))) x (order_id, sku, line, part)
   WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
     AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
-    (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
-    (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
-    (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[])),
-    (SELECT CAST($35 AS smallint[]))) x (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-    trace_parent, unsent_from, written_for) WHERE EXISTS (SELECT 1 FROM versions_match))
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
+    (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($36 AS bigint)
+    FROM changed) = CAST($26 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1396,7 +1539,7 @@ SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (
 ;
 
 -- name: part: change batches
--- A part of commits that change batches.
+-- A part of commits that change more of a batch than the counters.
 -- Parameters: b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due,
 -- b_dated, b_counted_at, b_counted_quantity, b_shipped_at.
 changed AS (
@@ -1413,6 +1556,17 @@ WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
   AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1)
 ;
 
+-- name: part: change counters
+-- A part of commits that change the counters of batches alone.
+-- Parameters: b_ref, b_sku, b_purchased, b_allocated.
+changed AS (
+UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
+  (SELECT CAST($4 AS bigint[]))) x (ref, sku, purchased, allocated)
+WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+  AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1)
+;
+
 -- name: part: remove lines
 -- A part of commits that remove lines, or write lines anew with fewer parts.
 -- Parameters: r_order_id, r_sku, r_line, r_part.
@@ -1425,7 +1579,7 @@ WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >
 ;
 
 -- name: part: add lines
--- A part of commits with a new line.
+-- A part of commits with a new line that has terms, a hold or several batches.
 -- Parameters: l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
 -- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from.
 new_lines AS (
@@ -1439,6 +1593,18 @@ SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (
   (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[]))) x (order_id, sku, line, part, batch_ref,
   quantity, shipped, split, held_until, held, sequence, needed_by, fresh_until, location, priority, late,
   handed_from) WHERE EXISTS (SELECT 1 FROM versions_match))
+;
+
+-- name: part: add plain lines
+-- A part of commits with firm new lines without terms, each from one batch.
+-- Parameters: l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence.
+new_lines AS (
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
+  FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS int[])),
+  (SELECT CAST($4 AS text[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[]))) x (order_id, sku,
+  part, batch_ref, quantity, sequence)
+WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: write lines anew
@@ -1466,16 +1632,17 @@ ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch
 -- name: part: add events
 -- A part of commits that change anything.
 -- Parameters: e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from, e_written_for.
+-- e_trace_parent, e_unsent_from.
 events AS (
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from, written_for)
-SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])), (SELECT CAST($3 AS text[])),
-  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
-  (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS uuid[])),
-  (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS smallint[]))) x (sku,
-  sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from, written_for)
-  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent,
+  x.unsent_from, 3 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+  (SELECT CAST($3 AS text[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])),
+  (SELECT CAST($6 AS bigint[])), (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])),
+  (SELECT CAST($9 AS uuid[])), (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[]))) x (sku, sequence,
+  kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: end

@@ -278,7 +278,7 @@ INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, b
 ;
 
 -- name: commit: change a batch
--- A commit that changes a batch: Allocate, Ship, ReceiveBatch and others.
+-- A commit that changes more of a batch than the counters: ReceiveBatch and others.
 -- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, due, dated, counted_at,
 -- counted_quantity, shipped_at, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2, eta = ?3,
@@ -287,13 +287,27 @@ UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated 
 WHERE ref = ?12 AND sku = ?13
 ;
 
+-- name: commit: change the counters of a batch
+-- A commit that changes the counters of a batch alone: Allocate, Cancel and others.
+-- Parameters: purchased, allocated, ref, sku.
+UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2
+WHERE ref = ?3 AND sku = ?4
+;
+
 -- name: commit: add a part of a line
--- A commit with a line, for each part: Allocate.
+-- A commit with lines of which one has terms, a hold or several batches, for each part: Allocate, Ship.
 -- Parameters: order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until, held, sequence,
 -- needed_by, fresh_until, location, priority, late, handed_from.
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
   held, sequence, needed_by, fresh_until, location, priority, late, handed_from) VALUES (?1, ?2, ?3, ?4, ?5,
   ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+;
+
+-- name: commit: add a plain line
+-- A commit with firm lines without terms, each from one batch, for each line: Allocate.
+-- Parameters: order_id, sku, part, batch_ref, quantity, sequence.
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence) VALUES (?1,
+  ?2, ?3, ?4, ?5, 0, 0, ?6)
 ;
 
 -- name: commit: remove a line

@@ -57,8 +57,10 @@
 //   - R12: Identifiers, quantities and times are checked before the store is touched.
 //   - R13: A batch that is blocked, has expired, or will have expired on arrival is not saleable. No
 //     unit of the batch is allocated, whatever the policy, and the batch counts in no number.
+//     [BatchExpired] is recorded once for each batch that expires, by the next change or the sweep.
 //   - R14: NeededBy, FreshUntil and Location of a [Request] bind the line wherever the line gets units:
 //     when allocated, when made larger, and when moved. A policy only orders the batches that fit.
+//     If a shipment slips, the lines move to batches that fit, or are late, which [LineLate] says once.
 //
 // # Service and units of work
 //

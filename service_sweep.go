@@ -48,7 +48,8 @@ func (s *Service) due(ctx context.Context, after Turn) (skus []SKU, last Turn, e
 		skus []SKU
 		last Turn
 	}
-	found, err := decide(ctx, &alone, command{op: opSweep}, func(ctx context.Context, products Repository) (f page, err error) {
+	c := command{op: opSweep}
+	found, err := decide(ctx, &alone, c, func(ctx context.Context, products Repository) (f page, err error) {
 		due, err := products.GetDue(ctx, after)
 		for _, p := range due {
 			f.skus = append(f.skus, p.sku)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -30,9 +29,8 @@ func (t *templates) dueBatches() string {
 }
 
 // behind is the condition for an entry of an index that comes behind the turn (:from, :behind).
-func behind(at, sku, from, behind string) string {
-	return strings.NewReplacer("at", at, "sku", sku, "from", from, "behind", behind).
-		Replace("at >= from AND (at > from OR sku > behind)")
+func behind(at, sku, from string) string {
+	return at + " >= " + from + " AND (" + at + " > " + from + " OR " + sku + " > :behind)"
 }
 
 // loadDue chooses the products with a statement of its own, because MariaDB finds the holds of a product by an index

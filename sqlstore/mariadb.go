@@ -52,11 +52,11 @@ var mariaDB = engine{
 			WHERE l.held_sku = p.sku AND l.held_until > :now ORDER BY l.held_until LIMIT 1`,
 	lapsing: `
 						SELECT l.lapses AS moment, l.held_sku AS sku FROM {lines} l FORCE INDEX ({#lines_lapsing})
-						WHERE l.lapses <= :now AND ` + behind("l.lapses", "l.held_sku", ":from", ":behind") + `
+						WHERE l.lapses <= :now AND ` + behind("l.lapses", "l.held_sku", ":from") + `
 						ORDER BY l.lapses, l.held_sku LIMIT :limit`,
 	comingDue: `
 						SELECT b.due AS moment, b.sku FROM {batches} b FORCE INDEX ({#batches_due})
-						WHERE b.due <= :now AND ` + behind("b.due", "b.sku", ":from", ":behind") + `
+						WHERE b.due <= :now AND ` + behind("b.due", "b.sku", ":from") + `
 						ORDER BY b.due, b.sku LIMIT :limit`,
 	limit: ":limit",
 	dueOf: func(sku string) string {

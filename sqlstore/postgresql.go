@@ -48,13 +48,13 @@ var postgreSQL = engine{
 	lapsing: `
 						SELECT l.held_until AS moment, l.sku FROM {lines} l
 						WHERE l.part = 0 AND l.held_until <= ` + opaque(":now") + `
-							AND ` + behind("l.held_until", "l.sku", opaque(":from"), ":behind") + `
+							AND ` + behind("l.held_until", "l.sku", opaque(":from")) + `
 							AND ` + expectFew("l.held_until") + `
 						ORDER BY l.held_until, l.sku LIMIT ` + opaque(":limit"),
 	comingDue: `
 						SELECT b.due AS moment, b.sku FROM {batches} b
 						WHERE b.due <= ` + opaque(":now") + `
-							AND ` + behind("b.due", "b.sku", opaque(":from"), ":behind") + `
+							AND ` + behind("b.due", "b.sku", opaque(":from")) + `
 							AND ` + expectFew("b.due") + `
 						ORDER BY b.due, b.sku LIMIT ` + opaque(":limit"),
 	limit:   opaque(":limit"),

@@ -33,12 +33,12 @@ var sqlite = engine{
 	lapsing: `
 						SELECT l.held_until AS moment, l.sku FROM {lines} l INDEXED BY {#lines_lapsing}
 						WHERE l.part = 0 AND l.held_until <= :now + 0
-							AND ` + behind("l.held_until", "l.sku", ":from + 0", ":behind") + `
+							AND ` + behind("l.held_until", "l.sku", ":from + 0") + `
 						ORDER BY l.held_until, l.sku LIMIT :limit`,
 	comingDue: `
 						SELECT b.due AS moment, b.sku FROM {batches} b INDEXED BY {#batches_due}
 						WHERE b.due <= :now + 0
-							AND ` + behind("b.due", "b.sku", ":from + 0", ":behind") + `
+							AND ` + behind("b.due", "b.sku", ":from + 0") + `
 						ORDER BY b.due, b.sku LIMIT :limit`,
 	limit:   ":limit",
 	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },

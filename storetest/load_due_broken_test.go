@@ -57,8 +57,10 @@ var brokenDue = []broken{
 			})
 			return states
 		})},
-	{fault: "a query by Due ignores Limit", row: rowDueOrder, new: takingTurns(func(q *allocation.Query) { q.Limit = 1000 })},
-	{fault: "After is ignored", row: rowDueAfter, new: takingTurns(func(q *allocation.Query) { q.After = allocation.Turn{} })},
+	{fault: "a query by Due ignores Limit", row: rowDueOrder,
+		new: takingTurns(func(q *allocation.Query) { q.Limit = 1000 })},
+	{fault: "After is ignored", row: rowDueAfter,
+		new: takingTurns(func(q *allocation.Query) { q.After = allocation.Turn{} })},
 	{fault: "After skips the other products of the same moment", row: rowDueAfter,
 		new: takingTurns(func(q *allocation.Query) { q.After.SKU = "zzz" })},
 	{fault: "After leaves nothing of the same moment out", row: rowDueAfter,

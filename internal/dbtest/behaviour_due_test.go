@@ -219,7 +219,8 @@ func showSweptHold(s *scene) {
 	_, err = s.service.Cancel(s.Context(), s.order("cart"))
 	require.NoError(s, err)
 	s.sweep()
-	assert.Equal(s, []string{"BatchExpired", "HoldConfirmed", "BatchQuantityChanged", "LineDeallocated"}, s.events(before))
+	assert.Equal(s, []string{"BatchExpired", "HoldConfirmed", "BatchQuantityChanged", "LineDeallocated"},
+		s.events(before))
 	s.free(0, 0)
 }
 

@@ -259,19 +259,6 @@ func (m *machine) addBatch(t *rapid.T) {
 	m.run(t, want, func(s *allocation.Service) (any, error) { return nil, s.AddBatch(t.Context(), b) })
 }
 
-func (m *machine) changeETA(t *rapid.T) {
-	ref, eta := m.ref(t), m.now().AddDate(0, 0, rapid.IntRange(-1, 5).Draw(t, "days"))
-	b := m.naive.batches[ref]
-	var want outcome
-	if b.ETA.IsZero() {
-		want.because(allocation.ErrNotAllowed)
-	} else {
-		b.ETA = eta
-		m.naive.batches[ref] = b
-	}
-	m.run(t, want, func(s *allocation.Service) (any, error) { return s.ChangeBatchETA(t.Context(), ref, eta) })
-}
-
 func (m *machine) lowStock(t *rapid.T) {
 	sku, threshold := m.sku(t), m.some(t, 0, 12)
 	var want outcome

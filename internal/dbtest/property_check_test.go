@@ -23,8 +23,8 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// unchanged checks that an error changed no batch and no live line. A refusal sweeps the product as far as loaded, and is
-// recorded once (R10). Which expired batches and late lines are loaded is left open.
+// unchanged checks that an error changed no batch and no live line. A refusal sweeps the product as far as loaded, and
+// is recorded once (R10). Which expired batches and late lines are loaded is left open.
 func (m *machine) unchanged(t *rapid.T, before map[allocation.SKU]allocation.State, short []allocation.Shortage) {
 	for sku, now := range m.states() {
 		old := before[sku]

@@ -68,4 +68,5 @@ func Example_migrations() {
 	// Output:
 	// version 1: 0001_allocation.sql
 	// version 2: 0002_outbox.sql
+	// version 3: 0003_terms.sql
 }

@@ -51,25 +51,23 @@
 // golang-migrate needs multiStatements=true. Call [Store.CheckSchema] at the start of the program. SQLite and
 // PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so repeat a failed migration.
 //
-// Before the migration to version 2 stop all programs that use version 1: an event that such a program records counts
-// as sent. The migration builds an index over the events; MariaDB copies the table.
+// Before a migration stop all programs of earlier versions. A program of version 2 that was forgotten fails at the next
+// commit after the migration to version 3. Events that a program of version 1 records later count as sent.
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
-// allocated units of a batch. The counters of a batch are the sums over the events, with the sums of purged events in
-// the table purged. In purged a row without a batch (batch_ref is empty) has the number of the last purged event as
-// purchased. Times are microseconds since 1970 in UTC. [allocation.Service.Reconcile] finds errors after a change by
-// hand or a partial restore, and Mend corrects counters and version.
+// allocated units of a batch. The counters of a batch are the sums over the events, purged events (table purged)
+// included. Times are microseconds since 1970 in UTC. [allocation.Service.Reconcile] finds errors after a change by hand
+// or a partial restore, and Mend corrects counters and version.
 //
 // # Outbox
 //
 // A Store is an [outbox.Store] and an [outbox.Maintainer]. A commit marks the last of its events for each product: the
-// column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in
-// an index and no further statement. The table deliveries has the leases and the failures of products.
+// column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in an
+// index and no further statement. The table deliveries has leases and failures.
 //
-// Claim takes two or three statements, or one read if nothing is claimable, and on MariaDB one more for each few
-// hundred marks. [Store.Backlog] reads every mark, [Store.Purge] the first event of every product. A store of
-// [Store.Join] is no outbox; its events are sent after the host's commit. Debezium's outbox event router can replace a
-// relay, see the migration 0002_outbox.
+// Claim takes two or three statements, or one read if nothing is claimable. [Store.Backlog] reads every mark,
+// [Store.Purge] the first event of every product. A store of [Store.Join] is no outbox; its events are sent after the
+// host's commit. Debezium's event router can replace a relay, see the migration 0002_outbox.
 //
 // # Guarantees
 //
@@ -80,7 +78,7 @@
 //     lines takes two round trips.
 //   - MariaDB: a short transaction with one statement for each table. An allocation takes three round trips, more
 //     with dozens of lines or with locks. Lists are cut at 128 KiB; a load in parts reads from one snapshot.
-//   - SQLite: a short transaction, row by row. The first statement is a write and waits for other writers.
+//   - SQLite: a short transaction, row by row. The first statement writes, and waits for other writers.
 //
 // [Store.Locked] is for hosts that prefer waiting to retrying. [Store.Join] is for hosts with writes of their own:
 //
@@ -92,8 +90,8 @@
 //	…
 //	err = tx.Commit()
 //
-// The database also refuses by itself, for every writer: more promised units than purchased units, a second line of an
-// order and SKU, a part of a line from an unknown batch. Counters are written as differences, so that the checks hold
+// The database also refuses by itself, for every writer: more promised units than purchased units, a second line with
+// the same key, a part of a line from an unknown batch. Counters are written as differences, so that the checks hold
 // even after a change by hand. Identifiers are compared as bytes. An allocation reads open batches, lapsed holds and
 // the lines of its own orders, and nothing else, so history costs nothing.
 //

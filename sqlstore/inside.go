@@ -19,9 +19,7 @@ import (
 // unit of work on the store makes one attempt. The store is an [allocation.Ledger]. With a nil transaction every
 // method returns [allocation.ErrInvalid].
 //
-// If a command has to clear lapsed holds, the clearing is part of the host's transaction, refused command or not. A
-// host that rolls back after a refusal takes back the clearing, too, and the next command clears again; a host that
-// commits, or calls Sweep outside of the transaction now and then, pays once.
+// Lapsed holds that a command clears are cleared in the host's transaction, so a rollback takes the clearing back.
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
 	t := &transaction{}
 	if s == nil || s.engine == nil {

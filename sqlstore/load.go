@@ -10,8 +10,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Load reads products with one SELECT, outside any transaction; on MariaDB lapsed holds need a SELECT before, which
-// chooses the products. See [allocation.Store].
+// Load reads products, see [allocation.Store]. On MariaDB a SELECT before chooses the products that are due.
 func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 	const op = "Load"
 	if err := s.check(ctx, op); err != nil {

@@ -26,8 +26,8 @@ const (
 )
 
 // Claim leases products, up to 10,000, and reads the first unsent events of each, up to 1,000. See [outbox.Store].
-// Claim writes nothing if no product is claimable. A race that is lost on the server, such as a deadlock, is
-// retried, in the end with [allocation.ErrConflict]. After an error some products may stay leased until c.Until.
+// Claim writes nothing if no product is claimable. A lost race is retried, in the end with [allocation.ErrConflict].
+// After an error some products may stay leased until c.Until.
 func (s *Store) Claim(ctx context.Context, c outbox.Claim) ([]outbox.Delivery, error) {
 	const op = "Claim"
 	if err := s.checkClaim(ctx, op, c); err != nil {

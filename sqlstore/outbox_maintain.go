@@ -18,8 +18,7 @@ const (
 	purgedEvents   = 1000 // of a product, to delete in one transaction
 )
 
-// Purge deletes old sent events, see [outbox.Maintainer]: product by product, sorted by SKU, up to a thousand
-// events per transaction, so that sales don't wait.
+// Purge deletes old sent events by SKU, up to a thousand per transaction, see [outbox.Maintainer].
 func (s *Store) Purge(ctx context.Context, before time.Time) (int64, error) {
 	const op = "Purge"
 	if err := s.check(ctx, op); err != nil {

@@ -6,9 +6,8 @@ import (
 	"github.com/cosmic-go/allocation/outbox"
 )
 
-// Settle clears the marks of sent events and ends the lease, see [outbox.Store]. A race that is lost on the server
-// is retried, in the end with [allocation.ErrConflict]. After an error the marks may be cleared without an end of
-// the lease.
+// Settle clears the marks of sent events and ends the lease, see [outbox.Store]. A lost race is retried, in the end
+// with [allocation.ErrConflict]. After an error the marks may be cleared without an end of the lease.
 func (s *Store) Settle(ctx context.Context, t outbox.Settlement) error {
 	const op = "Settle"
 	if err := s.checkSettlement(ctx, op, t); err != nil {

@@ -6,8 +6,7 @@ import (
 	"fmt"
 )
 
-// ErrTooLarge is wrapped if a statement is larger than max_allowed_packet of MariaDB. Nothing has been written. Only a
-// load in a host's transaction isn't cut.
+// ErrTooLarge is wrapped if a statement exceeds max_allowed_packet of MariaDB. Nothing has been written.
 var ErrTooLarge = errors.New("larger than the server accepts (max_allowed_packet)")
 
 // cut parts a list into runs of about most bytes, at least one value each. There is one run if most is 0.

@@ -3,7 +3,7 @@ package sqlstore
 import "strings"
 
 // SQLite is the dialect of SQLite 3.37 or later, for drivers whose errors have the extended result code, such as
-// modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3.
+// those of modernc.org, mattn and ncruces.
 var SQLite = &Dialect{&sqlite}
 
 var sqlite = engine{

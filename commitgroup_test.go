@@ -148,7 +148,7 @@ func (s *namesStore) Commit(ctx context.Context, changes []allocation.Changes) e
 
 // The lookup of lapsed holds neither waits for a group nor joins a group; a group would have to check
 // the versions of all products found.
-func TestReleaseLapsedLooksOutsideOfGroups(t *testing.T) {
+func TestSweepLooksOutsideOfGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		clock := memory.NewClock(morning)
 		store := &namesStore{gate: newGate(t,

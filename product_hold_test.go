@@ -141,7 +141,7 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 	})
 }
 
-func TestR7_ReleaseLapsed(t *testing.T) {
+func TestR7_SweepOfAProduct(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 5), inWarehouse("b", 5))
 	p.allocates(
 		allocation.Request{OrderLine: lineOf("first", 6), Split: true, HoldUntil: tuesday},

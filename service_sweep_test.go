@@ -29,7 +29,7 @@ func (o *overtaken) Load(ctx context.Context, q allocation.Query) ([]allocation.
 	return o.Store.Load(ctx, allocation.Query{SKUs: []allocation.SKU{"LAMP"}, Now: q.Now, Limit: q.Limit})
 }
 
-func TestR7_ReleaseLapsedEndsWhenOthersWereFaster(t *testing.T) {
+func TestR7_SweepEndsWhenOthersWereFaster(t *testing.T) {
 	store := &overtaken{Store: memory.New()}
 	require.NoError(t, store.Seed(stock("b1", "LAMP", 1)))
 	released, err := newService(t, allocation.NewUnitOfWork(store, nil), nil).Sweep(t.Context())
@@ -38,7 +38,7 @@ func TestR7_ReleaseLapsedEndsWhenOthersWereFaster(t *testing.T) {
 	assert.Equal(t, 2, store.asked, "queries: for a page of products, and for the product")
 }
 
-func TestReleaseLapsedIsLinearAndSaysHowFarItGot(t *testing.T) {
+func TestSweepIsLinearAndSaysHowFarItGot(t *testing.T) {
 	for name, with := range everyWay {
 		t.Run(name, func(t *testing.T) {
 			f := flood(t, 10*floodPage, 10*floodPage)

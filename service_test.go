@@ -139,7 +139,7 @@ func TestR7_LapsedHoldsAreSoldAgainHoweverManyThereAre(t *testing.T) {
 	assert.ErrorIs(t, err, allocation.ErrNotFound)
 }
 
-func TestR7_ReleaseLapsedClearsAllProductsInPages(t *testing.T) {
+func TestR7_SweepClearsAllProductsInPages(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "TABLE", 10))
 	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 2})
 	paged := newService(t, units, nil)

@@ -52,6 +52,27 @@
 //	curl -X PUT localhost:8080/batches/batch-1/quantity --json '{"quantity":1,"counted_at":"2025-01-02T15:04:05Z"}'
 //	{"ref":"batch-1","released":[]}
 //
+// Terms bind a line to the batches that fit: a time by which the units are needed, a time until which they must keep, a
+// location. Lines for the same SKU have different names in the field line. A cart becomes an order:
+//
+//	curl localhost:8080/orders/cart-20/allocation \
+//	  --json '{"lines":[{"sku":"RED-CHAIR","quantity":1,"needed_by":"2029-12-24T00:00:00Z"}]}'
+//	{"order_id":"cart-20","lines":[{"sku":"RED-CHAIR","quantity":1,"needed_by":"2029-12-24T00:00:00Z",
+//	  "parts":[{"batch":"batch-1","quantity":1,"shipped":0}]}]}
+//	curl localhost:8080/orders/cart-20/allocation/handover --json '{"to":"20","skus":["RED-CHAIR"]}'
+//	{"order_id":"20","lines":[{"sku":"RED-CHAIR","quantity":1,"needed_by":"2029-12-24T00:00:00Z",
+//	  "parts":[{"batch":"batch-1","quantity":1,"shipped":0}]}]}
+//
+// Units move as batches of their own, here a part that arrives before the rest of the batch. A blocked batch is not
+// sold:
+//
+//	curl localhost:8080/batches/batch-2/split --json '{"ref":"batch-3","quantity":4,"location":"north"}'
+//	{"ref":"batch-3","released":[]}
+//	curl -X PUT localhost:8080/batches/batch-3/blocked --json '{"reason":"scratched"}'
+//	{"ref":"batch-3","released":[]}
+//	curl -X DELETE localhost:8080/batches/batch-3/blocked
+//	{"ref":"batch-3"}
+//
 // # Repeating requests
 //
 // Every request may be repeated after an answer was lost. The answer to a repeat depends on the changes since, unless

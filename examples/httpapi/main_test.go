@@ -127,7 +127,7 @@ func TestTheDocumentedCommandsGiveTheDocumentedAnswers(t *testing.T) {
 			last = reply{}
 		}
 	}
-	assert.Equal(t, 13, ran)
+	assert.Equal(t, 18, ran)
 }
 
 func TestARestartOnTheSameFileKeepsEverything(t *testing.T) {

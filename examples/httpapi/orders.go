@@ -16,9 +16,19 @@ type order struct {
 
 type line struct {
 	SKU       allocation.SKU      `json:"sku"`
+	Line      allocation.LineID   `json:"line,omitzero"`
 	Quantity  allocation.Quantity `json:"quantity"`
 	HeldUntil time.Time           `json:"held_until,omitzero"` // left out: the line is firm
-	Parts     []part              `json:"parts"`
+	terms
+	Parts []part `json:"parts"`
+}
+
+// terms are what the line asked for. GET leaves them out, because the read model doesn't have the terms.
+type terms struct {
+	NeededBy   time.Time           `json:"needed_by,omitzero"`
+	FreshUntil time.Time           `json:"fresh_until,omitzero"`
+	Location   allocation.Location `json:"location,omitzero"`
+	Priority   int                 `json:"priority,omitzero"`
 }
 
 // part is the share of one batch.
@@ -35,12 +45,36 @@ type part struct {
 
 // wanted is the body of a request for an order.
 type wanted struct {
-	Lines []struct {
-		SKU       allocation.SKU      `json:"sku"`
-		Quantity  allocation.Quantity `json:"quantity"`
-		Split     bool                `json:"split"`
-		HoldUntil string              `json:"hold_until"`
-	} `json:"lines"`
+	Lines []wantedLine `json:"lines"`
+}
+
+// wantedLine is a line and its terms. The line's name tells apart two lines for the same SKU.
+type wantedLine struct {
+	SKU        allocation.SKU      `json:"sku"`
+	Line       allocation.LineID   `json:"line"`
+	Quantity   allocation.Quantity `json:"quantity"`
+	Split      bool                `json:"split"`
+	HoldUntil  string              `json:"hold_until"`
+	NeededBy   string              `json:"needed_by"`
+	FreshUntil string              `json:"fresh_until"`
+	Location   allocation.Location `json:"location"`
+	Priority   int                 `json:"priority"`
+}
+
+// request returns the line as a line of the order.
+func (l wantedLine) request(id allocation.OrderID) (r allocation.Request, err error) {
+	r = allocation.Request{
+		OrderLine: allocation.OrderLine{OrderID: id, SKU: l.SKU, Line: l.Line, Quantity: l.Quantity},
+		Split:     l.Split, Location: l.Location, Priority: l.Priority,
+	}
+	if r.HoldUntil, err = parseTime("hold_until", l.HoldUntil); err != nil {
+		return r, err
+	}
+	if r.NeededBy, err = parseTime("needed_by", l.NeededBy); err != nil {
+		return r, err
+	}
+	r.FreshUntil, err = parseTime("fresh_until", l.FreshUntil)
+	return r, err
 }
 
 // allocate promises stock to all lines of an order, or to none. A repeat gets the same answer.
@@ -52,9 +86,7 @@ func allocate(r *http.Request, body []byte) (change, error) {
 	id := orderID(r)
 	requests := make([]allocation.Request, len(in.Lines))
 	for i, l := range in.Lines {
-		requests[i].OrderLine = allocation.OrderLine{OrderID: id, SKU: l.SKU, Quantity: l.Quantity}
-		requests[i].Split = l.Split
-		if requests[i].HoldUntil, err = parseTime("hold_until", l.HoldUntil); err != nil {
+		if requests[i], err = l.request(id); err != nil {
 			return nil, err
 		}
 	}
@@ -83,6 +115,25 @@ func confirm(r *http.Request, body []byte) (change, error) {
 	}, nil
 }
 
+// handOver makes the lines of a cart the lines of an order. As for confirm, the request names all SKUs of the cart.
+func handOver(r *http.Request, body []byte) (change, error) {
+	in, err := decode[struct {
+		To   allocation.OrderID `json:"to"`
+		SKUs []allocation.SKU   `json:"skus"`
+	}](body)
+	if err != nil {
+		return nil, err
+	}
+	if len(in.SKUs) == 0 {
+		return nil, badField("skus", nil, "must not be empty")
+	}
+	cart := orderID(r)
+	return func(ctx context.Context, service *allocation.Service) (reply, error) {
+		lines, err := service.HandOver(ctx, cart, in.To, in.SKUs...)
+		return asJSON(http.StatusOK, orderOf(in.To, lines), err)
+	}, nil
+}
+
 // cancel answers with the lines that stay because some of their units have been shipped.
 func cancel(r *http.Request, _ []byte) (change, error) {
 	id := orderID(r)
@@ -97,7 +148,10 @@ func orderID(r *http.Request) allocation.OrderID { return allocation.OrderID(r.P
 func orderOf(id allocation.OrderID, lines []allocation.Allocation) order {
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
-		out.Lines[i] = line{SKU: l.SKU, Quantity: l.Quantity, HeldUntil: l.HeldUntil}
+		out.Lines[i] = line{
+			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil,
+			terms: terms{l.NeededBy, l.FreshUntil, l.Location, l.Priority},
+		}
 		for _, p := range l.Parts {
 			shown := part{Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped}
 			out.Lines[i].Parts = append(out.Lines[i].Parts, shown)

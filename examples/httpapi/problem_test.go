@@ -26,9 +26,15 @@ func TestEveryErrorHasAProblemTypeAStatusAndAField(t *testing.T) {
 	shop.clock = shop.clock.Add(time.Hour)
 	const order, batches, counts = "/orders/o2/allocation", "/batches", "/batches/b1/quantity"
 	const earlier = "2027-05-01T10:00:00Z"
+	const split, blocked, handover = "/batches/b1/split", "/batches/b1/blocked", "/orders/held/allocation/handover"
 	const twice = `{"lines":[{"sku":"LAMP","quantity":1,"sku":"SOFA"}]}`
 	const lampSKU, halfALamp = `{"skus":["LAMP"]}`, `{"lines":[{"sku":"LAMP","quantity":0.5}]}`
 	tooMuch := `{"ref":"` + strings.Repeat("b", 64<<10) + `"}`
+	term := func(field string) string { return `{"lines":[{"sku":"LAMP","quantity":1,` + field + `}]}` }
+	b3 := func(field string) string { return `{"ref":"b3","sku":"LAMP","quantity":1,` + field + `}` }
+	const past, onItsWay = `"2027-05-01T12:59:59Z"`, `"eta":"2027-06-01T00:00:00Z","best_before":`
+	const toO3 = `{"to":"o3","skus":["LAMP"]}`
+	longest := strings.Repeat("x", 256)
 	counted := func(at string) string { return fmt.Sprintf(`{"quantity":1,"counted_at":%q}`, at) }
 
 	for name, row := range map[string]struct {
@@ -69,6 +75,33 @@ func TestEveryErrorHasAProblemTypeAStatusAndAField(t *testing.T) {
 		"bad SKU":                {"POST", order, `{"lines":[{"sku":" LAMP","quantity":1}]}`, 422, "invalid", "sku"},
 		"hold in the past":       {"POST", order, heldLamps(1, "2027-05-01T12:00:00Z"), 422, "invalid", "hold_until"},
 		"hold until whenever":    {"POST", order, heldLamps(1, "later"), 422, "invalid", "hold_until"},
+		"needed in the past":     {"POST", order, term(`"needed_by":` + past), 422, "invalid", "needed_by"},
+		"needed whenever":        {"POST", order, term(`"needed_by":"soon"`), 422, "invalid", "needed_by"},
+		"fresh until the past":   {"POST", order, term(`"fresh_until":` + past), 422, "invalid", "fresh_until"},
+		"fresh for ever":         {"POST", order, term(`"fresh_until":"ever"`), 422, "invalid", "fresh_until"},
+		"bad location":           {"POST", order, term(`"location":" north"`), 422, "invalid", "location"},
+		"long line":              {"POST", order, term(`"line":"` + longest + `"`), 422, "invalid", "line"},
+		"high priority":          {"POST", order, term(`"priority":32768`), 422, "invalid", "priority"},
+		"priority as a word":     {"POST", order, term(`"priority":"high"`), 422, "invalid", "lines.priority"},
+		"needed by twice":        {"POST", order, term(`"needed_by":"","needed_by":""`), 422, "invalid", "needed_by"},
+		"unknown term":           {"POST", order, term(`"colour":"red"`), 422, "invalid", "colour"},
+		"bad lot":                {"POST", batches, b3(`"lot":" "`), 422, "invalid", "lot"},
+		"blocked at length":      {"POST", batches, b3(`"blocked":"` + longest + `"`), 422, "invalid", "blocked"},
+		"expires on the way":     {"POST", batches, b3(onItsWay + past), 422, "invalid", "best_before"},
+		"split of nothing":       {"POST", split, `{"ref":"b3","quantity":0}`, 422, "invalid", "quantity"},
+		"split of too much":      {"POST", split, `{"ref":"b3","quantity":9}`, 409, "not-allowed", "quantity"},
+		"split into a batch":     {"POST", split, `{"ref":"b2","quantity":1}`, 409, "mismatch", "ref"},
+		"split at no time":       {"POST", split, `{"ref":"b3","quantity":1,"eta":"soon"}`, 422, "invalid", "eta"},
+		"split unknown batch":    {"POST", "/batches/b9/split", `{"ref":"b3","quantity":1}`, 404, "not-found", "ref"},
+		"split with other lot":   {"POST", split, `{"ref":"b3","quantity":1,"lot":"l"}`, 422, "invalid", "lot"},
+		"block without reason":   {"PUT", blocked, `{}`, 422, "invalid", "reason"},
+		"block unknown batch":    {"PUT", "/batches/b9/blocked", `{"reason":"wet"}`, 404, "not-found", "ref"},
+		"unblock unknown batch":  {"DELETE", "/batches/b9/blocked", "", 404, "not-found", "ref"},
+		"hand over nothing":      {"POST", handover, `{"to":"o3"}`, 422, "invalid", "skus"},
+		"hand over to nobody":    {"POST", handover, lampSKU, 422, "invalid", "to"},
+		"hand over to itself":    {"POST", handover, `{"to":"held","skus":["LAMP"]}`, 422, "invalid", "to"},
+		"hand over lapsed hold":  {"POST", handover, toO3, 409, "lapsed", "order_id"},
+		"hand over unknown cart": {"POST", order + "/handover", toO3, 404, "not-found", "order_id"},
 		"bad order":              {"GET", "/orders/%20/allocation", "", 422, "invalid", "order_id"},
 		"count without quantity": {"PUT", counts, `{"counted_at":"2027-05-01T10:00:00Z"}`, 422, "invalid", "quantity"},
 		"count without time":     {"PUT", counts, `{"quantity":1}`, 422, "invalid", "counted_at"},

@@ -45,16 +45,20 @@ func (s *server) serviceOn(store allocation.Store) (*allocation.Service, error) 
 func (s *server) routes() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
-		"POST /batches":                        s.writes(addBatch),
-		"PUT /batches/{ref}/quantity":          s.writes(countBatch),
-		"POST /orders/{id}/allocation":         s.writes(allocate),
-		"POST /orders/{id}/allocation/confirm": s.writes(confirm),
-		"DELETE /orders/{id}/allocation":       s.writes(cancel),
-		"GET /orders/{id}/allocation":          s.showOrder,
-		"GET /products/{sku}/availability":     s.showProduct,
-		"GET /availability":                    s.showProducts,
-		"GET /healthz":                         s.ready,
-		"GET /livez":                           alive,
+		"POST /batches":                         s.writes(addBatch),
+		"PUT /batches/{ref}/quantity":           s.writes(countBatch),
+		"POST /batches/{ref}/split":             s.writes(splitBatch),
+		"PUT /batches/{ref}/blocked":            s.writes(blockBatch),
+		"DELETE /batches/{ref}/blocked":         s.writes(unblockBatch),
+		"POST /orders/{id}/allocation":          s.writes(allocate),
+		"POST /orders/{id}/allocation/confirm":  s.writes(confirm),
+		"POST /orders/{id}/allocation/handover": s.writes(handOver),
+		"DELETE /orders/{id}/allocation":        s.writes(cancel),
+		"GET /orders/{id}/allocation":           s.showOrder,
+		"GET /products/{sku}/availability":      s.showProduct,
+		"GET /availability":                     s.showProducts,
+		"GET /healthz":                          s.ready,
+		"GET /livez":                            alive,
 	} {
 		mux.Handle(pattern, s.handle(h))
 	}

@@ -26,7 +26,7 @@ func (s *server) showOrder(ctx context.Context, r *http.Request) (reply, error) 
 	}
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
-		out.Lines[i] = line{SKU: l.SKU, Quantity: l.Quantity, HeldUntil: l.HeldUntil}
+		out.Lines[i] = line{SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil}
 		for _, p := range l.Parts {
 			shown := part{p.Batch, p.Quantity, p.Shipped, p.ETA, p.Location, p.BestBefore}
 			out.Lines[i].Parts = append(out.Lines[i].Parts, shown)

@@ -43,11 +43,15 @@ type orderRow struct {
 	line    allocation.OrderLine
 	split   bool
 	holdFor time.Duration // 0: a firm allocation
+
+	// The line gets only batches that arrive, keep and lie as these fields say. Each zero value accepts every batch.
+	neededBy, freshUntil time.Time
+	location             allocation.Location
 }
 
-// readBatches reads ref, sku, quantity, eta, location and best_before; the last three columns may be missing.
+// readBatches reads ref, sku, quantity, eta, location, best_before and lot; the last four columns may be missing.
 func readBatches(file string, r io.Reader, bad *problems) ([]batchRow, error) {
-	t, err := openTable(file, r, []string{"ref", "sku", "quantity"}, []string{"eta", "location", "best_before"})
+	t, err := openTable(file, r, []string{"ref", "sku", "quantity"}, []string{"eta", "location", "best_before", "lot"})
 	if err != nil {
 		return nil, err
 	}
@@ -69,9 +73,11 @@ func readBatches(file string, r io.Reader, bad *problems) ([]batchRow, error) {
 	return rows, nil
 }
 
-// readOrders reads order, sku, quantity, split and hold_for; the last two columns may be missing.
+// readOrders reads order, sku, quantity, split, hold_for, needed_by, fresh_until and location; the last five columns
+// may be missing.
 func readOrders(file string, r io.Reader, bad *problems) ([]*order, error) {
-	t, err := openTable(file, r, []string{"order", "sku", "quantity"}, []string{"split", "hold_for"})
+	t, err := openTable(file, r, []string{"order", "sku", "quantity"},
+		[]string{"split", "hold_for", "needed_by", "fresh_until", "location"})
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +114,7 @@ func (t *table) batch() (b allocation.Batch, err error) {
 		Ref:      allocation.BatchRef(t.get("ref")),
 		SKU:      allocation.SKU(t.get("sku")),
 		Location: allocation.Location(t.get("location")),
+		Lot:      allocation.BatchRef(t.get("lot")),
 	}
 	if b.Purchased, err = t.quantity(); err != nil {
 		return b, err
@@ -141,6 +148,34 @@ func (t *table) order(row *orderRow) (err error) {
 			return badRow("hold_for %q is no duration such as 72h", text)
 		}
 	}
+	return t.terms(row)
+}
+
+func (t *table) terms(row *orderRow) (err error) {
+	row.location = allocation.Location(t.get("location"))
+	if row.neededBy, err = t.time("needed_by"); err != nil {
+		return err
+	}
+	row.freshUntil, err = t.time("fresh_until")
+	return err
+}
+
+// value returns a field of the row by the library's name of the field; nil for a field that errors don't name.
+func (row orderRow) value(field string) any {
+	switch field {
+	case "sku":
+		return row.line.SKU
+	case "quantity":
+		return row.line.Quantity
+	case "split":
+		return row.split
+	case "needed by":
+		return row.neededBy
+	case "fresh until":
+		return row.freshUntil
+	case "location":
+		return row.location
+	}
 	return nil
 }
 
@@ -148,7 +183,10 @@ func (t *table) order(row *orderRow) (err error) {
 func (o *order) requests(now time.Time) []allocation.Request {
 	requests := make([]allocation.Request, len(o.rows))
 	for i, row := range o.rows {
-		requests[i] = allocation.Request{OrderLine: row.line, Split: row.split}
+		requests[i] = allocation.Request{
+			OrderLine: row.line, Split: row.split,
+			NeededBy: row.neededBy, FreshUntil: row.freshUntil, Location: row.location,
+		}
 		if row.holdFor > 0 {
 			requests[i].HoldUntil = now.Add(row.holdFor)
 		}

@@ -5,9 +5,9 @@
 //	go run ./quickstart -batches mine/batches.csv -orders mine/orders.csv -db mine.db
 //
 // A reader learns how to open and migrate a store, make a Service with a policy, place orders that are all or nothing,
-// split lines over batches, hold units for a while, answer shortages, and count a program's own events. Every command
-// may be repeated: a second run on the same database takes nothing more. Holds count from each run, so a second run
-// holds the same units for longer.
+// split lines over batches, hold units for a while, bind lines to a date or a place, answer shortages, and count a
+// program's own events. Every command may be repeated: a second run on the same database takes nothing more. Holds
+// count from each run, so a second run holds the same units for longer.
 //
 // Look at run.go first: newRun puts the library together, and all is the whole program. The reading of CSV files is in
 // csv.go and table.go, the printing in report.go.
@@ -49,10 +49,10 @@ func main() {
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	batches := flags.String("batches", "", "CSV `file` of ref, sku, quantity and perhaps eta, location, best_before; "+
-		"the samples if empty")
+	batches := flags.String("batches", "", "CSV `file` of ref, sku, quantity and perhaps eta, location, best_before, "+
+		"lot; the samples if empty")
 	orders := flags.String("orders", "", "CSV `file` of order, sku, quantity and perhaps split (yes or no), "+
-		"hold_for (such as 72h, from each run); the samples if empty")
+		"hold_for (such as 72h, from each run), needed_by, fresh_until, location; the samples if empty")
 	db := flags.String("db", "allocation.db", "SQLite `file` to keep the allocations in")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

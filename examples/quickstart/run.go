@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -169,13 +170,20 @@ func (r *run) blame(o *order, err error) {
 		at := o.rows[0].position
 		var about *allocation.Error
 		if errors.As(err, &about) {
-			named := func(row orderRow) bool {
-				return about.Value == any(row.line.SKU) || about.Value == any(row.line.Quantity)
-			}
+			named := func(row orderRow) bool { return same(row.value(about.Field), about.Value) }
 			at = o.rows[max(0, slices.IndexFunc(o.rows, named))].position
 		}
 		r.bad.add(at, reason(err), o.id)
 	}
+}
+
+// same reports whether two values are equal, of times whether they are the same moment.
+func same(a, b any) bool {
+	if at, isTime := a.(time.Time); isTime {
+		other, isTime := b.(time.Time)
+		return isTime && at.Equal(other)
+	}
+	return a == b
 }
 
 // each takes joined errors apart.
@@ -186,11 +194,16 @@ func each(err error) []error {
 	return []error{err}
 }
 
-// reason is an error's text without the name of the library's method, which the file's author doesn't know.
+// reason is an error's text with the name of the column, and without the name of the library's method, which the file's
+// author doesn't know.
 func reason(err error) string {
 	var about *allocation.Error
 	if !errors.As(err, &about) {
 		return err.Error()
 	}
-	return fmt.Sprintf("%s %q: %v", about.Field, fmt.Sprint(about.Value), about.Err)
+	value := fmt.Sprint(about.Value)
+	if at, isTime := about.Value.(time.Time); isTime {
+		value = at.Format(time.RFC3339)
+	}
+	return fmt.Sprintf("%s %q: %v", strings.ReplaceAll(about.Field, " ", "_"), value, about.Err)
 }

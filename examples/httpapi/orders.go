@@ -23,7 +23,7 @@ type line struct {
 	Parts []part `json:"parts"`
 }
 
-// terms are what the line asked for. GET leaves them out, because the read model doesn't have the terms.
+// terms are what the request for the line asked for.
 type terms struct {
 	NeededBy   time.Time           `json:"needed_by,omitzero"`
 	FreshUntil time.Time           `json:"fresh_until,omitzero"`
@@ -145,12 +145,16 @@ func cancel(r *http.Request, _ []byte) (change, error) {
 
 func orderID(r *http.Request) allocation.OrderID { return allocation.OrderID(r.PathValue("id")) }
 
+func termsOf(l allocation.Allocation) terms {
+	return terms{l.NeededBy, l.FreshUntil, l.Location, l.Priority}
+}
+
 func orderOf(id allocation.OrderID, lines []allocation.Allocation) order {
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
 		out.Lines[i] = line{
 			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil,
-			terms: terms{l.NeededBy, l.FreshUntil, l.Location, l.Priority},
+			terms: termsOf(l),
 		}
 		for _, p := range l.Parts {
 			shown := part{Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped}

@@ -31,7 +31,12 @@ func TestTermsBindALineAndAreShown(t *testing.T) {
 			"parts":[{"batch":"b3","quantity":5,"shipped":0}]},
 			{"sku":"MILK","quantity":1,"parts":[{"batch":"b1","quantity":1,"shipped":0}]}]}`, g.text())
 	}
-	assert.Contains(t, shop.get(path).text(), `"line":"gift"`)
+	assert.JSONEq(t, `{"order_id":"o1","lines":[
+		{"sku":"MILK","quantity":1,"parts":[{"batch":"b1","quantity":1,"shipped":0,"location":"south"}]},
+		{"sku":"MILK","line":"gift","quantity":5,"needed_by":"2027-05-10T00:00:00Z",
+		"fresh_until":"2027-05-14T22:00:00Z","location":"north","priority":-3,
+		"parts":[{"batch":"b3","quantity":5,"shipped":0,"location":"north","best_before":"2027-06-30T00:00:00Z"}]}]}`,
+		shop.get(path).text())
 
 	more := `{"lines":[{"sku":"MILK","quantity":5,"needed_by":"2027-05-10T00:00:00Z",
 		"fresh_until":"2027-05-15T00:00:00Z","location":"north"}]}`

@@ -60,10 +60,7 @@ func (c *clearing) round(ctx context.Context, need *lapsedError, page pageReleas
 			}
 			released, further, err := page(ctx, sku)
 			if err != nil {
-				if ended := ctx.Err(); ended != nil {
-					return ended // nothing of the command itself is in doubt
-				}
-				return err
+				return c.failed(ctx, need, sku, err)
 			}
 			if more = further; released > 0 || more {
 				c.vain = 0
@@ -74,6 +71,18 @@ func (c *clearing) round(ctx context.Context, need *lapsedError, page pageReleas
 		return need
 	}
 	return nil
+}
+
+// failed returns the error for a page that was not cleared for certain. Nothing of the command itself is in doubt.
+func (clearing) failed(ctx context.Context, need *lapsedError, sku SKU, err error) error {
+	switch ended := ctx.Err(); {
+	case ended != nil:
+		return ended
+	case errors.Is(err, ErrUnknownOutcome):
+		reason := fmt.Errorf("%w: clearing lapsed holds: %v", ErrConflict, err) //nolint:errorlint // not unknown here
+		return &Error{Op: need.op, Field: "sku", Value: sku, Err: reason}
+	}
+	return err
 }
 
 // releasePage releases the loaded lapsed holds of a product.

@@ -150,8 +150,8 @@ func (s *Service) mend(
 	switch {
 	case err == nil:
 		return p.Changes(), nil
-	case asLapsed(err) != nil && (trial || p.skipped > 0):
-		return Changes{}, p.more(op) // larger pages, since clearing would write, and fail behind the events
+	case asLapsed(err) != nil:
+		return Changes{}, p.more(op) // larger pages, since clearing would write, by counters that are wrong
 	}
 	return Changes{}, err
 }

@@ -188,6 +188,14 @@ func (w *work) given(ctx context.Context) context.Context {
 	return context.WithValue(ctx, workKey{}, w)
 }
 
+// withoutWork returns a context that carries no work, for a hook that may begin a unit of work of its own.
+func withoutWork(ctx context.Context) context.Context {
+	if givenWork(ctx) == nil {
+		return ctx
+	}
+	return context.WithValue(ctx, workKey{}, (*work)(nil))
+}
+
 // givenWork returns the work carried by the context, nil if there is none or the work has begun.
 func givenWork(ctx context.Context) *work {
 	if ctx == nil || inside(ctx) != nil {
@@ -201,7 +209,7 @@ func givenWork(ctx context.Context) *work {
 func (w *work) report(ctx context.Context) error {
 	err := w.run(ctx)
 	if err == nil && len(w.events) > 0 {
-		w.opts.Committed(ctx, w.events)
+		w.opts.Committed(withoutWork(ctx), w.events)
 	}
 	return err
 }

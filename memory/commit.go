@@ -170,6 +170,8 @@ func (s *Store) apply(c allocation.Changes) {
 	}
 	for _, l := range c.Lines {
 		p.removeLine(l.Key())
+	}
+	for _, l := range c.Lines { // a line may take over the place in the indexes of a line that was removed above
 		p.addLine(l)
 	}
 	for _, l := range c.NewLines {

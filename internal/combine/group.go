@@ -32,6 +32,8 @@ func (g *Group[K, V]) Members() []*Waiter[K, V] { return g.members }
 
 // Keys returns the keys that the group holds, each once. Quiet keys may be missing.
 func (g *Group[K, V]) Keys() []K {
+	g.queue.mu.Lock() // a claim on a quiet key may add keys at any time
+	defer g.queue.mu.Unlock()
 	keys := make([]K, len(g.held))
 	for i, l := range g.held {
 		keys[i] = l.key

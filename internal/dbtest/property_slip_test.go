@@ -87,14 +87,31 @@ func (m *machine) marked(sku allocation.SKU) map[allocation.LineKey]bool {
 func (m *machine) checkMarks(t *rapid.T, events []allocation.Event, state allocation.State) {
 	for _, a := range state.Lines {
 		late := false
-		for _, e := range events[a.Sequence-1:] {
-			if told, is := e.(allocation.LineLate); is && told.OrderID == a.OrderID && told.Line == a.Line {
-				require.NotEqual(t, late, told.Late, "order %q is told to be late, or in time, twice", a.OrderID)
-				late = told.Late
-			}
+		for _, again := range slices.Backward(recordedLate(a, events)) {
+			require.NotEqual(t, late, again, "order %q is told to be late, or in time, twice", a.OrderID)
+			late = again
 		}
 		require.Equal(t, late, a.Late, "order %q is late", a.OrderID)
 	}
+}
+
+// recordedLate returns Late of each LineLate about a line, the last first, under each order that the line was handed
+// over from, too.
+func recordedLate(a allocation.Allocation, events []allocation.Event) (late []bool) {
+	order := a.OrderID
+	for _, e := range slices.Backward(events[a.Sequence-1:]) {
+		switch e := e.(type) {
+		case allocation.LineLate:
+			if e.OrderID == order && e.Line == a.Line {
+				late = append(late, e.Late)
+			}
+		case allocation.LineHandedOver:
+			if e.OrderID == order && e.Line == a.Line {
+				order = e.From
+			}
+		}
+	}
+	return late
 }
 
 // release sweeps: lapsed holds, batches that have expired, and lines whose units have not arrived by NeededBy.

@@ -107,11 +107,11 @@ ALTER TABLE {schema}{prefix}batches
     ADD KEY IF NOT EXISTS {prefix}batches_due_by_sku (sku, due),
     DROP KEY IF EXISTS {prefix}batches_open;
 
--- Stock is low if fewer units than the threshold are available, counted as the product counts them.
+-- Programs before this version counted every unit that was promised to nobody, expired units included. low says what
+-- they recorded last, so that the next command or sweep records the difference.
 UPDATE {schema}{prefix}products p SET low = low_stock > (
     SELECT COALESCE(SUM(b.purchased - b.allocated), 0) FROM {schema}{prefix}batches b
-    WHERE b.sku = p.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
-        AND (b.best_before IS NULL OR b.eta IS NULL OR b.best_before > b.eta))
+    WHERE b.sku = p.sku AND b.open = 1)
     WHERE low_stock > 0;
 
 -- The version is not entered if a table of one of these names was there before with other columns.

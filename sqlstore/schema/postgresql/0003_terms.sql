@@ -101,10 +101,10 @@ CREATE INDEX {prefix}batches_due_by_sku ON {schema}{prefix}batches (sku, due) WH
 CREATE INDEX {prefix}batches_for_sale ON {schema}{prefix}batches (sku) WHERE open = 1 AND blocked = '' AND expired = 0;
 DROP INDEX {schema}{prefix}batches_open;
 
--- Stock is low if fewer units than the threshold are available, counted as the product counts them.
+-- Programs before this version counted every unit that was promised to nobody, expired units included. low says what
+-- they recorded last, so that the next command or sweep records the difference.
 UPDATE {schema}{prefix}products p SET low = 1 WHERE low_stock > (
     SELECT COALESCE(SUM(b.purchased - b.allocated), 0) FROM {schema}{prefix}batches b
-    WHERE b.sku = p.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
-        AND (b.best_before IS NULL OR b.eta IS NULL OR b.best_before > b.eta));
+    WHERE b.sku = p.sku AND b.open = 1);
 
 INSERT INTO {schema}{prefix}schema_version (version) VALUES (3);

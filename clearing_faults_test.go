@@ -1,0 +1,139 @@
+package allocation_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// floodedShop has a batch with lapsed holds of one unit on all units.
+func floodedShop(t *testing.T, holds int) shop {
+	t.Helper()
+	s := newShop(t, stock("b1", "LAMP", allocation.Quantity(holds)))
+	s.holdsLapse(t, holds)
+	return s
+}
+
+// holdsLapse places so many holds of one unit, and lets them lapse.
+func (s shop) holdsLapse(t *testing.T, holds int) {
+	t.Helper()
+	for i := range holds {
+		hold := want(numbered("held", i), "LAMP", 1)
+		hold.HoldUntil = morning.Add(time.Minute)
+		_, err := s.Allocate(t.Context(), hold)
+		require.NoError(t, err)
+	}
+	s.clock.Advance(time.Hour)
+}
+
+// Committed may begin a unit of work under its context. The unit of work must not take the place of the
+// command for which lapsed holds are cleared.
+func TestAUnitOfWorkInCommittedDoesNotReplaceTheCommand(t *testing.T) {
+	for name, quantity := range map[string]allocation.Quantity{"without clearing": 1, "with clearing": 4} {
+		t.Run(name, func(t *testing.T) {
+			s := floodedShop(t, 5)
+			var units allocation.UnitOfWork
+			noted, inner := 0, 0
+			units = allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{
+				Now: s.clock.Now, PageSize: 1,
+				Committed: func(ctx context.Context, _ []allocation.Event) {
+					if noted++; noted > 1 {
+						return
+					}
+					assert.NoError(t, units.Do(ctx, func(context.Context, allocation.Repository) error {
+						inner++
+						return nil
+					}))
+				},
+			})
+			service := newService(t, units, &allocation.ServiceOptions{NoGroupCommit: true})
+			given, err := service.Allocate(t.Context(), want("o1", "LAMP", quantity))
+			require.NoError(t, err)
+			assert.Len(t, given, 1, "answer")
+			assert.Equal(t, 1, inner, "runs of the inner function")
+			lines, err := s.store.Order(t.Context(), "o1")
+			require.NoError(t, err)
+			assert.Len(t, lines, 1, "stored lines")
+		})
+	}
+}
+
+// If the answer of a cleared page is lost, nothing of the command itself is in doubt.
+func TestALostAnswerOfAClearingIsAConflict(t *testing.T) {
+	s := floodedShop(t, 5)
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 1})
+	service := newService(t, units, nil)
+	s.store.LoseAnswer()
+	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 4))
+	require.ErrorIs(t, err, allocation.ErrConflict)
+	assert.NotErrorIs(t, err, allocation.ErrUnknownOutcome)
+	_, err = service.Allocate(t.Context(), want("o1", "LAMP", 4))
+	assert.NoError(t, err, "repeat")
+}
+
+// A product whose counters are wrong must not be cleared page by page before the counters are right.
+func TestMendBesideAFloodOfLapsedHolds(t *testing.T) {
+	for name, c := range map[string]struct {
+		holds                int
+		purchased, allocated allocation.Quantity
+	}{
+		"allocated is too low":  {8, 4, 0},
+		"purchased was lost":    {9, 4, 4},
+		"many pages are lapsed": {30, 20, 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, stock("b1", "LAMP", 99))
+			_, err := s.Allocate(t.Context(), want("o1", "LAMP", 4))
+			require.NoError(t, err)
+			s.holdsLapse(t, c.holds)
+			version := s.product("LAMP").Version
+			require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+				SKU: "LAMP", Read: version, Version: version + 1,
+				Batches: []allocation.BatchChange{{
+					Ref: "b1", Purchased: c.purchased - 99, Allocated: c.allocated - allocation.Quantity(c.holds) - 4,
+				}},
+				Events: []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+			}}))
+			units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 1})
+			service := newService(t, units, nil)
+			_, err = service.Mend(t.Context(), "LAMP")
+			require.NoError(t, err)
+			audit, err := service.Reconcile(t.Context(), "LAMP")
+			require.NoError(t, err)
+			assert.False(t, audit.Drifted(), "%+v", audit)
+		})
+	}
+}
+
+// A line handed over keeps the Sequence, and a new line of the old order may replace the line in the same commit.
+func TestALineHandedOverAndReplacedInOneCommitIsFoundByItsBatch(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 9))
+	hold := want("a", "LAMP", 1)
+	hold.HoldUntil = morning.Add(time.Minute)
+	_, err := s.Allocate(t.Context(), hold)
+	require.NoError(t, err)
+	_, err = s.Allocate(t.Context(), want("b", "LAMP", 1))
+	require.NoError(t, err)
+	s.clock.Advance(time.Hour)
+	require.NoError(t, s.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		p, err := products.Get(ctx, "LAMP", "a", "b")
+		if err != nil {
+			return err
+		}
+		if _, err := p.HandOver("b", "a", products.Now()); err != nil {
+			return err
+		}
+		_, err = p.Allocate(products.Now(), nil, want("b", "LAMP", 1))
+		return err
+	}))
+	states, err := s.store.Load(t.Context(), allocation.Query{Batch: "b1", Limit: 9, Now: s.clock.Now()})
+	require.NoError(t, err)
+	assert.Len(t, states[0].Lines, 2, "lines of the batch")
+	_, err = s.BlockBatch(t.Context(), "b1", "recall")
+	assert.NoError(t, err)
+}

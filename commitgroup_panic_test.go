@@ -164,3 +164,26 @@ func TestPanicBeforeTheCommitLetsMembersWaitAgain(t *testing.T) {
 		assert.Len(t, state.Lines, 2)
 	})
 }
+
+// A policy that panics while a split is planned leaves nothing of the part behind, in a group, too.
+func TestAPanicOfASplitLeavesNoPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 6), stock("b2", "LAMP", 9), stock("b3", "LAMP", 9))
+		service := store.service(t)
+		store.place(t, service, want("o0", "LAMP", 6)) // all of b1
+		bad := service.WithPolicy(func(_, _ allocation.Batch) int { panic("policy") })
+		first := callAllocate(t.Context(), service, want("o1", "LAMP", 1))
+		leader := callAllocate(t.Context(), service, want("o2", "LAMP", 1))
+		member := call(func() ([]allocation.Allocation, error) {
+			_, err := bad.SplitBatch(t.Context(), "b1", allocation.Batch{Ref: "part", Purchased: 3})
+			return nil, err
+		})
+		close(store.let)
+		require.NoError(t, (<-first).err)
+		require.NoError(t, (<-leader).err)
+		assert.Equal(t, "policy", (<-member).panicked)
+		audit, err := service.Reconcile(t.Context(), "LAMP")
+		require.NoError(t, err)
+		assert.False(t, audit.Drifted(), "%+v", audit)
+	})
+}

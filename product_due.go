@@ -90,7 +90,12 @@ func (p *Product) nextNeed(b *batch) (next time.Time) {
 }
 
 // overdue returns the first moment after the given time.
-func overdue(by time.Time) time.Time { return by.Add(time.Microsecond) }
+func overdue(by time.Time) time.Time {
+	if next := by.Add(time.Microsecond); next.Year() <= maxYear {
+		return next
+	}
+	return time.Time{} // never
+}
 
 // earliest returns the earlier of two times, of which zero stands for never.
 func earliest(a, b time.Time) time.Time {

@@ -93,11 +93,8 @@ func (p *Product) split(op string, b *batch, announced Batch, now time.Time, pol
 		}
 	}
 	part := &batch{Batch: announced, loaded: allLines}
-	p.batches = append(p.batches, part) // the plan may place lines in the part
-	moves, err := p.planSplit(op, b, part, now, policy)
+	moves, err := p.planWith(part, func() ([]move, error) { return p.planSplit(op, b, part, now, policy) })
 	if err != nil {
-		p.batches = p.batches[:len(p.batches)-1]
-		delete(p.places, part.Ref)
 		return nil, err
 	}
 	released := p.carryOutLeaving(b, b.Purchased-part.Purchased, now, moves, func() {
@@ -110,6 +107,22 @@ func (p *Product) split(op string, b *batch, announced Batch, now time.Time, pol
 	})
 	p.settle(now)
 	return released, nil
+}
+
+// planWith adds the part, since the plan may place lines in the part, and takes the part away again unless plan
+// returns without an error: after the panic of a policy, too.
+func (p *Product) planWith(part *batch, plan func() ([]move, error)) (moves []move, err error) {
+	p.batches = append(p.batches, part)
+	planned := false
+	defer func() {
+		if !planned {
+			p.batches = p.batches[:len(p.batches)-1]
+			delete(p.places, part.Ref)
+		}
+	}()
+	moves, err = plan()
+	planned = err == nil
+	return moves, err
 }
 
 // planSplit plans which lines leave a batch that gives units to the part, and changes nothing.

@@ -34,9 +34,12 @@ func checkID[ID ~string](op, field string, id ID) error {
 	return nil
 }
 
+// maxYear is the last year of a time in RFC 3339.
+const maxYear = 9999
+
 // checkTime refuses a time if RFC 3339, and therefore JSON, can't express the time.
 func checkTime(op, field string, t time.Time) error {
-	if cut := clean(t); cut.IsZero() || cut.Year() < 1 || cut.Year() > 9999 {
+	if cut := clean(t); cut.IsZero() || cut.Year() < 1 || cut.Year() > maxYear {
 		return invalid(op, field, t, "must be set and in the years 1 to 9999")
 	}
 	return nil

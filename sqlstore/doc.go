@@ -56,14 +56,14 @@
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
 // allocated units of a batch. The counters of a batch are the sums over the events, purged events (table purged)
-// included. Times are microseconds since 1970 in UTC. [allocation.Service.Reconcile] finds errors after a change by hand
-// or a partial restore, and Mend corrects counters and version.
+// included. Times are microseconds since 1970 in UTC. [allocation.Service.Reconcile] finds errors after a change by
+// hand or a partial restore, and Mend corrects counters and version.
 //
 // # Outbox
 //
 // A Store is an [outbox.Store] and an [outbox.Maintainer]. A commit marks the last of its events for each product: the
-// column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in an
-// index and no further statement. The table deliveries has leases and failures.
+// column unsent_from has the number of the first, and Settle clears the mark. So the outbox costs a commit one entry in
+// an index and no further statement. The table deliveries has leases and failures.
 //
 // Claim takes two or three statements, or one read if nothing is claimable. [Store.Backlog] reads every mark,
 // [Store.Purge] the first event of every product. A store of [Store.Join] is no outbox; its events are sent after the

@@ -117,7 +117,10 @@ func (q *Queue[K, V]) find(ctx context.Context, w *Waiter[K, V]) error {
 		return err
 	}
 	found = true
-	w.Claims, w.holds = append(slices.Clip(w.Claims), claims...), false
+	claims = append(slices.Clip(w.Claims), claims...)
+	q.mu.Lock() // a claim on a quiet key may list the waiter's claims at any time
+	defer q.mu.Unlock()
+	w.Claims, w.holds = claims, false
 	return nil
 }
 

@@ -153,14 +153,14 @@ func (p *Product) judge(l *line, at, now time.Time) bool {
 	if l.removed || l.open() == 0 {
 		return false
 	}
-	late, spoilt := false, false
+	late := false
+	tooLate := !l.NeededBy.IsZero() && at.After(l.NeededBy)
 	for _, part := range l.Parts {
 		if b := p.batches[p.index(part.Batch)]; part.open() > 0 {
 			late = late || b.comesLate(l.NeededBy, now)
-			spoilt = spoilt || !b.BestBefore.IsZero() && !b.BestBefore.After(at)
+			tooLate = tooLate || !b.BestBefore.IsZero() && !b.BestBefore.After(at) || b.cameLate(l.NeededBy)
 		}
 	}
-	tooLate := spoilt || !l.NeededBy.IsZero() && at.After(l.NeededBy)
 	if late == l.Late || l.Late && tooLate {
 		return false
 	}
@@ -168,7 +168,28 @@ func (p *Product) judge(l *line, at, now time.Time) bool {
 	p.record(LineLate{
 		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, NeededBy: l.NeededBy, Late: late,
 	})
+	if !late {
+		p.watch(l)
+	}
 	return true
+}
+
+// cameLate reports whether the batch arrived after the given time; zero for no time.
+func (b *batch) cameLate(neededBy time.Time) bool {
+	return b.ETA.IsZero() && !neededBy.IsZero() && b.ArrivedAt.After(neededBy)
+}
+
+// watch lets the sweep look at the batches on the way of a line that is in time again: while the line was late, Due of
+// these batches left the line out.
+func (p *Product) watch(l *line) {
+	if l.NeededBy.IsZero() {
+		return
+	}
+	for _, part := range l.Parts {
+		if b := p.batches[p.index(part.Batch)]; part.open() > 0 && !b.ETA.IsZero() {
+			b.Dated, b.Due = true, earliest(b.Due, overdue(l.NeededBy))
+		}
+	}
 }
 
 // judgeLines judges the loaded lines, or only those that changed, and returns the number of marks that

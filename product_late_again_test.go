@@ -64,7 +64,8 @@ func TestR14_ALineWithUnitsThatCameLateStaysLate(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.ReceiveBatch(t.Context(), allocation.Count{Batch: "b1", Quantity: 4, At: daysOn(3)})
 	require.NoError(t, err)
-	_, err = s.ReceiveBatch(t.Context(), allocation.Count{Batch: "b2", Quantity: 4, At: daysOn(1)}) // reported belatedly
+	reportedLate := allocation.Count{Batch: "b2", Quantity: 4, At: daysOn(1)}
+	_, err = s.ReceiveBatch(t.Context(), reportedLate)
 	require.NoError(t, err)
 	assert.Equal(t, []bool{true}, s.lateMarks(t))
 }

@@ -60,7 +60,7 @@ func (c *clearing) round(ctx context.Context, need *lapsedError, page pageReleas
 			}
 			released, further, err := page(ctx, sku)
 			if err != nil {
-				return c.failed(ctx, need, sku, err)
+				return pageError(ctx, need, sku, err)
 			}
 			if more = further; released > 0 || more {
 				c.vain = 0
@@ -73,13 +73,14 @@ func (c *clearing) round(ctx context.Context, need *lapsedError, page pageReleas
 	return nil
 }
 
-// failed returns the error for a page that was not cleared for certain. Nothing of the command itself is in doubt.
-func (clearing) failed(ctx context.Context, need *lapsedError, sku SKU, err error) error {
+// pageError returns the error for a page that was not cleared for certain. Nothing of the command itself is in doubt.
+func pageError(ctx context.Context, need *lapsedError, sku SKU, err error) error {
 	switch ended := ctx.Err(); {
 	case ended != nil:
 		return ended
 	case errors.Is(err, ErrUnknownOutcome):
-		reason := fmt.Errorf("%w: clearing lapsed holds: %v", ErrConflict, err) //nolint:errorlint // not unknown here
+		// The text of the cause stays, and the cause is not wrapped: the outcome of the command is known.
+		reason := fmt.Errorf("%w: clearing lapsed holds: %s", ErrConflict, err.Error())
 		return &Error{Op: need.op, Field: "sku", Value: sku, Err: reason}
 	}
 	return err

@@ -82,9 +82,9 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 
 // ChangeBatchQuantity sets the purchased units of a batch to the counted quantity. If fewer units
 // were counted than promised, lines move to other batches: holds before firm lines, lines of a lower
-// Priority before others, and the newest first. The lines move under the policy and each
-// line's own terms. Units that fit nowhere are released and returned, as lines with the quantity lost
-// (R6). For refused counts see [Count].
+// Priority before others, and the newest first. The lines move under the policy and each line's own
+// terms. Units that fit nowhere are released and returned, as lines with the quantity lost (R6). For
+// refused counts see [Count].
 func (p *Product) ChangeBatchQuantity(counted Count, now time.Time, policy Policy) (released []OrderLine, err error) {
 	const op = "ChangeBatchQuantity"
 	now = clean(now)

@@ -36,7 +36,8 @@ type need struct {
 }
 
 // serves reports whether a line with the terms may be given units of the batch at now. Allocation,
-// growth and cuts all ask serves, so that no policy can sell anything else (R13, R14).
+// growth, cuts, splits, blocks and slips all ask serves, so that no policy can sell anything else (R13,
+// R14).
 func (b *batch) serves(t terms, now time.Time) bool {
 	return b.Saleable(now) && b.arrivesBy(t.neededBy, now) && b.keepsBeyond(t.freshUntil) &&
 		(t.location == "" || t.location == b.Location)

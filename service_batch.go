@@ -53,8 +53,8 @@ func (s *Service) ReceiveBatch(ctx context.Context, counted Count) (released []O
 
 // ChangeBatchQuantity sets the units of a batch to the counted quantity. If fewer units were counted
 // than promised, lines move to other batches: holds before firm lines, lines of a lower Priority before
-// others, and the newest first. Units that fit nowhere are released and
-// returned, as lines with the quantity lost (R6). A repeat changes nothing and returns no lines.
+// others, and the newest first. Units that fit nowhere are released and returned, as lines with the
+// quantity lost (R6). A repeat changes nothing and returns no lines.
 func (s *Service) ChangeBatchQuantity(ctx context.Context, counted Count) (released []OrderLine, err error) {
 	return s.count(ctx, "ChangeBatchQuantity", counted, (*Product).ChangeBatchQuantity)
 }
@@ -66,13 +66,22 @@ func (s *Service) count(
 	if err := counted.check(op); err != nil {
 		return nil, err
 	}
-	c := command{op: op, batch: counted.Batch}
+	return s.onBatch(ctx, op, counted.Batch, func(p *Product, now time.Time) ([]OrderLine, error) {
+		return change(p, counted, now, s.policy)
+	})
+}
+
+// onBatch changes the product that owns a batch.
+func (s *Service) onBatch(
+	ctx context.Context, op string, ref BatchRef, change func(p *Product, now time.Time) ([]OrderLine, error),
+) ([]OrderLine, error) {
+	c := command{op: op, batch: ref}
 	return decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
-		p, err := products.GetByBatch(ctx, counted.Batch)
+		p, err := products.GetByBatch(ctx, ref)
 		if err != nil {
 			return nil, err
 		}
-		return change(p, counted, products.Now(), s.policy)
+		return change(p, products.Now())
 	})
 }
 
@@ -88,13 +97,8 @@ func (s *Service) ChangeBatchETA(ctx context.Context, ref BatchRef, eta time.Tim
 	if err := checkTime(op, "eta", eta); err != nil {
 		return nil, err
 	}
-	c := command{op: op, batch: ref}
-	return decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
-		p, err := products.GetByBatch(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		return p.ChangeBatchETA(ref, eta, products.Now(), s.policy)
+	return s.onBatch(ctx, op, ref, func(p *Product, now time.Time) ([]OrderLine, error) {
+		return p.ChangeBatchETA(ref, eta, now, s.policy)
 	})
 }
 

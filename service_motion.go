@@ -3,6 +3,7 @@ package allocation
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // SplitBatch takes part.Purchased units out of a batch and announces them as a batch of their own: at
@@ -52,13 +53,8 @@ func (s *Service) BlockBatch(ctx context.Context, ref BatchRef, reason string) (
 	if err := checkID(op, "reason", reason); err != nil {
 		return nil, err
 	}
-	c := command{op: op, batch: ref}
-	return decide(ctx, s, c, func(ctx context.Context, products Repository) ([]OrderLine, error) {
-		p, err := products.GetByBatch(ctx, ref)
-		if err != nil {
-			return nil, err
-		}
-		return p.BlockBatch(ref, reason, products.Now(), s.policy)
+	return s.onBatch(ctx, op, ref, func(p *Product, now time.Time) ([]OrderLine, error) {
+		return p.BlockBatch(ref, reason, now, s.policy)
 	})
 }
 
@@ -69,11 +65,8 @@ func (s *Service) UnblockBatch(ctx context.Context, ref BatchRef) error {
 	if err := checkID(op, "batch", ref); err != nil {
 		return err
 	}
-	return s.do(ctx, command{op: op, batch: ref, run: func(ctx context.Context, products Repository) error {
-		p, err := products.GetByBatch(ctx, ref)
-		if err != nil {
-			return err
-		}
-		return p.UnblockBatch(ref, products.Now())
-	}})
+	_, err := s.onBatch(ctx, op, ref, func(p *Product, now time.Time) ([]OrderLine, error) {
+		return nil, p.UnblockBatch(ref, now)
+	})
+	return err
 }

@@ -145,6 +145,7 @@ func (s *Service) doAlone(ctx context.Context, c command) error {
 		return err
 	}
 	w := &work{unit: u, op: c.op, fn: c.decide, trace: u.opts.traceParent(ctx), records: u.opts.Committed != nil}
+	w.later = c.later
 	return c.answer(s.units.Do(w.given(ctx), c.decide))
 }
 

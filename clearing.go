@@ -113,7 +113,7 @@ func (w *work) do(ctx context.Context) error {
 
 // clear releases a page of lapsed holds, in a unit of work of its own.
 func (w *work) clear(ctx context.Context, sku SKU) (released int, more bool, err error) {
-	page := &work{unit: w.unit, op: opSweep, trace: w.trace, records: w.records}
+	page := &work{unit: w.unit, op: opSweep, trace: w.trace, records: w.records, later: w.later}
 	page.fn = func(ctx context.Context, products Repository) (err error) {
 		released, more, err = releasePage(ctx, products, sku)
 		return err

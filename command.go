@@ -32,6 +32,8 @@ type command struct {
 
 	run func(ctx context.Context, products Repository) error
 
+	later *[]Event // where the events go if the caller calls Committed; nil for a call by the unit of work
+
 	short    *OutOfStockError // the refusal of the last run, nil if there was none
 	clearing *clearing        // of lapsed holds for the command, nil if none were needed
 }

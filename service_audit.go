@@ -77,7 +77,7 @@ func (s *Service) mendAlone(
 	ctx context.Context, op string, sku SKU, trial bool,
 ) (found Audit, plan Changes, err error) {
 	if s.groups == nil {
-		return s.mendAudited(ctx, op, sku, trial)
+		return s.mendAudited(ctx, op, sku, trial, nil)
 	}
 	if err := checkID(op, "sku", sku); err != nil {
 		return Audit{}, Changes{}, err
@@ -87,8 +87,14 @@ func (s *Service) mendAlone(
 	}
 	alone := *s
 	alone.groups = nil
+	var events []Event
+	defer func() { // when the product is free again, since Committed may use the product
+		if len(events) > 0 {
+			s.groups.unit.opts.Committed(ctx, events)
+		}
+	}()
 	left := s.groups.queue.Hold(ctx, []claim{{Key: key{ofProduct, string(sku)}}}, func() {
-		found, plan, err = alone.mendAudited(ctx, op, sku, trial)
+		found, plan, err = alone.mendAudited(ctx, op, sku, trial, &events)
 	})
 	if left != nil {
 		return Audit{}, Changes{}, leftError(op, left)
@@ -96,8 +102,11 @@ func (s *Service) mendAlone(
 	return found, plan, err
 }
 
-// mendAudited audits and mends, and begins again with the audit if the product has changed in between.
-func (s *Service) mendAudited(ctx context.Context, op string, sku SKU, trial bool) (Audit, Changes, error) {
+// mendAudited audits and mends, and begins again with the audit if the product has changed in between. The events go
+// to later, or to Committed if later is nil.
+func (s *Service) mendAudited(
+	ctx context.Context, op string, sku SKU, trial bool, later *[]Event,
+) (Audit, Changes, error) {
 	var lost error
 	for range mendAttempts {
 		found, err := s.audit(ctx, op, sku)
@@ -111,7 +120,7 @@ func (s *Service) mendAudited(ctx context.Context, op string, sku SKU, trial boo
 			return found, Changes{SKU: sku, Read: found.Version, Version: found.Version}, nil
 		}
 		// The audit has ended before the unit of work begins: each may need the only connection.
-		c := command{op: op, skus: []SKU{sku}}
+		c := command{op: op, skus: []SKU{sku}, later: later}
 		plan, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (Changes, error) {
 			return s.mend(ctx, products, op, found, trial)
 		})

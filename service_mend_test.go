@@ -1,8 +1,10 @@
 package allocation_test
 
 import (
+	"context"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -190,4 +192,52 @@ func TestPlanMendOfASoundProductIsEmpty(t *testing.T) {
 	assert.Equal(t, allocation.Changes{SKU: "LAMP", Read: 1, Version: 1}, plan)
 	_, err = s.PlanMend(t.Context(), "SOFA")
 	assert.ErrorIs(t, err, allocation.ErrNotFound)
+}
+
+// Mend calls Committed once the product is free again, so that a command inside the hook doesn't wait for Mend.
+func TestCommittedOfMendMayUseTheProduct(t *testing.T) {
+	for name, opts := range map[string]allocation.ServiceOptions{"groups": {}, "no groups": {NoGroupCommit: true}} {
+		for wrapping, wrap := range map[string]func(allocation.UnitOfWork) allocation.UnitOfWork{
+			"plain":   func(u allocation.UnitOfWork) allocation.UnitOfWork { return u },
+			"wrapped": func(u allocation.UnitOfWork) allocation.UnitOfWork { return transparent{u} },
+		} {
+			t.Run(name+", "+wrapping, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) { mendAndReorder(t, wrap, opts) })
+			})
+		}
+	}
+}
+
+// transparent is a wrapper that adds nothing.
+type transparent struct{ allocation.UnitOfWork }
+
+func (w transparent) Unwrap() allocation.UnitOfWork { return w.UnitOfWork }
+
+// mendAndReorder allocates a unit inside Committed of Mend, and of the allocation.
+func mendAndReorder(
+	t *testing.T, wrap func(allocation.UnitOfWork) allocation.UnitOfWork, opts allocation.ServiceOptions,
+) {
+	s := newShop(t, stock("b1", "LAMP", 9))
+	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 2))
+	require.NoError(t, err)
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+		SKU: "LAMP", Read: 2, Version: 3, Batches: []allocation.BatchChange{{Ref: "b1", Allocated: 3}},
+		Events: []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}}))
+	var service *allocation.Service
+	var kinds []string
+	service = newService(t, wrap(allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{
+		Committed: func(ctx context.Context, events []allocation.Event) {
+			for _, e := range events {
+				kinds = append(kinds, e.Kind())
+			}
+			short, cancel := context.WithTimeout(ctx, time.Minute)
+			defer cancel()
+			_, err := service.Allocate(short, want("o2", "LAMP", 1))
+			assert.NoError(t, err, "a command inside Committed")
+		},
+	})), &opts)
+	_, err = service.Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"BatchCorrected", "LineAllocated"}, kinds)
 }

@@ -163,8 +163,9 @@ type work struct {
 	*unit
 	op      string
 	fn      func(context.Context, Repository) error
-	trace   string // the caller's trace parent
-	records bool   // collect the events for Committed
+	trace   string   // the caller's trace parent
+	records bool     // collect the events for Committed
+	later   *[]Event // where the events go for a call of Committed later on; nil for a call at once
 	page    int
 	stale   bool // a cached product was stale: another process is at work
 	events  []Event
@@ -208,7 +209,11 @@ func givenWork(ctx context.Context) *work {
 // report runs the work and reports the events of the commit.
 func (w *work) report(ctx context.Context) error {
 	err := w.run(ctx)
-	if err == nil && len(w.events) > 0 {
+	switch {
+	case err != nil || len(w.events) == 0:
+	case w.later != nil:
+		*w.later = append(*w.later, w.events...)
+	default:
 		w.opts.Committed(withoutWork(ctx), w.events)
 	}
 	return err

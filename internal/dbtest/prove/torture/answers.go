@@ -1,7 +1,6 @@
 package torture
 
 import (
-	"cmp"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
@@ -30,7 +29,7 @@ func (b *books) attempt(t *trace) {
 	if t.attempt.told > t.events || t.attempt.outcome == acknowledged && t.attempt.told < t.events {
 		b.report.fault(wrong, "%s was told of %d events, the ledger has %d", t.step, t.attempt.told, t.events)
 	}
-	if t.step.command.Verb == release {
+	if t.step.command.Verb == sweep {
 		return // it commits each product by itself
 	}
 	switch t.attempt.outcome {
@@ -55,13 +54,16 @@ func (b *books) attempt(t *trace) {
 // whole checks that an order of which anything was committed is there with all of its lines, and notes one that came
 // in late: after the repeat of a lost attempt was refused.
 func (b *books) whole(s *step, traces []*trace) {
+	if s.command.Verb == handOver {
+		b.wholeHandOver(s, traces)
+	}
 	if s.command.Verb != allocate || !slices.ContainsFunc(traces, func(t *trace) bool { return len(t.commits) > 0 }) {
 		return
 	}
 	intact := true
-	for sku := range s.command.wanted() {
-		line := b.lines[allocation.LineKey{OrderID: s.command.Order, SKU: sku}]
-		done := func(l lineState) bool { return s.command.done(sku, l) }
+	for key := range s.command.wanted() {
+		line := b.lines[key]
+		done := func(l lineState) bool { return s.command.done(key, l) }
 		if !line.could(s.number, done) {
 			b.report.fault(torn, "%s is not there with all of its lines", s)
 			return
@@ -70,14 +72,28 @@ func (b *books) whole(s *step, traces []*trace) {
 		intact = intact && done(states[len(states)-1].lineState)
 	}
 	if intact && s.last().outcome == refused {
-		b.report.Late++
+		b.report.Belated++
+	}
+}
+
+// wholeHandOver checks that an order of which any line was handed over was handed over whole.
+func (b *books) wholeHandOver(s *step, traces []*trace) {
+	if !slices.ContainsFunc(traces, func(t *trace) bool { return len(t.commits) > 0 }) {
+		return
+	}
+	for _, key := range b.keys[s.command.Order] {
+		named := len(s.command.SKUs) == 0 || slices.Contains(s.command.SKUs, key.SKU)
+		gone := func(l lineState) bool { return len(l.parts) == 0 }
+		if line := b.lines[key]; named && !line.could(s.number, gone) {
+			b.report.fault(torn, "%s left %+v behind", s, key)
+		}
 	}
 }
 
 // acknowledged checks the answer of a command that is done.
 func (b *books) acknowledged(s *step, traces []*trace) {
 	switch s.command.Verb {
-	case release:
+	case sweep:
 	case reconcile:
 		if found := s.last().answer.Audit; found.Drifted() {
 			b.report.fault(drift, "%s found %+v", s, found)
@@ -95,6 +111,8 @@ func (b *books) acknowledged(s *step, traces []*trace) {
 	case block:
 		b.released(s, traces)
 	case unblock:
+	case slip:
+		b.slipped(s, traces)
 	case receive, count:
 		b.counted(s, traces)
 	default:
@@ -125,43 +143,74 @@ func (b *books) released(s *step, traces []*trace) {
 	}
 }
 
-func compareOrderLines(a, b allocation.OrderLine) int { return cmp.Compare(a.OrderID, b.OrderID) }
+// slipped checks that a batch got the ETA, and the lines that a caller was told to be late.
+func (b *books) slipped(s *step, traces []*trace) {
+	if a := b.batches[s.command.Batch.Ref]; a == nil || !slices.ContainsFunc(a.etas, s.command.Batch.ETA.Equal) {
+		b.report.fault(lost, "%s is not there", s)
+	}
+	told := slices.SortedFunc(slices.Values(s.last().answer.Late), compareOrderLines)
+	late := slices.SortedFunc(slices.Values(traces[len(traces)-1].late), compareOrderLines)
+	if !slices.Equal(told, late) {
+		b.report.fault(wrong, "%s answered that %v are late, it made %v late", s, told, late)
+	}
+}
+
+func compareOrderLines(a, b allocation.OrderLine) int { return compareLines(a.Key(), b.Key()) }
 
 // answered checks each line of an order that a command was about: it was once as the caller was answered.
 func (b *books) answered(s *step) {
-	answers := map[allocation.SKU]allocation.Allocation{}
+	cmd := s.command
+	answers := map[allocation.LineKey]allocation.Allocation{}
+	missing := map[allocation.SKU]bool{}
+	for _, sku := range cmd.SKUs {
+		missing[sku] = cmd.Verb != cancel && cmd.Verb != handOver
+	}
 	for _, a := range s.last().answer.Lines {
-		answers[a.SKU] = a
+		answers[a.Key()] = a
+		missing[a.SKU] = false
 	}
-	for _, sku := range b.subjects(s.command) {
-		a, told := answers[sku]
-		delete(answers, sku)
-		named := len(s.command.SKUs)+len(s.command.Lines) > 0
-		be := func(l lineState) bool { return l.is(a) && s.command.done(sku, l) }
-		if !told && (!named || s.command.Verb == cancel) {
-			be = func(l lineState) bool { return len(l.parts) == 0 }
+	for _, key := range b.subjects(cmd) {
+		a, told := answers[key]
+		delete(answers, key)
+		be := func(l lineState) bool {
+			if cmd.Verb == allocate {
+				a.Late = l.late // a repeat that makes a hold firm may find the line late after the answer was made up
+			}
+			return l.is(a) && cmd.done(key, l)
 		}
-		line := b.lines[allocation.LineKey{OrderID: s.command.Order, SKU: sku}]
-		if !line.could(s.number, be) {
-			b.report.fault(lost, "%s was answered %+v for %q; it was %+v", s, a, sku, line.during(s.number))
+		if !told && len(cmd.Lines) == 0 {
+			be = func(l lineState) bool { return len(l.parts) == 0 || cmd.Verb == handOver && l.from != cmd.Order }
+		}
+		if line := b.lines[key]; !line.could(s.number, be) {
+			b.report.fault(lost, "%s was answered %+v for %+v; it was %+v", s, a, key, line.during(s.number))
 		}
 	}
-	for sku := range answers {
-		b.report.fault(wrong, "%s was answered for %q", s, sku)
+	for key := range answers {
+		b.report.fault(wrong, "%s was answered for %+v", s, key)
+	}
+	for sku, none := range missing {
+		if none {
+			b.report.fault(lost, "%s was answered without a line of %q", s, sku)
+		}
 	}
 }
 
 // subjects are the lines that a command is about.
-func (b *books) subjects(c command) []allocation.SKU {
-	switch {
-	case len(c.Lines) > 0:
-		var skus []allocation.SKU
-		for sku := range c.wanted() {
-			skus = append(skus, sku)
+func (b *books) subjects(c command) (keys []allocation.LineKey) {
+	if len(c.Lines) > 0 {
+		for key := range c.wanted() {
+			keys = append(keys, key)
 		}
-		return skus
-	case len(c.SKUs) > 0:
-		return c.SKUs
+		return keys
 	}
-	return b.skus[c.Order]
+	order := c.Order
+	if c.Verb == handOver {
+		order = c.To
+	}
+	for _, key := range b.keys[order] {
+		if len(c.SKUs) == 0 || slices.Contains(c.SKUs, key.SKU) {
+			keys = append(keys, key)
+		}
+	}
+	return keys
 }

@@ -13,9 +13,9 @@ type books struct {
 	report   *report
 	batches  map[allocation.BatchRef]*account
 	lines    map[allocation.LineKey]timeline
-	skus     map[allocation.OrderID][]allocation.SKU // that the order ever had
-	held     map[allocation.LineKey]bool             // now
-	versions map[allocation.SKU]int                  // numbers of events
+	keys     map[allocation.OrderID][]allocation.LineKey // of all lines that the order ever had
+	held     map[allocation.LineKey]bool                 // now
+	versions map[allocation.SKU]int                      // numbers of events
 
 	byCaller map[int][]*trace // in the order of their times
 	byParent map[string]*trace
@@ -27,8 +27,12 @@ type account struct {
 	purchased, allocated allocation.Quantity
 	announced            allocation.Quantity
 	from                 allocation.BatchRef // the batch that it was split off
-	blocked              bool
+	lot                  allocation.BatchRef
+	eta, bestBefore      time.Time
+	location             allocation.Location
+	blocked, expired     bool
 	counts               []time.Time // when it was counted, by the counts' own times
+	etas                 []time.Time // every one to which the batch slipped
 }
 
 // trace is what an attempt has left in the ledger.
@@ -41,6 +45,7 @@ type trace struct {
 	refusals int
 	counted  bool
 	released []allocation.OrderLine
+	late     []allocation.OrderLine
 }
 
 func newBooks(s *settings, did *history, found *report) *books {
@@ -48,7 +53,7 @@ func newBooks(s *settings, did *history, found *report) *books {
 		settings: s, report: found,
 		batches:  map[allocation.BatchRef]*account{},
 		lines:    map[allocation.LineKey]timeline{},
-		skus:     map[allocation.OrderID][]allocation.SKU{},
+		keys:     map[allocation.OrderID][]allocation.LineKey{},
 		held:     map[allocation.LineKey]bool{},
 		versions: map[allocation.SKU]int{},
 		byCaller: map[int][]*trace{},
@@ -85,7 +90,7 @@ func (s *step) until(i int) int64 {
 	switch a := s.attempts[i]; {
 	case a.why != left:
 		return a.to
-	case s.command.Verb == release:
+	case s.command.Verb == sweep:
 		return forever // its repeat doesn't wait for it, since it takes nothing back
 	}
 	return s.last().to
@@ -101,7 +106,7 @@ func (t *trace) committed(at time.Time) {
 // push notes what a line has become.
 func (b *books) push(key allocation.LineKey, v version) {
 	if _, known := b.lines[key]; !known {
-		b.skus[key.OrderID] = append(b.skus[key.OrderID], key.SKU)
+		b.keys[key.OrderID] = append(b.keys[key.OrderID], key)
 	}
 	b.lines[key] = append(b.lines[key], v)
 	delete(b.held, key)
@@ -110,12 +115,12 @@ func (b *books) push(key allocation.LineKey, v version) {
 	}
 }
 
-// free is what each batch of a product could give in the middle of a commit: units that are not promised, and units of
-// lapsed holds.
-func (b *books) free(c *commit, sku allocation.SKU, now time.Time) map[allocation.BatchRef]allocation.Quantity {
+// free is what each batch of a product could give to a line with the terms in the middle of a commit: units that are
+// not promised, and units of lapsed holds.
+func (b *books) free(c *commit, t terms) map[allocation.BatchRef]allocation.Quantity {
 	free := map[allocation.BatchRef]allocation.Quantity{}
 	for ref, a := range b.batches {
-		if a.sku == sku && !a.blocked {
+		if a.sku == c.sku && a.serves(t, c.at) {
 			free[ref] = a.purchased - a.allocated
 		}
 	}
@@ -124,9 +129,9 @@ func (b *books) free(c *commit, sku allocation.SKU, now time.Time) map[allocatio
 		if cleared, touched := c.lines[key]; touched {
 			l = cleared
 		}
-		if key.SKU == sku && l.lapsed(now) {
+		if key.SKU == c.sku && l.lapsed(c.at) {
 			for _, p := range l.parts {
-				if !b.batches[p.Batch].blocked {
+				if b.batches[p.Batch].serves(t, c.at) {
 					free[p.Batch] += p.Quantity
 				}
 			}

@@ -27,7 +27,7 @@ func TestAnEventBelongsToTheAttemptThatItNames(t *testing.T) {
 		"by nobody":                             {try: 3, at: 95},
 		"in a commit that the caller left":      {why: left, try: 1, at: 110, want: true},
 		"after the repeat of what was left":     {why: left, try: 1, at: 125},
-		"in what nobody takes back and is left": {verb: release, why: left, try: 1, at: 125, want: true},
+		"in what nobody takes back and is left": {verb: sweep, why: left, try: 1, at: 125, want: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first := first

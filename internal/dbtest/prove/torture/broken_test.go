@@ -25,6 +25,7 @@ var spoilers = map[string]spoiler{
 	"commits never made":          func(s allocation.Store) allocation.Store { return &forgetful{bookkeeper: full(s)} },
 	"commits said to have failed": func(s allocation.Store) allocation.Store { return &denying{bookkeeper: full(s)} },
 	"callers mixed up":            func(s allocation.Store) allocation.Store { return &confused{bookkeeper: full(s)} },
+	"terms are forgotten":         func(s allocation.Store) allocation.Store { return &lax{bookkeeper: full(s)} },
 }
 
 // full is the store that a client has without a spoiler.
@@ -45,6 +46,7 @@ func TestTortureFindsBrokenStores(t *testing.T) {
 		{"commits said to have failed", everything, []harness.FaultKind{leftover, wrong}},
 		{"commits said to have failed", alone, []harness.FaultKind{leftover}},
 		{"callers mixed up", everything, []harness.FaultKind{wrong}},
+		{"terms are forgotten", alone, []harness.FaultKind{unfit}},
 	} {
 		t.Run(row.spoiler+"/"+string(row.mode), func(t *testing.T) {
 			t.Setenv(spoilVariable, row.spoiler)
@@ -162,4 +164,17 @@ func (c *confused) Commit(ctx context.Context, changes []allocation.Changes) err
 		changes[i].TraceParents = parents
 	}
 	return c.bookkeeper.Commit(ctx, changes)
+}
+
+// lax loads lines as if any batch fitted.
+type lax struct{ bookkeeper }
+
+func (l *lax) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	states, err := l.bookkeeper.Load(ctx, q)
+	for _, s := range states {
+		for i := range s.Lines {
+			s.Lines[i].NeededBy, s.Lines[i].FreshUntil, s.Lines[i].Location = time.Time{}, time.Time{}, ""
+		}
+	}
+	return states, err
 }

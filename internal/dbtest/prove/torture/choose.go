@@ -32,7 +32,7 @@ func (ch *chooser) choose(number int, k *knowledge) command {
 	if r.IntN(100) < 20 {
 		return ch.ofStock(number, k, r)
 	}
-	return ch.ofOrder(k, r)
+	return ch.ofOrder(number, k, r)
 }
 
 // opening asks for stock.
@@ -40,13 +40,18 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 	if len(k.past) > 0 && r.IntN(12) == 0 {
 		return k.past[r.IntN(len(k.past))]
 	}
-	c := command{Verb: allocate, Order: ch.order(number), Split: r.IntN(3) == 0}
+	c := command{Verb: allocate, Order: ch.order(number), Terms: ch.terms(r)}
+	c.Terms.Split = r.IntN(3) == 0
 	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(ch.settings.SKUs)] {
 		line := allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 6)}
 		c.Lines = append(c.Lines, line)
 	}
-	if r.IntN(6) == 0 {
-		c.Lines = append(c.Lines, allocation.OrderLine{OrderID: c.Order, SKU: c.Lines[0].SKU, Quantity: units(r, 3)})
+	if r.IntN(4) == 0 {
+		again := allocation.OrderLine{OrderID: c.Order, SKU: c.Lines[0].SKU, Quantity: units(r, 3)}
+		if r.IntN(2) == 0 {
+			again.Line = "gift"
+		}
+		c.Lines = append(c.Lines, again)
 	}
 	if r.IntN(2) == 0 {
 		c.Hold = ch.until(r)
@@ -57,6 +62,9 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 // cart holds a little for a while; most carts are left standing.
 func (ch *chooser) cart(number int, r *rand.Rand) command {
 	c := command{Verb: allocate, Order: ch.order(number), Hold: ch.until(r)}
+	if r.IntN(2) == 0 {
+		c.Terms = ch.terms(r)
+	}
 	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(min(2, ch.settings.SKUs))] {
 		line := allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 2)}
 		c.Lines = append(c.Lines, line)
@@ -75,13 +83,52 @@ func (ch *chooser) until(r *rand.Rand) time.Time {
 	return ch.clock.Now().Add(time.Duration(20+r.IntN(400)) * time.Millisecond)
 }
 
+// terms binds the lines of an order, many of them to nothing.
+func (ch *chooser) terms(r *rand.Rand) (t terms) {
+	if r.IntN(3) == 0 {
+		t.NeededBy = ch.day(r)
+	}
+	if r.IntN(5) == 0 {
+		t.FreshUntil = ch.day(r)
+	}
+	if r.IntN(3) == 0 {
+		t.Location = places[r.IntN(len(places))]
+	}
+	if r.IntN(2) == 0 {
+		t.Priority = r.IntN(5) - 2
+	}
+	return t
+}
+
+// places are where batches are; dock is the place of the shared batches that are under way, which have most late lines.
+var places = []allocation.Location{"hull", "york", dock}
+
+const dock = "dock"
+
+// day is when a shipment arrives, a line is needed or a batch expires: within moments, so that the time passes during
+// the run, or within days.
+func (ch *chooser) day(r *rand.Rand) time.Time {
+	if r.IntN(3) == 0 {
+		return ch.moment(r)
+	}
+	return ch.clock.Now().Add(time.Duration(1+r.IntN(72)) * time.Hour)
+}
+
+// moment is a time that passes during the run.
+func (ch *chooser) moment(r *rand.Rand) time.Time {
+	return ch.clock.Now().Add(time.Duration(200+r.IntN(1500)) * time.Millisecond)
+}
+
 // ofOrder does something with one of the caller's orders.
-func (ch *chooser) ofOrder(k *knowledge, r *rand.Rand) command {
+func (ch *chooser) ofOrder(number int, k *knowledge, r *rand.Rand) command {
 	o := k.orders[r.IntN(len(k.orders))]
 	line := o.lines[r.IntN(len(o.lines))]
 	var some []allocation.SKU
 	if r.IntN(4) == 0 {
 		some = []allocation.SKU{line.SKU}
+	}
+	if r.IntN(8) == 0 {
+		return ch.handOver(number, o.id, some, k, r)
 	}
 	dice := r.IntN(100)
 	switch {
@@ -101,22 +148,35 @@ func (ch *chooser) ofOrder(k *knowledge, r *rand.Rand) command {
 	return command{Verb: cancel, Order: o.id, SKUs: some}
 }
 
+// handOver makes the lines of an order another's: a new one's, or one's that has lines already.
+func (ch *chooser) handOver(
+	number int, from allocation.OrderID, skus []allocation.SKU, k *knowledge, r *rand.Rand,
+) command {
+	to := ch.order(number)
+	if other := k.orders[r.IntN(len(k.orders))].id; other != from && r.IntN(3) == 0 {
+		to = other
+	}
+	return command{Verb: handOver, Order: from, To: to, SKUs: skus}
+}
+
 // ofStock does something with a product or its batches.
 func (ch *chooser) ofStock(number int, k *knowledge, r *rand.Rand) command {
 	sku := ch.settings.sku(r.IntN(ch.settings.SKUs))
 	switch dice := r.IntN(100); {
-	case dice < 10:
-		return command{Verb: release}
-	case dice < 20:
+	case dice < 9:
+		return command{Verb: sweep}
+	case dice < 15:
 		return command{Verb: reconcile, SKU: sku}
-	case dice < 45:
-		ref := allocation.BatchRef(fmt.Sprintf("batch-%d-%d", ch.caller, number))
-		b := allocation.Batch{Ref: ref, SKU: sku, Purchased: units(r, 30)}
-		if r.IntN(2) == 0 {
-			b.ETA = ch.clock.Now().Add(time.Duration(1+r.IntN(72)) * time.Hour)
+	case dice < 30:
+		ref := sharedBatch(sku, sharedBatches-1)
+		if len(k.incoming) > 0 && r.IntN(3) == 0 {
+			ref = k.incoming[r.IntN(len(k.incoming))]
 		}
-		return command{Verb: addBatch, Batch: b}
-	case dice < 65 && len(k.incoming) > 0:
+		return command{Verb: slip, Batch: allocation.Batch{Ref: ref, ETA: ch.day(r)}}
+	case dice < 50:
+		ref := allocation.BatchRef(fmt.Sprintf("batch-%d-%d", ch.caller, number))
+		return command{Verb: addBatch, Batch: ch.batch(allocation.Batch{Ref: ref, SKU: sku}, r)}
+	case dice < 67 && len(k.incoming) > 0:
 		ref := k.incoming[r.IntN(len(k.incoming))]
 		return command{Verb: receive, Count: ch.counted(ref, units(r, 30))}
 	}
@@ -127,6 +187,28 @@ func (ch *chooser) ofStock(number int, k *knowledge, r *rand.Rand) command {
 		return command{Verb: count, Count: ch.counted(k.arrived[r.IntN(len(k.arrived))], units(r, 20)-1)}
 	}
 	return command{Verb: count, Count: ch.counted(sharedBatch(sku, r.IntN(sharedBatches)), units(r, 60)-1)}
+}
+
+// batch announces a batch. One in three is at the dock and about to expire, and sold before the shipments there.
+func (ch *chooser) batch(b allocation.Batch, r *rand.Rand) allocation.Batch {
+	b.Purchased = units(r, 30)
+	if r.IntN(3) == 0 {
+		b.Location, b.BestBefore = dock, ch.moment(r)
+		return b
+	}
+	if r.IntN(2) == 0 {
+		b.ETA = ch.day(r)
+	}
+	if r.IntN(2) == 0 {
+		b.Location = places[r.IntN(len(places))]
+	}
+	if r.IntN(3) == 0 {
+		b.BestBefore = ch.day(r)
+		if !b.BestBefore.After(b.ETA) {
+			b.BestBefore = b.ETA.Add(time.Hour)
+		}
+	}
+	return b
 }
 
 // motion splits, blocks or unblocks a batch, the caller's own or a shared one.
@@ -144,7 +226,10 @@ func (ch *chooser) motion(number int, sku allocation.SKU, k *knowledge, r *rand.
 	part := allocation.Batch{Ref: allocation.BatchRef(fmt.Sprintf("batch-%d-%d", ch.caller, number))}
 	part.Purchased = units(r, 9)
 	if r.IntN(3) == 0 {
-		part.ETA = ch.clock.Now().Add(time.Hour)
+		part.ETA = ch.day(r)
+	}
+	if r.IntN(3) == 0 {
+		part.Location = places[r.IntN(len(places))]
 	}
 	if r.IntN(6) == 0 {
 		part.Blocked = "dented"

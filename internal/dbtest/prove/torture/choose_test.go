@@ -22,8 +22,13 @@ func decided(s *settings, caller, times int) []command {
 		for _, line := range c.Lines {
 			a.Lines = append(a.Lines, allocation.Allocation{OrderLine: line})
 		}
+		if c.Verb == handOver {
+			line := allocation.OrderLine{OrderID: c.To, SKU: s.sku(0), Quantity: 1}
+			a.Lines = append(a.Lines, allocation.Allocation{OrderLine: line})
+		}
 		k.learn(c, acknowledged, a)
-		c.Hold, c.Batch.ETA, c.Count.At = time.Time{}, time.Time{}, time.Time{}
+		c.Hold, c.Batch.ETA, c.Batch.BestBefore, c.Count.At = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		c.Terms.NeededBy, c.Terms.FreshUntil = time.Time{}, time.Time{}
 		commands[i] = c
 	}
 	return commands
@@ -47,8 +52,8 @@ func TestEveryKindOfCommandIsChosen(t *testing.T) {
 		chosen[c.Verb]++
 	}
 	for _, v := range []verb{
-		allocate, confirm, extend, cancel, change, ship, shipPart, release, addBatch, receive, count, split, block,
-		unblock, reconcile,
+		allocate, confirm, extend, cancel, change, handOver, ship, shipPart, sweep, addBatch, receive, count, slip,
+		split, block, unblock, reconcile,
 	} {
 		assert.Positive(t, chosen[v], v)
 	}

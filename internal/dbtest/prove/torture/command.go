@@ -17,12 +17,14 @@ const (
 	extend    verb = "extend"
 	cancel    verb = "cancel"
 	change    verb = "change"
+	handOver  verb = "hand over"
 	ship      verb = "ship"
 	shipPart  verb = "ship part"
-	release   verb = "release"
+	sweep     verb = "sweep"
 	addBatch  verb = "add batch"
 	receive   verb = "receive"
 	count     verb = "count"
+	slip      verb = "slip"
 	split     verb = "split"
 	block     verb = "block"
 	unblock   verb = "unblock"
@@ -33,12 +35,13 @@ const (
 type command struct {
 	Verb  verb                   `json:"verb"`
 	Order allocation.OrderID     `json:"order,omitzero"`
-	Lines []allocation.OrderLine `json:"lines,omitempty"` // a SKU may come twice; one line for change and ship part
-	Split bool                   `json:"split,omitzero"`
-	Hold  time.Time              `json:"hold,omitzero"`  // until when; of allocate and extend
-	SKUs  []allocation.SKU       `json:"skus,omitempty"` // of the order's lines; none for all
-	Batch allocation.Batch       `json:"batch,omitzero"` // of split the part, of block with the reason
-	From  allocation.BatchRef    `json:"from,omitzero"`  // the batch that is split
+	To    allocation.OrderID     `json:"to,omitzero"`     // the order that takes the lines of a hand-over
+	Lines []allocation.OrderLine `json:"lines,omitempty"` // a line may come twice; one line for change and ship part
+	Terms terms                  `json:"terms,omitzero"`  // of all lines
+	Hold  time.Time              `json:"hold,omitzero"`   // until when; of allocate and extend
+	SKUs  []allocation.SKU       `json:"skus,omitempty"`  // of the order's lines; none for all
+	Batch allocation.Batch       `json:"batch,omitzero"`  // of split the part, of block the reason, of slip the ETA
+	From  allocation.BatchRef    `json:"from,omitzero"`   // the batch that is split
 	Count allocation.Count       `json:"count,omitzero"`
 	SKU   allocation.SKU         `json:"sku,omitzero"`
 }
@@ -47,6 +50,7 @@ type command struct {
 type answer struct {
 	Lines    []allocation.Allocation `json:"lines,omitempty"`
 	Released []allocation.OrderLine  `json:"released,omitempty"`
+	Late     []allocation.OrderLine  `json:"late,omitempty"`
 	Audit    allocation.Audit        `json:"audit,omitzero"`
 }
 
@@ -67,7 +71,9 @@ func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err 
 		a.Lines, err = s.Ship(ctx, c.Order, c.SKUs...)
 	case shipPart:
 		a.Lines, err = only(s.ShipPart(ctx, c.Lines[0]))
-	case release:
+	case handOver:
+		a.Lines, err = s.HandOver(ctx, c.Order, c.To, c.SKUs...)
+	case sweep:
 		_, err = s.Sweep(ctx)
 	case addBatch:
 		err = s.AddBatch(ctx, c.Batch)
@@ -75,6 +81,8 @@ func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err 
 		a.Released, err = s.ReceiveBatch(ctx, c.Count)
 	case count:
 		a.Released, err = s.ChangeBatchQuantity(ctx, c.Count)
+	case slip:
+		a.Late, err = s.ChangeBatchETA(ctx, c.Batch.Ref, c.Batch.ETA)
 	case split:
 		a.Released, err = s.SplitBatch(ctx, c.From, c.Batch)
 	case block:
@@ -96,16 +104,20 @@ func only(line allocation.Allocation, err error) ([]allocation.Allocation, error
 func (c command) requests() []allocation.Request {
 	requests := make([]allocation.Request, len(c.Lines))
 	for i, line := range c.Lines {
-		requests[i] = allocation.Request{OrderLine: line, Split: c.Split, HoldUntil: c.Hold}
+		requests[i] = allocation.Request{
+			OrderLine: line, Split: c.Terms.Split, HoldUntil: c.Hold,
+			NeededBy: c.Terms.NeededBy, FreshUntil: c.Terms.FreshUntil, Location: c.Terms.Location,
+			Priority: c.Terms.Priority,
+		}
 	}
 	return requests
 }
 
-// wanted is how many units a command wants of each SKU.
-func (c command) wanted() map[allocation.SKU]allocation.Quantity {
-	units := map[allocation.SKU]allocation.Quantity{}
+// wanted is how many units a command wants for each line.
+func (c command) wanted() map[allocation.LineKey]allocation.Quantity {
+	units := map[allocation.LineKey]allocation.Quantity{}
 	for _, line := range c.Lines {
-		units[line.SKU] += line.Quantity
+		units[line.Key()] += line.Quantity
 	}
 	return units
 }
@@ -114,4 +126,11 @@ func (c command) wanted() map[allocation.SKU]allocation.Quantity {
 func (c command) counts() bool { return c.Verb == receive || c.Verb == count }
 
 // displaces says that the command may move or release anybody's lines.
-func (c command) displaces() bool { return c.counts() || c.Verb == split || c.Verb == block }
+func (c command) displaces() bool {
+	return c.counts() || c.Verb == split || c.Verb == block || c.Verb == slip
+}
+
+// owns says that the command is about an order.
+func (c command) owns(order allocation.OrderID) bool {
+	return c.Order == order || c.Verb == handOver && c.To == order
+}

@@ -25,7 +25,11 @@
 //   - A sampler reads the batches all the time. In every sample, a batch has promised no more units than there are,
 //     and exactly as many as the lines of the batch add up to.
 //   - The ledger is replayed event by event. At no event are more units promised than there are, lines move by the
-//     rules alone, and the result equals the counters and lines in the tables. The events are numbered without gaps.
+//     rules alone, are handed over once and whole, and the result equals the counters and lines in the tables. The
+//     events are numbered without gaps.
+//   - At no event is a line given units of a batch outside the line's terms, and after no commit does a line have such
+//     units, unless a slip of the batch marked the line as late. The mark is told when the mark changes, and at no
+//     other time. Expiry is told once, and a part has exactly the units that the split batch gave.
 //   - Every event was recorded while its attempt was under way. An attempt whose caller left a running commit may
 //     have ended before its event; a repeat then gets no final answer before that commit has ended.
 //   - An acknowledged command is in the ledger once, and the answer shows the line as the line was at that time. The

@@ -15,7 +15,7 @@ func (b *books) judge(c *commit) {
 		switch {
 		case c.by == nil:
 			b.report.fault(unexplained, "order %q changed at %s", key.OrderID, c.at)
-		case c.by.step.command.Order == key.OrderID:
+		case c.by.step.command.owns(key.OrderID):
 			v.by = c.by.step.number
 			if c.changed[key] {
 				b.judgeOwn(c, key)
@@ -33,13 +33,25 @@ func (b *books) judge(c *commit) {
 		}
 		b.push(key, v)
 	}
+	b.judgeTerms(c)
+	if len(c.split) > 0 {
+		b.report.fault(drift, "%v were split off at %s and became no batches", c.split, c.at)
+	}
 	if c.by == nil {
 		return
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(c.released), compareLines) {
-		lost := allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU, Quantity: c.released[key]}
-		c.by.released = append(c.by.released, lost)
+	for _, key := range c.late {
+		if units := c.lines[key].open(c.by.step.command.Batch.Ref); c.by.step.command.Verb == slip && units > 0 {
+			c.by.late = append(c.by.late, orderLine(key, units))
+		}
 	}
+	for _, key := range slices.SortedFunc(maps.Keys(c.released), compareLines) {
+		c.by.released = append(c.by.released, orderLine(key, c.released[key]))
+	}
+}
+
+func orderLine(key allocation.LineKey, units allocation.Quantity) allocation.OrderLine {
+	return allocation.OrderLine{OrderID: key.OrderID, SKU: key.SKU, Line: key.Line, Quantity: units}
 }
 
 // judgeOwn looks at what a command did to a line of its own order.
@@ -49,31 +61,36 @@ func (b *books) judgeOwn(c *commit, key allocation.LineKey) {
 		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s",
 			key.OrderID, was.quantity(), key.SKU, c.at)
 	}
-	if cmd.Verb == allocate && !cmd.Split && len(now.parts) > 1 {
+	if cmd.Verb == allocate && !cmd.Terms.Split && len(now.parts) > 1 {
 		b.report.fault(wrong, "order %q was split over %d batches of %q at %s",
 			key.OrderID, len(now.parts), key.SKU, c.at)
 	}
-	if !cmd.done(key.SKU, now) {
+	if !cmd.done(key, now) {
 		b.report.fault(wrong, "%s left order %q with %d of %q, %d of them shipped, held until %s, at %s",
 			cmd.Verb, key.OrderID, now.quantity(), key.SKU, now.shipped(), now.held, c.at)
 	}
 }
 
 // done says that a line is as it must be at the moment at which the command is done.
-func (c command) done(sku allocation.SKU, l lineState) bool {
+func (c command) done(key allocation.LineKey, l lineState) bool {
 	switch c.Verb {
 	case allocate:
-		return l.quantity() == c.wanted()[sku]
+		return l.quantity() == c.wanted()[key]
+	case handOver:
+		if key.OrderID == c.Order {
+			return len(l.parts) == 0
+		}
+		return len(l.parts) > 0 && l.from == c.Order
 	case confirm:
 		return len(l.parts) > 0 && l.held.IsZero()
 	case extend:
 		return len(l.parts) > 0 && !l.held.Before(c.Hold)
 	case change:
-		return l.quantity() == c.wanted()[sku]
+		return l.quantity() == c.wanted()[key]
 	case ship:
 		return len(l.parts) > 0 && l.shipped() == l.quantity()
 	case shipPart:
-		return l.shipped() >= c.wanted()[sku]
+		return l.shipped() >= c.wanted()[key]
 	case cancel:
 		return l.shipped() == l.quantity()
 	}
@@ -81,5 +98,5 @@ func (c command) done(sku allocation.SKU, l lineState) bool {
 }
 
 func compareLines(a, b allocation.LineKey) int {
-	return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.SKU, b.SKU))
+	return cmp.Or(cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.Line, b.Line))
 }

@@ -1,11 +1,15 @@
 package torture
 
-import "github.com/cosmic-go/allocation"
+import (
+	"slices"
+
+	"github.com/cosmic-go/allocation"
+)
 
 // knowledge is what a caller knows of its orders and batches, from the answers it was given.
 type knowledge struct {
 	orders   []order
-	past     []command             // allocations to repeat long after
+	past     []command             // allocations and hand-overs to repeat long after
 	incoming []allocation.BatchRef // its own batches that are under way
 	arrived  []allocation.BatchRef // its own batches in the warehouse
 }
@@ -42,6 +46,10 @@ func (k *knowledge) learn(c command, o outcome, a answer) {
 		} else if c.Verb == confirm {
 			k.update(c.Order, nil, false)
 		}
+	case handOver:
+		if !gone {
+			k.handedOver(c, a)
+		}
 	case cancel, ship:
 		if len(c.SKUs) == 0 && (c.Verb == cancel || !gone) {
 			k.forget(c.Order)
@@ -67,6 +75,30 @@ func (k *knowledge) learn(c command, o outcome, a answer) {
 	}
 }
 
+// handedOver learns that lines are another order's.
+func (k *knowledge) handedOver(c command, a answer) {
+	k.past = latest(append(k.past, c), pastKept)
+	taken := lines(a)
+	held := slices.ContainsFunc(a.Lines, func(a allocation.Allocation) bool { return !a.HeldUntil.IsZero() })
+	for i := range k.orders {
+		o := &k.orders[i]
+		o.lines = slices.DeleteFunc(slices.Clone(o.lines), func(line allocation.OrderLine) bool {
+			line.OrderID = c.To
+			return o.id == c.Order && slices.ContainsFunc(taken, func(t allocation.OrderLine) bool {
+				return t.Key() == line.Key()
+			})
+		})
+		if o.id == c.To {
+			held = held || o.held
+			taken = append(o.lines, taken...)
+		}
+	}
+	k.orders = slices.DeleteFunc(k.orders, func(o order) bool { return len(o.lines) == 0 || o.id == c.To })
+	if len(taken) > 0 {
+		k.orders = latest(append(k.orders, order{id: c.To, lines: taken, held: held}), ordersKept)
+	}
+}
+
 func (k *knowledge) forget(id allocation.OrderID) {
 	for i, o := range k.orders {
 		if o.id == id {
@@ -86,7 +118,7 @@ func (k *knowledge) update(id allocation.OrderID, lines []allocation.OrderLine, 
 		o.held = o.held && held
 		for _, line := range lines {
 			for j := range o.lines {
-				if o.lines[j].SKU == line.SKU {
+				if o.lines[j].Key() == line.Key() {
 					o.lines[j] = line
 				}
 			}

@@ -64,12 +64,24 @@ func judge(err error, c command, now time.Time) (outcome, string) {
 		}
 	}
 	switch {
-	case errors.Is(err, allocation.ErrInvalid) && !c.Hold.IsZero() && !c.Hold.After(now):
-		return refused, "hold in the past" // it was repeated too late
+	case errors.Is(err, allocation.ErrInvalid) && c.passed(now):
+		return refused, "a time in the past" // it was repeated too late
+	case errors.Is(err, allocation.ErrInvalid) && c.Verb == split && !c.Batch.ETA.IsZero():
+		return refused, "a part that spoils" // the caller doesn't know how long the batch keeps
 	case isConnection(err):
 		return failed, connection
 	}
 	return unexpected, ""
+}
+
+// passed says that a time which a new line must not have passed.
+func (c command) passed(now time.Time) bool {
+	for _, at := range []time.Time{c.Hold, c.Terms.NeededBy, c.Terms.FreshUntil} {
+		if !at.IsZero() && !at.After(now) {
+			return true
+		}
+	}
+	return false
 }
 
 func whyUnknown(err error) string {

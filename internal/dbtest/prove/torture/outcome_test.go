@@ -43,7 +43,7 @@ func TestJudge(t *testing.T) {
 		"out of stock": {err: &allocation.OutOfStockError{}, want: refused, why: "out of stock"},
 		"hung up":      {err: fmt.Errorf("load: %w", context.DeadlineExceeded), want: failed, why: cancelled},
 		"a hold that was repeated too late": {
-			err: allocation.ErrInvalid, hold: now, want: refused, why: "hold in the past",
+			err: allocation.ErrInvalid, hold: now, want: refused, why: "a time in the past",
 		},
 		"bad input":                           {err: allocation.ErrInvalid, hold: now.Add(1), want: unexpected},
 		"a session that the server has ended": {err: inPostgreSQL("57P01"), want: failed, why: connection},

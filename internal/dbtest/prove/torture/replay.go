@@ -14,7 +14,10 @@ type commit struct {
 
 	before, lines map[allocation.LineKey]lineState
 	released      map[allocation.LineKey]allocation.Quantity
-	changed       map[allocation.LineKey]bool // otherwise than by lapsing
+	changed       map[allocation.LineKey]bool // otherwise than by lapsing and by a mark
+	late          []allocation.LineKey        // lines that became late
+	slipped       []allocation.BatchRef
+	split         map[allocation.BatchRef]allocation.Quantity // parts that have not become batches yet
 }
 
 // replay goes through the ledger of a product, in which each event has the trace parent of who caused it.
@@ -39,6 +42,7 @@ func (b *books) commit(sku allocation.SKU, events []allocation.Event, parent str
 		sku: sku, at: events[0].Time(),
 		before: map[allocation.LineKey]lineState{}, lines: map[allocation.LineKey]lineState{},
 		released: map[allocation.LineKey]allocation.Quantity{}, changed: map[allocation.LineKey]bool{},
+		split: map[allocation.BatchRef]allocation.Quantity{},
 	}
 	if parent != "" || ownerOf(c.at, b.settings.owners()) != 0 {
 		if c.by = b.whose(parent, c.at); c.by == nil {
@@ -59,93 +63,100 @@ func (b *books) event(c *commit, event allocation.Event) {
 		switch event.(type) {
 		case allocation.LineRefused:
 			c.by.refusals++
-		case allocation.HoldLapsed: // a refusal, too, clears lapsed holds
+		case allocation.HoldLapsed, allocation.BatchExpired, allocation.LineLate: // a refusal sweeps, too
 		default:
 			c.by.committed(c.at)
 		}
 	}
 	switch e := event.(type) {
-	case allocation.BatchAdded, allocation.BatchSplit, allocation.BatchBlocked, allocation.BatchUnblocked,
-		allocation.BatchReceived, allocation.BatchQuantityChanged:
-		b.batch(c, event)
-	case allocation.LineAllocated:
-		was := c.line(b, e.OrderID)
-		if len(was.parts) > 0 && !was.held.Equal(e.HeldUntil) {
-			b.report.fault(wrong, "order %q: units held until %s beside others until %s",
-				e.OrderID, e.HeldUntil, was.held)
-		}
-		was.held = e.HeldUntil
-		c.change(e.OrderID, was.add(e.Batch, e.Quantity, 0))
-	case allocation.LineDeallocated:
-		c.change(e.OrderID, c.line(b, e.OrderID).add(e.Batch, -e.Quantity, 0))
-	case allocation.LineReleased:
-		c.change(e.OrderID, c.line(b, e.OrderID).add(e.Batch, -e.Quantity, 0))
-		c.released[allocation.LineKey{OrderID: e.OrderID, SKU: c.sku}] += e.Quantity
-	case allocation.LineShipped:
-		c.change(e.OrderID, c.line(b, e.OrderID).add(e.Batch, 0, e.Quantity))
+	case allocation.LineAllocated, allocation.LineDeallocated, allocation.LineReleased, allocation.LineShipped:
+		b.line(c, event)
+	case allocation.LineLate:
+		b.marked(c, e)
+	case allocation.LineHandedOver:
+		b.handedOver(c, e)
 	case allocation.HoldConfirmed, allocation.HoldExtended, allocation.HoldLapsed:
 		b.hold(c, event)
 	case allocation.LineRefused:
 		b.refusal(c, e)
 	default:
-		b.report.fault(wrong, "%s of %q at %s, which nobody asked for", e.Kind(), c.sku, c.at)
+		b.batch(c, event)
 	}
 	b.move(event)
 }
 
-// batch replays an event about a batch.
-func (b *books) batch(c *commit, event allocation.Event) {
+// line replays an event that moves units of a line.
+func (b *books) line(c *commit, event allocation.Event) {
 	switch e := event.(type) {
-	case allocation.BatchAdded:
-		if b.batches[e.Batch] != nil {
-			b.report.fault(doubled, "batch %q was added twice", e.Batch)
-			return
-		}
-		b.batches[e.Batch] = &account{sku: c.sku, announced: e.Quantity, from: e.SplitFrom, blocked: e.Blocked != ""}
-	case allocation.BatchSplit:
-		if c.by == nil || c.by.step.command.From != e.Batch || c.by.step.command.Batch.Ref != e.Part {
-			b.report.fault(wrong, "batch %q was split into %q at %s", e.Batch, e.Part, c.at)
-		}
-	case allocation.BatchBlocked:
-		b.blocks(c, block, e.Batch, true)
-	case allocation.BatchUnblocked:
-		b.blocks(c, unblock, e.Batch, false)
-	case allocation.BatchReceived:
-		b.count(c, e.Batch, e.From)
-	case allocation.BatchQuantityChanged:
-		b.count(c, e.Batch, e.From)
+	case allocation.LineAllocated:
+		b.allocated(c, e)
+	case allocation.LineDeallocated:
+		key := c.key(e.OrderID, e.Line)
+		c.change(key, c.line(b, key).add(e.Batch, -e.Quantity, 0))
+	case allocation.LineReleased:
+		key := c.key(e.OrderID, e.Line)
+		c.change(key, c.line(b, key).add(e.Batch, -e.Quantity, 0))
+		c.released[key] += e.Quantity
+	case allocation.LineShipped:
+		key := c.key(e.OrderID, e.Line)
+		c.change(key, c.line(b, key).add(e.Batch, 0, e.Quantity))
 	}
+}
+
+// allocated replays a promise, which only a batch that fits the line's terms may give.
+func (b *books) allocated(c *commit, e allocation.LineAllocated) {
+	key := c.key(e.OrderID, e.Line)
+	was := c.line(b, key)
+	if len(was.parts) > 0 && !was.held.Equal(e.HeldUntil) {
+		b.report.fault(wrong, "%+v: units held until %s beside others until %s", key, e.HeldUntil, was.held)
+	}
+	if len(was.parts) == 0 && c.by != nil && c.by.step.command.Verb == allocate && c.by.step.command.owns(key.OrderID) {
+		was.terms, was.late, was.from = c.by.step.command.Terms, false, ""
+	}
+	if a := b.batches[e.Batch]; a != nil && !a.serves(was.terms, c.at) {
+		b.report.fault(unfit, "%+v was given units of batch %q at %s: terms %+v, batch %+v",
+			key, e.Batch, c.at, was.terms, *a)
+	}
+	was.held = e.HeldUntil
+	c.change(key, was.add(e.Batch, e.Quantity, 0))
 }
 
 // hold replays what happened to a hold.
 func (b *books) hold(c *commit, event allocation.Event) {
 	switch e := event.(type) {
 	case allocation.HoldConfirmed:
-		l := c.line(b, e.OrderID)
+		key := c.key(e.OrderID, e.Line)
+		l := c.line(b, key)
 		if l.held.IsZero() || l.lapsed(c.at) {
 			b.report.fault(wrong, "order %q, held until %s, was confirmed at %s", e.OrderID, l.held, c.at)
 		}
 		l.held = time.Time{}
-		c.change(e.OrderID, l)
+		c.change(key, l)
 	case allocation.HoldExtended:
-		l := c.line(b, e.OrderID)
+		key := c.key(e.OrderID, e.Line)
+		l := c.line(b, key)
 		if !l.held.Equal(e.From) || l.lapsed(c.at) {
 			b.report.fault(wrong, "order %q, held until %s, was extended at %s", e.OrderID, l.held, c.at)
 		}
 		l.held = e.To
-		c.change(e.OrderID, l)
+		c.change(key, l)
 	case allocation.HoldLapsed:
-		l := c.line(b, e.OrderID)
+		key := c.key(e.OrderID, e.Line)
+		l := c.line(b, key)
 		if !l.held.Equal(e.HeldUntil) || !l.lapsed(c.at) {
 			b.report.fault(wrong, "order %q, held until %s, lapsed at %s", e.OrderID, l.held, c.at)
 		}
-		c.lines[allocation.LineKey{OrderID: e.OrderID, SKU: c.sku}] = l.add(e.Batch, -e.Quantity, 0)
+		c.lines[key] = l.add(e.Batch, -e.Quantity, 0)
 	}
 }
 
-// line is what an order's line is in the middle of a commit.
-func (c *commit) line(b *books, order allocation.OrderID) lineState {
-	key := allocation.LineKey{OrderID: order, SKU: c.sku}
+// key names a line of the commit's product.
+func (c *commit) key(order allocation.OrderID, line allocation.LineID) allocation.LineKey {
+	return allocation.LineKey{OrderID: order, SKU: c.sku, Line: line}
+}
+
+// line is what a line is in the middle of a commit.
+func (c *commit) line(b *books, key allocation.LineKey) lineState {
 	l, touched := c.lines[key]
 	if !touched {
 		l = b.lines[key].now()
@@ -154,34 +165,8 @@ func (c *commit) line(b *books, order allocation.OrderID) lineState {
 	return l
 }
 
-func (c *commit) change(order allocation.OrderID, l lineState) {
-	key := allocation.LineKey{OrderID: order, SKU: c.sku}
+func (c *commit) change(key allocation.LineKey, l lineState) {
 	c.lines[key], c.changed[key] = l, true
-}
-
-// count notes that a batch was counted.
-func (b *books) count(c *commit, ref allocation.BatchRef, from allocation.Quantity) {
-	a := b.batches[ref]
-	counted := c.by != nil && c.by.step.command.counts() && c.by.step.command.Count.Batch == ref
-	if a == nil || a.purchased != from || !counted {
-		b.report.fault(wrong, "batch %q was counted at %s: it had %d before", ref, c.at, from)
-		return
-	}
-	a.counts = append(a.counts, c.by.step.command.Count.At)
-	c.by.counted = true
-}
-
-// blocks notes that a batch was blocked or unblocked.
-func (b *books) blocks(c *commit, by verb, ref allocation.BatchRef, blocked bool) {
-	a := b.batches[ref]
-	if a == nil || c.by == nil || c.by.step.command.Verb != by || c.by.step.command.Batch.Ref != ref {
-		b.report.fault(wrong, "%s of batch %q at %s, which nobody asked for", by, ref, c.at)
-		return
-	}
-	if blocked && a.allocated > 0 {
-		b.report.fault(wrong, "batch %q was blocked at %s with %d units promised", ref, c.at, a.allocated)
-	}
-	a.blocked = blocked
 }
 
 // move enters an event in the batch's account.
@@ -208,15 +193,20 @@ func (b *books) refusal(c *commit, e allocation.LineRefused) {
 	if c.by == nil || c.by.step.command.Verb != allocate {
 		return // what a line could grow to depends on where it is
 	}
-	var most, sum allocation.Quantity
-	for _, units := range b.free(c, c.sku, c.at) {
+	var most, sum, others allocation.Quantity
+	for _, units := range b.free(c, c.by.step.command.Terms) {
 		most = max(most, units)
 		sum += units
 	}
-	if c.by.step.command.Split {
+	if c.by.step.command.Terms.Split {
 		most = sum
 	}
-	if e.Available != most || e.Quantity <= most {
+	for key, units := range c.by.step.command.wanted() { // a line is judged on what the lines before it left
+		if key.SKU == c.sku && key.Line != e.Line {
+			others += units
+		}
+	}
+	if e.Available > most || e.Available < most-others || e.Quantity <= e.Available {
 		b.report.fault(untrue, "order %q was refused %d of %q with %d available: there were %d",
 			e.OrderID, e.Quantity, c.sku, e.Available, most)
 	}

@@ -15,6 +15,7 @@ const (
 	leftover    harness.FaultKind = "leftover"    // refused or failed, and there
 	torn        harness.FaultKind = "torn"        // an order of which a part is there
 	untrue      harness.FaultKind = "untrue"      // a refusal with a wrong number
+	unfit       harness.FaultKind = "unfit"       // units outside the terms of their line
 	wrong       harness.FaultKind = "wrong"       // a change against the rules
 	unexplained harness.FaultKind = "unexplained" // an event of which no journal knows
 	drift       harness.FaultKind = "drift"       // accounts that disagree
@@ -30,10 +31,11 @@ type report struct {
 	Conflicts, Cancelled, Disconnected   int // failures, by reason
 	Unknown, Killed                      int // attempts without an answer
 	CarriedOut                           int // of these
-	Late                                 int // of these, after their repeat was refused
+	Belated                              int // of these, after their repeat was refused
 	Left                                 int // of the unknown ones: callers who left a commit under way
 	Cut, Ended, Kills, Restarts, Samples int
 	Events, Orders                       int
+	Slips, Expired, Late, InTime, Handed int // events: slips, expiries, lines late and in time again, hand-overs
 	Tallies                              tallies
 
 	faults harness.Faults
@@ -41,7 +43,7 @@ type report struct {
 
 // kinds are all kinds of faults, in the order in which a report lists them.
 var kinds = []harness.FaultKind{
-	oversold, lost, doubled, leftover, torn, untrue, wrong, unexplained, drift, deadlocks, surprise, stuck,
+	oversold, lost, doubled, leftover, torn, untrue, unfit, wrong, unexplained, drift, deadlocks, surprise, stuck,
 }
 
 // fault notes what is wrong.
@@ -97,9 +99,11 @@ func (r *report) write(w io.Writer, s *settings) {
 		r.Tallies.Groups, r.Tallies.Cached, r.Tallies.Outdated)
 	fmt.Fprintf(w, "  attempts without an answer: %d of unknown outcome (%d callers left), %d killed; ",
 		r.Unknown, r.Left, r.Killed)
-	fmt.Fprintf(w, "%d of all were committed, %d after the repeat was refused\n", r.CarriedOut, r.Late)
+	fmt.Fprintf(w, "%d of all were committed, %d after the repeat was refused\n", r.CarriedOut, r.Belated)
 	fmt.Fprintf(w, "  troubles: %d connections cut, %d ended by the server, %d client kills, %d server restarts\n",
 		r.Cut, r.Ended, r.Kills, r.Restarts)
-	fmt.Fprintf(w, "  checked: %d samples, %d events, %d orders\n", r.Samples, r.Events, r.Orders)
+	fmt.Fprintf(w, "  checked: %d samples, %d events, %d orders; ", r.Samples, r.Events, r.Orders)
+	fmt.Fprintf(w, "%d batches slipped, %d expired, %d lines late, %d in time again, %d handed over\n",
+		r.Slips, r.Expired, r.Late, r.InTime, r.Handed)
 	r.faults.Write(w, kinds)
 }

@@ -92,7 +92,8 @@ func tortureIn(ctx context.Context, folder string, r *run) (*report, error) {
 	return &r.report, nil
 }
 
-// stock makes the tables and what is in them at the start: two batches of each product in the warehouse, one under way.
+// stock makes the tables and what is in them at the start: two batches of each product in the warehouse, of which one
+// expires after the run, and one under way.
 func (r *run) stock(ctx context.Context, store *sqlstore.Store) error {
 	if err := store.Migrate(ctx); err != nil {
 		return err
@@ -105,8 +106,13 @@ func (r *run) stock(ctx context.Context, store *sqlstore.Store) error {
 	for i := range r.settings.SKUs {
 		for j := range sharedBatches {
 			b := allocation.Batch{Ref: sharedBatch(r.settings.sku(i), j), SKU: r.settings.sku(i), Purchased: 40}
-			if j == sharedBatches-1 {
-				b.ETA = own.Now().Add(24 * time.Hour)
+			switch j {
+			case sharedBatches - 1:
+				b.Location, b.ETA = dock, own.Now().Add(24*time.Hour)
+			case 0:
+				b.Location, b.BestBefore = places[0], own.Now().Add(48*time.Hour)
+			default:
+				b.Location = places[1]
 			}
 			if err := service.AddBatch(ctx, b); err != nil {
 				return err

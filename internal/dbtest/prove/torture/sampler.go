@@ -13,9 +13,14 @@ import (
 // sampleEvery is the pause between two samples. A sample that takes long makes the next one wait longer.
 const sampleEvery = 50 * time.Millisecond
 
-// sampled is one statement, so that all of its rows are of one moment.
+// sampled is one statement, so that all of its rows are of one moment. The last column counts the parts of firm lines
+// that are outside their terms.
 const sampled = `
-	SELECT b.ref, b.purchased, b.allocated, COALESCE(SUM(l.quantity - l.shipped), 0)
+	SELECT b.ref, b.purchased, b.allocated, COALESCE(SUM(l.quantity - l.shipped), 0),
+		COALESCE(SUM(CASE WHEN l.shipped < l.quantity AND l.held_until IS NULL AND (b.blocked <> ''
+			OR l.location <> '' AND l.location <> b.location OR l.fresh_until >= b.best_before
+			OR (l.needed_by < b.eta OR b.best_before <= b.eta) AND l.late = 0)
+			THEN 1 ELSE 0 END), 0)
 	FROM allocation_batches b
 	LEFT JOIN allocation_lines l ON l.sku = b.sku AND l.batch_ref = b.ref
 	GROUP BY b.ref, b.purchased, b.allocated`
@@ -42,9 +47,12 @@ func (r *run) sample(ctx context.Context, db *sql.DB, random *rand.Rand) {
 func (r *run) look(ctx context.Context, db *sql.DB) error {
 	return harness.Rows(ctx, db, sampled, func(rows *sql.Rows) error {
 		var ref string
-		var purchased, allocated, promised int64
-		if err := rows.Scan(&ref, &purchased, &allocated, &promised); err != nil {
+		var purchased, allocated, promised, outside int64
+		if err := rows.Scan(&ref, &purchased, &allocated, &promised, &outside); err != nil {
 			return err
+		}
+		if outside > 0 {
+			r.report.fault(unfit, "sampled: %d lines of batch %q are outside their terms", outside, ref)
 		}
 		if allocated < 0 || allocated > purchased {
 			r.report.fault(oversold, "sampled: batch %q has promised %d of %d", ref, allocated, purchased)

@@ -36,7 +36,7 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 			r.report.fault(drift, "Reconcile(%q) = %+v", sku, audit)
 		}
 	}
-	r.report.Orders = len(b.skus)
+	r.report.Orders = len(b.keys)
 	b.compare()
 	for _, compare := range []func(context.Context, *sql.DB) error{b.numbers, b.counters, b.parts} {
 		if err := compare(ctx, db); err != nil {
@@ -105,7 +105,8 @@ func (b *books) counters(ctx context.Context, db *sql.DB) error {
 // parts compares the lines with what the ledger says of them.
 func (b *books) parts(ctx context.Context, db *sql.DB) error {
 	const lines = `
-		SELECT order_id, sku, batch_ref, quantity, shipped, CASE WHEN held_until IS NULL THEN 0 ELSE 1 END
+		SELECT order_id, sku, line, batch_ref, quantity, shipped, CASE WHEN held_until IS NULL THEN 0 ELSE 1 END,
+			late, location, priority, handed_from
 		FROM allocation_lines`
 	rest := map[allocation.LineKey]lineState{}
 	for key, line := range b.lines {
@@ -118,20 +119,26 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 		var ref allocation.BatchRef
 		var quantity, shipped allocation.Quantity
 		var held bool
-		if err := rows.Scan(&key.OrderID, &key.SKU, &ref, &quantity, &shipped, &held); err != nil {
+		var is lineState
+		err := rows.Scan(&key.OrderID, &key.SKU, &key.Line, &ref, &quantity, &shipped, &held,
+			&is.late, &is.terms.Location, &is.terms.Priority, &is.from)
+		if err != nil {
 			return err
 		}
 		l := rest[key]
 		if held == l.held.IsZero() {
-			b.report.fault(drift, "order %q, %q: held %t, by the ledger until %s", key.OrderID, key.SKU, held, l.held)
+			b.report.fault(drift, "%+v: held %t, by the ledger until %s", key, held, l.held)
+		}
+		if is.late != l.late || is.terms.Location != l.terms.Location || is.terms.Priority != l.terms.Priority ||
+			is.from != l.from {
+			b.report.fault(drift, "%+v: %+v, by the ledger %+v", key, is, l)
 		}
 		rest[key] = l.add(ref, -quantity, -shipped)
 		return nil
 	})
 	for key, l := range rest {
 		if len(l.parts) > 0 {
-			b.report.fault(drift, "order %q, %q: the ledger has more (or less) than the tables by %+v",
-				key.OrderID, key.SKU, l.parts)
+			b.report.fault(drift, "%+v: the ledger has more (or less) than the tables by %+v", key, l.parts)
 		}
 	}
 	return err

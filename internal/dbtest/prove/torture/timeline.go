@@ -12,6 +12,9 @@ import (
 type lineState struct {
 	parts []allocation.Part // by batch
 	held  time.Time
+	terms terms
+	late  bool               // so the last LineLate said
+	from  allocation.OrderID // the order that the line was handed over from
 }
 
 // add returns the state with more or fewer units from a batch, and more or fewer of them shipped.
@@ -27,7 +30,8 @@ func (l lineState) add(ref allocation.BatchRef, units, shipped allocation.Quanti
 	if parts[at] == (allocation.Part{Batch: ref}) {
 		parts = slices.Delete(parts, at, at+1)
 	}
-	return lineState{parts: parts, held: l.held}
+	l.parts = parts
+	return l
 }
 
 func (l lineState) quantity() (units allocation.Quantity) {
@@ -51,7 +55,8 @@ func (l lineState) lapsed(now time.Time) bool { return !l.held.IsZero() && !now.
 func (l lineState) is(a allocation.Allocation) bool {
 	byBatch := func(a, b allocation.Part) int { return cmp.Compare(a.Batch, b.Batch) }
 	parts := slices.SortedFunc(slices.Values(a.Parts), byBatch)
-	return slices.Equal(l.parts, parts) && l.held.Equal(a.HeldUntil)
+	return slices.Equal(l.parts, parts) && l.held.Equal(a.HeldUntil) && l.terms.are(a) &&
+		l.late == a.Late && l.from == a.HandedFrom
 }
 
 // version is a state, and the owner's command that led to it; 0 if it was a command about something else.

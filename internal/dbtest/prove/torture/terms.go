@@ -1,0 +1,148 @@
+package torture
+
+import (
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// terms are those of a line, which bind the line to the batches that fit.
+type terms struct {
+	Split      bool                `json:"split,omitzero"`
+	NeededBy   time.Time           `json:"needed_by,omitzero"`
+	FreshUntil time.Time           `json:"fresh_until,omitzero"`
+	Location   allocation.Location `json:"location,omitzero"`
+	Priority   int                 `json:"priority,omitzero"`
+}
+
+// are says that an answer has the terms.
+func (t terms) are(a allocation.Allocation) bool {
+	return t.Split == a.Split && t.NeededBy.Equal(a.NeededBy) && t.FreshUntil.Equal(a.FreshUntil) &&
+		t.Location == a.Location && t.Priority == a.Priority
+}
+
+// sells says that units of the batch may be promised at a time, whatever the terms.
+func (a *account) sells(at time.Time) bool {
+	keeps := a.bestBefore.IsZero() || a.bestBefore.After(at) && !a.spoils()
+	return !a.blocked && !a.expired && keeps
+}
+
+// serves says that a line with the terms may be given units of the batch at a time.
+func (a *account) serves(t terms, at time.Time) bool {
+	overdue := !t.NeededBy.IsZero() && !a.eta.IsZero() && a.eta.Before(at)
+	return a.sells(at) && a.lasts(t) && !a.comesLate(t.NeededBy) && !overdue
+}
+
+// lasts says that the batch fits the terms that no event about a batch can break.
+func (a *account) lasts(t terms) bool {
+	fresh := t.FreshUntil.IsZero() || a.bestBefore.IsZero() || a.bestBefore.After(t.FreshUntil)
+	return fresh && (t.Location == "" || t.Location == a.location)
+}
+
+// spoils says that the batch will have expired when the batch arrives.
+func (a *account) spoils() bool {
+	return !a.eta.IsZero() && !a.bestBefore.IsZero() && !a.bestBefore.After(a.eta)
+}
+
+// comesLate says that the batch arrives after a time, zero for any time, or arrives spoilt.
+func (a *account) comesLate(neededBy time.Time) bool {
+	return a.spoils() || !a.eta.IsZero() && !neededBy.IsZero() && a.eta.After(neededBy)
+}
+
+// judgeTerms checks every line that a commit may have brought outside its terms: no unit comes from a batch that is
+// blocked, elsewhere or too soon to expire, and none comes late unless the line is marked late.
+func (b *books) judgeTerms(c *commit) {
+	for key := range c.lines {
+		b.judgeFit(c, key)
+	}
+	for _, ref := range c.slipped {
+		for key, line := range b.lines {
+			if key.SKU == c.sku && line.now().on(ref) {
+				b.judgeFit(c, key)
+			}
+		}
+	}
+}
+
+func (b *books) judgeFit(c *commit, key allocation.LineKey) {
+	l := b.lines[key].now()
+	if l.lapsed(c.at) {
+		return // the line binds nothing any more
+	}
+	open := 0
+	for _, p := range l.parts {
+		if p.Quantity == p.Shipped {
+			continue
+		}
+		open++
+		if a := b.batches[p.Batch]; a.blocked || !a.lasts(l.terms) || a.comesLate(l.terms.NeededBy) && !l.late {
+			b.report.fault(unfit, "%+v has units of batch %q after %s, late %t: terms %+v, batch %+v",
+				key, p.Batch, c.at, l.late, l.terms, *a)
+		}
+	}
+	if open > 1 && !l.terms.Split {
+		b.report.fault(wrong, "%+v, a whole line, has unshipped units of %d batches after %s", key, open, c.at)
+	}
+}
+
+// on says that unshipped units of the line are of a batch.
+func (l lineState) on(ref allocation.BatchRef) bool { return l.open(ref) > 0 }
+
+// open is how many unshipped units of a batch the line has.
+func (l lineState) open(ref allocation.BatchRef) allocation.Quantity {
+	for _, p := range l.parts {
+		if p.Batch == ref {
+			return p.Quantity - p.Shipped
+		}
+	}
+	return 0
+}
+
+// marked replays that a line became late, or is in time again.
+func (b *books) marked(c *commit, e allocation.LineLate) {
+	key := allocation.LineKey{OrderID: e.OrderID, SKU: c.sku, Line: e.Line}
+	l := c.line(b, key)
+	late := false
+	for _, p := range l.parts {
+		a := b.batches[p.Batch]
+		overdue := !a.eta.IsZero() && !l.terms.NeededBy.IsZero() && c.at.After(l.terms.NeededBy)
+		late = late || p.Quantity > p.Shipped && (overdue || a.comesLate(l.terms.NeededBy))
+	}
+	if l.late == e.Late || late != e.Late || !l.terms.NeededBy.Equal(e.NeededBy) || l.lapsed(c.at) {
+		b.report.fault(wrong, "%+v was told late %t at %s, before %t, by batches %t", key, e.Late, c.at, l.late, late)
+	}
+	l.late = e.Late
+	c.lines[key] = l
+	if e.Late {
+		b.report.Late++
+		c.late = append(c.late, key)
+	} else {
+		b.report.InTime++
+	}
+}
+
+// handedOver replays that a line became another order's.
+func (b *books) handedOver(c *commit, e allocation.LineHandedOver) {
+	from := allocation.LineKey{OrderID: e.From, SKU: c.sku, Line: e.Line}
+	to := allocation.LineKey{OrderID: e.OrderID, SKU: c.sku, Line: e.Line}
+	l, there := c.line(b, from), c.line(b, to)
+	asked := c.by != nil && c.by.step.command.Verb == handOver &&
+		c.by.step.command.Order == e.From && c.by.step.command.To == e.OrderID
+	if !asked || len(l.parts) == 0 || l.lapsed(c.at) {
+		b.report.fault(wrong, "%+v, held until %s, was handed over at %s", from, l.held, c.at)
+	}
+	again := len(there.parts) > 0
+	for _, key := range b.keys[e.OrderID] {
+		if _, touched := c.lines[key]; key.SKU == c.sku && !touched {
+			other := b.lines[key].now()
+			again = again || other.from == e.From && len(other.parts) > 0 && !other.lapsed(c.at)
+		}
+	}
+	if again {
+		b.report.fault(doubled, "%+v was handed over to order %q a second time at %s", from, e.OrderID, c.at)
+	}
+	b.report.Handed++
+	l.from = e.From
+	c.change(from, lineState{})
+	c.change(to, l)
+}

@@ -89,7 +89,8 @@ func TestWalls(t *testing.T) {
 		"./outbox":           {may: []string{module, combine}, never: []string{"database/sql", "net/http", "testing"}},
 		"./views":            {may: []string{module, combine}, never: []string{"database/sql", "net/http", "testing"}},
 		"./memory":           {may: ports, never: []string{"database/sql", "net/http", "testing"}},
-		"./sqlstore":         {may: ports, never: []string{"net/http", "testing"}},
+		"./sqlstore":         {may: append(ports, module+"/sqlstore/seam"), never: []string{"net/http", "testing"}},
+		"./sqlstore/seam":    {never: []string{module, "net/http", "testing"}},
 		"./storetest":        {may: ports, never: []string{"database/sql", "net/http"}},
 	}
 	for folder, wall := range walls {

@@ -128,7 +128,7 @@ func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driv
 	}
 	t := &sqlTransaction{tx: tx, engine: d.engine, cancel: cancel}
 	if !detach() {
-		t.rollback()
+		t.rollback(ctx)
 		return nil, ctx.Err()
 	}
 	return t, nil
@@ -231,13 +231,13 @@ func (t *sqlTransaction) statement(ctx context.Context, q *query) (prepared, err
 	return stmt, nil
 }
 
-func (t *sqlTransaction) commit() error {
+func (t *sqlTransaction) commit(context.Context) error {
 	timer := time.AfterFunc(closing, t.cancel)
 	defer timer.Stop()
 	return t.tx.Commit()
 }
 
-func (t *sqlTransaction) rollback() {
+func (t *sqlTransaction) rollback(context.Context) {
 	timer := time.AfterFunc(closing, t.cancel)
 	defer timer.Stop()
 	defer t.cancel()

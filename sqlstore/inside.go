@@ -21,14 +21,19 @@ import (
 //
 // Lapsed holds that a command clears are cleared in the host's transaction, so a rollback takes the clearing back.
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
-	t := &transaction{}
-	if s == nil || s.engine == nil {
-		return joined{&inside{store: s, transaction: t}}
+	if tx == nil || s == nil || s.engine == nil {
+		return s.join(nil)
 	}
-	if tx != nil {
-		t.driverTransaction = &sqlTransaction{tx: tx, engine: s.engine}
+	return s.join(&sqlTransaction{tx: tx, engine: s.engine})
+}
+
+// join is Join for the transaction of any driver's interface; nil for a nil transaction.
+func (s *Store) join(tx driverTransaction) allocation.Store {
+	in := &inside{store: s, transaction: &transaction{driverTransaction: tx}}
+	if s != nil && s.engine != nil {
+		in.savepoint = s.engine.savepoint
 	}
-	return joined{&inside{store: s, transaction: t, savepoint: s.engine.savepoint}}
+	return joined{in}
 }
 
 // joined is a store in a host's transaction.

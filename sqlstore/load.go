@@ -50,7 +50,7 @@ func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner)
 	if err != nil {
 		return err
 	}
-	defer t.rollback()
+	defer t.rollback(ctx)
 	return fn(t)
 }
 

@@ -211,9 +211,9 @@ func (s *Store) Failures(ctx context.Context, after allocation.SKU, limit int) (
 	args := q.args(func(name string) any { return map[string]any{"after": string(after), "limit": limit}[name] })
 	err := s.db.each(ctx, q, args, func(rows scanner) error {
 		var f outbox.Failure
-		var retryAt int64
-		err := rows.Scan(&f.SKU, &f.Sequence, &f.Tries, &retryAt, &f.Dead, &f.Error)
-		if !f.Dead {
+		var retryAt, dead int64
+		err := rows.Scan(&f.SKU, &f.Sequence, &f.Tries, &retryAt, &dead, &f.Error)
+		if f.Dead = dead != 0; !f.Dead {
 			f.RetryAt = time.UnixMicro(retryAt).UTC()
 		}
 		failures = append(failures, f)

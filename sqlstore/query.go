@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"sync/atomic"
+
+	"github.com/cosmic-go/allocation/sqlstore/seam"
 )
 
 // query is a compiled statement.
@@ -66,8 +68,8 @@ func (q *query) withValues(args []any) (string, error) {
 }
 
 // database is the seam between the statements and a driver's interface. [sqlDatabase] implements the seam over
-// database/sql. Statements know no other type of a driver, so another interface needs one more implementation and
-// no change of a statement. A database is safe for concurrent use.
+// database/sql, and [overDatabase] over a [seam.Database]: the public half, for other modules. Statements know no type
+// of a driver. A database is safe for concurrent use.
 type database interface {
 	runner // runs each statement by itself, on any free connection
 
@@ -92,15 +94,14 @@ type runner interface {
 }
 
 // scanner is one row of an answer.
-type scanner interface {
-	Scan(targets ...any) error
-}
+type scanner = seam.Row
 
-// driverTransaction is open until commit or rollback. rollback after commit does nothing.
+// driverTransaction is open until commit or rollback. rollback after commit does nothing. The end of ctx interrupts
+// neither.
 type driverTransaction interface {
 	runner
-	commit() error
-	rollback()
+	commit(ctx context.Context) error
+	rollback(ctx context.Context)
 }
 
 // connection runs statements one after the other on one connection, without preparing.

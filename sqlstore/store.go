@@ -147,7 +147,7 @@ func (o *Options) prefix(op string, e *engine) (string, error) {
 }
 
 // Store keeps products in a database. A Store is safe for concurrent use, also by several processes, and needs no
-// Close. Only [New] makes a usable Store; every method of another Store, nil included, returns
+// Close. Only [New] and [OverPostgreSQL] make a usable Store; every method of another Store, nil included, returns
 // [allocation.ErrInvalid].
 type Store struct {
 	db           database
@@ -172,14 +172,15 @@ func New(db *sql.DB, dialect *Dialect, opts *Options) (*Store, error) {
 	case dialect == nil || dialect.engine == nil:
 		return nil, invalid("New", "dialect", nil, "must not be nil")
 	}
-	names, err := opts.templates("New", dialect.engine)
+	return newStore("New", &sqlDatabase{db: db, engine: dialect.engine}, dialect.engine, opts)
+}
+
+func newStore(op string, db database, e *engine, opts *Options) (*Store, error) {
+	names, err := opts.templates(op, e)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{
-		db:     &sqlDatabase{db: db, engine: dialect.engine},
-		engine: dialect.engine, templates: names, statements: names.statements(),
-	}
+	s := &Store{db: db, engine: e, templates: names, statements: names.statements()}
 	if opts != nil {
 		s.isolation, s.hostClassify = opts.Isolation, opts.Classify
 	}

@@ -49,7 +49,7 @@ func (s *Store) inTransaction(
 		return err
 	}
 	t := &transaction{driverTransaction: begun}
-	defer t.rollback()
+	defer t.rollback(ctx)
 	if err := fn(t); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (s *Store) inTransaction(
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if err := t.commit(); err != nil {
+	if err := t.commit(ctx); err != nil {
 		if s.classify(err) == unanswered {
 			return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 		}

@@ -15,7 +15,7 @@ func TestAStoreThatNewDidNotMakeIsErrInvalid(t *testing.T) {
 	for name, store := range map[string]*Store{"nil": nil, "zero": {}} {
 		t.Run(name, func(t *testing.T) {
 			methods := 0
-			for _, s := range []any{store, store.Join(nil), allocation.Store(store)} {
+			for _, s := range []any{store, store.Join(nil), JoinOver(store, nil), allocation.Store(store)} {
 				v := reflect.ValueOf(s)
 				for i := range v.NumMethod() {
 					if method := v.Type().Method(i).Name; method != "Join" && method != "Joined" {

@@ -14,8 +14,10 @@ type BatchExpired struct {
 
 // LineLate records that a line became late, or is in time again. Late is true if the units of a batch
 // will arrive after NeededBy, have not arrived by NeededBy, or will have expired on arrival; only a
-// line of an expired batch may have no NeededBy. While a line is late nothing further is recorded
-// about the delay, so the event alternates between true and false.
+// line of an expired batch may have no NeededBy. Units that have not arrived by NeededBy are recorded by
+// the sweep, or by the command that brings the units or moves the line, whichever comes first. While a
+// line is late nothing further is recorded about the delay, so the event alternates between true and
+// false.
 type LineLate struct {
 	SKU      SKU       `json:"sku"`
 	At       time.Time `json:"at"`

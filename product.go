@@ -74,6 +74,7 @@ type line struct {
 	stored  bool  // the store has the line
 	changed bool  // the line differs from the stored line
 	removed bool  // the line has no units left
+	missed  bool  // units were on the way after NeededBy, and judge has not yet looked, see miss
 	next    *line // the next loaded line of the order, by LineID
 }
 
@@ -300,8 +301,12 @@ func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
 }
 
 // take takes units of a batch away from the line; the caller records why.
-func (p *Product) take(l *line, ref BatchRef, units Quantity) {
-	p.batches[p.index(ref)].Allocated -= units
+func (p *Product) take(l *line, ref BatchRef, units Quantity, now time.Time) {
+	b := p.batches[p.index(ref)]
+	b.Allocated -= units
+	if !b.ETA.IsZero() {
+		l.miss(now)
+	}
 	l.add(ref, -units)
 }
 

@@ -271,6 +271,7 @@ func (p *Product) open(r Request) *line {
 		Priority:   r.Priority,
 		Sequence:   p.Version() + 1,
 	}
+	l.missed = false
 	p.holds = p.holds || !l.HeldUntil.IsZero()
 	if fresh {
 		p.addLine(l)

@@ -88,7 +88,7 @@ func (p *Product) carryOutLeaving(
 			p.deallocate(m.line, b.Ref, m.moved, now)
 		}
 		if m.lost > 0 {
-			p.take(m.line, b.Ref, m.lost)
+			p.take(m.line, b.Ref, m.lost, now)
 			p.record(LineReleased{
 				SKU: p.sku, At: now, OrderID: m.line.OrderID, Line: m.line.Line, Batch: b.Ref, Quantity: m.lost,
 			})

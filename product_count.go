@@ -71,6 +71,9 @@ func (p *Product) ReceiveBatch(counted Count, now time.Time, policy Policy) (rel
 				b.CountedAt, b.CountedQuantity = count.At, count.Quantity
 			}
 			for _, l := range lines {
+				if l.partOf(b.Ref).open() > 0 {
+					l.miss(earliest(b.ArrivedAt, now))
+				}
 				p.judge(l, b.ArrivedAt, now)
 			}
 		})

@@ -103,7 +103,7 @@ func (p *Product) handOver(from, to OrderID, now time.Time) []Allocation {
 		case !l.removed:
 			p.lapse(l, now)
 		}
-		l.Allocation, l.changed, l.removed = old.Allocation, true, false
+		l.Allocation, l.changed, l.removed, l.missed = old.Allocation, true, false, false
 		l.OrderID, l.HandedFrom = to, from
 		old.Parts, old.Quantity, old.removed = nil, 0, true
 		if fresh {

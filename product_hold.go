@@ -108,7 +108,7 @@ func (p *Product) releaseLapsed(now time.Time) (released int) {
 func (p *Product) lapse(l *line, now time.Time) {
 	for len(l.Parts) > 0 {
 		part := l.Parts[0]
-		p.take(l, part.Batch, part.Quantity)
+		p.take(l, part.Batch, part.Quantity, now)
 		p.record(HoldLapsed{
 			SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line,
 			Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,

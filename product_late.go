@@ -153,7 +153,8 @@ func (p *Product) judge(l *line, at, now time.Time) bool {
 	if l.removed || l.open() == 0 {
 		return false
 	}
-	late := false
+	late := l.missed
+	l.missed = false
 	tooLate := !l.NeededBy.IsZero() && at.After(l.NeededBy)
 	for _, part := range l.Parts {
 		if b := p.batches[p.index(part.Batch)]; part.open() > 0 {
@@ -172,6 +173,13 @@ func (p *Product) judge(l *line, at, now time.Time) bool {
 		p.watch(l)
 	}
 	return true
+}
+
+// miss notes that units of the line were still on the way at the given moment, for the next judge. If NeededBy had
+// passed by then, the line was late, although no sweep has said so, and the command that brings the units, or that
+// takes the units away from the line, makes up for the sweep. A line that ends tells nothing.
+func (l *line) miss(at time.Time) {
+	l.missed = l.missed || !l.NeededBy.IsZero() && at.After(l.NeededBy)
 }
 
 // cameLate reports whether the batch arrived after the given time; zero for no time.

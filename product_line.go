@@ -120,7 +120,7 @@ func (p *Product) roomFor(
 
 // deallocate takes units of a batch away from the line, and records the end of the promise.
 func (p *Product) deallocate(l *line, ref BatchRef, units Quantity, now time.Time) {
-	p.take(l, ref, units)
+	p.take(l, ref, units, now)
 	p.record(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units})
 }
 

@@ -217,6 +217,7 @@ func (w transparent) Unwrap() allocation.UnitOfWork { return w.UnitOfWork }
 func mendAndReorder(
 	t *testing.T, wrap func(allocation.UnitOfWork) allocation.UnitOfWork, opts allocation.ServiceOptions,
 ) {
+	t.Helper()
 	s := newShop(t, stock("b1", "LAMP", 9))
 	_, err := s.Allocate(t.Context(), want("o1", "LAMP", 2))
 	require.NoError(t, err)

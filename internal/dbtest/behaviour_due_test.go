@@ -22,6 +22,7 @@ var behavioursOfDueTimes = []behaviour{
 	{"A14 late is told, cleared and told again", showLateAgain},
 	{"A15 expired lots cost nothing", showExpiredLots},
 	{"R14 a shipment that arrives in time clears late lines", showArrivedInTime},
+	{"R14 units that arrive after NeededBy are late without a sweep", showUnsweptArrival},
 	{"R14 the sweep tells of units that have not arrived", showOverdue},
 	{"R14 the sweep goes on behind a product with nothing to tell", showBehind},
 }
@@ -186,6 +187,26 @@ func showArrivedInTime(s *scene) {
 		assert.Equal(s, hours > 2, s.isLate(order))
 		assert.Equal(s, hours < 2, len(s.marks(before)) == 1)
 	}
+}
+
+func showUnsweptArrival(s *scene) {
+	by := s.day(2)
+	s.announce("ship", 9, arriving(by))
+	for _, r := range []allocation.Request{
+		s.want("o1", 4, neededBy(by)), s.want("o2", 2, neededBy(s.day(5))), s.want("o3", 2, neededBy(by)),
+	} {
+		s.given(r)
+	}
+	before := s.version()
+	s.clock.Advance(4 * 24 * time.Hour)
+	require.Empty(s, s.split("ship", s.part("first", 3)))
+	assert.Equal(s, []string{"o3 true"}, s.marks(before))
+	_, err := s.service.ReceiveBatch(s.Context(),
+		allocation.Count{Batch: s.ref("ship"), Quantity: 6, At: s.clock.Now()})
+	require.NoError(s, err)
+	s.sweep()
+	assert.Equal(s, []string{"o3 true", "o1 true"}, s.marks(before))
+	assert.Equal(s, []bool{true, false, true}, []bool{s.isLate("o1"), s.isLate("o2"), s.isLate("o3")})
 }
 
 // sweep sweeps in both processes, and returns how many events of the product the first sweep recorded. Other scenes of

@@ -31,14 +31,15 @@ func (p *Product) confirm(l *line, now time.Time) {
 }
 
 // Extend holds the lines of an order until a later time; a line held for that long already stays
-// unchanged. If any line is firm, no line is extended and the answer is [ErrNotAllowed]. If any line
-// is a lapsed hold, the answer is [ErrLapsed], since the units may have been sold (R7).
+// unchanged, even if the given time has passed, since a belated repeat is no error (R3). If any line is
+// firm, no line is extended and the answer is [ErrNotAllowed]. If any line is a lapsed hold, the answer
+// is [ErrLapsed], since the units may have been sold (R7).
 func (p *Product) Extend(order OrderID, until, now time.Time) ([]Allocation, error) {
 	const op = "Extend"
-	until, now = clean(until), clean(now)
-	if err := checkHold(op, until, now); err != nil {
+	if err := checkTime(op, "hold until", until); err != nil {
 		return nil, err
 	}
+	until, now = clean(until), clean(now)
 	lines, err := p.live(op, order, now)
 	if err != nil {
 		return nil, err
@@ -114,15 +115,4 @@ func (p *Product) lapse(l *line, now time.Time) {
 			Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
 		})
 	}
-}
-
-// checkHold refuses to hold a line until a time that has passed.
-func checkHold(op string, until, now time.Time) error {
-	if err := checkTime(op, "hold until", until); err != nil {
-		return err
-	}
-	if !clean(until).After(now) {
-		return invalid(op, "hold until", until, "must be in the future")
-	}
-	return nil
 }

@@ -133,11 +133,19 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 		p := held(t)
 		p.refuses(allocation.ErrNotAllowed, func() error { _, err := p.Extend("f", tuesday, monday); return err })
 	})
-	t.Run("a hold can't be extended into the past", func(t *testing.T) {
+	t.Run("a repeat is not refused because the time has passed", func(t *testing.T) {
 		p := held(t)
-		for _, until := range []time.Time{{}, mondayPlus(-1), monday, monday.Add(999 * time.Nanosecond)} {
-			p.refuses(allocation.ErrInvalid, func() error { _, err := p.Extend("h", until, monday); return err })
+		_, err := p.Extend("h", mondayPlus(3), monday)
+		require.NoError(t, err)
+		for _, until := range []time.Time{tuesday, mondayPlus(2).Add(-1), mondayPlus(2)} {
+			p.stays(func() error { _, err := p.Extend("h", until, mondayPlus(2)); return err })
 		}
+		p.refuses(allocation.ErrLapsed, func() error { _, err := p.Extend("h", tuesday, mondayPlus(3)); return err })
+		p.refuses(allocation.ErrNotAllowed, func() error { _, err := p.Extend("f", tuesday, mondayPlus(2)); return err })
+	})
+	t.Run("a hold can't be extended until never", func(t *testing.T) {
+		p := held(t)
+		p.refuses(allocation.ErrInvalid, func() error { _, err := p.Extend("h", time.Time{}, monday); return err })
 	})
 }
 

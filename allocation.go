@@ -27,6 +27,7 @@ type Service struct {
 	units  UnitOfWork
 	policy Policy
 	groups *groupCommit // nil without group commit
+	guests *guests      // nil for none
 }
 
 // New returns a Service over a unit of work, usually [NewUnitOfWork] over a store. The options may be
@@ -88,6 +89,9 @@ func (s *Service) WithPolicy(policy Policy) *Service {
 // further lapsed holds, do clears holds by commands of their own and runs the command again, so that other callers
 // can go in between. Unless do returns nil, the command may still be running, and nobody may read the results.
 func (s *Service) do(ctx context.Context, c command) error {
+	if err := s.seatGuests(&c); err != nil {
+		return err
+	}
 	if s.groups == nil {
 		return s.doAlone(ctx, c)
 	}
@@ -122,7 +126,7 @@ func (s *Service) afterClearing(ctx context.Context, c command, need *lapsedErro
 	if c.clearing == nil {
 		c.clearing = &clearing{}
 	}
-	if err := c.clearing.round(ctx, need, s.releasePage); err != nil {
+	if err := c.clearing.round(ctx, need, s.withoutGuests().releasePage); err != nil {
 		return err
 	}
 	return s.do(ctx, c)

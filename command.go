@@ -32,6 +32,8 @@ type command struct {
 
 	run func(ctx context.Context, products Repository) error
 
+	guests *guests // nil for none
+
 	later *[]Event // where the events go if the caller calls Committed; nil for a call by the unit of work
 
 	short    *OutOfStockError // the refusal of the last run, nil if there was none
@@ -88,7 +90,14 @@ func (c *command) size() int { return max(1, c.lines, len(c.skus)) }
 
 // decide runs the command in a unit of work of its own.
 func (c *command) decide(ctx context.Context, products Repository) error {
-	return c.refused(ctx, products, c.run(ctx, products))
+	err := c.refused(ctx, products, c.run(ctx, products))
+	if w := inside(ctx); c.guests != nil && w != nil {
+		m := w.products
+		if m.riders = nil; err == nil && c.short == nil && m.wrote() {
+			m.riders = (*riders)(nil).board(c, nil)
+		}
+	}
+	return err
 }
 
 // refused looks for a refusal among the errors of the command. To the unit of work a refusal is no
@@ -120,6 +129,11 @@ func (c *command) refused(ctx context.Context, products Repository, err error) e
 // answer returns the caller's error for the outcome of the unit of work. A refusal stays the answer;
 // if the event couldn't be committed, both errors are joined.
 func (c *command) answer(err error) error {
+	if c.guests != nil {
+		if own := asGuestFailed(err); own != nil {
+			err = own
+		}
+	}
 	switch {
 	case c.short == nil:
 		return err

@@ -121,7 +121,7 @@ func (c *commitGroup) attempt(ctx context.Context, products Repository) error {
 		return invalid(c.op(), "context", nil, "must be the one that the unit of work gave to its function")
 	}
 	m := w.products
-	c.products = m
+	c.products, m.riders = m, nil
 	if err := c.preload(ctx, m); err != nil {
 		return err
 	}
@@ -196,10 +196,21 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 		return errAgain
 	}
 	p.err = err
+	if p.guests != nil && err == nil && p.short == nil && wrote {
+		m.riders = m.riders.board(&p.command, c.member(p))
+	}
 	if c.unit.opts.Committed != nil && !inside(ctx).records {
 		p.events = m.since()
 	}
 	return nil
+}
+
+// member returns the command, nil if the command is the only one of the group.
+func (c *commitGroup) member(p *pending) *pending {
+	if len(c.pending) == 1 {
+		return nil
+	}
+	return p
 }
 
 // preload reads the named products of all commands at once, except for cached products. Commands by order or by batch
@@ -336,46 +347,6 @@ func (c *commitGroup) ownError(op string, err error) error {
 		return leftWhileCommitting(op, own)
 	}
 	return own
-}
-
-// concernsAll reports whether an error concerns the group and no single command.
-func concernsAll(err error) bool {
-	for _, outcome := range []error{ErrConflict, ErrUnknownOutcome, context.Canceled, context.DeadlineExceeded} {
-		if errors.Is(err, outcome) {
-			return true
-		}
-	}
-	return false
-}
-
-// apart runs each command as a unit of work of its own, because the store refused the group's commit and can't say
-// which command is at fault.
-func (c *commitGroup) apart(ctx context.Context) {
-	c.products = nil // nothing of the group was committed
-	for i, p := range c.pending {
-		if p.exited || p.panicked != nil {
-			p.done = true
-			continue
-		}
-		p.reset()
-		p.ahead = nil // outdated by now
-		one := &commitGroup{groupCommit: c.groupCommit, group: c.group, pending: []*pending{p}, fresh: true}
-		if i < c.leading {
-			one.leading = 1
-		}
-		one.alone(ctx)
-	}
-}
-
-// alone runs the group of a single command.
-func (c *commitGroup) alone(ctx context.Context) {
-	defer c.interrupted()
-	if w := c.work(); c.wrapped {
-		c.settle(ctx, c.units.Do(w.given(ctx), c.attempt))
-	} else {
-		c.settle(ctx, w.run(ctx))
-	}
-	c.settled = true
 }
 
 // interrupted decides about the commands if the leader's goroutine ends before all are settled. Members with

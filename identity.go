@@ -26,6 +26,7 @@ type identityMap struct {
 	first   [1]present
 	changes [1]Changes
 
+	riders  *riders          // guests of the host, nil for none
 	missing map[SKU]struct{} // products unknown to the store
 	ahead   *reading         // lookups from before the unit of work, nil if used up
 
@@ -350,7 +351,7 @@ func (m *identityMap) commit(ctx context.Context) error {
 		return nil
 	}
 	if err := m.write(ctx, changes); err != nil {
-		return storeError("Commit", err)
+		return storeError("Commit", m.riders.outcome(err))
 	}
 	return nil
 }
@@ -364,7 +365,7 @@ func (m *identityMap) write(ctx context.Context, changes []Changes) (err error) 
 		}
 	}
 	m.begun = true
-	err = m.store.Commit(ctx, changes)
+	err = m.riders.commit(ctx, m.store, changes)
 	m.written = err == nil
 	return err
 }

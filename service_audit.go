@@ -17,6 +17,9 @@ func (s *Service) Reconcile(ctx context.Context, sku SKU) (Audit, error) {
 
 // audit returns the audit of a product, with the tallies of drifted batches only.
 func (s *Service) audit(ctx context.Context, op string, sku SKU) (Audit, error) {
+	if err := s.refuseGuests(op); err != nil {
+		return Audit{}, err
+	}
 	if err := checkID(op, "sku", sku); err != nil {
 		return Audit{}, err
 	}

@@ -18,6 +18,14 @@ import (
 func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [][]Allocation, errs []error) {
 	const op = "AllocateEach"
 	given, errs = make([][]Allocation, len(orders)), make([]error, len(orders))
+	seats, err := s.guestsOf(op, len(orders))
+	if err != nil {
+		for i := range errs {
+			errs[i] = err
+		}
+		return given, errs
+	}
+	s = s.withoutGuests()
 	b := bulk{service: s, ctx: ctx}
 	items := make([]*item, len(orders))
 	for i, requests := range orders {
@@ -25,9 +33,9 @@ func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [
 		switch {
 		case err != nil:
 		case s.groups == nil:
-			err = s.do(ctx, order.command(op))
+			err = s.do(ctx, order.commandWith(op, seats, i))
 		default:
-			items[i], err = b.add(order, op)
+			items[i], err = b.add(order, order.commandWith(op, seats, i))
 		}
 		if errs[i] = err; err == nil && items[i] == nil {
 			given[i] = order.given
@@ -65,14 +73,26 @@ type item struct {
 	reported bool // Committed has the events
 }
 
+// commandWith returns the command of the i-th order, with the order's guest.
+func (o *order) commandWith(op string, seats []guests, i int) command {
+	c := o.command(op)
+	if seats != nil {
+		c.guests = &seats[i]
+	}
+	return c
+}
+
 // add adds an order to the bulk.
-func (b *bulk) add(order *order, op string) (*item, error) {
+func (b *bulk) add(order *order, c command) (*item, error) {
 	u := b.service.groups.unit
-	if err := u.check(b.ctx, op); err != nil {
+	if err := u.check(b.ctx, c.op); err != nil {
+		return nil, err
+	}
+	if err := b.service.seatGuests(&c); err != nil {
 		return nil, err
 	}
 	it := &item{order: order, left: errUnfinished}
-	it.command, it.trace = order.command(op), u.opts.traceParent(b.ctx)
+	it.command, it.trace = c, u.opts.traceParent(b.ctx)
 	b.items = append(b.items, it)
 	return it, nil
 }

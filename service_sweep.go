@@ -17,6 +17,9 @@ const opSweep = "Sweep"
 // sold (R13). Call Sweep now and then so that events come even for products that nobody buys, and so
 // that no command meets a flood of lapsed holds.
 func (s *Service) Sweep(ctx context.Context) (swept int, err error) {
+	if err := s.refuseGuests(opSweep); err != nil {
+		return 0, err
+	}
 	var after Turn
 	for {
 		skus, last, err := s.due(ctx, after)

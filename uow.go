@@ -308,6 +308,8 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	}
 	err := m.commit(ctx)
 	switch {
+	case asGuestFailed(err) != nil, errors.Is(err, errAgain):
+		return err
 	case m.cached && (errors.Is(err, ErrConflict) || errors.Is(err, ErrDuplicate)):
 		w.stale = true
 		return errStale

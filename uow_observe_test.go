@@ -55,13 +55,13 @@ func (d drifting) Audit(ctx context.Context, sku allocation.SKU) (allocation.Aud
 	return a, err
 }
 
-func TestAttemptGetsTheMethod(t *testing.T) {
-	ctx := t.Context()
+// useCases calls each method of a Service that is a unit of work, on the stock of furnished.
+func useCases(ctx context.Context) map[string]func(s *allocation.Service) error {
 	only := func(_ any, err error) error { return err }
 	count := func(ref allocation.BatchRef) allocation.Count {
 		return allocation.Count{Batch: ref, Quantity: 1, At: morning}
 	}
-	methods := map[string]func(s *allocation.Service) error{
+	return map[string]func(s *allocation.Service) error{
 		"AddBatch":     func(s *allocation.Service) error { return s.AddBatch(ctx, stock("b4", "DESK", 1)) },
 		"ReceiveBatch": func(s *allocation.Service) error { return only(s.ReceiveBatch(ctx, count("b3"))) },
 		"ChangeBatchQuantity": func(s *allocation.Service) error {
@@ -87,7 +87,7 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 			return only(s.ChangeLine(ctx, want("o0", "SOFA", 2).OrderLine))
 		},
 		"Cancel":  func(s *allocation.Service) error { return only(s.Cancel(ctx, "o0")) },
-		"Confirm": func(s *allocation.Service) error { return only(s.Confirm(ctx, "o0")) },
+		"Confirm": func(s *allocation.Service) error { return only(s.Confirm(ctx, "hold")) },
 		"Extend": func(s *allocation.Service) error {
 			return only(s.Extend(ctx, "hold", morning.Add(2*time.Hour)))
 		},
@@ -100,7 +100,27 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 		"Mend":     func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
 		"PlanMend": func(s *allocation.Service) error { return only(s.PlanMend(ctx, "LAMP")) },
 	}
-	withoutUnitOfWork := []string{"Reconcile", "WithPolicy"}
+}
+
+// furnished returns a store with lamps and sofas, a firm order "o0" and a held order "hold".
+func furnished(t *testing.T) *memory.Store {
+	t.Helper()
+	store := memory.New()
+	require.NoError(t, store.Seed(
+		stock("b1", "LAMP", 5), stock("b2", "SOFA", 5),
+		allocation.Batch{Ref: "b3", SKU: "SOFA", Purchased: 1, ETA: morning.AddDate(0, 0, 1)},
+	))
+	hold := want("hold", "SOFA", 1)
+	hold.HoldUntil = morning.Add(time.Hour)
+	service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
+	_, err := service.Allocate(t.Context(), want("o0", "SOFA", 1), hold)
+	require.NoError(t, err)
+	return store
+}
+
+func TestAttemptGetsTheMethod(t *testing.T) {
+	methods := useCases(t.Context())
+	withoutUnitOfWork := []string{"Reconcile", "With", "WithPolicy"}
 	var all []string
 	service := reflect.TypeFor[*allocation.Service]()
 	for i := range service.NumMethod() {
@@ -110,21 +130,10 @@ func TestAttemptGetsTheMethod(t *testing.T) {
 
 	for name, call := range methods {
 		t.Run(name, func(t *testing.T) {
-			store := memory.New()
-			require.NoError(t, store.Seed(
-				stock("b1", "LAMP", 5), stock("b2", "SOFA", 5),
-				allocation.Batch{Ref: "b3", SKU: "SOFA", Purchased: 1, ETA: morning.AddDate(0, 0, 1)},
-			))
-			opts := allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}
-			hold := want("hold", "SOFA", 1)
-			hold.HoldUntil = morning.Add(time.Hour)
-			before := newService(t, allocation.NewUnitOfWork(store, &opts), nil)
-			_, err := before.Allocate(t.Context(), want("o0", "SOFA", 1), hold)
-			require.NoError(t, err)
-
 			w := &watch{}
-			opts.Attempt = w.hook
-			require.NoError(t, call(newService(t, allocation.NewUnitOfWork(drifting{store}, &opts), nil)))
+			opts := allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now, Attempt: w.hook}
+			units := allocation.NewUnitOfWork(drifting{furnished(t)}, &opts)
+			require.NoError(t, call(newService(t, units, nil)))
 			require.Len(t, w.attempts, 1)
 			assert.Equal(t, attempt{op: name, number: 1, ends: []error{nil}}, *w.attempts[0])
 		})

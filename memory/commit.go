@@ -12,6 +12,11 @@ import (
 // Commit writes all changes, or none and returns an error, see [allocation.Store]. Like a database with constraints,
 // Commit also refuses a batch with more allocated than purchased units, and a line with units of an unknown batch.
 func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error {
+	return s.commit(ctx, changes, nil)
+}
+
+// commit calls guests, if any, between the checks and the writes, which can't fail.
+func (s *Store) commit(ctx context.Context, changes []allocation.Changes, guests func() error) error {
 	if err := s.check(ctx, "Commit"); err != nil {
 		return err
 	}
@@ -28,6 +33,11 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 			if err := check(c); err != nil {
 				return err
 			}
+		}
+	}
+	if guests != nil {
+		if err := guests(); err != nil {
+			return err
 		}
 	}
 	for _, c := range changes {

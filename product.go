@@ -35,6 +35,7 @@ type Product struct {
 	byOrder map[OrderID]*line
 	asked   [][]OrderID
 	holds   bool // some line is or was a hold
+	timed   bool // some line has or had NeededBy, or is or was late
 
 	longestHold time.Duration // UnitOfWorkOptions.LongestHold; 0 for none
 
@@ -169,7 +170,7 @@ func (p *Product) line(key LineKey) *line {
 // addLine adds a line unknown until now.
 func (p *Product) addLine(l *line) {
 	p.lines = append(p.lines, l)
-	p.holds = p.holds || !l.HeldUntil.IsZero()
+	p.note(l)
 	first := p.byOrder[l.OrderID]
 	if first == nil || l.Line < first.Line {
 		p.byOrder[l.OrderID], l.next = l, first
@@ -180,6 +181,13 @@ func (p *Product) addLine(l *line) {
 		before = before.next
 	}
 	before.next, l.next = l, before.next
+}
+
+// note notes that a line is a hold, or has or may miss a time. Most products have no such lines, and need not look
+// for one.
+func (p *Product) note(l *line) {
+	p.holds = p.holds || !l.HeldUntil.IsZero()
+	p.timed = p.timed || !l.NeededBy.IsZero() || l.Late
 }
 
 // hasLine reports whether the order has a loaded line.

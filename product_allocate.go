@@ -64,7 +64,7 @@ func merge(op string, requests []Request) ([]Request, error) {
 
 // planned is a request together with the stock chosen for the request.
 type planned struct {
-	Request
+	*Request
 	parts   []Part
 	already *line // the line, if already allocated
 }
@@ -75,7 +75,8 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 	plan := make([]planned, 0, len(requests))
 	free := p.free(now)
 	var short []Shortage
-	for _, r := range requests {
+	for i := range requests {
+		r := &requests[i]
 		already, err := p.repeated(r, now)
 		if err != nil {
 			return nil, err
@@ -144,7 +145,7 @@ func (p *Product) short(op string, shortages ...Shortage) error {
 
 // repeated returns the line if the line is already allocated (R3), nil if the line is new or has
 // lapsed.
-func (p *Product) repeated(r Request, now time.Time) (*line, error) {
+func (p *Product) repeated(r *Request, now time.Time) (*line, error) {
 	if r.SKU != p.sku {
 		return nil, invalid("Allocate", "sku", r.SKU, fmt.Sprintf("must be %q, the product's", p.sku))
 	}
@@ -170,8 +171,7 @@ func (p *Product) choose(free []Quantity, policy Policy, n need, now time.Time) 
 	if policy == nil {
 		policy = EarliestFirst
 	}
-	var first Batch
-	found := false
+	first := -1
 	for i, b := range p.batches {
 		if free[i] <= most && free[i] < n.units || !b.serves(n.terms, now) {
 			continue
@@ -180,15 +180,18 @@ func (p *Product) choose(free []Quantity, policy Policy, n need, now time.Time) 
 		if free[i] < n.units {
 			continue
 		}
-		candidate := b.with(free[i])
-		if !found || cmp.Or(policy(candidate, first), EarliestFirst(candidate, first)) < 0 {
-			first, found = candidate, true
+		if first >= 0 {
+			other, best := b.with(free[i]), p.batches[first].with(free[first])
+			if cmp.Or(policy(other, best), EarliestFirst(other, best)) >= 0 {
+				continue
+			}
 		}
+		first = i
 	}
-	if !found {
+	if first < 0 {
 		return nil, most
 	}
-	return []Part{{Batch: first.Ref, Quantity: n.units}}, n.units
+	return []Part{{Batch: p.batches[first].Ref, Quantity: n.units}}, n.units
 }
 
 // with returns the batch as a policy sees the batch: with so many units available.
@@ -234,10 +237,11 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 	allocations := make([]Allocation, len(plan))
 	released := false // once is enough, since no line of this call can have lapsed already
-	for i, step := range plan {
+	for i := range plan {
+		step := &plan[i]
 		l := step.already
 		if l != nil {
-			p.strengthen(l, step.Request, now)
+			p.strengthen(l, *step.Request, now)
 		} else {
 			if !released {
 				p.releaseLapsed(now)
@@ -255,7 +259,7 @@ func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 }
 
 // open adds a line without units. A lapsed or removed line with the same key is replaced.
-func (p *Product) open(r Request) *line {
+func (p *Product) open(r *Request) *line {
 	l := p.line(r.Key())
 	fresh := l == nil
 	if fresh {
@@ -272,8 +276,7 @@ func (p *Product) open(r Request) *line {
 		Sequence:   p.Version() + 1,
 	}
 	l.missed = false
-	p.holds = p.holds || !l.HeldUntil.IsZero()
-	if fresh {
+	if p.note(l); fresh {
 		p.addLine(l)
 	}
 	return l

@@ -109,7 +109,7 @@ func (p *Product) handOver(from, to OrderID, now time.Time) []Allocation {
 		if fresh {
 			p.addLine(l)
 		}
-		p.holds = p.holds || !l.HeldUntil.IsZero()
+		p.note(l)
 		p.record(LineHandedOver{SKU: p.sku, At: now, OrderID: to, Line: l.Line, From: from})
 		given[i] = l
 	}

@@ -165,7 +165,7 @@ func (p *Product) judge(l *line, at, now time.Time) bool {
 	if late == l.Late || l.Late && tooLate {
 		return false
 	}
-	l.Late, l.changed = late, true
+	l.Late, l.changed, p.timed = late, true, true
 	p.record(LineLate{
 		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, NeededBy: l.NeededBy, Late: late,
 	})
@@ -203,6 +203,9 @@ func (p *Product) watch(l *line) {
 // judgeLines judges the loaded lines, or only those that changed, and returns the number of marks that
 // changed.
 func (p *Product) judgeLines(now time.Time, changed bool) (judged int) {
+	if !p.timed {
+		return 0
+	}
 	var lines []*line
 	for _, l := range p.lines {
 		if (l.Late || !l.NeededBy.IsZero()) && (l.changed || !changed) && !l.Lapsed(now) {

@@ -127,7 +127,7 @@ func (p *Product) changes() Changes {
 			c.Batches = append(c.Batches, b.change())
 		}
 	}
-	for _, l := range p.lines {
+	for i, l := range p.lines {
 		switch {
 		case l.removed && l.stored:
 			c.Removed = append(c.Removed, l.Key())
@@ -135,6 +135,9 @@ func (p *Product) changes() Changes {
 		case l.stored:
 			c.Lines = append(c.Lines, l.Allocation)
 		default:
+			if c.NewLines == nil {
+				c.NewLines = make([]Allocation, 0, len(p.lines)-i) // new lines are the last
+			}
 			c.NewLines = append(c.NewLines, l.Allocation)
 		}
 	}
@@ -211,5 +214,6 @@ func (p *Product) forgetLines() {
 	clear(p.events)
 	clear(p.byOrder)
 	clear(p.asked)
-	p.lines, p.events, p.asked, p.holds, p.settled = p.lines[:0], p.events[:0], p.asked[:0], false, 0
+	p.lines, p.events, p.asked = p.lines[:0], p.events[:0], p.asked[:0]
+	p.holds, p.timed, p.settled = false, false, 0
 }

@@ -10,7 +10,10 @@ import (
 // Saleable reports whether units of the batch may be promised at now, whatever the policy and the
 // terms of a line (R13): the batch is not blocked, has not expired, and will not have expired on
 // arrival. A batch without BestBefore keeps for ever.
-func (b Batch) Saleable(now time.Time) bool {
+func (b Batch) Saleable(now time.Time) bool { return b.saleable(now) }
+
+// saleable is Saleable without a copy of the batch.
+func (b *Batch) saleable(now time.Time) bool {
 	if b.Blocked != "" || b.Expired {
 		return false
 	}
@@ -39,7 +42,7 @@ type need struct {
 // growth, cuts, splits, blocks and slips all ask serves, so that no policy can sell anything else (R13,
 // R14).
 func (b *batch) serves(t terms, now time.Time) bool {
-	return b.Saleable(now) && b.arrivesBy(t.neededBy, now) && b.keepsBeyond(t.freshUntil) &&
+	return b.saleable(now) && b.arrivesBy(t.neededBy, now) && b.keepsBeyond(t.freshUntil) &&
 		(t.location == "" || t.location == b.Location)
 }
 
@@ -99,7 +102,7 @@ func (r Request) check(op string) error {
 
 // checkClock refuses a new line whose times have passed. A repeat is never refused because time has
 // passed (R3), so only new lines are checked.
-func (p *Product) checkClock(r Request, now time.Time) error {
+func (p *Product) checkClock(r *Request, now time.Time) error {
 	const op = "Allocate"
 	switch {
 	case !r.HoldUntil.IsZero() && !r.HoldUntil.After(now):
@@ -162,7 +165,7 @@ func (l *line) request() Request {
 }
 
 // checkRepeat refuses a request for an existing line if the request differs from the line (R3).
-func (l *line) checkRepeat(r Request) error {
+func (l *line) checkRepeat(r *Request) error {
 	field, repeated, known := r.differs(l.request())
 	if field == "" {
 		return nil

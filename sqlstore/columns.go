@@ -204,11 +204,11 @@ func (c columns[R]) unusual() columns[R] {
 func (c columns[R]) arePlain(rows []R) bool {
 	check := &usualValue{}
 	for i := range rows {
-		for _, column := range c {
-			if check.sql = column.usual; check.sql == "" {
+		for j := range c {
+			if check.sql = c[j].usual; check.sql == "" {
 				continue
 			}
-			if column.write(check, &rows[i]); !check.met {
+			if c[j].write(check, &rows[i]); !check.met {
 				return false
 			}
 		}

@@ -184,12 +184,14 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 		OrderLine: allocation.OrderLine{OrderID: "order-1", SKU: "chair", Quantity: 5}, Split: true, Sequence: 7,
 	}
 	parts, _ := lineColumns.tuples([]lineRow{
-		{Allocation: line, part: allocation.Part{Batch: "batch-1", Quantity: 3}},
-		{Allocation: line, number: 1, part: allocation.Part{Batch: "batch-2", Quantity: 2}},
+		{Allocation: &line, part: allocation.Part{Batch: "batch-1", Quantity: 3}},
+		{Allocation: &line, number: 1, part: allocation.Part{Batch: "batch-2", Quantity: 2}},
 	}, mariaDB.longest)
-	firm := lineRow{Allocation: line, part: allocation.Part{Batch: "batch-1", Quantity: 5}}
+	firm := line
 	firm.Split = false
-	plain, _ := plainColumns.tuples([]lineRow{firm}, mariaDB.longest)
+	plain, _ := plainColumns.tuples([]lineRow{
+		{Allocation: &firm, part: allocation.Part{Batch: "batch-1", Quantity: 5}},
+	}, mariaDB.longest)
 	events, _ := eventColumns.tuples([]eventRow{{
 		sku: "chair", sequence: 7, kind: "LowStockSet", data: `{"threshold":3}`, id: "an id", unsentFrom: 7,
 	}}, mariaDB.longest)

@@ -166,7 +166,7 @@ func (l *loading) row(row scanner) error {
 			p.Batches = p.Batches[:len(p.Batches)-1]
 		}
 	default:
-		var read lineRow
+		read := lineRow{Allocation: &allocation.Allocation{}}
 		read.SKU = l.sku
 		loadedLine.read(l.fields, &read)
 		p.line(read.Key()).add(read)
@@ -212,7 +212,7 @@ func (p *product) line(key allocation.LineKey) *line {
 func (l *line) add(read lineRow) {
 	if read.number == 0 {
 		read.Quantity, read.Parts = l.Quantity, l.Parts
-		l.Allocation = read.Allocation
+		l.Allocation = *read.Allocation
 	}
 	at, repeated := slices.BinarySearch(l.numbers, read.number)
 	if repeated {

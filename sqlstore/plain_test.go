@@ -27,7 +27,7 @@ var unusualLines = map[string]func(l *lineRow){
 
 func TestALineIsPlainIfEveryUsualColumnHasItsValue(t *testing.T) {
 	plain := lineRow{
-		Allocation: allocation.Allocation{
+		Allocation: &allocation.Allocation{
 			OrderLine: allocation.OrderLine{OrderID: "order-1", SKU: "chair", Quantity: 5}, Sequence: 7,
 		},
 		number: 1,
@@ -36,7 +36,8 @@ func TestALineIsPlainIfEveryUsualColumnHasItsValue(t *testing.T) {
 	assert.True(t, lineColumns.arePlain(nil))
 	assert.True(t, lineColumns.arePlain([]lineRow{plain, plain}))
 	for name, change := range unusualLines {
-		unusual := plain
+		unusual, line := plain, *plain.Allocation
+		unusual.Allocation = &line
 		change(&unusual)
 		assert.False(t, lineColumns.arePlain([]lineRow{unusual}), name)
 		assert.False(t, lineColumns.arePlain([]lineRow{plain, unusual, plain}), "%s in one of several lines", name)

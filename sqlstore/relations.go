@@ -116,10 +116,9 @@ var removedColumns = columns[removedLine]{
 	numberColumn("part", func(l *removedLine) *int { return &l.from }).as("int"),
 }
 
-// lineRow is one part of a line. The fields about the line as a whole are the same in all rows of the line; the rows
-// have neither Quantity nor Parts of the line.
+// lineRow is one part of a line. All rows of the line share the line.
 type lineRow struct {
-	allocation.Allocation
+	*allocation.Allocation
 	number int
 	part   allocation.Part
 }
@@ -252,7 +251,7 @@ func appendParts(rows []lineRow, lines []allocation.Allocation) []lineRow {
 	for i := range lines {
 		l := &lines[i]
 		for number, part := range l.Parts {
-			rows = append(rows, lineRow{*l, number, part})
+			rows = append(rows, lineRow{l, number, part})
 		}
 	}
 	return rows

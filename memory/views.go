@@ -32,7 +32,10 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 
 // viewLine adds the ETA, location and best-before date of each part's batch to a line.
 func (p *product) viewLine(a *allocation.Allocation) views.Line {
-	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
+	line := views.Line{
+		OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+		NeededBy: a.NeededBy, FreshUntil: a.FreshUntil, Location: a.Location, Priority: a.Priority, Late: a.Late,
+	}
 	for _, part := range a.Parts {
 		b := p.batches[part.Batch]
 		line.Parts = append(line.Parts, views.Part{
@@ -44,7 +47,20 @@ func (p *product) viewLine(a *allocation.Allocation) views.Line {
 
 // Stock returns the free units of products, see [views.StockReader].
 func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
-	err := s.check(ctx, "Stock")
+	return s.stock(now, "", skus, s.check(ctx, "Stock"))
+}
+
+// StockFor returns the units that are free for an order, see [views.StockReader].
+func (s *Store) StockFor(
+	ctx context.Context, now time.Time, order allocation.OrderID, skus ...allocation.SKU,
+) ([]views.Stock, error) {
+	return s.stock(now, order, skus, cmp.Or(s.check(ctx, "StockFor"), order.Validate()))
+}
+
+// stock returns the units that are free for an order; "" stands for an order without lines.
+func (s *Store) stock(
+	now time.Time, order allocation.OrderID, skus []allocation.SKU, err error,
+) ([]views.Stock, error) {
 	for _, sku := range skus {
 		err = cmp.Or(err, sku.Validate())
 	}
@@ -56,23 +72,24 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 	var stock []views.Stock
 	for _, sku := range skus {
 		if p := s.products[sku]; p != nil {
-			stock = append(stock, p.viewStock(now))
+			stock = append(stock, p.viewStock(now, order))
 		}
 	}
 	return stock, nil
 }
 
-func (p *product) viewStock(now time.Time) views.Stock {
+func (p *product) viewStock(now time.Time, order allocation.OrderID) views.Stock {
 	stock := views.Stock{SKU: p.sku, Version: p.version}
-	for b, units := range p.free(now) {
+	for b, units := range p.free(now, order) {
 		stock.Add(b.ETA, units)
 	}
 	return stock
 }
 
-// free returns the units of batches that can be promised at the time now: available units, and units of holds that
-// have lapsed and are still stored. A batch that is not in the map has no free units, or is not saleable.
-func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
+// free returns the units of batches that can be promised to an order at the time now: available units, units of holds
+// that have lapsed and are still stored, and units of the order itself. A batch that is not in the map has no free
+// units, or is not saleable.
+func (p *product) free(now time.Time, order allocation.OrderID) map[*batch]allocation.Quantity {
 	free := make(map[*batch]allocation.Quantity, len(p.forSale))
 	for _, b := range p.forSale {
 		free[b] = b.Available()
@@ -81,12 +98,22 @@ func (p *product) free(now time.Time) map[*batch]allocation.Quantity {
 		if h.until.After(now) {
 			break
 		}
-		for _, part := range p.line(h.line).Parts {
-			free[p.batches[part.Batch]] += part.Quantity - part.Shipped
+		p.addOpen(free, &p.line(h.line).Allocation)
+	}
+	for l := p.lines[order]; l != nil; l = l.next {
+		if !l.Lapsed(now) {
+			p.addOpen(free, &l.Allocation)
 		}
 	}
 	maps.DeleteFunc(free, func(b *batch, _ allocation.Quantity) bool { return !b.Saleable(now) })
 	return free
+}
+
+// addOpen adds the unshipped units of a line to the units of the batches.
+func (p *product) addOpen(units map[*batch]allocation.Quantity, a *allocation.Allocation) {
+	for _, part := range a.Parts {
+		units[p.batches[part.Batch]] += part.Quantity - part.Shipped
+	}
 }
 
 // Batches returns a page of the batches of a product, see [views.BatchReader].
@@ -113,7 +140,7 @@ func (s *Store) Batches(
 func (p *product) viewBatches(now time.Time, after allocation.BatchRef, limit int) []views.Batch {
 	refs := slices.Sorted(maps.Keys(p.batches))
 	refs = slices.DeleteFunc(refs, func(ref allocation.BatchRef) bool { return ref <= after })
-	free := p.free(now)
+	free := p.free(now, "")
 	var batches []views.Batch
 	for _, ref := range refs[:min(len(refs), limit)] {
 		b := p.batches[ref]

@@ -30,15 +30,17 @@ var postgreSQL = engine{
 				ORDER BY l.held_until, l.order_id LIMIT ` + opaque(":more") + `) h`,
 	unbound: `
 		found (ref, split, units) AS (
-			SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) FROM chosen c` + lapsedHolds("") + `
-			GROUP BY h.batch_ref, h.split),
+			SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+				SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM {lines} h
+				WHERE ` + lapsedOf + ` GROUP BY h.batch_ref, h.split) h),
 		unbound (ref, units) AS (
 			SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
 				SELECT f.ref, f.units FROM found f WHERE f.split = 0
 				UNION ALL
 				SELECT l.batch_ref, l.quantity - l.shipped
-				FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c` +
-		lapsedHolds(" AND h.split = 1") + ` CROSS JOIN LATERAL (
+				FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+				CROSS JOIN LATERAL (SELECT * FROM {lines} h WHERE ` + lapsedOf + ` AND h.split = 1 OFFSET 0) h
+				CROSS JOIN LATERAL (
 					SELECT * FROM {lines} l
 					WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
 			GROUP BY u.ref)`,
@@ -95,13 +97,9 @@ var postgreSQL = engine{
 	again:        hasOldPlan,
 }
 
-// lapsedHolds joins the lapsed holds of each row of chosen. There may be very many, so the planner must not expect few:
-// the planner would sort the holds to group them.
-func lapsedHolds(condition string) string {
-	return ` CROSS JOIN LATERAL (
-				SELECT * FROM {lines} h WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ` +
-		opaque(":now") + condition + ` OFFSET 0) h`
-}
+// lapsedOf is the condition for the lapsed holds of a row of chosen. The holds are summed up before they are joined to
+// anything. There may be very many, so the planner must not expect few: the planner would sort the holds to group them.
+var lapsedOf = `h.sku = c.sku AND h.part = 0 AND h.held_until <= ` + opaque(":now")
 
 // sqlState returns the SQLSTATE of an error of the server.
 func sqlState(err error) (state string, ok bool) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"database/sql"
-	"math"
 	"slices"
 	"strconv"
 	"time"
@@ -42,11 +41,13 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 
 // scanPart reads a part, and the columns of its line.
 func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
-	var heldUntil, eta, bestBefore sql.NullInt64
+	var heldUntil, neededBy, freshUntil, eta, bestBefore sql.NullInt64
 	err = rows.Scan(
-		&line.SKU, &line.Line, &heldUntil, &line.Sequence,
-		&part.Batch, &part.Quantity, &part.Shipped, &eta, &part.Location, &bestBefore,
+		&line.SKU, &line.Line, &heldUntil, &line.Sequence, &neededBy, &freshUntil, &line.Location,
+		&line.Priority, &line.Late, &part.Batch, &part.Quantity, &part.Shipped, &eta,
+		&part.Location, &bestBefore,
 	)
+	line.NeededBy, line.FreshUntil = moment(neededBy), moment(freshUntil)
 	line.HeldUntil, part.ETA, part.BestBefore = moment(heldUntil), moment(eta), moment(bestBefore)
 	return line, part, err
 }
@@ -83,15 +84,24 @@ func (s *Store) view(
 	return s.explain(ctx, op, s.db.each(ctx, q, args, row))
 }
 
-// all is larger than the number of lapsed holds of any product.
-const all int64 = math.MaxInt64
-
 // Stock returns the available stock of products, see [views.StockReader].
 func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
-	const op = "Stock"
-	invalid := make([]error, len(skus))
-	for i, sku := range skus {
-		invalid[i] = sku.Validate()
+	return s.stock(ctx, "Stock", now, "", skus)
+}
+
+// StockFor returns the stock that is available to an order, see [views.StockReader].
+func (s *Store) StockFor(
+	ctx context.Context, now time.Time, order allocation.OrderID, skus ...allocation.SKU,
+) ([]views.Stock, error) {
+	return s.stock(ctx, "StockFor", now, order, skus, order.Validate())
+}
+
+// stock returns the stock that is available to an order; "" stands for an order without lines.
+func (s *Store) stock(
+	ctx context.Context, op string, now time.Time, order allocation.OrderID, skus []allocation.SKU, invalid ...error,
+) ([]views.Stock, error) {
+	for _, sku := range skus {
+		invalid = append(invalid, sku.Validate())
 	}
 	if err := s.check(ctx, op, invalid...); err != nil || len(skus) == 0 {
 		return nil, err
@@ -117,7 +127,7 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 	err := s.atOneMoment(ctx, len(parts), func(r runner) error {
 		for _, some := range parts {
 			q := s.statements.views.stockOf(len(some))
-			if err := r.each(ctx, q, q.args(s.stockArgs(some, now)), row); err != nil {
+			if err := r.each(ctx, q, q.args(s.stockArgs(some, now, order)), row); err != nil {
 				return err
 			}
 		}
@@ -129,8 +139,10 @@ func (s *Store) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU
 	return inOrder(skus, found), nil
 }
 
-func (s *Store) stockArgs(skus []allocation.SKU, now time.Time) func(name string) any {
-	values := map[string]any{"skus": idList(skus), "now": now.UnixMicro(), "more": all, "limit": all}
+func (s *Store) stockArgs(
+	skus []allocation.SKU, now time.Time, order allocation.OrderID,
+) func(name string) any {
+	values := map[string]any{"skus": idList(skus), "now": now.UnixMicro(), "order": string(order)}
 	for i, sku := range skus[:min(len(skus), s.engine.unionArms)] {
 		values["sku"+strconv.Itoa(i)] = string(sku)
 	}
@@ -166,9 +178,7 @@ func (s *Store) Batches(
 	lapsed := map[allocation.BatchRef]allocation.Quantity{}
 	var units allocation.Quantity // of lapsed holds; 0 for the row of a batch
 	fields := newFields(viewWidth, (*int64)(&units))
-	values := map[string]any{
-		"sku": string(sku), "now": now.UnixMicro(), "more": all, "after": string(after), "page": limit,
-	}
+	values := map[string]any{"sku": string(sku), "now": now.UnixMicro(), "after": string(after), "page": limit}
 	err := s.view(ctx, op, s.statements.views.batches, values, func(rows scanner) error {
 		if err := fields.scan(rows); err != nil {
 			return err

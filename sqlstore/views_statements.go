@@ -16,8 +16,8 @@ type viewQueries struct {
 func (t *templates) viewQueries() *viewQueries {
 	v := &viewQueries{
 		order: t.compile(`
-			SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
-				b.eta, b.location, b.best_before
+			SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
+				l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
 			FROM (SELECT * FROM {lines} WHERE order_id = :order) l` +
 			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
 			ORDER BY l.sku, l.line, l.part`),
@@ -50,20 +50,32 @@ func (v *viewQueries) stockOf(n int) *query {
 const keeps = `
 				AND (b.best_before IS NULL OR b.best_before > :now AND (b.eta IS NULL OR b.best_before > b.eta))`
 
-// stockText selects the versions of products, the free units of batches for sale, and the units of lapsed holds in
-// any batch that can be sold. A batch with more promised than purchased units keeps some of the lapsed units.
+// stockText selects the versions of products, the free units of batches for sale, and in any batch that can be sold the
+// units of lapsed holds and of the live lines of :order. A batch with more promised than purchased units keeps some.
 func (t *templates) stockText(unbound string) string {
 	return `
-		WITH chosen (sku) AS (SELECT value FROM ` + t.list(":skus") + ` k),` + unbound + `
+		WITH chosen (sku) AS (SELECT value FROM ` + t.list(":skus") + ` k),` + unbound + `,
+		freed (ref, units) AS (
+			SELECT f.ref, CAST(SUM(f.units) AS ` + t.integer + `) FROM (
+				SELECT u.ref, u.units FROM unbound u
+				UNION ALL
+				SELECT l.batch_ref, l.quantity - l.shipped
+				FROM chosen c` + t.lookup("lines", "l", "", ownLines) + `) f
+			GROUP BY f.ref)
 		SELECT p.sku, p.version, NULL, 0 FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, b.purchased - b.allocated
 		FROM chosen c` + t.lookup("batches", "b", "batches_for_sale", "b.sku = c.sku AND "+forSale+keeps) + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-		FROM unbound u` +
+		FROM freed u` +
 		t.lookup("batches", "b", "", "b.ref = u.ref AND b.blocked = '' AND b.expired = 0"+keeps)
 }
+
+// ownLines is the condition for the live lines of :order. Without an order no line is looked up. The condition leaves
+// "open" out, so that the planner doesn't take the index of all open lines of the product.
+const ownLines = `:order <> '' AND l.order_id = :order AND l.sku = c.sku AND l.shipped < l.quantity
+					AND (l.held_until IS NULL OR l.held_until > :now)`
 
 // batchesText selects a page of a product's batches, and the units of lapsed holds in any of the batches.
 func (t *templates) batchesText() string {

@@ -34,8 +34,8 @@ var brokenStores = map[Topic][]broken{
 	Ledger:    slices.Concat(brokenEvents, brokenAudits, brokenBalances),
 	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
 	Upkeep:    slices.Concat(brokenUpkeep, brokenPurges),
-	Views: slices.Concat(brokenOrderViews, brokenStockViews, brokenSaleableViews, brokenBatchViews, brokenLineViews,
-		brokenViews, tornViews),
+	Views: slices.Concat(brokenOrderViews, brokenStockViews, brokenStockFor, brokenSaleableViews, brokenBatchViews,
+		brokenLineViews, brokenViews, tornViews),
 	Durability: brokenDurability,
 }
 

@@ -155,7 +155,8 @@ var groups = []group{
 	{Ledger, slices.Concat(eventRows, auditRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
 	{Upkeep, slices.Concat(upkeepRows, purgeRows)},
-	{Views, slices.Concat(orderViewRows, stockViewRows, saleableViewRows, batchViewRows, lineViewRows, anyViewRows)},
+	{Views, slices.Concat(
+		orderViewRows, stockViewRows, stockForRows, saleableViewRows, batchViewRows, lineViewRows, anyViewRows)},
 	{Durability, durabilityRows},
 }
 

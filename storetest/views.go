@@ -56,6 +56,13 @@ func (b *bench) viewStock(now time.Time, skus ...allocation.SKU) []views.Stock {
 	return stock
 }
 
+func (b *bench) viewStockFor(now time.Time, order allocation.OrderID, skus ...allocation.SKU) []views.Stock {
+	b.Helper()
+	stock, err := reader[views.StockReader](b).StockFor(b.Context(), now, order, skus...)
+	b.must(err, "StockFor(%s, %s, %d skus)", moment(now), brief(string(order)), len(skus))
+	return stock
+}
+
 func (b *bench) viewBatches(now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int) []views.Batch {
 	b.Helper()
 	batches, err := reader[views.BatchReader](b).Batches(b.Context(), now, sku, after, limit)
@@ -98,8 +105,10 @@ func describeViewLine(l views.Line) string {
 		fmt.Fprintf(&parts, " [%d from %q, %d shipped, ETA %s, location %q, best before %s]",
 			p.Quantity, p.Batch, p.Shipped, moment(p.ETA), p.Location, moment(p.BestBefore))
 	}
-	return fmt.Sprintf("line %q of order %q: sku %q, %d units, held until %s, sequence %d, parts%s",
-		l.OrderLine.Line, l.OrderID, l.SKU, l.Quantity, moment(l.HeldUntil), l.Sequence, &parts)
+	return fmt.Sprintf("line %q of order %q: sku %q, %d units, held until %s, sequence %d, needed by %s, "+
+		"fresh until %s, location %q, priority %d, late %v, parts%s",
+		l.OrderLine.Line, l.OrderID, l.SKU, l.Quantity, moment(l.HeldUntil), l.Sequence, moment(l.NeededBy),
+		moment(l.FreshUntil), l.Location, l.Priority, l.Late, &parts)
 }
 
 func describeStock(s views.Stock) string {
@@ -138,6 +147,10 @@ func (b *bench) viewQueries(now time.Time, about shopData) []viewQuery {
 	if r, able := ability[views.StockReader](b); able && len(about.skus) > 0 {
 		all = append(all, newViewQuery(fmt.Sprintf("Stock of %d skus", len(about.skus)), describeStock,
 			func(ctx context.Context) ([]views.Stock, error) { return r.Stock(ctx, now, about.skus...) }))
+		for _, order := range about.orders {
+			all = append(all, newViewQuery(fmt.Sprintf("StockFor(%s)", brief(string(order))), describeStock,
+				func(ctx context.Context) ([]views.Stock, error) { return r.StockFor(ctx, now, order, about.skus...) }))
+		}
 	}
 	if r, able := ability[views.BatchReader](b); able {
 		for _, sku := range about.skus {

@@ -14,8 +14,11 @@ import (
 // misread is a memory store with replaceable views.
 type misread struct {
 	*faulty
-	order   func(ctx context.Context, order allocation.OrderID) ([]views.Line, error)
-	stock   func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error)
+	order    func(ctx context.Context, order allocation.OrderID) ([]views.Line, error)
+	stock    func(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error)
+	stockFor func(
+		ctx context.Context, now time.Time, order allocation.OrderID, skus ...allocation.SKU,
+	) ([]views.Stock, error)
 	batches func(
 		ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
 	) ([]views.Batch, error)
@@ -28,6 +31,12 @@ func (s *misread) Order(ctx context.Context, order allocation.OrderID) ([]views.
 
 func (s *misread) Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]views.Stock, error) {
 	return s.stock(ctx, now, skus...)
+}
+
+func (s *misread) StockFor(
+	ctx context.Context, now time.Time, order allocation.OrderID, skus ...allocation.SKU,
+) ([]views.Stock, error) {
+	return s.stockFor(ctx, now, order, skus...)
 }
 
 func (s *misread) Batches(
@@ -54,7 +63,7 @@ func reading(replace func(s *misread)) func() allocation.Store {
 
 // answerLike takes the views of another store.
 func (s *misread) answerLike(r views.Reader) {
-	s.order, s.stock, s.batches, s.lines = r.Order, r.Stock, r.Batches, r.BatchLines
+	s.order, s.stock, s.stockFor, s.batches, s.lines = r.Order, r.Stock, r.StockFor, r.Batches, r.BatchLines
 }
 
 // showingOrder returns a store with a fault in the lines of Order.

@@ -18,6 +18,9 @@ func viewsCopies(b *bench) {
 	if r, able := ability[views.StockReader](b); able {
 		checkApart(b, describeStock, func() ([]views.Stock, error) { return r.Stock(b.Context(), now, "apple") },
 			func(s *views.Stock) { clear(s.Arriving[:cap(s.Arriving)]) })
+		checkApart(b, describeStock,
+			func() ([]views.Stock, error) { return r.StockFor(b.Context(), now, "o1", "apple") },
+			func(s *views.Stock) { clear(s.Arriving[:cap(s.Arriving)]) })
 		twice := b.viewStock(now, "apple", "apple")
 		if len(twice) != 2 {
 			b.fatalf("Stock of a repeated SKU = %d products, want 2", len(twice))

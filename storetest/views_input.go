@@ -63,6 +63,10 @@ func viewsInvalid(b *bench) {
 		if r, able := ability[views.StockReader](b); able {
 			_, err := r.Stock(b.Context(), noon, "apple", allocation.SKU(id))
 			b.wantInvalid(err, "Stock of a known product and of %s", brief(id))
+			_, err = r.StockFor(b.Context(), noon, allocation.OrderID(id), "apple")
+			b.wantInvalid(err, "StockFor the order %s", brief(id))
+			_, err = r.StockFor(b.Context(), noon, "o1", "apple", allocation.SKU(id))
+			b.wantInvalid(err, "StockFor an order of a known product and of %s", brief(id))
 		}
 		if r, able := ability[views.BatchReader](b); able && id != "" {
 			_, err := r.Batches(b.Context(), noon, "apple", allocation.BatchRef(id), 1)

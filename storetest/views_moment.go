@@ -134,6 +134,11 @@ func (b *bench) observers() []*observer {
 			later, err := r.Stock(b.Context(), minute(1), "apple", "pear")
 			whole := len(later) == 2 && later[0].InWarehouse == 2*shelf && later[1].InWarehouse == 2*shelf
 			return oneMoment(err, whole, "Stock with all holds lapsed", later, describeStock)
+		}}, &observer{query: func() error {
+			own, err := r.StockFor(b.Context(), noon, "right", "apple", "pear")
+			whole := len(own) == 2 && own[0].Version == own[1].Version &&
+				own[0].InWarehouse == shelf+unpromised(own[0].Version)/2 && own[0].InWarehouse == own[1].InWarehouse
+			return oneMoment(err, whole, "StockFor", own, describeStock)
 		}})
 	}
 	if r, able := ability[views.BatchReader](b); able {

@@ -20,6 +20,8 @@ var orderViewRows = []row{
 		"the customer asks for these; a late or arrived delivery must show", orderViewBatch},
 	{"Order: Quantity includes shipped units, and the parts say how many are shipped",
 		"a delivered line is still a line of the order", orderViewShipped},
+	{"Order: a line has the present NeededBy, FreshUntil, Location, Priority and Late",
+		"the customer wants to see the date, and the shop calls the customers of late lines first", orderViewTerms},
 	{"Order: a hold has its HeldUntil, and stays until a command releases the hold",
 		"the customer must learn that the hold has lapsed, not that there was no hold (R7)", orderViewHolds},
 	{"Order: a cancelled line is gone, and a moved or changed line has its new state",
@@ -99,6 +101,45 @@ func orderViewBatch(b *bench) {
 	})
 	want.Parts[1].ETA, want.Parts[2].ETA = minute(70), time.Time{}
 	b.wantOrder("o1", want)
+}
+
+func orderViewTerms(b *bench) {
+	b.announce("apple", allocation.Batch{Ref: "a1", Purchased: 30, Location: "north"}, shipment("a2", 9, minute(60)))
+	plain := lineOn("apple", "o0", 3, allocation.Part{Batch: "a1", Quantity: 1})
+	plain.Parts[0].Location = "north"
+	lines := map[allocation.OrderID]*views.Line{"o0": &plain}
+	b.allocate("apple", firm("o0", 1))
+	for i, set := range []func(r *allocation.Request, l *views.Line){
+		func(r *allocation.Request, l *views.Line) { r.NeededBy, l.NeededBy = minute(90), minute(90) },
+		func(r *allocation.Request, l *views.Line) { r.FreshUntil, l.FreshUntil = minute(91), minute(91) },
+		func(r *allocation.Request, l *views.Line) { r.Location, l.Location = "north", "north" },
+		func(r *allocation.Request, l *views.Line) { r.Priority, l.Priority = -32768, -32768 },
+		func(r *allocation.Request, l *views.Line) { r.Priority, l.Priority = 32767, 32767 },
+	} {
+		request := firm(allocation.OrderID(fmt.Sprint("o", i+1)), 1)
+		l := lineOn("apple", request.OrderID, int64(i+4), allocation.Part{Batch: "a1", Quantity: 1})
+		l.Parts[0].Location = "north"
+		set(&request, &l)
+		b.allocate("apple", request)
+		lines[l.OrderID] = &l
+	}
+	slips := split("slips", 27)
+	slips.NeededBy = minute(60)
+	b.allocate("apple", slips)
+	late := lineOn("apple", "slips", 9, allocation.Part{Batch: "a1", Quantity: 24},
+		allocation.Part{Batch: "a2", Quantity: 3})
+	late.NeededBy, late.Parts[0].Location, late.Parts[1].ETA = minute(60), "north", minute(60)
+	lines["slips"] = &late
+	look := func() {
+		b.Helper()
+		for order, want := range lines {
+			b.wantOrder(order, *want)
+		}
+	}
+	look()
+	b.change(ofBatch("a2"), func(p *allocation.Product) error { return changeETA(p, "a2", minute(61), noon) })
+	late.Late, late.Parts[1].ETA = true, minute(61)
+	look()
 }
 
 func orderViewShipped(b *bench) {
@@ -210,7 +251,8 @@ func (b *bench) agreeOrder(order allocation.OrderID) {
 	for _, s := range b.load(ofOrder(order)) {
 		a := b.lineOf(s, order)
 		l := lineOn(s.SKU, order, a.Sequence, a.Parts...)
-		l.HeldUntil = a.HeldUntil
+		l.HeldUntil, l.NeededBy, l.FreshUntil, l.Location = a.HeldUntil, a.NeededBy, a.FreshUntil, a.Location
+		l.Priority, l.Late = a.Priority, a.Late
 		for i := range l.Parts {
 			batch := b.batchOf(s, l.Parts[i].Batch)
 			l.Parts[i].ETA, l.Parts[i].Location, l.Parts[i].BestBefore = batch.ETA, batch.Location, batch.BestBefore

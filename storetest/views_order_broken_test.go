@@ -12,6 +12,18 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
+const rowOrderTerms = "Order: a line has the present NeededBy, FreshUntil, Location, Priority and Late"
+
+// forgetting returns a store with a fault in each line of Order.
+func forgetting(forget func(l *views.Line)) func() allocation.Store {
+	return showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+		for i := range lines {
+			forget(&lines[i])
+		}
+		return lines
+	})
+}
+
 var brokenOrderViews = []broken{
 	{fault: "Order is sorted without regard to case", row: "Order: lines come sorted by SKU, with all parts in order",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
@@ -67,6 +79,22 @@ var brokenOrderViews = []broken{
 			}
 			return lines
 		})},
+	{fault: "Order returns no NeededBy", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.NeededBy = time.Time{} })},
+	{fault: "Order returns no FreshUntil", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.FreshUntil = time.Time{} })},
+	{fault: "Order returns no Location of a line", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.Location = "" })},
+	{fault: "Order returns no Priority", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.Priority = 0 })},
+	{fault: "Order returns Priority without the sign", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.Priority = max(l.Priority, -l.Priority) })},
+	{fault: "Order takes no line for late", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.Late = false })},
+	{fault: "Order takes every line with NeededBy for late", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.Late = !l.NeededBy.IsZero() })},
+	{fault: "the Location of a line is that of the first batch", row: rowOrderTerms,
+		new: forgetting(func(l *views.Line) { l.Location = l.Parts[0].Location })},
 	{fault: "Order leaves out shipped lines",
 		row: "Order: Quantity includes shipped units, and the parts say how many are shipped",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {

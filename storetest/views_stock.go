@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"time"
@@ -45,13 +46,19 @@ func (b *bench) agreeStock(now time.Time, skus ...allocation.SKU) {
 	b.wantStock(now, skus, want...)
 }
 
-// promised computes the stock by the model: the units of an ETA are the difference of AvailableBy to the ETA before.
-func (b *bench) promised(now time.Time, sku allocation.SKU) views.Stock {
+// promised computes the stock by the model, after the model has cancelled the orders: the units of an ETA are the
+// difference of AvailableBy to the ETA before.
+func (b *bench) promised(now time.Time, sku allocation.SKU, without ...allocation.OrderID) views.Stock {
 	b.Helper()
-	q := at(now, of(sku))
+	q := at(now, of(sku, without...))
 	p, err := b.state(q).Product(q)
 	b.must(err, "Product of Load(%s)", shown(q))
 	s := views.Stock{SKU: sku, Version: p.Version()}
+	for _, order := range without {
+		if _, err := p.Cancel(order, now); !errors.Is(err, allocation.ErrNotFound) {
+			b.must(err, "Cancel(%s)", brief(string(order)))
+		}
+	}
 	s.InWarehouse, err = p.Available(now)
 	b.must(err, "Available(%s)", moment(now))
 	var etas []time.Time

@@ -22,7 +22,7 @@ func newStockReader(testing.TB) allocation.Store {
 func needs(r row) string {
 	viewQuery, _, _ := strings.Cut(r.name, ":")
 	return map[string]string{
-		"Order": "views.OrderReader", "Stock": "views.StockReader",
+		"Order": "views.OrderReader", "Stock": "views.StockReader", "StockFor": "views.StockReader",
 		"Batches": "views.BatchReader", "BatchLines": "views.LineReader",
 	}[viewQuery]
 }

@@ -71,6 +71,28 @@ func ExampleReader() {
 	// - 2 on 2030-05-13
 }
 
+// The cart of a customer may take up to the number of units that StockFor returns: the units in the cart count as free
+// for the cart alone.
+func ExampleStockReader() {
+	ctx, now := context.Background(), time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
+	store, err := shop(ctx, now)
+	if err != nil {
+		log.Fatal(err)
+	}
+	everybody, err := store.Stock(ctx, now, "RED-CHAIR")
+	if err != nil {
+		log.Fatal(err)
+	}
+	cart, err := store.StockFor(ctx, now, "order-17", "RED-CHAIR")
+	if err != nil {
+		log.Fatal(err)
+	}
+	month := now.AddDate(0, 1, 0)
+	fmt.Println(everybody[0].AvailableBy(month), "for others,", cart[0].AvailableBy(month), "in all for order-17")
+	// Output:
+	// 18 for others, 23 in all for order-17
+}
+
 // A shipment is late, and the shop lists the orders with units of the shipment. Each page begins after the last line
 // of the page before.
 func ExampleLineReader() {

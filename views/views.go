@@ -45,7 +45,15 @@ type Line struct {
 	allocation.OrderLine           // Quantity counts shipped units, too
 	HeldUntil            time.Time // zero for a firm line
 	Sequence             int64     // number of the event that recorded the line, among the events of the product
-	Parts                []Part
+
+	// NeededBy, FreshUntil, Location and Priority are those of the line's [allocation.Request].
+	NeededBy   time.Time
+	FreshUntil time.Time
+	Location   allocation.Location
+	Priority   int
+
+	Late  bool // units of the line come after NeededBy, and a LineLate has said so
+	Parts []Part
 }
 
 // Lapsed reports whether the line is a hold that expired at or before now. The units of a lapsed hold are free for
@@ -68,6 +76,13 @@ type StockReader interface {
 	// unknown SKU is left out, and a repeated SKU is repeated in the result. The units of lapsed holds are free, and
 	// batches that are not saleable at now don't count, see [allocation.Batch.Saleable].
 	Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]Stock, error)
+
+	// StockFor returns the stock as if the order had no lines: like Stock, but the unshipped units of all lines of the
+	// order are free, too. A customer with 2 units in the cart and 3 units left for everybody can have 5 in all. An
+	// order without lines is no error; then the result is that of Stock.
+	StockFor(
+		ctx context.Context, now time.Time, order allocation.OrderID, skus ...allocation.SKU,
+	) ([]Stock, error)
 }
 
 // BatchReader reads the batches of a product.

@@ -20,6 +20,7 @@ type line struct {
 	Quantity  allocation.Quantity `json:"quantity"`
 	HeldUntil time.Time           `json:"held_until,omitzero"` // left out: the line is firm
 	terms
+	Late  bool   `json:"late,omitzero"` // units come after NeededBy
 	Parts []part `json:"parts"`
 }
 
@@ -154,7 +155,7 @@ func orderOf(id allocation.OrderID, lines []allocation.Allocation) order {
 	for i, l := range lines {
 		out.Lines[i] = line{
 			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil,
-			terms: termsOf(l),
+			terms: termsOf(l), Late: l.Late,
 		}
 		for _, p := range l.Parts {
 			shown := part{Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped}

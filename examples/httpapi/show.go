@@ -24,14 +24,11 @@ func (s *server) showOrder(ctx context.Context, r *http.Request) (reply, error) 
 	if len(lines) == 0 {
 		return reply{}, &allocation.Error{Op: "Order", Field: "order", Value: id, Err: allocation.ErrNotFound}
 	}
-	asked, err := s.terms(ctx, id, now)
-	if err != nil {
-		return reply{}, err
-	}
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
 		out.Lines[i] = line{
-			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil, terms: asked[l.Key()],
+			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil,
+			terms: terms{l.NeededBy, l.FreshUntil, l.Location, l.Priority}, Late: l.Late,
 		}
 		for _, p := range l.Parts {
 			shown := part{p.Batch, p.Quantity, p.Shipped, p.ETA, p.Location, p.BestBefore}
@@ -39,21 +36,6 @@ func (s *server) showOrder(ctx context.Context, r *http.Request) (reply, error) 
 		}
 	}
 	return asJSON(http.StatusOK, out, nil)
-}
-
-// terms returns the terms of an order's lines. The terms are not in the read model, so the products are loaded as for a
-// command.
-func (s *server) terms(
-	ctx context.Context, id allocation.OrderID, now time.Time,
-) (map[allocation.LineKey]terms, error) {
-	products, err := s.store.Load(ctx, allocation.Query{Order: id, Now: now, Limit: 1})
-	asked := map[allocation.LineKey]terms{}
-	for _, p := range products {
-		for _, l := range p.Lines {
-			asked[l.Key()] = termsOf(l)
-		}
-	}
-	return asked, err
 }
 
 // stock shows how much of a product can be promised. A later order may still come too late.

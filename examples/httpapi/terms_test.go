@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,6 +43,19 @@ func TestTermsBindALineAndAreShown(t *testing.T) {
 		"fresh_until":"2027-05-15T00:00:00Z","location":"north"}]}`
 	p := shop.send("POST", "/orders/o2/allocation", more).problem(t, 409, "out-of-stock")
 	assert.Equal(t, []shortage{{"MILK", 5, 4}}, p.Shortages, "only b3 fits")
+}
+
+func TestALateLineIsShown(t *testing.T) {
+	shop := migrated(t)
+	shipment := `{"ref":"b1","sku":"LAMP","quantity":9,"eta":"2027-05-09T00:00:00Z"}`
+	require.Equal(t, http.StatusCreated, shop.send("POST", "/batches", shipment).status)
+	const path = "/orders/o1/allocation"
+	body := `{"lines":[{"sku":"LAMP","quantity":5,"needed_by":"2027-05-10T00:00:00Z"}]}`
+	require.Equal(t, http.StatusOK, shop.send("POST", path, body).status)
+	assert.NotContains(t, shop.get(path).text(), "late")
+	_, err := shop.service.ChangeBatchETA(t.Context(), "b1", time.Date(2027, 5, 11, 0, 0, 0, 0, time.UTC))
+	require.NoError(t, err)
+	assert.Contains(t, shop.get(path).text(), `"late":true`)
 }
 
 func TestARepeatWithOtherTermsIsRefused(t *testing.T) {

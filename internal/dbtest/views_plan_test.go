@@ -74,6 +74,10 @@ var looks = []struct {
 		_, err := r.Stock(ctx, start.Add(time.Hour), "chair")
 		return err
 	}},
+	{"stock for an order", func(ctx context.Context, r views.Reader) error {
+		_, err := r.StockFor(ctx, start.Add(time.Hour), "firm", "chair", "product 1")
+		return err
+	}},
 	{"stock of three", func(ctx context.Context, r views.Reader) error {
 		_, err := r.Stock(ctx, start.Add(time.Hour), "chair", "product 1", "unknown")
 		return err
@@ -117,6 +121,7 @@ func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
 		`PRIMARY KEY \(sku=\?\)`,                                       // a product
 		`PRIMARY KEY \(ref=\?\)`,                                       // a batch
 		`PRIMARY KEY \(order_id=\?\)`,                                  // the lines of an order
+		`PRIMARY KEY \(order_id=\? AND sku=\?\)`,                       // an order's lines of a product
 		`PRIMARY KEY \(order_id=\? AND sku=\? AND line=\?\) LEFT-JOIN`, // the parts of a hold that may be split
 		`INDEX allocation_batches_for_sale \(sku=\?\)`,
 		`INDEX allocation_batches_by_sku \(sku=\? AND ref>\?\)`,

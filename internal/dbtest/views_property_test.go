@@ -3,6 +3,7 @@ package dbtest
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -78,12 +79,20 @@ func (v *viewer) lookAtStock(t *rapid.T, now time.Time) {
 	for i, sku := range asked {
 		require.Equal(t, sku, stocks[i].SKU)
 		require.Equal(t, known[sku].Version, stocks[i].Version, "version of %q", sku)
-		v.compareStock(t, now, stocks[i])
+		v.compareStock(t, now, stocks[i], "")
+	}
+	order := rapid.SampledFrom(v.orders).Draw(t, "order")
+	own, err := v.reader.StockFor(t.Context(), now, order, asked...)
+	require.NoError(t, err)
+	require.Len(t, own, len(asked))
+	for i := range asked {
+		v.compareStock(t, now, own[i], order)
 	}
 }
 
-// compareStock asks the product for the available units at every time that makes a difference.
-func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock) {
+// compareStock asks the product for the available units at every time that makes a difference, after cancelling the
+// order unless the order is "".
+func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock, order allocation.OrderID) {
 	times := []time.Time{now, now.AddDate(0, 0, 2), now.AddDate(9, 0, 0)}
 	for i, a := range stock.Arriving {
 		times = append(times, a.ETA, a.ETA.Add(-time.Microsecond))
@@ -92,9 +101,18 @@ func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock) {
 			"arrivals of %q by ETA, each once: %v", stock.SKU, stock.Arriving)
 	}
 	units := allocation.NewUnitOfWork(v.store, &allocation.UnitOfWorkOptions{Now: func() time.Time { return now }})
-	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
-		p, err := products.Get(ctx, stock.SKU)
+	require.ErrorIs(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		var without []allocation.OrderID
+		if order != "" {
+			without = append(without, order)
+		}
+		p, err := products.Get(ctx, stock.SKU, without...)
 		require.NoError(t, err)
+		if order != "" {
+			if _, err := p.Cancel(order, now); !errors.Is(err, allocation.ErrNotFound) {
+				require.NoError(t, err)
+			}
+		}
 		here, err := p.Available(now)
 		require.NoError(t, err)
 		require.Equal(t, here, stock.InWarehouse, "InWarehouse of %q, and Available()", stock.SKU)
@@ -103,9 +121,11 @@ func (v *viewer) compareStock(t *rapid.T, now time.Time, stock views.Stock) {
 			require.NoError(t, err)
 			require.Equal(t, want, stock.AvailableBy(by), "AvailableBy(%v) of %q", by, stock.SKU)
 		}
-		return nil
-	}))
+		return errUndo
+	}), errUndo)
 }
+
+var errUndo = errors.New("undo what was cancelled")
 
 func (v *viewer) lookAtOrders(t *rapid.T) {
 	states := v.states()
@@ -126,7 +146,10 @@ func (v *viewer) lookAtOrders(t *rapid.T) {
 
 // viewed adds to a line the batches' columns of the view.
 func viewed(a allocation.Allocation, batches []allocation.Batch) views.Line {
-	line := views.Line{OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence}
+	line := views.Line{
+		OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+		NeededBy: a.NeededBy, FreshUntil: a.FreshUntil, Location: a.Location, Priority: a.Priority, Late: a.Late,
+	}
 	for _, part := range a.Parts {
 		b := batches[slices.IndexFunc(batches, func(b allocation.Batch) bool { return b.Ref == part.Batch })]
 		line.Parts = append(line.Parts,

@@ -612,8 +612,8 @@ ON DUPLICATE KEY UPDATE purchased = IF(allocation_purged.batch_ref = '', 0,
 -- name: view: order
 -- Reads the lines of an order: Order.
 -- Parameters: order.
-SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
-  b.eta, b.location, b.best_before
+SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
+  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
 FROM (SELECT * FROM allocation_lines WHERE order_id = ?) l STRAIGHT_JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
 ORDER BY l.sku, l.line, l.part
@@ -654,7 +654,7 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, sku0, sku0, now, now, now.
+-- Parameters: skus, sku0, sku0, now, order, order, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 unbound (ref, units) AS (
   SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
@@ -662,7 +662,16 @@ unbound (ref, units) AS (
   FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
     (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
     AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
-    h.batch_ref))
+    h.batch_ref)),
+freed (ref, units) AS (
+  SELECT f.ref, CAST(SUM(f.units) AS SIGNED) FROM (
+    SELECT u.ref, u.units FROM unbound u
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM chosen c STRAIGHT_JOIN allocation_lines l WHERE ? <> '' AND l.order_id = ? AND l.sku = c.sku
+      AND l.shipped < l.quantity
+      AND (l.held_until IS NULL OR l.held_until > ?)) f
+  GROUP BY f.ref)
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -671,13 +680,13 @@ FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+FROM freed u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
 -- name: view: stock of two products
 -- Reads what can be promised of two products. Up to 50 products repeat the part for each.
--- Parameters: skus, sku0, sku0, now, sku1, sku1, now, now, now.
+-- Parameters: skus, sku0, sku0, now, sku1, sku1, now, order, order, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 unbound (ref, units) AS (
   SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
@@ -692,7 +701,16 @@ unbound (ref, units) AS (
   FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
     (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
     AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
-    h.batch_ref))
+    h.batch_ref)),
+freed (ref, units) AS (
+  SELECT f.ref, CAST(SUM(f.units) AS SIGNED) FROM (
+    SELECT u.ref, u.units FROM unbound u
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM chosen c STRAIGHT_JOIN allocation_lines l WHERE ? <> '' AND l.order_id = ? AND l.sku = c.sku
+      AND l.shipped < l.quantity
+      AND (l.held_until IS NULL OR l.held_until > ?)) f
+  GROUP BY f.ref)
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -701,13 +719,13 @@ FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+FROM freed u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
 -- name: view: stock of many products
 -- Reads what can be promised of more than 32 products.
--- Parameters: skus, now, now, now.
+-- Parameters: skus, now, order, order, now, now, now.
 WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 unbound (ref, units) AS (
   SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
@@ -716,7 +734,16 @@ unbound (ref, units) AS (
     WHERE h.held_sku BETWEEN c.sku AND c.sku
     AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
     h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
-    h.batch_ref))
+    h.batch_ref)),
+freed (ref, units) AS (
+  SELECT f.ref, CAST(SUM(f.units) AS SIGNED) FROM (
+    SELECT u.ref, u.units FROM unbound u
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM chosen c STRAIGHT_JOIN allocation_lines l WHERE ? <> '' AND l.order_id = ? AND l.sku = c.sku
+      AND l.shipped < l.quantity
+      AND (l.held_until IS NULL OR l.held_until > ?)) f
+  GROUP BY f.ref)
 SELECT p.sku, p.version, NULL, 0 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -725,7 +752,7 @@ FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+FROM freed u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 

@@ -543,8 +543,8 @@ SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocatio
 -- name: view: order
 -- Reads the lines of an order: Order.
 -- Parameters: order.
-SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
-  b.eta, b.location, b.best_before
+SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
+  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
 FROM (SELECT * FROM allocation_lines WHERE order_id = $1) l CROSS JOIN LATERAL (SELECT *
   FROM allocation_batches b WHERE b.ref = l.batch_ref OFFSET 0) b
 ORDER BY l.sku, l.line, l.part
@@ -565,18 +565,19 @@ ORDER BY l.sequence LIMIT $3
 -- Parameters: sku, now, after, page.
 WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = $1),
 found (ref, split, units) AS (
-  SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) FROM chosen c CROSS JOIN LATERAL (
-    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
-      AND h.held_until <= (SELECT CAST($2 AS bigint)) OFFSET 0) h
-  GROUP BY h.batch_ref, h.split),
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($2 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
 unbound (ref, units) AS (
   SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
     SELECT f.ref, f.units FROM found f WHERE f.split = 0
     UNION ALL
     SELECT l.batch_ref, l.quantity - l.shipped
-    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c CROSS JOIN LATERAL (
-    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
-      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h CROSS JOIN LATERAL (
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
       SELECT * FROM allocation_lines l
       WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
   GROUP BY u.ref)
@@ -594,25 +595,35 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, now.
+-- Parameters: skus, now, order.
 WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
   WHERE value = value || '') k),
 found (ref, split, units) AS (
-  SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) FROM chosen c CROSS JOIN LATERAL (
-    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
-      AND h.held_until <= (SELECT CAST($2 AS bigint)) OFFSET 0) h
-  GROUP BY h.batch_ref, h.split),
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($2 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
 unbound (ref, units) AS (
   SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
     SELECT f.ref, f.units FROM found f WHERE f.split = 0
     UNION ALL
     SELECT l.batch_ref, l.quantity - l.shipped
-    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c CROSS JOIN LATERAL (
-    SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
-      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h CROSS JOIN LATERAL (
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
       SELECT * FROM allocation_lines l
       WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
-  GROUP BY u.ref)
+  GROUP BY u.ref),
+freed (ref, units) AS (
+  SELECT f.ref, CAST(SUM(f.units) AS BIGINT) FROM (
+    SELECT u.ref, u.units FROM unbound u
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE $3 <> '' AND l.order_id = $3
+      AND l.sku = c.sku AND l.shipped < l.quantity
+      AND (l.held_until IS NULL OR l.held_until > $2) OFFSET 0) l) f
+  GROUP BY f.ref)
 SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p
   WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
@@ -622,7 +633,7 @@ FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku
     AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+FROM freed u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
   AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 ;

@@ -521,8 +521,8 @@ SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocatio
 -- name: view: order
 -- Reads the lines of an order: Order.
 -- Parameters: order.
-SELECT l.sku, l.line, l.held_until, l.sequence, l.batch_ref, l.quantity, l.shipped,
-  b.eta, b.location, b.best_before
+SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
+  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
 FROM (SELECT * FROM allocation_lines WHERE order_id = ?1) l CROSS JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
 ORDER BY l.sku, l.line, l.part
@@ -563,7 +563,7 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
 
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
--- Parameters: skus, now.
+-- Parameters: skus, now, order.
 WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
 unbound (ref, units) AS (
   SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
@@ -571,7 +571,16 @@ unbound (ref, units) AS (
   FROM (SELECT h.* FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
     WHERE h.sku = c.sku AND h.part = 0
     AND h.held_until <= ?2 + 0) h LEFT JOIN allocation_lines l ON l.order_id = CASE WHEN h.split = 1 THEN
-    h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref))
+    h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref)),
+freed (ref, units) AS (
+  SELECT f.ref, CAST(SUM(f.units) AS BIGINT) FROM (
+    SELECT u.ref, u.units FROM unbound u
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM chosen c CROSS JOIN allocation_lines l WHERE ?3 <> '' AND l.order_id = ?3 AND l.sku = c.sku
+      AND l.shipped < l.quantity
+      AND (l.held_until IS NULL OR l.held_until > ?2)) f
+  GROUP BY f.ref)
 SELECT p.sku, p.version, NULL, 0 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT b.sku, 0, b.eta, b.purchased - b.allocated
@@ -580,7 +589,7 @@ FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_
     AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
 SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END
-FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+FROM freed u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -47,11 +48,15 @@ type orderRow struct {
 	// The line gets only batches that arrive, keep and lie as these fields say. Each zero value accepts every batch.
 	neededBy, freshUntil time.Time
 	location             allocation.Location
+
+	priority int // lines with a lower priority lose their units first if a batch shrinks
 }
 
-// readBatches reads ref, sku, quantity, eta, location, best_before and lot; the last four columns may be missing.
+// readBatches reads ref, sku, quantity, eta, location, best_before, lot and blocked; the last five columns may be
+// missing.
 func readBatches(file string, r io.Reader, bad *problems) ([]batchRow, error) {
-	t, err := openTable(file, r, []string{"ref", "sku", "quantity"}, []string{"eta", "location", "best_before", "lot"})
+	t, err := openTable(file, r, []string{"ref", "sku", "quantity"},
+		[]string{"eta", "location", "best_before", "lot", "blocked"})
 	if err != nil {
 		return nil, err
 	}
@@ -73,11 +78,11 @@ func readBatches(file string, r io.Reader, bad *problems) ([]batchRow, error) {
 	return rows, nil
 }
 
-// readOrders reads order, sku, quantity, split, hold_for, needed_by, fresh_until and location; the last five columns
-// may be missing.
+// readOrders reads order, sku, quantity, line, split, hold_for, needed_by, fresh_until, location and priority; the last
+// seven columns may be missing.
 func readOrders(file string, r io.Reader, bad *problems) ([]*order, error) {
 	t, err := openTable(file, r, []string{"order", "sku", "quantity"},
-		[]string{"split", "hold_for", "needed_by", "fresh_until", "location"})
+		[]string{"line", "split", "hold_for", "needed_by", "fresh_until", "location", "priority"})
 	if err != nil {
 		return nil, err
 	}
@@ -115,6 +120,7 @@ func (t *table) batch() (b allocation.Batch, err error) {
 		SKU:      allocation.SKU(t.get("sku")),
 		Location: allocation.Location(t.get("location")),
 		Lot:      allocation.BatchRef(t.get("lot")),
+		Blocked:  t.get("blocked"),
 	}
 	if b.Purchased, err = t.quantity(); err != nil {
 		return b, err
@@ -129,6 +135,7 @@ func (t *table) batch() (b allocation.Batch, err error) {
 func (t *table) order(row *orderRow) (err error) {
 	row.line.OrderID = allocation.OrderID(t.get("order"))
 	row.line.SKU = allocation.SKU(t.get("sku"))
+	row.line.Line = allocation.LineID(t.get("line"))
 	if row.line.OrderID == "" {
 		return badRow("the order is empty")
 	}
@@ -156,8 +163,15 @@ func (t *table) terms(row *orderRow) (err error) {
 	if row.neededBy, err = t.time("needed_by"); err != nil {
 		return err
 	}
-	row.freshUntil, err = t.time("fresh_until")
-	return err
+	if row.freshUntil, err = t.time("fresh_until"); err != nil {
+		return err
+	}
+	if text := t.get("priority"); text != "" {
+		if row.priority, err = strconv.Atoi(text); err != nil {
+			return badRow("priority %q is no whole number", text)
+		}
+	}
+	return nil
 }
 
 // value returns a field of the row by the library's name of the field; nil for a field that errors don't name.
@@ -167,6 +181,8 @@ func (row orderRow) value(field string) any {
 		return row.line.SKU
 	case "quantity":
 		return row.line.Quantity
+	case "line":
+		return row.line.Line
 	case "split":
 		return row.split
 	case "needed by":
@@ -175,6 +191,8 @@ func (row orderRow) value(field string) any {
 		return row.freshUntil
 	case "location":
 		return row.location
+	case "priority":
+		return row.priority
 	}
 	return nil
 }
@@ -185,7 +203,7 @@ func (o *order) requests(now time.Time) []allocation.Request {
 	for i, row := range o.rows {
 		requests[i] = allocation.Request{
 			OrderLine: row.line, Split: row.split,
-			NeededBy: row.neededBy, FreshUntil: row.freshUntil, Location: row.location,
+			NeededBy: row.neededBy, FreshUntil: row.freshUntil, Location: row.location, Priority: row.priority,
 		}
 		if row.holdFor > 0 {
 			requests[i].HoldUntil = now.Add(row.holdFor)

@@ -5,7 +5,7 @@
 //	go run ./quickstart -batches mine/batches.csv -orders mine/orders.csv -db mine.db
 //
 // A reader learns how to open and migrate a store, make a Service with a policy, place orders that are all or nothing,
-// split lines over batches, hold units for a while, bind lines to a date or a place, answer shortages, and count a
+// split lines over batches, hold units for a while, bind lines to a date or a place, keep blocked stock back, answer shortages, and count a
 // program's own events. Every command may be repeated: a second run on the same database takes nothing more. Holds
 // count from each run, so a second run holds the same units for longer.
 //
@@ -50,9 +50,10 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("quickstart", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	batches := flags.String("batches", "", "CSV `file` of ref, sku, quantity and perhaps eta, location, best_before, "+
-		"lot; the samples if empty")
-	orders := flags.String("orders", "", "CSV `file` of order, sku, quantity and perhaps split (yes or no), "+
-		"hold_for (such as 72h, from each run), needed_by, fresh_until, location; the samples if empty")
+		"lot, blocked (why the batch must not be sold); the samples if empty")
+	orders := flags.String("orders", "", "CSV `file` of order, sku, quantity and perhaps line (tells apart lines "+
+		"for one sku), split (yes or no), hold_for (such as 72h, from each run), needed_by, fresh_until, location, "+
+		"priority; the samples if empty")
 	db := flags.String("db", "allocation.db", "SQLite `file` to keep the allocations in")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

@@ -36,7 +36,7 @@ func (r *result) printAllocated(out io.Writer) {
 	defer w.Flush()
 	for _, line := range r.lines {
 		for _, part := range line.Parts {
-			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", plain(line.OrderID), plain(line.SKU),
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%s\t%s\n", plain(line.OrderID), item(line.OrderLine),
 				part.Quantity, plain(part.Batch), where(r.places[part.Batch]), held(line.HeldUntil))
 		}
 	}
@@ -46,7 +46,7 @@ func (r *result) printShort(out io.Writer) {
 	w := columns(out, "\nSHORT (these orders got nothing)", "order\tsku\twanted\tavailable")
 	defer w.Flush()
 	for _, s := range r.short {
-		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", plain(s.OrderID), plain(s.SKU), s.Quantity, s.Available)
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\n", plain(s.OrderID), item(s.OrderLine), s.Quantity, s.Available)
 	}
 }
 
@@ -114,6 +114,14 @@ func where(part views.Part) string {
 		return "arrives " + date(part.ETA)
 	}
 	return "arrives " + date(part.ETA) + " at " + place
+}
+
+// item names the product of a line, and the line if the order has several lines of the product.
+func item(l allocation.OrderLine) string {
+	if l.Line == "" {
+		return plain(l.SKU)
+	}
+	return plain(l.SKU) + " (" + plain(l.Line) + ")"
 }
 
 func held(until time.Time) string {

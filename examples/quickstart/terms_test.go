@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
 )
 
 const teas = "ref,sku,quantity,eta,location,best_before,lot\n" +
@@ -26,6 +28,61 @@ func TestTermsBindALineToTheBatchesThatFit(t *testing.T) {
 		require.Equal(t, exitDone, a.code, a.err)
 		require.Regexp(t, `o1 +tea +1 +b1 .*\no2 +tea +2 +b3 .*\no3 +tea +3 +b2 .*\no4 +tea +4 +b3 `, a.out)
 		require.Equal(t, []string{"o5     tea  4       0", "o6     tea  1       0"}, a.section(t, "SHORT"))
+	}
+}
+
+func TestBlockedBatchesAreNotSold(t *testing.T) {
+	batches := write(t, "batches.csv", "ref,sku,quantity,blocked\nb1,tea,9,returned by order o0\nb2,tea,2,\n")
+	orders, db := write(t, "orders.csv", "order,sku,quantity\no1,tea,1\no2,tea,2\n"), database(t)
+	for range 2 {
+		a := call("-batches", batches, "-orders", orders, "-db", db)
+		require.Equal(t, exitDone, a.code, a.err)
+		require.Regexp(t, `o1 +tea +1 +b2 `, a.out)
+		require.Equal(t, []string{"o2     tea  2       1"}, a.section(t, "SHORT"))
+		require.Equal(t, []string{"tea  1                 "}, a.section(t, "LEFT"))
+	}
+	bad := write(t, "batches.csv", "ref,sku,quantity,blocked\nb3,tea,9,wet \n")
+	a := call("-batches", bad, "-orders", orders, "-db", db)
+	require.Equal(t, exitBadRows, a.code)
+	require.Contains(t, a.err, bad+`:2: blocked "wet ": invalid: `)
+}
+
+func TestLinesOfOneProductAreToldApart(t *testing.T) {
+	batches, db := write(t, "batches.csv", teas), database(t)
+	orders := write(t, "orders.csv", "order,sku,line,quantity\no1,tea,gift,2\no1,tea,,3\no1,tea,gift,1\no2,tea,x,90\n")
+	for range 2 {
+		a := call("-batches", batches, "-orders", orders, "-db", db)
+		require.Equal(t, exitDone, a.code, a.err)
+		require.Regexp(t, `o1 +tea \(gift\) +3 +b1 .*\no1 +tea +3 +b1 `, a.out)
+		require.Regexp(t, `o2 +tea \(x\) +90 +`, a.out)
+	}
+	bad := write(t, "orders.csv", "order,sku,line,quantity\no3,tea,,1\no3,tea,\" x\",1\n")
+	a := call("-batches", batches, "-orders", bad, "-db", db)
+	require.Equal(t, exitBadRows, a.code)
+	require.Contains(t, a.err, bad+`:3: line " x": invalid: `)
+}
+
+func TestALineKeepsItsPriority(t *testing.T) {
+	ctx, db := t.Context(), database(t)
+	batches := write(t, "batches.csv", "ref,sku,quantity\nb1,tea,9\n")
+	orders := write(t, "orders.csv", "order,sku,quantity,priority\no1,tea,3,\no2,tea,3,-1\no3,tea,3,7\n")
+	require.Equal(t, exitDone, call("-batches", batches, "-orders", orders, "-db", db).code)
+	store, done, err := openStore(ctx, db)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, done()) }()
+	for order, want := range map[allocation.OrderID]int{"o1": 0, "o2": -1, "o3": 7} {
+		lines, err := store.Order(ctx, order)
+		require.NoError(t, err)
+		require.Equal(t, want, lines[0].Priority, "priority of %q", order)
+	}
+	for text, reason := range map[string]string{
+		"high":  `:2: priority "high" is no whole number; order o4 is left out`,
+		"40000": `:2: priority "40000": invalid: `,
+	} {
+		bad := write(t, "orders.csv", "order,sku,quantity,priority\no4,tea,1,"+text+"\n")
+		a := call("-batches", batches, "-orders", bad, "-db", database(t))
+		require.Equal(t, exitBadRows, a.code)
+		require.Contains(t, a.err, bad+reason)
 	}
 }
 

@@ -97,8 +97,16 @@ func allocate(r *http.Request, body []byte) (change, error) {
 	}, nil
 }
 
-// confirm makes holds firm, after a payment for example. The request names all SKUs of the order, so that a line that
-// no longer exists is noticed.
+// requireSKUs refuses a request without SKUs. A request that names all SKUs of the order notices a line that no longer
+// exists.
+func requireSKUs(skus []allocation.SKU) error {
+	if len(skus) == 0 {
+		return badField("skus", nil, "must not be empty")
+	}
+	return nil
+}
+
+// confirm makes holds firm, after a payment for example.
 func confirm(r *http.Request, body []byte) (change, error) {
 	in, err := decode[struct {
 		SKUs []allocation.SKU `json:"skus"`
@@ -106,8 +114,8 @@ func confirm(r *http.Request, body []byte) (change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(in.SKUs) == 0 {
-		return nil, badField("skus", nil, "must not be empty")
+	if err := requireSKUs(in.SKUs); err != nil {
+		return nil, err
 	}
 	id := orderID(r)
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
@@ -116,7 +124,7 @@ func confirm(r *http.Request, body []byte) (change, error) {
 	}, nil
 }
 
-// handOver makes the lines of a cart the lines of an order. As for confirm, the request names all SKUs of the cart.
+// handOver makes the lines of a cart the lines of an order.
 func handOver(r *http.Request, body []byte) (change, error) {
 	in, err := decode[struct {
 		To   allocation.OrderID `json:"to"`
@@ -125,8 +133,8 @@ func handOver(r *http.Request, body []byte) (change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(in.SKUs) == 0 {
-		return nil, badField("skus", nil, "must not be empty")
+	if err := requireSKUs(in.SKUs); err != nil {
+		return nil, err
 	}
 	cart := orderID(r)
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {

@@ -141,7 +141,8 @@ func TestR7_ExtendAndConfirmInTime(t *testing.T) {
 			p.stays(func() error { _, err := p.Extend("h", until, mondayPlus(2)); return err })
 		}
 		p.refuses(allocation.ErrLapsed, func() error { _, err := p.Extend("h", tuesday, mondayPlus(3)); return err })
-		p.refuses(allocation.ErrNotAllowed, func() error { _, err := p.Extend("f", tuesday, mondayPlus(2)); return err })
+		extend := func() error { _, err := p.Extend("f", tuesday, mondayPlus(2)); return err }
+		p.refuses(allocation.ErrNotAllowed, extend)
 	})
 	t.Run("a hold can't be extended until never", func(t *testing.T) {
 		p := held(t)

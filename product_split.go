@@ -9,8 +9,9 @@ import (
 
 // SplitBatch takes part.Purchased units out of a batch and announces them as a batch of their own: at
 // another place, arriving later, arrived, or blocked. SKU, Lot and BestBefore of the part are those of
-// the batch; a part that states another value is [ErrInvalid]. More units than the batch has are
-// [ErrNotAllowed].
+// the batch; a part that states another value is [ErrInvalid]. An ETA not before BestBefore is ErrInvalid
+// as well, unless the part is blocked, or the goods have expired already or would have on arrival: such
+// goods are not for sale, and may still travel. More units than the batch has are [ErrNotAllowed].
 //
 // The free units go first. If more units go, lines go along whose terms the part fulfils (R14): in the
 // order in which lines leave at a cut, as far as the lines fit into the part; a line without Split goes
@@ -40,13 +41,14 @@ func (p *Product) SplitBatch(
 	if i := p.index(part.Ref); i >= 0 {
 		return nil, p.batches[i].checkAnnouncedAs(op, announced)
 	}
+	now = clean(now)
 	switch {
-	case !announced.BestBefore.IsZero() && !announced.ETA.IsZero() && !announced.BestBefore.After(announced.ETA):
+	case announced.Blocked == "" && b.good(now) && !announced.good(now):
 		return nil, invalid(op, "eta", part.ETA, "must be before the BestBefore of the batch")
 	case announced.Purchased > b.Purchased:
 		return nil, notAllowed(op, "quantity", part.Purchased, fmt.Sprintf("the batch has %d", b.Purchased))
 	}
-	return p.split(op, b, announced, clean(now), policy)
+	return p.split(op, b, announced, now, policy)
 }
 
 // checkPart refuses a part with bad data, whatever the batch.

@@ -1,6 +1,7 @@
 package allocation_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -240,6 +241,47 @@ func TestC_SplitsThatAreRefused(t *testing.T) {
 			var detail *allocation.Error
 			require.ErrorAs(t, err, &detail)
 			assert.Equal(t, []string{"SplitBatch", row.field}, []string{detail.Op, detail.Field}, "op and field")
+		})
+	}
+}
+
+// Expired goods travel, too: to a depot for disposal, or back to the supplier.
+func TestC_APartOfExpiredGoodsMayBeOnTheWay(t *testing.T) {
+	perishable := inWarehouse("a", 10)
+	perishable.BestBefore = mondayPlus(5)
+	onTheWay := parted("b", 8, "DEPOT")
+	onTheWay.ETA = mondayPlus(7)
+	for name, c := range map[string]struct {
+		from    allocation.BatchRef
+		prepare func(p *tested) error
+		blocked string
+		now     time.Time
+	}{
+		"expired, and told": {"a", func(p *tested) error {
+			assert.Equal(p.t, 1, p.Sweep(mondayPlus(5)), "Sweep()")
+			return nil
+		}, "", mondayPlus(6)},
+		"expired, and not told":  {"a", func(*tested) error { return nil }, "", mondayPlus(5)},
+		"still good, in custody": {"a", func(*tested) error { return nil }, "for disposal", monday},
+		"will have expired on arrival": {"ship", func(p *tested) error {
+			ship := arriving("ship", 9, 3)
+			ship.BestBefore = mondayPlus(5)
+			return errors.Join(p.AddBatch(ship, monday), slips(p, "ship", mondayPlus(6), monday))
+		}, "", monday},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newTested(t, perishable)
+			p.allocates(whole("1", 1))
+			require.NoError(t, c.prepare(p))
+			part := onTheWay
+			part.Blocked = c.blocked
+			released, err := p.SplitBatch(c.from, part, c.now, nil)
+			require.NoError(t, err)
+			assert.Empty(t, released)
+			assert.Equal(t, "0/8", p.batch("b"), "allocated/purchased of the part")
+			p.stays(func() error { _, err := p.SplitBatch(c.from, part, monday, nil); return err })
+			p.runsOut(func() error { _, err := p.Allocate(c.now, nil, split("2", 16)); return err })
+			assert.False(t, p.found("b").Saleable(c.now), "the part is for sale")
 		})
 	}
 }

@@ -13,11 +13,11 @@ import (
 func (b Batch) Saleable(now time.Time) bool { return b.saleable(now) }
 
 // saleable is Saleable without a copy of the batch.
-func (b *Batch) saleable(now time.Time) bool {
-	if b.Blocked != "" || b.Expired {
-		return false
-	}
-	return b.BestBefore.IsZero() || b.BestBefore.After(now) && b.BestBefore.After(b.ETA)
+func (b *Batch) saleable(now time.Time) bool { return b.Blocked == "" && b.good(now) }
+
+// good reports whether the goods are fit for sale at now and on arrival, blocked or not.
+func (b *Batch) good(now time.Time) bool {
+	return !b.Expired && (b.BestBefore.IsZero() || b.BestBefore.After(now) && b.BestBefore.After(b.ETA))
 }
 
 // forSale reports whether the batch belongs to every [State] of the product. By the clock alone a

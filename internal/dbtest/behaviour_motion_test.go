@@ -28,6 +28,7 @@ var behavioursOfMotion = []behaviour{
 	{"Case 4 one lot, several deliveries", showOneLot},
 	{"Case 5 from shelf to shelf", showShelves},
 	{"Case 9 a return is sold once", showReturnSold},
+	{"R13 expired goods travel", showExpiredInTransit},
 	{"R12 bad splits are refused with the name of the field", showBadSplits},
 }
 
@@ -288,6 +289,23 @@ func showReturnSold(s *scene) {
 	s.announce("return-1", 1, s.lot("sold"), blocked("to be inspected"))
 	assert.Equal(s, "return-1:1", s.given(s.want("o2", 1)))
 	assert.Zero(s, s.refused(s.want("o3", 1)))
+}
+
+func showExpiredInTransit(s *scene) {
+	s.announce("milk", 10, bestBefore(s.day(2)))
+	s.given(s.want("o1", 3))
+	s.clock.Advance(3 * 24 * time.Hour)
+	leg := s.part("leg", 6, arriving(s.day(5)), stored("DEPOT"))
+	for range 2 {
+		assert.Empty(s, s.split("milk", leg))
+	}
+	assert.Equal(s, []string{"3/4", "0/6"}, []string{s.batch("milk"), s.batch("leg")})
+	assert.True(s, s.stored("leg").Expired)
+	s.free(0, 0)
+	s.clock.Advance(2 * 24 * time.Hour)
+	_, err := s.other.ReceiveBatch(s.Context(), allocation.Count{Batch: s.ref("leg"), Quantity: 6, At: s.clock.Now()})
+	require.NoError(s, err)
+	s.free(0, 0)
 }
 
 func showBadSplits(s *scene) {

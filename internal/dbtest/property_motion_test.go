@@ -28,7 +28,8 @@ func (m *machine) split(t *rapid.T) {
 	b := m.naive.batches[from]
 	part.Ref = allocation.BatchRef(fmt.Sprintf("b%d", m.batches+1))
 	var want outcome
-	if !b.BestBefore.IsZero() && !b.BestBefore.After(part.ETA) {
+	expires := !b.BestBefore.IsZero() && !b.BestBefore.After(part.ETA)
+	if expires && part.Blocked == "" && b.BestBefore.After(m.now()) && b.BestBefore.After(b.ETA) {
 		want.because(allocation.ErrInvalid)
 	}
 	if part.Purchased > b.Purchased {

@@ -3,6 +3,8 @@ package allocation
 import (
 	"context"
 	"slices"
+
+	"github.com/cosmic-go/allocation/internal/combine"
 )
 
 // Service is the library's interface for a host: one method for each use case. Each call is one unit
@@ -28,6 +30,10 @@ type Service struct {
 	policy Policy
 	groups *groupCommit // nil without group commit
 	guests *guests      // nil for none
+
+	// gate is where transactions of Transact wait for the products that they name; nil inside a transaction and over a
+	// host's own unit of work.
+	gate *combine.Queue[key, []*pending]
 }
 
 // New returns a Service over a unit of work, usually [NewUnitOfWork] over a store. The options may be
@@ -44,8 +50,11 @@ func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{units: units, policy: opts.Policy}
-	if u := ownUnit(units); u != nil && !u.joined && !opts.NoGroupCommit {
-		s.groups = newGroupCommit(units, u, *opts)
+	if u := ownUnit(units); u != nil && !u.joined {
+		s.gate = newGate()
+		if !opts.NoGroupCommit {
+			s.groups = newGroupCommit(units, u, *opts, newProductCache(opts.cacheSize(u)), maxGroups)
+		}
 	}
 	return s, nil
 }

@@ -11,7 +11,8 @@ import (
 // group takes the copy out, and a copy comes back only after a commit. A productCache is safe for
 // concurrent use.
 type productCache struct {
-	size     int // the most products; nothing is cached if not positive
+	size     int           // the most products; nothing is cached if not positive
+	outer    *productCache // if set, this is the cache of a transaction, see Inside
 	mu       sync.Mutex
 	products map[SKU]cachedProduct
 }
@@ -37,15 +38,24 @@ func (o *ServiceOptions) cacheSize(u *unit) int {
 
 // take removes a product from the cache. Take reports false if the cache has no copy, or if a hold
 // may have lapsed by now.
+//
+// The cache of a transaction takes a copy of the outer cache only for the first command on the product:
+// whatever the outer cache has later is from other commits. An empty entry stands for a product that has been
+// taken.
 func (c *productCache) take(sku SKU, now time.Time) (cachedProduct, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, known := c.products[sku]
-	if !known {
-		return cachedProduct{}, false
+	switch {
+	case c.outer != nil:
+		c.products[sku] = cachedProduct{}
+		if !known {
+			return c.outer.take(sku, now)
+		}
+	default:
+		delete(c.products, sku)
 	}
-	delete(c.products, sku)
-	return p, p.expires.IsZero() || now.Before(p.expires)
+	return p, p.Product != nil && (p.expires.IsZero() || now.Before(p.expires))
 }
 
 // put caches products after their commit. If a product can't be cached any more, the older copy is
@@ -60,6 +70,9 @@ func (c *productCache) put(committed []present) {
 		delete(c.products, p.sku)
 		expires, able := p.rebase(p.expires)
 		if !able {
+			if c.outer != nil {
+				c.products[p.sku] = cachedProduct{}
+			}
 			continue
 		}
 		if len(c.products) >= c.size {
@@ -67,6 +80,25 @@ func (c *productCache) put(committed []present) {
 		}
 		c.products[p.sku] = cachedProduct{p.Product, expires}
 	}
+}
+
+// takeOver moves the products of a committed transaction's cache into c, unless c has a newer copy.
+func (c *productCache) takeOver(inner *productCache) {
+	inner.mu.Lock()
+	defer inner.mu.Unlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for sku, p := range inner.products {
+		known, has := c.products[sku]
+		switch {
+		case p.Product == nil || has && known.read > p.read:
+			continue
+		case !has && len(c.products) >= c.size:
+			c.dropAny()
+		}
+		c.products[sku] = p
+	}
+	clear(inner.products)
 }
 
 // dropAny makes room by dropping any product. A product in frequent use soon comes back.

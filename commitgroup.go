@@ -20,6 +20,7 @@ type groupCommit struct {
 	queue   *combine.Queue[key, []*pending]
 	cache   *productCache
 	opts    ServiceOptions
+	most    int // so many groups at a time
 }
 
 const (
@@ -36,10 +37,9 @@ const (
 	patience = 50 * time.Millisecond
 )
 
-func newGroupCommit(units UnitOfWork, u *unit, opts ServiceOptions) *groupCommit {
-	g := &groupCommit{units: units, unit: u, wrapped: units != UnitOfWork(u), opts: opts}
-	g.cache = newProductCache(opts.cacheSize(u))
-	g.queue = combine.New(g.commit, combine.Options{Groups: maxGroups, Size: maxGroup, Patience: patience})
+func newGroupCommit(units UnitOfWork, u *unit, opts ServiceOptions, cache *productCache, most int) *groupCommit {
+	g := &groupCommit{units: units, unit: u, wrapped: units != UnitOfWork(u), opts: opts, cache: cache, most: most}
+	g.queue = combine.New(g.commit, combine.Options{Groups: g.most, Size: maxGroup, Patience: patience})
 	return g
 }
 

@@ -75,7 +75,7 @@ func wantGuestError(t *testing.T, err error, op string, place int, cause error) 
 }
 
 // manyCommits are the methods that take no guests, because they are no single commit.
-var manyCommits = []string{"Sweep", "Mend", "PlanMend"}
+var manyCommits = []string{"Sweep", "Mend", "PlanMend", "Transact"}
 
 func TestEachCommandTakesItsGuestAlong(t *testing.T) {
 	for mode, opts := range modes {

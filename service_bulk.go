@@ -136,7 +136,7 @@ func (b *bulk) carryOut() {
 	}
 	// A chunk that ends its goroutine must not end the caller's before the others are through.
 	var workers sync.WaitGroup
-	for range min(maxGroups, len(b.chunks)) {
+	for range min(b.service.groups.most, len(b.chunks)) {
 		workers.Go(b.work)
 	}
 	workers.Wait()

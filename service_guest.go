@@ -58,7 +58,7 @@ func (s *Service) refuseGuests(op string) error {
 	if s.guests == nil {
 		return nil
 	}
-	return invalid(op, "guests", len(s.guests.list), "must not be given, since the call isn't one commit")
+	return invalid(op, "guests", len(s.guests.list), "must not be given, since the call isn't one command")
 }
 
 // guestsOf returns the guests of each of so many orders; nil without guests.

@@ -115,6 +115,8 @@ func (u *unit) check(ctx context.Context, op string) error {
 		return u.mistake
 	case inside(ctx) != nil:
 		return invalid(op, "context", "of a unit of work", "units of work don't nest")
+	case ctx.Value(transactionKey{}) == any(u):
+		return invalid(op, "context", "of a transaction", "use the Service that the function was given")
 	}
 	return nil
 }
@@ -226,22 +228,37 @@ func (w *work) run(ctx context.Context) error {
 	duplicates := 0
 	for attempt := 1; ; attempt++ {
 		err := w.attempt(marked, attempt)
-		switch {
-		case err == nil:
+		if err == nil {
 			return nil
-		case attempt >= w.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
-			w.opts.logEnd(ctx, w.op, attempt, err)
-			return err
-		case errors.Is(err, ErrDuplicate) && duplicates == 0:
-			duplicates++
-		case !errors.Is(err, ErrConflict):
-			return err
 		}
-		w.opts.logLostRace(ctx, w.op, attempt, err)
-		if err := w.pause(ctx, attempt); err != nil {
-			return err
+		if err := w.again(ctx, w.op, attempt, err, &duplicates); err != nil {
+			return w.hidden(err)
 		}
 	}
+}
+
+// again returns nil, after a pause, if another attempt follows a failed attempt, and the final error otherwise.
+func (u *unit) again(ctx context.Context, op string, attempt int, err error, duplicates *int) error {
+	switch {
+	case attempt >= u.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
+		u.opts.logEnd(ctx, op, attempt, err)
+		return err
+	case errors.Is(err, ErrDuplicate) && *duplicates == 0:
+		*duplicates++
+	case !errors.Is(err, ErrConflict):
+		return err
+	}
+	u.opts.logLostRace(ctx, op, attempt, err)
+	return u.pause(ctx, attempt)
+}
+
+// hidden makes a conflict of a duplicate in a host's transaction that a stale cached product has hidden: the server
+// may refuse the second attempt in the transaction, but a fresh transaction finds the line.
+func (w *work) hidden(err error) error {
+	if w.joined && w.stale && errors.Is(err, ErrDuplicate) {
+		return fmt.Errorf("%w: %w", ErrConflict, err)
+	}
+	return err
 }
 
 const (
@@ -252,15 +269,13 @@ const (
 // attempt is one numbered attempt. Attempt reruns fn, uncounted, when a page was too small (errMore)
 // or fn asks for a rerun (errAgain).
 func (w *work) attempt(ctx context.Context, number int) (err error) {
-	if w.opts.Attempt != nil {
-		within, end := w.opts.Attempt(ctx, w.op, number)
-		if end != nil {
-			err = errUnfinished // stays if fn panics or ends its goroutine
-			defer func() { end(err) }()
-		}
-		if ctx = within; ctx == nil {
-			return invalid(w.op, "Attempt", nil, "must not return a nil context")
-		}
+	ctx, end := w.begin(ctx, w.op, number)
+	if end != nil {
+		err = errUnfinished // stays if fn panics or ends its goroutine
+		defer func() { end(err) }()
+	}
+	if err := w.begun(ctx, w.op); err != nil {
+		return err
 	}
 	for {
 		if err := ctx.Err(); err != nil {
@@ -279,6 +294,22 @@ func (w *work) attempt(ctx context.Context, number int) (err error) {
 			return failure
 		}
 	}
+}
+
+// begin calls the hook Attempt.
+func (u *unit) begin(ctx context.Context, op string, number int) (within context.Context, end func(error)) {
+	if u.opts.Attempt == nil {
+		return ctx, nil
+	}
+	return u.opts.Attempt(ctx, op, number)
+}
+
+// begun refuses the context of an attempt if the hook returned none.
+func (u *unit) begun(ctx context.Context, op string) error {
+	if ctx == nil {
+		return invalid(op, "Attempt", nil, "must not return a nil context")
+	}
+	return nil
 }
 
 // locker returns the store if the attempt has to lock: after a lost race, or always with LockFirst.
@@ -321,8 +352,12 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	return err
 }
 
-// pause waits for a random part of the backoff, or until the context ends.
+// pause waits for a random part of the backoff, or until the context ends. Inside a host's transaction nobody waits,
+// because the transaction has locks.
 func (u *unit) pause(ctx context.Context, attempt int) error {
+	if u.joined {
+		return ctx.Err()
+	}
 	longest := u.opts.Backoff
 	for range attempt - 1 {
 		if longest > u.opts.MaxBackoff/2 {

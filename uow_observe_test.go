@@ -99,6 +99,10 @@ func useCases(ctx context.Context) map[string]func(s *allocation.Service) error 
 		"Sweep":    func(s *allocation.Service) error { return only(s.Sweep(ctx)) },
 		"Mend":     func(s *allocation.Service) error { return only(s.Mend(ctx, "LAMP")) },
 		"PlanMend": func(s *allocation.Service) error { return only(s.PlanMend(ctx, "LAMP")) },
+		"Transact": func(s *allocation.Service) error {
+			begin := func(_ context.Context, fn func(allocation.Store) error) error { return fn(memory.New()) }
+			return s.Transact(ctx, begin, func(context.Context, *allocation.Service) error { return nil })
+		},
 	}
 }
 
@@ -120,7 +124,7 @@ func furnished(t *testing.T) *memory.Store {
 
 func TestAttemptGetsTheMethod(t *testing.T) {
 	methods := useCases(t.Context())
-	withoutUnitOfWork := []string{"Reconcile", "With", "WithPolicy"}
+	withoutUnitOfWork := []string{"Inside", "Reconcile", "With", "WithPolicy"}
 	var all []string
 	service := reflect.TypeFor[*allocation.Service]()
 	for i := range service.NumMethod() {

@@ -25,15 +25,8 @@ func (s *Store) commit(ctx context.Context, changes []allocation.Changes, guests
 	if err := s.faults.nextCommit(); err != nil {
 		return err
 	}
-	announced := map[allocation.BatchRef]bool{}
-	unique := func(c allocation.Changes) error { return s.checkUnique(c, announced) }
-	// One check over all changes before the next check: the port wants a conflict found before a duplicate.
-	for _, check := range []func(allocation.Changes) error{s.checkVersion, unique, s.checkConstraints} {
-		for _, c := range changes {
-			if err := check(c); err != nil {
-				return err
-			}
-		}
+	if err := (view{Store: s}).checkAll(changes); err != nil {
+		return err
 	}
 	if guests != nil {
 		if err := guests(); err != nil {
@@ -43,17 +36,13 @@ func (s *Store) commit(ctx context.Context, changes []allocation.Changes, guests
 	for _, c := range changes {
 		s.apply(c)
 	}
-	if s.faults.loseAnswer {
-		s.faults.loseAnswer = false
-		return allocation.ErrUnknownOutcome
-	}
-	return nil
+	return s.faults.answer()
 }
 
 // checkVersion returns ErrConflict unless the product still has the version that the unit of work read.
-func (s *Store) checkVersion(c allocation.Changes) error {
+func (v view) checkVersion(c allocation.Changes) error {
 	var version int64
-	if p := s.products[c.SKU]; p != nil {
+	if p := v.product(c.SKU); p != nil {
 		version = p.version
 	}
 	if version != c.Read {
@@ -67,14 +56,14 @@ func (s *Store) checkVersion(c allocation.Changes) error {
 
 // checkUnique returns ErrDuplicate if a new batch or line exists. A batch reference is unique over all products, so
 // announced collects the references of the whole commit.
-func (s *Store) checkUnique(c allocation.Changes, announced map[allocation.BatchRef]bool) error {
+func (v view) checkUnique(c allocation.Changes, announced map[allocation.BatchRef]bool) error {
 	for _, b := range c.NewBatches {
-		if s.owners[b.Ref] != nil || announced[b.Ref] {
+		if v.owner(b.Ref) != nil || announced[b.Ref] {
 			return &allocation.Error{Op: "Commit", Field: "batch", Value: b.Ref, Err: allocation.ErrDuplicate}
 		}
 		announced[b.Ref] = true
 	}
-	p := s.products[c.SKU]
+	p := v.product(c.SKU)
 	if p == nil {
 		return nil
 	}
@@ -96,11 +85,11 @@ func duplicateLine(key allocation.LineKey) error {
 
 // checkConstraints refuses changes that break a check or a key of a database: numbers of events that exist, counters
 // out of range, and changes or lines of unknown batches.
-func (s *Store) checkConstraints(c allocation.Changes) error {
+func (v view) checkConstraints(c allocation.Changes) error {
 	if n := len(c.TraceParents); n > 0 && n != len(c.Events) {
 		return violation("trace parents", n, fmt.Sprintf("must be as many as the %d events", len(c.Events)))
 	}
-	if p := s.products[c.SKU]; p != nil && len(c.Events) > 0 && firstNumber(c) <= p.lastSequence() {
+	if p := v.product(c.SKU); p != nil && len(c.Events) > 0 && firstNumber(c) <= p.lastSequence() {
 		return violation("event", firstNumber(c), "exists: the version is behind the events, see Service.Mend")
 	}
 	known := map[allocation.BatchRef]bool{}
@@ -110,7 +99,7 @@ func (s *Store) checkConstraints(c allocation.Changes) error {
 			return err
 		}
 	}
-	p := s.products[c.SKU]
+	p := v.product(c.SKU)
 	if p == nil {
 		p = newProduct(c.SKU)
 	}
@@ -160,13 +149,30 @@ func (s *Store) apply(c allocation.Changes) {
 		p = newProduct(c.SKU)
 		s.products[c.SKU] = p
 	}
-	p.version, p.refused, p.lowStock, p.low = c.Version, c.Refused, c.LowStock, c.Low
-	p.addEvents(c)
+	p.apply(c)
 	if len(c.Events) > 0 {
 		s.unsent[c.SKU] = p
 	}
 	for _, b := range c.NewBatches {
 		s.owners[b.Ref] = p
+	}
+	for _, key := range c.Removed {
+		if p.lines[key.OrderID] == nil {
+			s.unlinkOrder(key.OrderID, p)
+		}
+	}
+	for _, l := range c.NewLines {
+		if !slices.Contains(s.orders[l.OrderID], p) {
+			s.orders[l.OrderID] = append(s.orders[l.OrderID], p)
+		}
+	}
+}
+
+// apply writes changes that have passed all checks into the product.
+func (p *product) apply(c allocation.Changes) {
+	p.version, p.refused, p.lowStock, p.low = c.Version, c.Refused, c.LowStock, c.Low
+	p.addEvents(c)
+	for _, b := range c.NewBatches {
 		p.addBatch(b)
 	}
 	for _, change := range c.Batches {
@@ -174,9 +180,6 @@ func (s *Store) apply(c allocation.Changes) {
 	}
 	for _, key := range c.Removed {
 		p.removeLine(key)
-		if p.lines[key.OrderID] == nil {
-			s.unlinkOrder(key.OrderID, p)
-		}
 	}
 	for _, l := range c.Lines {
 		p.removeLine(l.Key())
@@ -185,9 +188,6 @@ func (s *Store) apply(c allocation.Changes) {
 		p.addLine(l)
 	}
 	for _, l := range c.NewLines {
-		if p.lines[l.OrderID] == nil {
-			s.orders[l.OrderID] = append(s.orders[l.OrderID], p)
-		}
 		p.addLine(l)
 	}
 }

@@ -1,5 +1,7 @@
 package memory
 
+import "github.com/cosmic-go/allocation"
+
 // faults are the failures that a test has ordered. All access is under the store's lock.
 type faults struct {
 	loads      []error
@@ -21,6 +23,8 @@ func (s *Store) FailLoad(errs ...error) {
 // FailCommit makes the next commits fail with the given errors, one error per commit, in the given order; a nil error
 // lets a commit succeed. A further call of FailCommit appends to the queue.
 //
+// A command inside a transaction is a commit, and so is the end of the transaction, see [Tx.Commit].
+//
 // A failed commit writes nothing. [allocation.ErrConflict] stands for a lost race, after which the unit of work tries
 // again; [allocation.ErrDuplicate] is tried again once; other errors end the unit of work.
 func (s *Store) FailCommit(errs ...error) {
@@ -30,7 +34,8 @@ func (s *Store) FailCommit(errs ...error) {
 }
 
 // LoseAnswer makes the next successful commit write its changes and still return [allocation.ErrUnknownOutcome], like
-// a connection that breaks after the commit and before the answer.
+// a connection that breaks after the commit and before the answer. Of a transaction the answer to [Tx.Commit] is lost,
+// and not the answer to a command inside.
 func (s *Store) LoseAnswer() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -39,6 +44,15 @@ func (s *Store) LoseAnswer() {
 
 func (f *faults) nextLoad() error   { return dequeue(&f.loads) }
 func (f *faults) nextCommit() error { return dequeue(&f.commits) }
+
+// answer returns the answer to a commit that has written its changes.
+func (f *faults) answer() error {
+	if f.loseAnswer {
+		f.loseAnswer = false
+		return allocation.ErrUnknownOutcome
+	}
+	return nil
+}
 
 // dequeue takes the first error from the queue, nil if the queue is empty.
 func dequeue(errs *[]error) error {

@@ -17,8 +17,17 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit
 	defer s.mu.Unlock()
 	p := s.products[sku]
 	if p == nil {
-		return allocation.Audit{}, &allocation.Error{Op: "Audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+		return allocation.Audit{}, unknown(sku)
 	}
+	return p.audit(), nil
+}
+
+func unknown(sku allocation.SKU) error {
+	return &allocation.Error{Op: "Audit", Field: "sku", Value: sku, Err: allocation.ErrNotFound}
+}
+
+// audit adds up the product.
+func (p *product) audit() allocation.Audit {
 	byRef := map[allocation.BatchRef]*allocation.Tally{}
 	tally := func(ref allocation.BatchRef) *allocation.Tally {
 		if byRef[ref] == nil {
@@ -50,12 +59,12 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit
 			recorded(ref, movement{purchased, allocated})
 		}
 	}
-	a := allocation.Audit{SKU: sku, Version: p.version, LastEvent: p.lastSequence()}
+	a := allocation.Audit{SKU: p.sku, Version: p.version, LastEvent: p.lastSequence()}
 	for _, t := range byRef {
 		a.Tallies = append(a.Tallies, *t)
 	}
 	slices.SortFunc(a.Tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
-	return a, nil
+	return a
 }
 
 // Events returns a page of a product's events, see [allocation.Ledger]. Purged events are missing.
@@ -65,14 +74,18 @@ func (s *Store) Events(ctx context.Context, sku allocation.SKU, after int64, lim
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.products[sku]
+	return s.products[sku].eventsOf(after, limit), nil
+}
+
+// eventsOf returns a page of the product's events, none for no product.
+func (p *product) eventsOf(after int64, limit int) []allocation.Event {
 	if p == nil || after >= p.lastSequence() {
-		return nil, nil
+		return nil
 	}
 	rest := p.eventsAfter(after)
 	events := make([]allocation.Event, min(len(rest), max(limit, 0)))
 	for i := range events {
 		events[i] = rest[i].Event
 	}
-	return events, nil
+	return events
 }

@@ -16,10 +16,15 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.faults.nextLoad(); err != nil {
+	return view{Store: s}.load(q)
+}
+
+// load returns copies of the products that the query selects.
+func (v view) load(q allocation.Query) ([]allocation.State, error) {
+	if err := v.faults.nextLoad(); err != nil {
 		return nil, err
 	}
-	selected := s.selected(q)
+	selected := v.selected(q)
 	states := make([]allocation.State, len(selected))
 	for i, p := range selected {
 		states[i] = p.load(q)
@@ -28,21 +33,21 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 }
 
 // selected returns the products of a query: by order, by batch, by SKU, or those for which something is due.
-func (s *Store) selected(q allocation.Query) []*product {
+func (v view) selected(q allocation.Query) []*product {
 	switch {
 	case q.Due && len(q.SKUs) == 0:
-		return s.due(q)
+		return v.due(q)
 	case q.Order != "":
-		return s.orders[q.Order]
+		return v.withOrder(q.Order)
 	case q.Batch != "":
-		if p := s.owners[q.Batch]; p != nil {
+		if p := v.owner(q.Batch); p != nil {
 			return []*product{p}
 		}
 		return nil
 	}
 	found := make([]*product, 0, len(q.SKUs))
 	for _, sku := range q.SKUs {
-		if p := s.products[sku]; p != nil {
+		if p := v.product(sku); p != nil {
 			found = append(found, p)
 		}
 	}
@@ -51,13 +56,13 @@ func (s *Store) selected(q allocation.Query) []*product {
 
 // due returns at most q.Limit products for which something is due behind q.After, sorted by the earliest time and the
 // SKU.
-func (s *Store) due(q allocation.Query) []*product {
+func (v view) due(q allocation.Query) []*product {
 	type turn struct {
 		*product
 		at time.Time
 	}
 	var found []turn
-	for _, p := range s.products {
+	for p := range v.all() {
 		if at, due := p.firstDue(q); due {
 			found = append(found, turn{p, at})
 		}

@@ -1,0 +1,130 @@
+package allocation_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+func TestInsideHearsOfTheCommitOnceTheHostSaysSo(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	tx := c.store.Begin()
+	inside, committed := c.Inside(c.store.Join(tx))
+	for _, order := range []allocation.OrderID{"o1", "o2"} {
+		_, err := inside.Allocate(t.Context(), want(order, "LAMP", 1))
+		require.NoError(t, err)
+	}
+	require.NoError(t, tx.Commit())
+	assert.Empty(t, c.told)
+	committed(t.Context())
+	committed(t.Context())
+	require.Len(t, c.told, 1)
+	assert.Len(t, c.told[0], 2)
+	c.store.FailLoad(errBroken) // stays, since nothing is read
+	_, err := c.Allocate(t.Context(), want("o3", "LAMP", 1))
+	require.NoError(t, err)
+}
+
+func TestInsideThatIsRolledBackLeavesNothing(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	tx := c.store.Begin()
+	inside, _ := c.Inside(c.store.Join(tx))
+	_, err := inside.Allocate(t.Context(), want("o1", "LAMP", 10))
+	require.NoError(t, err)
+	tx.Rollback()
+	_, err = c.Allocate(t.Context(), want("o2", "LAMP", 10))
+	require.NoError(t, err)
+	assert.Equal(t, []allocation.OrderID{"o2"}, c.lines("LAMP"))
+	_, err = inside.Allocate(t.Context(), want("o3", "LAMP", 1))
+	require.ErrorIs(t, err, allocation.ErrInvalid, "the transaction has ended")
+}
+
+// A transaction that is told late must not put its copy over the copy of a later commit.
+func TestInsideKeepsNewerCopiesInTheCache(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	tx := c.store.Begin()
+	inside, committed := c.Inside(c.store.Join(tx))
+	_, err := inside.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	require.NoError(t, tx.Commit())
+	_, err = c.Allocate(t.Context(), want("o2", "LAMP", 1)) // caches a newer version
+	require.NoError(t, err)
+	committed(t.Context())
+	c.store.FailLoad(errBroken) // stays, since nothing is read
+	_, err = c.Allocate(t.Context(), want("o3", "LAMP", 1))
+	require.NoError(t, err)
+}
+
+// A stale copy of the outer cache costs a read, and no attempt.
+func TestInsideReadsAfreshAfterAStaleCopy(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	_, err := c.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	other := serve(t, c.store, settings{})
+	_, err = other.Allocate(t.Context(), want("o2", "LAMP", 1))
+	require.NoError(t, err)
+	require.NoError(t, c.place(t.Context(), commits, want("o3", "LAMP", 1)))
+	assert.Equal(t, 1, c.runs)
+	assert.Len(t, c.lines("LAMP"), 3)
+}
+
+// lockingStore is a store inside a transaction that says which reads lock.
+type lockingStore struct {
+	allocation.Store
+	loads *[]bool
+	locks bool
+}
+
+func (lockingStore) Joined() {}
+
+func (l lockingStore) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	*l.loads = append(*l.loads, l.locks)
+	return l.Store.Load(ctx, q)
+}
+
+func (l lockingStore) Locked(_ context.Context, fn func(allocation.Store) error) error {
+	l.locks = true
+	return fn(l)
+}
+
+func TestInsideLocksAfterALostRaceOrFirst(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lockFirst bool
+		faults    []error
+		want      []bool
+	}{
+		"no race":                   {false, nil, []bool{false}},
+		"a command loses":           {false, []error{allocation.ErrConflict}, []bool{false, true}},
+		"the transaction loses":     {false, []error{nil, allocation.ErrConflict}, []bool{false, true}},
+		"the host wants to lock":    {true, nil, []bool{true}},
+		"and the transaction loses": {true, []error{nil, allocation.ErrConflict}, []bool{true, true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+			if tt.lockFirst {
+				locker := lockableWatched{&watchedStore{Store: c.store}}
+				c.Service = serve(t, locker, settings{units: allocation.UnitOfWorkOptions{LockFirst: true, Backoff: 1}})
+			}
+			c.store.FailCommit(tt.faults...)
+			var loads []bool
+			begin := func(_ context.Context, fn func(allocation.Store) error) error {
+				tx := c.store.Begin()
+				defer tx.Rollback()
+				if err := fn(lockingStore{Store: c.store.Join(tx), loads: &loads}); err != nil {
+					return err
+				}
+				return tx.Commit()
+			}
+			require.NoError(t, c.Transact(t.Context(), begin,
+				func(ctx context.Context, inside *allocation.Service) error {
+					_, err := inside.Allocate(ctx, want("o1", "LAMP", 1))
+					return err
+				}, "LAMP"))
+			assert.Equal(t, tt.want, loads)
+		})
+	}
+}

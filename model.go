@@ -30,7 +30,8 @@ type Location string
 
 // LineID tells apart the lines of an order for the same SKU, such as a component of a bundle beside the
 // same item alone. Most orders have one line of a SKU, with the empty LineID. An order has at most
-// 1,000 lines of one SKU; one more is [ErrNotAllowed].
+// 1,000 lines of one SKU; one more is [ErrNotAllowed]. Since a cached product knows no lines, the line
+// with the empty LineID may be the 1,001st.
 type LineID string
 
 // OrderLine is a customer's demand: so many units of one SKU for one order. An OrderLine is a value:

@@ -233,6 +233,37 @@ func TestAnOrderHasAtMostAThousandLinesOfASKU(t *testing.T) {
 	assert.ErrorIs(t, err, allocation.ErrNotAllowed, "a line with an id is not placed on a cached product")
 }
 
+// A cached product knows no lines, so that the line without LineID may be one line too many. Such an order can be
+// handed over and cancelled like any other.
+func TestOneLineTooManyOnACachedProductDoesNoHarm(t *testing.T) {
+	s := newShop(t, stock("b", lamp, 5000))
+	var requests []allocation.Request
+	for i := range 1000 {
+		requests = append(requests, as(allocation.LineID(fmt.Sprintf("%04d", i)), whole("o", 1)))
+	}
+	_, err := s.Allocate(t.Context(), requests...)
+	require.NoError(t, err)
+	_, err = s.Allocate(t.Context(), whole("o", 1))
+	require.NoError(t, err)
+	_, err = s.Allocate(t.Context(), as("more", whole("o", 1)))
+	require.ErrorIs(t, err, allocation.ErrNotAllowed)
+	lines, err := s.HandOver(t.Context(), "o", "o2")
+	require.NoError(t, err)
+	assert.Len(t, lines, 1001)
+	_, err = s.Allocate(t.Context(), whole("cart", 1), as("a", whole("cart", 1)))
+	require.NoError(t, err)
+	_, err = s.HandOver(t.Context(), "cart", "o2")
+	require.ErrorIs(t, err, allocation.ErrMismatch)
+	_, err = s.Allocate(t.Context(), as("a", whole("second", 1)))
+	require.NoError(t, err)
+	_, err = s.HandOver(t.Context(), "second", "o2")
+	require.ErrorIs(t, err, allocation.ErrNotAllowed)
+	_, err = s.Cancel(t.Context(), "o2")
+	require.NoError(t, err)
+	_, err = s.Allocate(t.Context(), as("a", whole("o2", 1)))
+	require.NoError(t, err)
+}
+
 // Two components of a bundle, beside the same item alone: until there were line ids the second call
 // was taken for a repeat of the first, and a unit was sold that nobody had promised.
 func TestA10_TwoLinesOfOneSKUAreBothPromised(t *testing.T) {

@@ -64,3 +64,5 @@ replace (
 	github.com/cosmic-go/allocation => ..
 	github.com/cosmic-go/allocation/internal/dbtest => ../internal/dbtest
 )
+
+replace github.com/cosmic-go/allocation/pgxstore => ../pgxstore

@@ -19,6 +19,7 @@ require (
 
 require (
 	filippo.io/edwards25519 v1.2.0 // indirect
+	github.com/cosmic-go/allocation/pgxstore v0.0.0
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
 	github.com/jackc/pgerrcode v0.0.0-20220416144525-469b46aa5efa // indirect
@@ -43,3 +44,5 @@ require (
 )
 
 replace github.com/cosmic-go/allocation => ../..
+
+replace github.com/cosmic-go/allocation/pgxstore => ../../pgxstore

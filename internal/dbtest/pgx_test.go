@@ -1,0 +1,87 @@
+package dbtest
+
+import (
+	"context"
+	"slices"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/pgxstore"
+	"github.com/cosmic-go/allocation/storetest"
+)
+
+// pgxPool opens a pool of pgx.
+func pgxPool(t testing.TB, dsn string, settings ...func(*pgxpool.Config)) *pgxpool.Pool {
+	t.Helper()
+	config, err := pgxpool.ParseConfig(dsn)
+	require.NoError(t, err)
+	for _, set := range settings {
+		set(config)
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	require.NoError(t, err)
+	t.Cleanup(pool.Close)
+	return pool
+}
+
+// pgxAt is a store over pgx that knows its pool.
+type pgxAt struct {
+	*pgxstore.Store
+	pool *pgxpool.Pool
+	dsn  string
+}
+
+func pgxReach(t testing.TB, dsn string, opts *pgxstore.Options, settings ...func(*pgxpool.Config)) pgxAt {
+	t.Helper()
+	pool := pgxPool(t, dsn, settings...)
+	store, err := pgxstore.New(pool, opts)
+	require.NoError(t, err)
+	return pgxAt{Store: store, pool: pool, dsn: dsn}
+}
+
+// TestTheStoreOverPgxKeepsItsPromises runs the whole suite in the default mode of pgx, and the topics that depend on
+// the driver at stricter levels and in other modes.
+func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
+	next := onPostgreSQL.emptyPlaces(t)
+	few := []storetest.Topic{
+		storetest.Load, storetest.Commit, storetest.Locker, storetest.Outbox, storetest.Upkeep, storetest.Views,
+	}
+	mode := func(mode pgx.QueryExecMode) func(*pgxpool.Config) {
+		return func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode }
+	}
+	for name, c := range map[string]struct {
+		set    func(*pgxpool.Config)
+		topics []storetest.Topic
+	}{
+		"default":         {func(*pgxpool.Config) {}, nil},
+		"exec":            {mode(pgx.QueryExecModeExec), few},
+		"cache describe":  {mode(pgx.QueryExecModeCacheDescribe), few},
+		"simple protocol": {mode(pgx.QueryExecModeSimpleProtocol), few},
+		"serializable": {func(c *pgxpool.Config) {
+			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+		}, []storetest.Topic{storetest.Commit, storetest.Isolation, storetest.Locker, storetest.Join}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := storetest.Config{
+				New: func(t testing.TB) allocation.Store {
+					return pgxReach(t, next(t).dsn, &pgxstore.Options{Notify: true}, c.set)
+				},
+				Reopen: func(t testing.TB, store allocation.Store) allocation.Store {
+					before := store.(pgxAt)
+					before.pool.Close()
+					return pgxReach(t, before.dsn, nil, c.set)
+				},
+				Join: func(_ testing.TB, store allocation.Store, fn func(allocation.Store) error) error {
+					s := store.(pgxAt)
+					return pgx.BeginFunc(context.Background(), s.pool, func(tx pgx.Tx) error { return fn(s.Join(tx)) })
+				},
+			}
+			config.Topics = slices.Clone(c.topics)
+			storetest.Run(t, config)
+		})
+	}
+}

@@ -1,0 +1,181 @@
+package pgxstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/cosmic-go/allocation/sqlstore/seam"
+)
+
+// querier is a pool, a connection or a transaction of pgx.
+type querier interface {
+	Exec(ctx context.Context, text string, args ...any) (pgconn.CommandTag, error)
+	Query(ctx context.Context, text string, args ...any) (pgx.Rows, error)
+}
+
+var (
+	_ querier = (*pgxpool.Pool)(nil)
+	_ querier = (*pgxpool.Conn)(nil)
+	_ querier = pgx.Tx(nil)
+)
+
+// runner is the [seam.Runner] over pgx, which prepares statements by text.
+type runner struct{ querier querier }
+
+func (r runner) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	tag, err := r.querier.Exec(ctx, text, args...)
+	return tag.RowsAffected(), err
+}
+
+func (r runner) Each(ctx context.Context, text string, args []any, row func(seam.Row) error) error {
+	rows, err := r.querier.Query(ctx, text, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// database is the [seam.Database] over a pool.
+type database struct{ pool *pgxpool.Pool }
+
+var _ seam.Database = database{}
+
+func (d database) Exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
+	err = d.retry(ctx, func() error {
+		changed, err = runner{d.pool}.Exec(ctx, text, args...)
+		return err
+	})
+	return changed, err
+}
+
+func (d database) Each(ctx context.Context, text string, args []any, row func(seam.Row) error) error {
+	rows := 0
+	return d.retry(ctx, func() error {
+		err := runner{d.pool}.Each(ctx, text, args, func(r seam.Row) error {
+			rows++
+			return row(r)
+		})
+		if err != nil && rows > 0 {
+			return final{err}
+		}
+		return err
+	})
+}
+
+// final is an error after which nothing is sent again.
+type final struct{ error }
+
+func (f final) Unwrap() error { return f.error }
+
+// retry sends a statement again that failed without any effect: the server closed an idle connection, or somebody
+// changed the tables after the statement was prepared on the connection. Each connection of the pool may fail once.
+func (d database) retry(ctx context.Context, send func() error) (err error) {
+	for range d.pool.Stat().TotalConns() + 2 {
+		err = send()
+		var last final
+		if errors.As(err, &last) {
+			return last.error
+		}
+		if err == nil || ctx.Err() != nil || !pgconn.SafeToRetry(err) && !hasOldPlan(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// hasOldPlan reports whether the answer is "cached plan must not change result type", after which pgx prepares the
+// statement anew. The server has no other reason to answer 0A000 to the statements of a store.
+func hasOldPlan(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == "0A000"
+}
+
+var levels = map[sql.IsolationLevel]pgx.TxIsoLevel{
+	sql.LevelDefault:        "",
+	sql.LevelReadCommitted:  pgx.ReadCommitted,
+	sql.LevelRepeatableRead: pgx.RepeatableRead,
+	sql.LevelSerializable:   pgx.Serializable,
+}
+
+func (d database) Begin(ctx context.Context, level sql.IsolationLevel) (seam.Transaction, error) {
+	isolation, known := levels[level]
+	if !known {
+		return nil, fmt.Errorf("PostgreSQL has no level %s", level)
+	}
+	var tx pgx.Tx
+	err := d.retry(ctx, func() (err error) {
+		tx, err = d.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: isolation})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return transaction{runner{tx}, tx}, nil
+}
+
+func (d database) Connect(ctx context.Context) (seam.Connection, error) {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return connection{runner{conn}, conn}, nil
+}
+
+// transaction is the [seam.Transaction] over a transaction of pgx.
+type transaction struct {
+	runner
+	tx pgx.Tx
+}
+
+func (t transaction) Commit(ctx context.Context) error {
+	err := t.tx.Commit(ctx)
+	if errors.Is(err, pgx.ErrTxCommitRollback) {
+		return rolledBackError{err}
+	}
+	return err
+}
+
+// rolledBackError is an answer of the server to COMMIT, in a form that a store recognises as an answer.
+type rolledBackError struct{ error }
+
+func (e rolledBackError) Unwrap() error { return e.error }
+
+// SQLState is the state of a transaction in which a statement has failed.
+func (rolledBackError) SQLState() string { return "25P02" }
+
+func (t transaction) Rollback(ctx context.Context) { _ = t.tx.Rollback(ctx) } // pgx closes the connection on an error
+
+// connection is the [seam.Connection] over a connection of a pool.
+type connection struct {
+	runner
+	conn *pgxpool.Conn
+}
+
+func (connection) Unsent(err error) bool { return pgconn.SafeToRetry(err) }
+
+func (c connection) Close() error {
+	c.conn.Release()
+	return nil
+}
+
+// goodbye limits the time for telling the server that a connection ends.
+const goodbye = time.Second
+
+func (c connection) Discard() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	defer cancel()
+	_ = c.conn.Hijack().Close(ctx)
+}

@@ -1,6 +1,8 @@
 package dbtest
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -11,6 +13,55 @@ import (
 // line draws a LineID, "" for most lines.
 func (m *machine) line(t *rapid.T) allocation.LineID {
 	return rapid.SampledFrom([]allocation.LineID{"", "", "a", "b"}).Draw(t, "line")
+}
+
+// crowd begins with a batch that has a line of most orders, which differ in all that decides who loses at a cut.
+func (m *machine) crowd(t *rapid.T) {
+	b := allocation.Batch{Ref: "b1", SKU: m.skus[0], Purchased: 15}
+	m.batches = 1
+	m.run(t, outcome{}, func(s *allocation.Service) (any, error) { return nil, s.AddBatch(t.Context(), b) })
+	b.AnnouncedQuantity, b.ArrivedAt = b.Purchased, m.now()
+	m.naive.batches[b.Ref] = b
+	requests := make([]allocation.Request, len(m.orders)-3)
+	for i := range requests {
+		r := &requests[i]
+		r.OrderLine = allocation.OrderLine{OrderID: m.orders[i], SKU: b.SKU, Quantity: m.some(t, 1, 3)}
+		r.Split, r.Priority = rapid.Bool().Draw(t, "split"), rapid.IntRange(-1, 1).Draw(t, "priority")
+		if rapid.Bool().Draw(t, "hold") {
+			r.HoldUntil = m.now().AddDate(0, 0, 1)
+		}
+	}
+	m.run(t, m.naive.allocate(requests, m.now()), func(s *allocation.Service) (any, error) {
+		given, err := s.Allocate(t.Context(), requests...)
+		return quantities(given), err
+	})
+}
+
+// cutCrowded counts fewer units than promised in the batch that has the most lines, so that some lines lose and others
+// don't. Without a batch of several lines another command is drawn.
+func (m *machine) cutCrowded(t *rapid.T) {
+	lines, promised := map[allocation.BatchRef]int{}, map[allocation.BatchRef]allocation.Quantity{}
+	for _, l := range m.naive.lines {
+		for _, part := range l.Parts {
+			if units := openOn(l, part.Batch); units > 0 && !l.Lapsed(m.now()) {
+				lines[part.Batch]++
+				promised[part.Batch] += units
+			}
+		}
+	}
+	var crowded allocation.BatchRef
+	for _, ref := range slices.Sorted(maps.Keys(lines)) {
+		if lines[ref] > max(1, lines[crowded]) {
+			crowded = ref
+		}
+	}
+	c := allocation.Count{Batch: crowded, At: m.now()}
+	b := m.naive.batches[crowded]
+	if latest, _ := judgedCount(c, b, m.now()); crowded == "" || !latest {
+		t.Skip("no batch to cut")
+	}
+	c.Quantity = m.some(t, 0, int(promised[crowded])-1)
+	m.cut(t, c, b, true, (*allocation.Service).ChangeBatchQuantity)
 }
 
 // linesOf returns the keys of an order's lines of a product that bind stock at now, and whether the order has lapsed

@@ -172,7 +172,7 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 		}
 		l := allocation.Allocation{
 			OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil,
-			NeededBy: r.NeededBy, FreshUntil: r.FreshUntil, Location: r.Location,
+			NeededBy: r.NeededBy, FreshUntil: r.FreshUntil, Location: r.Location, Priority: r.Priority,
 		}
 		parts, most := after.pick(l, r.Quantity, now)
 		if parts == nil {
@@ -204,7 +204,7 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 		switch {
 		case i < 0:
 			merged = append(merged, r)
-		case merged[i].Split != r.Split || merged[i].Location != r.Location ||
+		case merged[i].Split != r.Split || merged[i].Location != r.Location || merged[i].Priority != r.Priority ||
 			!merged[i].HoldUntil.Equal(r.HoldUntil) ||
 			!merged[i].NeededBy.Equal(r.NeededBy) || !merged[i].FreshUntil.Equal(r.FreshUntil):
 			return nil, false

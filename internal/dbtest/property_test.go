@@ -94,6 +94,9 @@ func TestPropertiesOfManyProducts(t *testing.T) {
 func TestPropertiesOfOneProduct(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := newMachine(t, []allocation.SKU{"lamp"}, ids(8))
+		if rapid.Bool().Draw(t, "crowded") {
+			m.crowd(t)
+		}
 		t.Repeat(m.actions())
 	})
 }
@@ -105,6 +108,7 @@ func (m *machine) actions() map[string]func(*rapid.T) {
 		"eta":           m.changeETA,
 		"receive":       m.receive,
 		"count":         m.count,
+		"cut":           m.cutCrowded,
 		"split":         m.split,
 		"block":         m.block,
 		"unblock":       m.unblock,
@@ -282,6 +286,7 @@ func (m *machine) allocate(t *rapid.T) {
 			r.HoldUntil = m.now().Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "hours")) * time.Hour)
 		}
 		r.NeededBy, r.FreshUntil, r.Location = m.someDay(t, "needed by"), m.someDay(t, "fresh until"), m.place(t)
+		r.Priority = rapid.IntRange(-1, 1).Draw(t, "priority") // counts for nothing in a repeat
 		if l, there := m.naive.lines[r.Key()]; there && rapid.Bool().Draw(t, "repeat") {
 			r.Quantity, r.Split = l.Quantity, l.Split
 			r.NeededBy, r.FreshUntil, r.Location = l.NeededBy, l.FreshUntil, l.Location

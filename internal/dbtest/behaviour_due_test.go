@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -262,11 +263,19 @@ func showSweptLow(s *scene) {
 }
 
 func showExpiredLots(s *scene) {
-	const lots = 300 // the number in a page is 100
-	for i := range lots {
-		s.announce(fmt.Sprint("lot", i), 1, bestBefore(s.day(1)))
-	}
+	const lots = 2000 // the number in a page is 100
 	s.announce("fresh", 9)
+	announceAll := func(ctx context.Context, products allocation.Repository) error {
+		p, err := products.Get(ctx, s.sku())
+		for i := 0; err == nil && i < lots; i++ {
+			ref := s.ref(fmt.Sprint("lot", i))
+			lot := allocation.Batch{Ref: ref, SKU: s.sku(), Purchased: 1, BestBefore: s.day(1)}
+			err = p.AddBatch(lot, products.Now())
+		}
+		return err
+	}
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now})
+	require.NoError(s, units.Do(s.Context(), announceAll))
 	s.clock.Advance(24 * time.Hour)
 	assert.Equal(s, lots, s.sweep())
 	s.given(s.want("o1", 1))

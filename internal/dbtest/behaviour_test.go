@@ -34,7 +34,7 @@ func TestBehaviours(t *testing.T) {
 		store := memory.New()
 		perform(t, store, store)
 	})
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		at := e.new(t)
 		perform(t, e.migrated(t, at.open(t)), e.store(t, at.open(t), nil))
 	})

@@ -23,10 +23,11 @@ type at struct {
 }
 
 func TestTheStoreKeepsItsPromises(t *testing.T) {
-	each(t, slices.Concat(engines, strictEngines), func(t *testing.T, e *engine) {
+	sideBySide(t, slices.Concat(engines, strictEngines), func(t *testing.T, e *engine) {
 		next := e.emptyPlaces(t)
 		storetest.Run(t, storetest.Config{
 			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
+			Topics: e.topics,
 			Reopen: reopen,
 			Join: func(_ testing.TB, store allocation.Store, fn func(allocation.Store) error) error {
 				return hosted{store.(at)}.inTx(context.Background(), fn)
@@ -91,7 +92,7 @@ func fileOf(dsn string) string {
 }
 
 func TestAStoreInATransactionOfTheHostKeepsItsPromises(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		next := e.emptyPlaces(t)
 		storetest.Run(t, storetest.Config{
 			New: func(t testing.TB) allocation.Store { return hosted{reach(t, next(t))} },
@@ -151,7 +152,7 @@ func (h hosted) Events(
 }
 
 func TestAStoreWithLocksKeepsItsPromises(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		next := e.emptyPlaces(t)
 		storetest.Run(t, storetest.Config{
 			New: func(t testing.TB) allocation.Store { return lockers{reach(t, next(t))} },

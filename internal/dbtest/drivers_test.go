@@ -30,6 +30,10 @@ var otherDrivers = []*engine{
 		connector: func(dsn string) (driver.Connector, error) {
 			return pq.NewConnector(dsn + "&binary_parameters=yes")
 		},
+		topics: []storetest.Topic{ // about what travels as a parameter
+			storetest.Load, storetest.Values, storetest.Commit, storetest.Ledger, storetest.Outbox, storetest.Upkeep,
+			storetest.Views,
+		},
 	},
 	{
 		name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFileWithCgo,
@@ -59,10 +63,11 @@ func (m mattn) Connect(context.Context) (driver.Conn, error) {
 func (mattn) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
 
 func TestTheStoreKeepsItsPromisesWithOtherDrivers(t *testing.T) {
-	each(t, otherDrivers, func(t *testing.T, e *engine) {
+	sideBySide(t, otherDrivers, func(t *testing.T, e *engine) {
 		next := e.emptyPlaces(t)
 		storetest.Run(t, storetest.Config{
 			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
+			Topics: e.topics,
 			Reopen: reopen,
 		})
 	})
@@ -109,6 +114,7 @@ func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 		"full, by fields":        {onSQLite, fieldsError{13, 13}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			err := commitThatFails(t, c.on, c.err, nil)
 			require.ErrorIs(t, err, c.err)
 			for _, sentinel := range []error{allocation.ErrConflict, allocation.ErrDuplicate,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/storetest"
 )
 
 // engine is a kind of database to test on, with a driver and settings.
@@ -26,6 +27,9 @@ type engine struct {
 	empty func(t testing.TB) (dsn string)
 
 	connector func(dsn string) (driver.Connector, error)
+
+	// topics are the promises to test beside those that were tested on the plain engine; nil for all promises.
+	topics []storetest.Topic
 
 	// steps begin the statements of a commit of one line, and commit that which makes it last.
 	steps  []string
@@ -64,27 +68,39 @@ var (
 	remote        = []*engine{onPostgreSQL, onMariaDB}
 )
 
+// strictTopics are the promises that may depend on how transactions are isolated: of callers at the same time, and of
+// attempts that are begun again.
+var strictTopics = []storetest.Topic{
+	storetest.Commit, storetest.Isolation, storetest.Context, storetest.Locker, storetest.Join, storetest.Aggregate,
+	storetest.Outbox, storetest.Upkeep, storetest.Views,
+}
+
 // The same with settings under which transactions behave otherwise.
 var strictEngines = []*engine{
 	{
 		name: "PostgreSQL serializable", dialect: sqlstore.PostgreSQL, empty: on(servers.PostgreSQL),
 		connector: connectPgx("serializable"),
+		topics:    strictTopics,
 	},
 	{
 		name: "PostgreSQL repeatable read", dialect: sqlstore.PostgreSQL, empty: on(servers.PostgreSQL),
 		connector: connectPgx("repeatable read"),
+		topics:    strictTopics,
 	},
 	{
 		name: "MariaDB with snapshot isolation", dialect: sqlstore.MariaDB, empty: on(servers.MariaDB),
 		connector: connectMySQL(map[string]string{"innodb_snapshot_isolation": "ON"}),
+		topics:    strictTopics,
 	},
 	{
 		name: "MariaDB serializable", dialect: sqlstore.MariaDB, empty: on(servers.MariaDB),
 		connector: connectMySQL(map[string]string{"tx_isolation": "'SERIALIZABLE'"}),
+		topics:    strictTopics,
 	},
 	{
 		name: "MariaDB read committed", dialect: sqlstore.MariaDB, empty: on(servers.MariaDB),
 		connector: connectMySQL(map[string]string{"tx_isolation": "'READ-COMMITTED'"}),
+		topics:    strictTopics,
 	},
 }
 
@@ -185,6 +201,18 @@ func each(t *testing.T, engines []*engine, test func(t *testing.T, e *engine)) {
 	t.Helper()
 	for _, e := range engines {
 		t.Run(e.name, func(t *testing.T) { test(t, e) })
+	}
+}
+
+// sideBySide is each for long tests whose databases are their own and who look at nothing else of a server: the engines
+// take turns on the processors instead of waiting for each other's answers.
+func sideBySide(t *testing.T, engines []*engine, test func(t *testing.T, e *engine)) {
+	t.Helper()
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			test(t, e)
+		})
 	}
 }
 

@@ -45,7 +45,7 @@ var operations = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 }
 
 func TestAnUnmigratedDatabaseIsErrNotMigrated(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		for name, operation := range operations {
 			t.Run(name, func(t *testing.T) {
 				db := e.new(t).open(t)
@@ -106,7 +106,7 @@ func TestALockedDatabaseIsErrConflict(t *testing.T) {
 }
 
 func TestALostAnswerToCommitIsErrUnknownOutcome(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		for name, lost := range map[string]error{"bad connection": driver.ErrBadConn,
 			"end of file": io.ErrUnexpectedEOF} {
 			if e == onPostgreSQL && errors.Is(lost, driver.ErrBadConn) {

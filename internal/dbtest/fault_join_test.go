@@ -17,7 +17,7 @@ import (
 
 // A host that commits after all, though the store told it of a failure, has nothing of the command.
 func TestFaultsAtEveryStepInAHostsTransaction(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		s := sample{every: 17}
 		switch {
 		case os.Getenv(allFaults) == "1":

@@ -99,7 +99,7 @@ func settleAllOf(t testing.TB, store *sqlstore.Store) {
 
 // What is half done is done whole, or not at all, once it is repeated.
 func TestFaultsAtEveryStepOfEveryErrand(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		s := sample{every: 5}
 		switch {
 		case os.Getenv(allFaults) == "1":

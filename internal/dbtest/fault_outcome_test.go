@@ -50,7 +50,7 @@ func TestFaultsAtEveryStepOfEveryCommand(t *testing.T) {
 		{"one attempt", allocation.UnitOfWorkOptions{Attempts: 1}},
 		{"one attempt with locks", allocation.UnitOfWorkOptions{Attempts: 1, LockFirst: true}},
 	}
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		s := sample{every: 19}
 		switch {
 		case os.Getenv(allFaults) == "1":

@@ -13,7 +13,7 @@ import (
 )
 
 func TestMendCorrectsChangesMadeByHand(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		for name, drift := range map[string]struct {
 			statement string
 			want      allocation.Tally

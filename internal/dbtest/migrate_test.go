@@ -42,7 +42,7 @@ func TestMigrateMayRunInSeveralProcessesAtOnce(t *testing.T) {
 }
 
 func TestAFailedMigrateLeavesNothing(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		// One table of each migration.
 		for _, table := range []string{"allocation_events", "allocation_purged", "allocation_waiting"} {
 			t.Run(table, func(t *testing.T) {

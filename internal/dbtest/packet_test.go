@@ -67,39 +67,48 @@ func announce(t *testing.T, store allocation.Store, skus []allocation.SKU, units
 	require.NoError(t, err)
 }
 
-func TestOrdersOfManyLongNamesFitIntoSmallPackets(t *testing.T) {
-	p := smallPackets(t)
-	for _, locks := range []bool{false, true} {
-		t.Run(fmt.Sprintf("locks first: %v", locks), func(t *testing.T) {
-			e := *p.engine
-			db := e.new(t).open(t)
-			store := e.migrated(t, db)
-			skus := longSKUs(4_300)
-			announce(t, store, skus, 10)
-			units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{LockFirst: locks})
-			service := newService(t, units, &allocation.ServiceOptions{CacheSize: -1})
-			order := allocation.OrderID(long("order", 1))
-			lines := make([]allocation.Request, len(skus))
-			for i, sku := range skus {
-				lines[i] = firm(order, sku, 2)
-			}
-			given, err := service.Allocate(t.Context(), lines...)
-			require.NoError(t, err)
-			require.Len(t, given, len(skus))
-			if !locks {
-				assertReads(t, service, store, lines, given)
-			}
-			_, err = service.Ship(t.Context(), order)
-			require.NoError(t, err)
-			given, err = service.Cancel(t.Context(), order)
-			require.NoError(t, err)
-			require.Len(t, given, len(skus))
-			for _, sku := range []allocation.SKU{skus[0], skus[len(skus)-1]} {
-				drifted, err := service.Reconcile(t.Context(), sku)
-				require.NoError(t, err)
-				assert.False(t, drifted.Drifted(), "%+v", drifted)
-			}
+func TestStatementsFitIntoSmallPackets(t *testing.T) {
+	e := smallPackets(t).engine
+	for name, test := range map[string]func(t *testing.T, p place){
+		"an order of many long names":             func(t *testing.T, p place) { orderLongNames(t, p, false) },
+		"an order of many long names, with locks": func(t *testing.T, p place) { orderLongNames(t, p, true) },
+		"a change of 5000 batches":                changeManyBatches,
+		"a statement that can't be cut":           refuseLargeStatement,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, e.new(t))
 		})
+	}
+}
+
+func orderLongNames(t *testing.T, p place, locks bool) {
+	t.Helper()
+	store := p.migrated(t, p.open(t))
+	skus := longSKUs(4_300)
+	announce(t, store, skus, 10)
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{LockFirst: locks})
+	service := newService(t, units, &allocation.ServiceOptions{CacheSize: -1})
+	order := allocation.OrderID(long("order", 1))
+	lines := make([]allocation.Request, len(skus))
+	for i, sku := range skus {
+		lines[i] = firm(order, sku, 2)
+	}
+	given, err := service.Allocate(t.Context(), lines...)
+	require.NoError(t, err)
+	require.Len(t, given, len(skus))
+	if !locks {
+		assertReads(t, service, store, lines, given)
+	}
+	_, err = service.Ship(t.Context(), order)
+	require.NoError(t, err)
+	given, err = service.Cancel(t.Context(), order)
+	require.NoError(t, err)
+	require.Len(t, given, len(skus))
+	for _, sku := range []allocation.SKU{skus[0], skus[len(skus)-1]} {
+		drifted, err := service.Reconcile(t.Context(), sku)
+		require.NoError(t, err)
+		assert.False(t, drifted.Drifted(), "%+v", drifted)
 	}
 }
 
@@ -159,11 +168,10 @@ func claimAll(t *testing.T, store *sqlstore.Store, skus []allocation.SKU) {
 	require.NoError(t, store.Settle(t.Context(), outbox.Settlement{Owner: "relay", SKU: skus[0], Sent: 2}))
 }
 
-func TestChangeOf5000BatchesFitsIntoSmallPackets(t *testing.T) {
+func changeManyBatches(t *testing.T, p place) {
+	t.Helper()
 	const batches = 5_000
-	p := smallPackets(t)
-	db := p.open(t)
-	store := p.migrated(t, db)
+	store := p.migrated(t, p.open(t))
 	service := newService(t, allocation.NewUnitOfWork(store, nil), nil)
 	sku := allocation.SKU(long("sku", 1))
 	lamp, err := allocation.NewProduct(sku)
@@ -219,8 +227,8 @@ func assertTooLarge(t *testing.T, err error) {
 	}
 }
 
-func TestStatementThatIsTooLargeNamesTheLimit(t *testing.T) {
-	p := smallPackets(t)
+func refuseLargeStatement(t *testing.T, p place) {
+	t.Helper()
 	db := p.open(t)
 	store := p.migrated(t, db)
 	tx, err := db.BeginTx(t.Context(), nil)

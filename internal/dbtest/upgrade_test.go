@@ -33,7 +33,7 @@ func (e *engine) used(t *testing.T, version int) *sql.DB {
 }
 
 func TestEveryVersionOfTheSchemaIsUpgradedAndKeepsItsData(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		migrations, err := sqlstore.Migrations(e.dialect, nil)
 		require.NoError(t, err)
 		for _, m := range migrations {

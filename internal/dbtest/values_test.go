@@ -27,7 +27,7 @@ func TestNamesMeanThemselves(t *testing.T) {
 		e.connector = connectMySQL(map[string]string{"sql_mode": mode})
 		on = append(on, &e)
 	}
-	each(t, on, func(t *testing.T, e *engine) {
+	sideBySide(t, on, func(t *testing.T, e *engine) {
 		store := e.migrated(t, e.new(t).open(t))
 		service, _ := serviceOn(t, store)
 		for _, name := range awkward {

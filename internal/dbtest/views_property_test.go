@@ -26,7 +26,7 @@ type viewer struct {
 }
 
 func TestPropertiesOfViews(t *testing.T) {
-	each(t, engines, func(t *testing.T, e *engine) {
+	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		db, store := e.fresh(t)
 		rapid.Check(t, func(t *rapid.T) {
 			for _, table := range []string{"events", "lines", "batches", "products"} {

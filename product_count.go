@@ -20,9 +20,11 @@ const aheadLimit = time.Minute
 //
 // The clock of whoever counts may be up to a minute ahead. If units left the batch in the last minute, a
 // count ahead of the present time is ErrNotAllowed, since the units may have been counted before; a count
-// more than a minute ahead is [ErrInvalid]. While the last count of a batch is ahead of the present time,
-// an older count is ErrNotAllowed, and not ignored, since the older count may be the true one. After an
-// ErrNotAllowed count again; the refused count must not be sent again.
+// more than a minute ahead is [ErrInvalid]. An older count from within a minute before the last count is
+// ErrNotAllowed, and not ignored, unless the count agrees with the batch: the clock of the last count may
+// have been ahead, and the older count the true one. The same holds for every older count while the last
+// count is ahead of the present time. After an ErrNotAllowed count again; the refused count must not be
+// sent again.
 type Count struct {
 	Batch    BatchRef
 	Quantity Quantity
@@ -119,12 +121,26 @@ func (p *Product) counted(op string, c Count, now time.Time) (b *batch, latest b
 		}
 		return b, false, nil
 	case -1:
-		if b.CountedAt.After(now) {
+		switch {
+		case b.CountedAt.After(now):
 			return nil, false, notAllowed(op, "counted at", c.At, "a count ahead of the clock came before: count later")
+		case b.mayBeTrue(c):
+			return nil, false, notAllowed(op, "counted at", c.At, "within a minute before the last count: count again")
 		}
 		return b, false, nil
 	}
 	return b, true, b.checkClock(op, c.At, now)
+}
+
+// mayBeTrue reports whether an older count may have been taken after the last count, and must not be
+// ignored. The batch keeps only the moment of the last count, by a clock that may have been up to
+// aheadLimit ahead, so all counts within this time before the last count may be true. The count of the
+// arrival, and a count that agrees with the batch, can be ignored in any case.
+func (b *batch) mayBeTrue(older Count) bool {
+	at := clean(older.At)
+	arrival := b.ETA.IsZero() && !b.AnnouncedETA.IsZero() && at.Equal(b.ArrivedAt)
+	agrees := older.Quantity == b.Purchased && !at.Before(b.ShippedAt)
+	return !at.Before(b.CountedAt.Add(-aheadLimit)) && !arrival && !agrees
 }
 
 // checkClock refuses a new count that may include units that have left the batch.

@@ -51,6 +51,30 @@ func TestA16_ACountAheadOfTheClock(t *testing.T) {
 		p.refuses(allocation.ErrMismatch, p.counts(7, second(50), second(10)))
 		require.NoError(t, p.counts(7, second(51), second(65))())
 	})
+	t.Run("swallows no true count that is delivered late", func(t *testing.T) {
+		p := newTested(t, inWarehouse("a", 10))
+		p.allocates(whole("o", 3))
+		require.NoError(t, p.counts(10, second(60), second(0))())
+		p.refuses(allocation.ErrNotAllowed, p.counts(7, second(10), second(70)))
+		p.refuses(allocation.ErrNotAllowed, p.counts(7, second(0), second(70)))
+		p.stays(p.counts(7, second(0).Add(-time.Microsecond), second(70))) // from before the last count by any clock
+		p.stays(p.counts(10, second(10), second(70)))                      // agrees with the batch
+		_, err := p.Ship("o", second(20))
+		require.NoError(t, err)
+		p.refuses(allocation.ErrNotAllowed, p.counts(7, second(10), second(70))) // of which 3 units have left
+		p.stays(p.counts(7, second(20), second(70)))
+	})
+	t.Run("lets an arrival be repeated after a recount", func(t *testing.T) {
+		p := newTested(t, arriving("a", 10, 1))
+		receive := func(units allocation.Quantity, at, now time.Time) func() error {
+			return func() error { return errorOf(p.ReceiveBatch(counted("a", units, at), now, nil)) }
+		}
+		require.NoError(t, p.counts(9, second(50), second(0))())
+		p.refuses(allocation.ErrNotAllowed, receive(8, second(10), second(60)))
+		require.NoError(t, receive(8, second(60), second(60))())
+		require.NoError(t, p.counts(7, second(80), second(80))())
+		p.stays(receive(8, second(60), second(90)))
+	})
 	t.Run("more than a minute is bad data, unless repeated", func(t *testing.T) {
 		p := newTested(t, inWarehouse("a", 10))
 		p.refuses(allocation.ErrInvalid, p.counts(9, second(61), second(0)))

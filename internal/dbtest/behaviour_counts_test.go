@@ -13,6 +13,7 @@ import (
 var behavioursOfCounts = []behaviour{
 	{"A16 a count ahead of the clock", showCountAhead},
 	{"A16 no true count is swallowed", showTrueCount},
+	{"A16 no true count that comes late is swallowed", showBelatedCount},
 	{"R8 one moment has one count", showOneCount},
 }
 
@@ -60,6 +61,20 @@ func showTrueCount(s *scene) {
 		s.clock.Advance(time.Hour)
 	})
 	s.clock.Advance(time.Minute)
+	require.NoError(s, s.count(s.other, 7, s.clock.Now()))
+	assert.Equal(s, "0/7", s.batch("b1"))
+}
+
+func showBelatedCount(s *scene) {
+	s.announce("b1", 10)
+	start := s.clock.Now()
+	require.NoError(s, s.count(s.service, 10, start.Add(50*time.Second)))
+	s.clock.Advance(time.Minute)
+	s.quiet(func() {
+		s.about(s.count(s.other, 7, start.Add(10*time.Second)), allocation.ErrNotAllowed, "counted at")
+		require.NoError(s, s.count(s.other, 7, start.Add(-11*time.Second)))
+		require.NoError(s, s.count(s.other, 10, start.Add(10*time.Second)))
+	})
 	require.NoError(s, s.count(s.other, 7, s.clock.Now()))
 	assert.Equal(s, "0/7", s.batch("b1"))
 }

@@ -34,8 +34,7 @@ type product struct {
 // batch is a batch with the lines that have unshipped units of the batch.
 type batch struct {
 	allocation.Batch
-	lines   ordered[openLine]    // by sequence, oldest first
-	leaving ordered[leavingLine] // in the order in which lines leave at a cut
+	leaving ordered[leavingLine] // the lines, in the order in which lines leave at a cut
 }
 
 // line is a stored line, which is replaced and never changed. The line and its only part, as most lines have, are one
@@ -62,13 +61,7 @@ func (d dueBatch) compare(other dueBatch) int {
 	return cmp.Or(d.at.Compare(other.at), cmp.Compare(d.ref, other.ref))
 }
 
-// openLine is an entry of the index of lines with unshipped units.
-type openLine struct {
-	sequence int64
-	line     allocation.LineKey
-}
-
-// leavingLine is an entry of the index of lines in the order of leaving.
+// leavingLine is an entry of the index of lines with unshipped units, in the order of leaving.
 type leavingLine struct {
 	rank allocation.Rank
 	line allocation.LineKey
@@ -80,8 +73,6 @@ func (h hold) compare(other hold) int {
 	return cmp.Or(h.until.Compare(other.until), cmp.Compare(h.line.OrderID, other.line.OrderID),
 		cmp.Compare(h.line.Line, other.line.Line))
 }
-
-func (l openLine) compare(other openLine) int { return cmp.Compare(l.sequence, other.sequence) }
 
 // line returns a stored line, nil if the line doesn't exist.
 func (p *product) line(key allocation.LineKey) *line {
@@ -212,7 +203,6 @@ func (p *product) addLine(a allocation.Allocation) {
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
 			b := p.batches[part.Batch]
-			b.lines.insert(openLine{a.Sequence, a.Key()})
 			b.leaving.insert(leavingLine{a.Rank(), a.Key()})
 		}
 	}
@@ -231,7 +221,6 @@ func (p *product) removeLine(key allocation.LineKey) {
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
 			b := p.batches[part.Batch]
-			b.lines.remove(openLine{a.Sequence, key})
 			b.leaving.remove(leavingLine{a.Rank(), key})
 		}
 	}

@@ -100,7 +100,7 @@ func (p *product) clone() *product {
 	c := *p
 	c.batches, c.forSale = make(map[allocation.BatchRef]*batch, len(p.batches)), nil
 	for ref, b := range p.batches {
-		c.batches[ref] = &batch{Batch: b.Batch, lines: b.lines.clone(), leaving: b.leaving.clone()}
+		c.batches[ref] = &batch{Batch: b.Batch, leaving: b.leaving.clone()}
 	}
 	for _, b := range p.forSale {
 		c.forSale = append(c.forSale, c.batches[b.Ref])

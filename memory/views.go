@@ -151,7 +151,7 @@ func (p *product) viewBatches(now time.Time, after allocation.BatchRef, limit in
 
 // BatchLines returns a page of the lines with unshipped units of a batch, see [views.LineReader].
 func (s *Store) BatchLines(
-	ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+	ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 ) ([]views.BatchLine, error) {
 	const op = "BatchLines"
 	if err := cmp.Or(s.check(ctx, op), ref.Validate(), checkAtLeastOne(op, "limit", limit)); err != nil {
@@ -164,7 +164,8 @@ func (s *Store) BatchLines(
 		return nil, nil
 	}
 	var lines []views.BatchLine
-	for l := range p.batches[ref].lines.from(func(l openLine) bool { return l.sequence > after }) {
+	behind := func(l leavingLine) bool { return after == (allocation.Rank{}) || l.rank.Compare(after) > 0 }
+	for l := range p.batches[ref].leaving.from(behind) {
 		if len(lines) == limit {
 			break
 		}
@@ -178,6 +179,6 @@ func viewShare(a *allocation.Allocation, ref allocation.BatchRef) views.BatchLin
 	at := slices.IndexFunc(a.Parts, func(part allocation.Part) bool { return part.Batch == ref })
 	return views.BatchLine{
 		OrderID: a.OrderID, Line: a.Line, Quantity: a.Parts[at].Quantity, Shipped: a.Parts[at].Shipped,
-		HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+		HeldUntil: a.HeldUntil, Priority: a.Priority, Sequence: a.Sequence,
 	}
 }

@@ -115,9 +115,21 @@ func (t *templates) leavingLines() string {
 	return `
 			UNION
 			SELECT leaving.sku, leaving.order_id FROM (
-				SELECT l.sku, l.order_id FROM {lines} l ` + t.indexHint("lines_leaving") + `
-				WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
-				ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT :more) leaving`
+				SELECT l.sku, l.order_id` + t.openLines("") + ` LIMIT :more) leaving`
+}
+
+// openLines continues a SELECT with the open lines l of a batch in the order of leaving. The condition, if any, begins
+// with AND.
+func (t *templates) openLines(condition string) string {
+	return ` FROM {lines} l ` + t.indexHint("lines_leaving") + `
+				WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1` +
+		condition + `
+				ORDER BY ` + leavingOrder("l.")
+}
+
+// leavingOrder is the order in which lines leave at a cut, by columns behind a prefix.
+func leavingOrder(prefix string) string {
+	return prefix + `held DESC, ` + prefix + `priority, ` + prefix + `sequence DESC`
 }
 
 const namedBatch = `

@@ -65,7 +65,7 @@ var mariaDB = engine{
 	integer: "SIGNED",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-		FROM {batches} b FORCE INDEX ({#batches_by_sku}) STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_open})
+		FROM {batches} b FORCE INDEX ({#batches_by_sku}) STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_leaving})
 		WHERE b.sku = :sku AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = :sku GROUP BY l.batch_ref`,
 	unsentSKU: func(alias string) string { return alias + ".unsent_sku" },
 

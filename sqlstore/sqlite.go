@@ -44,7 +44,8 @@ var sqlite = engine{
 	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
 	integer: "BIGINT",
 	promised: `
-		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l INDEXED BY {#lines_open}
+		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+		FROM {lines} l INDEXED BY {#lines_leaving}
 		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
 	unsentSKU: func(alias string) string { return alias + ".sku" },
 	partial:   true,

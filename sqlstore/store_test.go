@@ -101,8 +101,8 @@ func TestMigrationsAreNumberedAndHaveThePrefix(t *testing.T) {
 
 func TestCompileWritesTablesAndParameters(t *testing.T) {
 	q := (&templates{engine: &sqlite, prefix: "shop_"}).compile(
-		`SELECT sku FROM {lines} l INDEXED BY {#lines_open} WHERE sku = :sku AND a > :now AND b < :sku`)
+		`SELECT sku FROM {lines} l INDEXED BY {#lines_leaving} WHERE sku = :sku AND a > :now AND b < :sku`)
 	assert.Equal(t,
-		`SELECT sku FROM shop_lines l INDEXED BY shop_lines_open WHERE sku = ?1 AND a > ?2 AND b < ?1`, q.text)
+		`SELECT sku FROM shop_lines l INDEXED BY shop_lines_leaving WHERE sku = ?1 AND a > ?2 AND b < ?1`, q.text)
 	assert.Equal(t, []string{"sku", "now"}, q.params)
 }

@@ -54,18 +54,26 @@ func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 
 // BatchLines returns a page of a batch's open lines, see [views.LineReader].
 func (s *Store) BatchLines(
-	ctx context.Context, batch allocation.BatchRef, after int64, limit int,
+	ctx context.Context, batch allocation.BatchRef, after allocation.Rank, limit int,
 ) ([]views.BatchLine, error) {
 	const op = "BatchLines"
 	if err := s.check(ctx, op, batch.Validate(), atLeast(1, "limit", limit)); err != nil {
 		return nil, err
 	}
 	var lines []views.BatchLine
-	values := map[string]any{"batch": string(batch), "after": after, "page": limit}
+	values := map[string]any{
+		"batch": string(batch), "page": limit,
+		"held": zeroOrOne(after.Held), "priority": after.Priority, "sequence": after.Sequence,
+	}
+	if after == (allocation.Rank{}) {
+		values["held"] = 2 // every line has less
+	}
 	err := s.view(ctx, op, s.statements.views.lines, values, func(rows scanner) error {
 		var line views.BatchLine
 		var heldUntil sql.NullInt64
-		err := rows.Scan(&line.OrderID, &line.Line, &line.Quantity, &line.Shipped, &heldUntil, &line.Sequence)
+		err := rows.Scan(
+			&line.OrderID, &line.Line, &line.Quantity, &line.Shipped, &heldUntil, &line.Priority, &line.Sequence,
+		)
 		line.HeldUntil = moment(heldUntil)
 		lines = append(lines, line)
 		return err

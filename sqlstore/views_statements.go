@@ -21,12 +21,7 @@ func (t *templates) viewQueries() *viewQueries {
 			FROM (SELECT * FROM {lines} WHERE order_id = :order) l` +
 			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
 			ORDER BY l.sku, l.line, l.part`),
-		lines: t.compile(`
-			SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.sequence
-			FROM {lines} l ` + t.indexHint("lines_open") + `
-			WHERE l.sku = (SELECT sku FROM {batches} WHERE ref = :batch) AND l.batch_ref = :batch AND l.open = 1
-				AND l.sequence > :after
-			ORDER BY l.sequence LIMIT :page`),
+		lines:   t.compile(t.batchLinesText()),
 		batches: t.compile(t.batchesText()),
 	}
 	for n := 1; n <= t.unionArms; n *= 2 {
@@ -38,6 +33,29 @@ func (t *templates) viewQueries() *viewQueries {
 	}
 	v.stock = append(v.stock, t.compile(t.stockText(t.lapsedUnits())))
 	return v
+}
+
+// batchLinesText selects a page of a batch's open lines behind the rank (:held, :priority, :sequence) in the order of
+// leaving. The columns of a rank are sorted in different directions, so no range of the index has all lines behind a
+// rank. Each of the arms reads a range, and no more than a page.
+func (t *templates) batchLinesText() string {
+	const priority = `CAST(:priority AS `
+	arms := []string{
+		` AND l.held = :held AND l.priority = ` + priority + t.integer + `) AND l.sequence < :sequence`,
+		` AND l.held = :held AND l.priority > ` + priority + t.integer + `)`,
+		` AND l.held < :held`,
+	}
+	for i, condition := range arms {
+		arms[i] = `
+			SELECT * FROM (
+				SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held` +
+			t.openLines(condition) + ` LIMIT :page) arm` + strconv.Itoa(i+1)
+	}
+	return `
+		SELECT order_id, line, quantity, shipped, held_until, priority, sequence FROM (` +
+		strings.Join(arms, `
+			UNION ALL`) + `) page
+		ORDER BY ` + leavingOrder("") + ` LIMIT :page`
 }
 
 // stockOf returns the statement for n products. The statement may have room for more products, with NULL for their

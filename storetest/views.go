@@ -70,10 +70,13 @@ func (b *bench) viewBatches(now time.Time, sku allocation.SKU, after allocation.
 	return batches
 }
 
-func (b *bench) viewLines(ref allocation.BatchRef, after int64, limit int) []views.BatchLine {
+// fromFirst asks for the first page of BatchLines.
+var fromFirst allocation.Rank
+
+func (b *bench) viewLines(ref allocation.BatchRef, after allocation.Rank, limit int) []views.BatchLine {
 	b.Helper()
 	lines, err := reader[views.LineReader](b).BatchLines(b.Context(), ref, after, limit)
-	b.must(err, "BatchLines(%s, after %d, limit %d)", brief(string(ref)), after, limit)
+	b.must(err, "BatchLines(%s, after %+v, limit %d)", brief(string(ref)), after, limit)
 	return lines
 }
 
@@ -124,8 +127,8 @@ func describeViewBatch(batch views.Batch) string {
 }
 
 func describeBatchLine(l views.BatchLine) string {
-	return fmt.Sprintf("line %q of order %q: %d units, %d shipped, held until %s, sequence %d",
-		l.Line, l.OrderID, l.Quantity, l.Shipped, moment(l.HeldUntil), l.Sequence)
+	return fmt.Sprintf("line %q of order %q: %d units, %d shipped, held until %s, priority %d, sequence %d",
+		l.Line, l.OrderID, l.Quantity, l.Shipped, moment(l.HeldUntil), l.Priority, l.Sequence)
 }
 
 // viewQuery is a query of package views, with the result as text.
@@ -161,7 +164,9 @@ func (b *bench) viewQueries(now time.Time, about shopData) []viewQuery {
 	if r, able := ability[views.LineReader](b); able {
 		for _, ref := range about.refs {
 			all = append(all, newViewQuery(fmt.Sprintf("BatchLines(%s)", brief(string(ref))), describeBatchLine,
-				func(ctx context.Context) ([]views.BatchLine, error) { return r.BatchLines(ctx, ref, 0, plenty) }))
+				func(ctx context.Context) ([]views.BatchLine, error) {
+					return r.BatchLines(ctx, ref, fromFirst, plenty)
+				}))
 		}
 	}
 	return all

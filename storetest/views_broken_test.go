@@ -22,7 +22,9 @@ type misread struct {
 	batches func(
 		ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
 	) ([]views.Batch, error)
-	lines func(ctx context.Context, ref allocation.BatchRef, after int64, limit int) ([]views.BatchLine, error)
+	lines func(
+		ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
+	) ([]views.BatchLine, error)
 }
 
 func (s *misread) Order(ctx context.Context, order allocation.OrderID) ([]views.Line, error) {
@@ -46,7 +48,7 @@ func (s *misread) Batches(
 }
 
 func (s *misread) BatchLines(
-	ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+	ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 ) ([]views.BatchLine, error) {
 	return s.lines(ctx, ref, after, limit)
 }
@@ -110,14 +112,15 @@ func showingLines(
 ) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.lines = func(
-			ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+			ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 		) ([]views.BatchLine, error) {
 			if _, err := s.Store.BatchLines(ctx, ref, after, limit); err != nil {
 				return nil, err
 			}
-			all, err := s.Store.BatchLines(ctx, ref, 0, plenty)
-			all = slices.DeleteFunc(spoil(s.Store, ref, all),
-				func(l views.BatchLine) bool { return l.Sequence <= after })
+			all, err := s.Store.BatchLines(ctx, ref, fromFirst, plenty)
+			all = slices.DeleteFunc(spoil(s.Store, ref, all), func(l views.BatchLine) bool {
+				return after != fromFirst && l.Rank().Compare(after) <= 0
+			})
 			return all[:min(limit, len(all))], err
 		}
 	})
@@ -198,7 +201,7 @@ var brokenViews = []broken{
 		row: "a nil context is refused, and an ended context returns its error",
 		new: reading(func(s *misread) {
 			s.lines = func(
-				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+				ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 			) ([]views.BatchLine, error) {
 				if ctx != nil {
 					ctx = context.WithoutCancel(ctx)

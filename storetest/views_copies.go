@@ -35,7 +35,7 @@ func viewsCopies(b *bench) {
 	}
 	if r, able := ability[views.LineReader](b); able {
 		checkApart(b, describeBatchLine,
-			func() ([]views.BatchLine, error) { return r.BatchLines(b.Context(), "a2", 0, plenty) },
+			func() ([]views.BatchLine, error) { return r.BatchLines(b.Context(), "a2", fromFirst, plenty) },
 			func(*views.BatchLine) {})
 	}
 	if d := difference(describe(b.load(of("apple", orders...))...), before); d != "" {

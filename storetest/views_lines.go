@@ -1,7 +1,6 @@
 package storetest
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -12,10 +11,10 @@ import (
 )
 
 var lineViewRows = []row{
-	{"BatchLines: the lines with unshipped units of the batch come, oldest first",
-		"after a late delivery the shop calls the oldest customers first, and nobody who has the " +
-			"goods", lineViewOldest},
-	{"BatchLines: a page has at most limit lines with a Sequence greater than after",
+	{"BatchLines: the lines with unshipped units of the batch come in the order of leaving",
+		"before a cut the shop looks at the customers who would lose their units first, and at nobody who has the " +
+			"goods (R6)", lineViewOrder},
+	{"BatchLines: a page has at most limit lines with a Rank behind after",
 		"a person who turns the pages must call each customer once, and must reach the end", lineViewPages},
 	{"BatchLines: a limit below 1 is refused as invalid",
 		"an empty page would be taken for the last page", lineViewLimit},
@@ -33,10 +32,10 @@ var lineViewRows = []row{
 
 func (b *bench) wantLinesOf(ref allocation.BatchRef, want ...views.BatchLine) {
 	b.Helper()
-	wantResult(b, b.viewLines(ref, 0, plenty), want, describeBatchLine, "BatchLines(%s)", brief(string(ref)))
+	wantResult(b, b.viewLines(ref, fromFirst, plenty), want, describeBatchLine, "BatchLines(%s)", brief(string(ref)))
 }
 
-func lineViewOldest(b *bench) {
+func lineViewOrder(b *bench) {
 	b.announce("apple", stock("a1", 100))
 	var want []views.BatchLine
 	for i, order := range []allocation.OrderID{
@@ -44,33 +43,56 @@ func lineViewOldest(b *bench) {
 	} {
 		units := allocation.Quantity(i + 1)
 		b.allocate("apple", firm(order, units))
-		want = append(want, views.BatchLine{OrderID: order, Quantity: units, Sequence: int64(i + 2)})
+		want = slices.Insert(want, 0, views.BatchLine{OrderID: order, Quantity: units, Sequence: int64(i + 2)})
 	}
 	b.wantLinesOf("a1", want...)
 	b.ship("apple", "shipped", 8)
 	b.commit(b.cancellation("apple", "cancelled"))
 	b.ship("apple", "part", 3)
 	b.commit(b.resize("apple", "z", 9))
-	want[0].Quantity, want[9].Shipped = 9, 3
-	b.wantLinesOf("a1", slices.Delete(want, 7, 9)...)
+	want[10].Quantity, want[1].Shipped = 9, 3
+	b.wantLinesOf("a1", slices.Delete(want, 2, 4)...)
+}
+
+// rankedLines allocates holds and firm lines of several priorities, some one after the other, and returns the lines in
+// the order of leaving.
+func (b *bench) rankedLines() (all []views.BatchLine) {
+	b.Helper()
+	for i := range 18 {
+		r := firm(allocation.OrderID(fmt.Sprint("o", 18-i)), 1)
+		r.Priority = []int{0, math.MaxInt16, 0, -1, math.MinInt16, 0}[i/3]
+		if i/3 == 2 || i/3 == 4 {
+			r.HoldUntil = minute(60)
+		}
+		b.allocate("apple", r)
+		all = append(all, views.BatchLine{
+			OrderID: r.OrderID, Quantity: 1, HeldUntil: r.HoldUntil, Priority: r.Priority, Sequence: int64(i + 2),
+		})
+	}
+	slices.SortFunc(all, func(x, y views.BatchLine) int { return x.Rank().Compare(y.Rank()) })
+	return all
 }
 
 func lineViewPages(b *bench) {
-	const n = 12
 	b.announce("apple", stock("a1", 100))
-	var all []views.BatchLine
-	for i := range n {
-		order := allocation.OrderID(fmt.Sprint("o", n-i))
-		b.allocate("apple", firm(order, 1))
-		all = append(all, views.BatchLine{OrderID: order, Quantity: 1, Sequence: int64(i + 2)})
+	all := b.rankedLines()
+	afters := []allocation.Rank{
+		fromFirst, {Held: true, Priority: math.MinInt, Sequence: 1},
+		{Held: true, Priority: math.MinInt16, Sequence: math.MaxInt64},
+		{Sequence: 1}, {Priority: math.MaxInt, Sequence: 1}, {Priority: math.MaxInt16, Sequence: -1},
 	}
-	b.ship("apple", "o9", 1) // order o9 has sequence 5
-	all = slices.Delete(all, 3, 4)
-	for _, after := range []int64{0, 1, 2, 4, 5, 6, n, n + 1, n + 2, math.MaxInt64} {
-		rest := slices.DeleteFunc(slices.Clone(all), func(l views.BatchLine) bool { return l.Sequence <= after })
+	for _, l := range all {
+		afters = append(afters, l.Rank())
+	}
+	b.ship("apple", "o17", 1) // a firm line
+	all = slices.DeleteFunc(all, func(l views.BatchLine) bool { return l.OrderID == "o17" })
+	for _, after := range afters {
+		rest := slices.DeleteFunc(slices.Clone(all), func(l views.BatchLine) bool {
+			return after != fromFirst && l.Rank().Compare(after) <= 0
+		})
 		for _, limit := range []int{1, 2, len(all) - 1, len(all), math.MaxInt} {
 			wantResult(b, b.viewLines("a1", after, limit), rest[:min(limit, len(rest))], describeBatchLine,
-				"BatchLines after %d with limit %d", after, limit)
+				"BatchLines after %+v with limit %d", after, limit)
 		}
 	}
 }
@@ -79,7 +101,7 @@ func lineViewLimit(b *bench) {
 	b.announce("apple", stock("a1", 5))
 	b.allocate("apple", firm("o1", 1))
 	for _, limit := range []int{0, -1} {
-		_, err := reader[views.LineReader](b).BatchLines(b.Context(), "a1", 0, limit)
+		_, err := reader[views.LineReader](b).BatchLines(b.Context(), "a1", fromFirst, limit)
 		b.wantInvalid(err, "BatchLines with limit %d", limit)
 	}
 }
@@ -96,7 +118,7 @@ func lineViewShare(b *bench) {
 	}
 	b.wantLinesOf("a1", share(3, 0))
 	b.wantLinesOf("a2", share(5, 0))
-	b.wantLinesOf("a3", share(2, 0), two)
+	b.wantLinesOf("a3", two, share(2, 0))
 	b.ship("apple", "o1", 2)
 	b.wantLinesOf("a1", share(3, 2))
 	b.ship("apple", "o1", 4)
@@ -104,16 +126,17 @@ func lineViewShare(b *bench) {
 	b.wantLinesOf("a2", share(5, 1))
 	b.ship("apple", "o1", 8)
 	b.wantLinesOf("a2")
-	b.wantLinesOf("a3", share(2, 0), two)
+	b.wantLinesOf("a3", two, share(2, 0))
 }
 
 func lineViewLineIDs(b *bench) {
 	b.announce("apple", stock("a1", 9))
 	b.allocate("apple", as("z", firm("o1", 1)), firm("o1", 2), as("a", firm("o1", 3)))
-	last := views.BatchLine{OrderID: "o1", Line: "a", Quantity: 3, Sequence: 4}
-	b.wantLinesOf("a1", views.BatchLine{OrderID: "o1", Line: "z", Quantity: 1, Sequence: 2},
-		views.BatchLine{OrderID: "o1", Quantity: 2, Sequence: 3}, last)
-	wantResult(b, b.viewLines("a1", 3, plenty), []views.BatchLine{last}, describeBatchLine, "BatchLines after 3")
+	last := views.BatchLine{OrderID: "o1", Line: "z", Quantity: 1, Sequence: 2}
+	second := views.BatchLine{OrderID: "o1", Quantity: 2, Sequence: 3}
+	b.wantLinesOf("a1", views.BatchLine{OrderID: "o1", Line: "a", Quantity: 3, Sequence: 4}, second, last)
+	wantResult(b, b.viewLines("a1", second.Rank(), plenty), []views.BatchLine{last}, describeBatchLine,
+		"BatchLines after the second line")
 }
 
 func lineViewHolds(b *bench) {
@@ -127,12 +150,12 @@ func lineViewHolds(b *bench) {
 	two := views.BatchLine{OrderID: "o2", Quantity: 2, Sequence: 3}
 	three := views.BatchLine{OrderID: "o3", Quantity: 3, HeldUntil: minute(9), Sequence: 4}
 	four := views.BatchLine{OrderID: "o4", Quantity: 4, Sequence: 5}
-	b.wantLinesOf("a1", one, two, three, four)
+	b.wantLinesOf("a1", three, one, four, two)
 	b.change(at(minute(6), of("apple")), func(p *allocation.Product) error {
 		p.Sweep(minute(6))
 		return nil
 	})
-	b.wantLinesOf("a1", two, three, four)
+	b.wantLinesOf("a1", three, four, two)
 }
 
 func lineViewOthers(b *bench) {
@@ -174,12 +197,12 @@ func (b *bench) agreeLines(ref allocation.BatchRef) {
 				if part.Batch == ref && part.Quantity > part.Shipped {
 					want = append(want, views.BatchLine{
 						OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped,
-						HeldUntil: l.HeldUntil, Sequence: l.Sequence,
+						HeldUntil: l.HeldUntil, Priority: l.Priority, Sequence: l.Sequence,
 					})
 				}
 			}
 		}
 	}
-	slices.SortFunc(want, func(x, y views.BatchLine) int { return cmp.Compare(x.Sequence, y.Sequence) })
+	slices.SortFunc(want, func(x, y views.BatchLine) int { return x.Rank().Compare(y.Rank()) })
 	b.wantLinesOf(ref, want...)
 }

@@ -13,45 +13,67 @@ import (
 
 var brokenLineViews = []broken{
 	{fault: "lines are sorted by order",
-		row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
+		row: "BatchLines: the lines with unshipped units of the batch come in the order of leaving",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			slices.SortFunc(lines, func(x, y views.BatchLine) int { return cmp.Compare(x.OrderID, y.OrderID) })
 			return lines
 		})},
+	{fault: "the oldest lines come first",
+		row: "BatchLines: the lines with unshipped units of the batch come in the order of leaving",
+		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
+			slices.SortFunc(lines, func(x, y views.BatchLine) int { return cmp.Compare(x.Sequence, y.Sequence) })
+			return lines
+		})},
+	{fault: "BatchLines returns no Priority",
+		row: "BatchLines: a page has at most limit lines with a Rank behind after",
+		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
+			for i := range lines {
+				lines[i].Priority = 0
+			}
+			return lines
+		})},
 	{fault: "BatchLines includes shipped lines",
-		row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
+		row: "BatchLines: the lines with unshipped units of the batch come in the order of leaving",
 		new: showingLines(func(s *memory.Store, ref allocation.BatchRef, _ []views.BatchLine) []views.BatchLine {
 			return shares(ownerOf(s, ref).Lines, func(part allocation.Part) bool { return part.Batch == ref })
 		})},
 	{fault: "BatchLines leaves out partly shipped lines",
-		row: "BatchLines: the lines with unshipped units of the batch come, oldest first",
+		row: "BatchLines: the lines with unshipped units of the batch come in the order of leaving",
 		new: showingLines(func(_ *memory.Store, _ allocation.BatchRef, lines []views.BatchLine) []views.BatchLine {
 			return slices.DeleteFunc(lines, func(l views.BatchLine) bool { return l.Shipped > 0 })
 		})},
 	{fault: "a page begins with the last line of the page before",
-		row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
-		new: turning(func(after int64, limit int) (int64, int) { return after - 1, limit })},
+		row: "BatchLines: a page has at most limit lines with a Rank behind after",
+		new: turning(func(after allocation.Rank) allocation.Rank {
+			after.Sequence++
+			return after
+		})},
 	{fault: "a page leaves out its first line",
-		row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
-		new: turning(func(after int64, limit int) (int64, int) { return after + min(after, 1), limit })},
-	{fault: "after counts lines instead of sequences",
-		row: "BatchLines: a page has at most limit lines with a Sequence greater than after",
+		row: "BatchLines: a page has at most limit lines with a Rank behind after",
+		new: turning(func(after allocation.Rank) allocation.Rank {
+			after.Sequence--
+			return after
+		})},
+	{fault: "only the sequence of after counts",
+		row: "BatchLines: a page has at most limit lines with a Rank behind after",
 		new: reading(func(s *misread) {
 			s.lines = func(
-				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+				ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 			) ([]views.BatchLine, error) {
 				if limit < 1 {
 					return s.Store.BatchLines(ctx, ref, after, limit)
 				}
-				all, err := s.Store.BatchLines(ctx, ref, 0, plenty)
-				from := min(int(after), len(all))
-				return all[from:min(from+limit, len(all))], err
+				all, err := s.Store.BatchLines(ctx, ref, fromFirst, plenty)
+				all = slices.DeleteFunc(all, func(l views.BatchLine) bool {
+					return after != fromFirst && l.Sequence >= after.Sequence
+				})
+				return all[:min(limit, len(all))], err
 			}
 		})},
 	{fault: "a limit of 0 returns an empty page", row: "BatchLines: a limit below 1 is refused as invalid",
 		new: reading(func(s *misread) {
 			s.lines = func(
-				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+				ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 			) ([]views.BatchLine, error) {
 				if limit < 1 {
 					return nil, nil
@@ -111,13 +133,15 @@ var brokenLineViews = []broken{
 		})},
 }
 
-// turning returns a store with a fault in the arguments of BatchLines.
-func turning(turn func(after int64, limit int) (int64, int)) func() allocation.Store {
+// turning returns a store with a fault in where later pages of BatchLines begin.
+func turning(turn func(after allocation.Rank) allocation.Rank) func() allocation.Store {
 	return reading(func(s *misread) {
 		s.lines = func(
-			ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+			ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 		) ([]views.BatchLine, error) {
-			after, limit = turn(after, limit)
+			if after != fromFirst {
+				after = turn(after)
+			}
 			return s.Store.BatchLines(ctx, ref, after, limit)
 		}
 	})
@@ -132,18 +156,18 @@ func ownerOf(s *memory.Store, ref allocation.BatchRef) allocation.State {
 	return whole(s, states[0].SKU)
 }
 
-// shares returns the lines' parts that meet a condition, oldest first.
+// shares returns the lines' parts that meet a condition, in the order of leaving.
 func shares(lines []allocation.Allocation, which func(part allocation.Part) bool) (found []views.BatchLine) {
 	for _, l := range lines {
 		for _, part := range l.Parts {
 			if which(part) {
 				found = append(found, views.BatchLine{
 					OrderID: l.OrderID, Line: l.Line, Quantity: part.Quantity, Shipped: part.Shipped,
-					HeldUntil: l.HeldUntil, Sequence: l.Sequence,
+					HeldUntil: l.HeldUntil, Priority: l.Priority, Sequence: l.Sequence,
 				})
 			}
 		}
 	}
-	slices.SortFunc(found, func(x, y views.BatchLine) int { return cmp.Compare(x.Sequence, y.Sequence) })
+	slices.SortFunc(found, func(x, y views.BatchLine) int { return x.Rank().Compare(y.Rank()) })
 	return found
 }

@@ -155,9 +155,9 @@ func (b *bench) observers() []*observer {
 	}
 	if r, able := ability[views.LineReader](b); able {
 		all = append(all, &observer{query: func() error {
-			lines, err := r.BatchLines(b.Context(), "apple 1", 0, plenty)
+			lines, err := r.BatchLines(b.Context(), "apple 1", fromFirst, plenty)
 			whole := len(lines) == 2 && lines[0].Quantity == lines[1].Quantity &&
-				lines[0].Sequence+1 == lines[1].Sequence
+				lines[0].Sequence == lines[1].Sequence+1
 			return oneMoment(err, whole, "BatchLines", lines, describeBatchLine)
 		}})
 	}

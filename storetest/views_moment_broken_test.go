@@ -71,7 +71,7 @@ var tornViews = []broken{
 		row: "a result belongs to one moment, even during commits",
 		new: reading(func(s *misread) {
 			s.lines = func(
-				ctx context.Context, ref allocation.BatchRef, after int64, limit int,
+				ctx context.Context, ref allocation.BatchRef, after allocation.Rank, limit int,
 			) ([]views.BatchLine, error) {
 				lines, err := s.Store.BatchLines(ctx, ref, after, limit)
 				if len(lines) != 2 {

@@ -93,7 +93,7 @@ func ExampleStockReader() {
 	// 18 for others, 23 in all for order-17
 }
 
-// A shipment is late, and the shop lists the orders with units of the shipment. Each page begins after the last line
+// A shipment is late, and the shop lists the orders with units of the shipment. Each page begins behind the last line
 // of the page before.
 func ExampleLineReader() {
 	ctx, now := context.Background(), time.Date(2030, 5, 6, 9, 0, 0, 0, time.UTC)
@@ -102,14 +102,14 @@ func ExampleLineReader() {
 		log.Fatal(err)
 	}
 	const limit = 100
-	for after := int64(0); ; {
+	for after := (allocation.Rank{}); ; {
 		page, err := store.BatchLines(ctx, "batch-2", after, limit)
 		if err != nil {
 			log.Fatal(err)
 		}
 		for _, l := range page {
 			fmt.Printf("%s waits for %d units\n", l.OrderID, l.Quantity-l.Shipped)
-			after = l.Sequence
+			after = l.Rank()
 		}
 		if len(page) < limit {
 			break

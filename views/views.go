@@ -102,10 +102,14 @@ type Batch struct {
 
 // LineReader reads the lines that wait for units of a batch.
 type LineReader interface {
-	// BatchLines returns a page of the lines with unshipped units of a batch, oldest first: at most limit lines
-	// with a Sequence greater than after. The first page has after == 0. A line without unshipped units of the
-	// batch is left out; [allocation.Ledger] still has the events of shipped lines.
-	BatchLines(ctx context.Context, batch allocation.BatchRef, after int64, limit int) ([]BatchLine, error)
+	// BatchLines returns a page of the lines with unshipped units of a batch, in the order in which the lines leave
+	// the batch at a cut: at most limit lines with a Rank behind after. The first page has the zero Rank. A line
+	// that becomes firm, or gets a higher priority, between two pages may come twice, and is never left out.
+	// A line without unshipped units of the batch is left out; [allocation.Ledger] still has the events of
+	// shipped lines.
+	BatchLines(
+		ctx context.Context, batch allocation.BatchRef, after allocation.Rank, limit int,
+	) ([]BatchLine, error)
 }
 
 // BatchLine is a line's part of a batch.
@@ -115,5 +119,11 @@ type BatchLine struct {
 	Quantity  allocation.Quantity // units of the batch, shipped units included
 	Shipped   allocation.Quantity
 	HeldUntil time.Time // zero for a firm line
-	Sequence  int64     // see [Line]
+	Priority  int
+	Sequence  int64 // see [Line]
+}
+
+// Rank returns the line's place in the order in which lines leave a batch at a cut.
+func (l BatchLine) Rank() allocation.Rank {
+	return allocation.Allocation{HeldUntil: l.HeldUntil, Priority: l.Priority, Sequence: l.Sequence}.Rank()
 }

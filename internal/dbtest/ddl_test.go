@@ -25,7 +25,7 @@ var readings = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		return err
 	},
 	"BatchLines": func(ctx context.Context, s *sqlstore.Store) error {
-		_, err := s.BatchLines(ctx, "b", 0, 10)
+		_, err := s.BatchLines(ctx, "b", allocation.Rank{}, 10)
 		return err
 	},
 	"Batches": func(ctx context.Context, s *sqlstore.Store) error {

@@ -187,7 +187,7 @@ func (v *verbs) views() {
 	ctx := v.Context()
 	_, err := v.store.Order(ctx, "o1")
 	v.calls("Order", err)
-	_, err = v.store.BatchLines(ctx, "b4", 0, 10)
+	_, err = v.store.BatchLines(ctx, "b4", allocation.Rank{}, 10)
 	v.calls("BatchLines", err)
 	_, err = v.store.Batches(ctx, v.clock.Now(), "chair", "", 10)
 	v.calls("Batches", err)

@@ -95,7 +95,7 @@ var looks = []struct {
 		return err
 	}},
 	{"batch lines", func(ctx context.Context, r views.Reader) error {
-		_, err := r.BatchLines(ctx, "b", 2, 5)
+		_, err := r.BatchLines(ctx, "b", allocation.Rank{Sequence: 4}, 5)
 		return err
 	}},
 }
@@ -126,7 +126,9 @@ func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
 		`INDEX allocation_batches_for_sale \(sku=\?\)`,
 		`INDEX allocation_batches_by_sku \(sku=\? AND ref>\?\)`,
 		`INDEX allocation_lines_held \(sku=\? AND held_until<\?\)`,
-		`INDEX allocation_lines_open \(sku=\? AND batch_ref=\? AND sequence>\?\)`,
+		`INDEX allocation_lines_leaving \(sku=\? AND batch_ref=\? AND held=\? AND priority=\? AND sequence<\?\)`,
+		`INDEX allocation_lines_leaving \(sku=\? AND batch_ref=\? AND held=\? AND priority>\?\)`,
+		`INDEX allocation_lines_leaving \(sku=\? AND batch_ref=\? AND held<\?\)`,
 	}, "|") + `)$`)
 	spied, db := onSQLite.new(t).spied(t)
 	store := onSQLite.crowded(t, db)

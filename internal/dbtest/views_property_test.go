@@ -179,15 +179,15 @@ func (v *viewer) lookAtLines(t *rapid.T, state allocation.State, ref allocation.
 			if part.Batch == ref && part.Shipped < part.Quantity {
 				want = append(want, views.BatchLine{
 					OrderID: a.OrderID, Line: a.Line, Quantity: part.Quantity, Shipped: part.Shipped,
-					HeldUntil: a.HeldUntil, Sequence: a.Sequence,
+					HeldUntil: a.HeldUntil, Priority: a.Priority, Sequence: a.Sequence,
 				})
 			}
 		}
 	}
-	slices.SortFunc(want, func(a, b views.BatchLine) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	slices.SortFunc(want, func(a, b views.BatchLine) int { return a.Rank().Compare(b.Rank()) })
 	limit := rapid.IntRange(1, 4).Draw(t, "lines of a page")
 	lines := paged(t, limit, func(last views.BatchLine) ([]views.BatchLine, error) {
-		return v.reader.BatchLines(t.Context(), ref, last.Sequence, limit)
+		return v.reader.BatchLines(t.Context(), ref, last.Rank(), limit)
 	})
 	require.Equal(t, want, lines, "lines of batch %q", ref)
 }

@@ -72,11 +72,17 @@ func TestAViewRefusesBadInputBeforeAnyStatement(t *testing.T) {
 			allocation.Error{Op: "Batches", Field: "limit", Value: 0},
 		},
 		"batch": {
-			func(ctx context.Context, r views.Reader) error { _, err := r.BatchLines(ctx, "", 0, 1); return err },
+			func(ctx context.Context, r views.Reader) error {
+				_, err := r.BatchLines(ctx, "", allocation.Rank{}, 1)
+				return err
+			},
 			allocation.Error{Op: "BatchLines", Field: "batch", Value: allocation.BatchRef("")},
 		},
 		"page of lines": {
-			func(ctx context.Context, r views.Reader) error { _, err := r.BatchLines(ctx, "b", 0, -1); return err },
+			func(ctx context.Context, r views.Reader) error {
+				_, err := r.BatchLines(ctx, "b", allocation.Rank{}, -1)
+				return err
+			},
 			allocation.Error{Op: "BatchLines", Field: "limit", Value: -1},
 		},
 	} {

@@ -296,7 +296,7 @@ UNION ALL
 
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
 FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
-  STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_open)
+  STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_leaving)
 WHERE b.sku = ? AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = ? GROUP BY l.batch_ref
 UNION ALL
 SELECT 3, batch_ref, CAST(SUM(purchased) AS SIGNED), CAST(SUM(allocated) AS SIGNED)
@@ -621,12 +621,30 @@ ORDER BY l.sku, l.line, l.part
 
 -- name: view: lines of a batch
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
--- Parameters: batch, batch, after, page.
-SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.sequence
-FROM allocation_lines l FORCE INDEX (allocation_lines_open)
-WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
-  AND l.sequence > ?
-ORDER BY l.sequence LIMIT ?
+-- Parameters: batch, batch, held, priority, sequence, page, batch, batch, held, priority, page, batch,
+-- batch, held, page, page.
+SELECT order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
+      AND l.held = ? AND l.priority = CAST(? AS SIGNED) AND l.sequence < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm1
+  UNION ALL
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
+      AND l.held = ? AND l.priority > CAST(? AS SIGNED)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm2
+  UNION ALL
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ? AND l.open = 1
+      AND l.held < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm3) page
+ORDER BY held DESC, priority, sequence DESC LIMIT ?
 ;
 
 -- name: view: batches

@@ -552,12 +552,29 @@ ORDER BY l.sku, l.line, l.part
 
 -- name: view: lines of a batch
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
--- Parameters: batch, after, page.
-SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.sequence
-FROM allocation_lines l
-WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
-  AND l.sequence > $2
-ORDER BY l.sequence LIMIT $3
+-- Parameters: batch, held, priority, sequence, page.
+SELECT order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
+      AND l.held = $2 AND l.priority = CAST($3 AS BIGINT) AND l.sequence < $4
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $5) arm1
+  UNION ALL
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
+      AND l.held = $2 AND l.priority > CAST($3 AS BIGINT)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $5) arm2
+  UNION ALL
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1) AND l.batch_ref = $1 AND l.open = 1
+      AND l.held < $2
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $5) arm3) page
+ORDER BY held DESC, priority, sequence DESC LIMIT $5
 ;
 
 -- name: view: batches

@@ -231,7 +231,7 @@ FROM allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = ?1
 UNION ALL
 
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-  FROM allocation_lines l INDEXED BY allocation_lines_open
+FROM allocation_lines l INDEXED BY allocation_lines_leaving
 WHERE l.sku = ?1 AND l.open = 1 GROUP BY l.batch_ref
 UNION ALL
 SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT)
@@ -530,12 +530,29 @@ ORDER BY l.sku, l.line, l.part
 
 -- name: view: lines of a batch
 -- Reads a page of the lines that wait for units of a batch: BatchLines.
--- Parameters: batch, after, page.
-SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.sequence
-FROM allocation_lines l INDEXED BY allocation_lines_open
-WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
-  AND l.sequence > ?2
-ORDER BY l.sequence LIMIT ?3
+-- Parameters: batch, held, priority, sequence, page.
+SELECT order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
+      AND l.held = ?2 AND l.priority = CAST(?3 AS BIGINT) AND l.sequence < ?4
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?5) arm1
+  UNION ALL
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
+      AND l.held = ?2 AND l.priority > CAST(?3 AS BIGINT)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?5) arm2
+  UNION ALL
+  SELECT * FROM (
+    SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
+      FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
+      AND l.held < ?2
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?5) arm3) page
+ORDER BY held DESC, priority, sequence DESC LIMIT ?5
 ;
 
 -- name: view: batches

@@ -64,8 +64,10 @@ ALTER TABLE {schema}{prefix}lines DROP CONSTRAINT {prefix}lines_key;
 ALTER TABLE {schema}{prefix}lines ADD CONSTRAINT {prefix}lines_key PRIMARY KEY (order_id, sku, line, part);
 ALTER TABLE {schema}{prefix}lines ADD CONSTRAINT {prefix}lines_held_said CHECK (held = 1 AND held_until IS NOT NULL OR held = 0 AND held_until IS NULL);
 
--- The unshipped lines of a batch, in the order in which they leave the batch at a cut, last line first.
+-- The unshipped lines of a batch, in the order in which they leave the batch at a cut, last line first. The index serves
+-- everything that lines_open did.
 CREATE INDEX {prefix}lines_leaving ON {schema}{prefix}lines (sku, batch_ref, held, priority DESC, sequence) WHERE open = 1;
+DROP INDEX {schema}{prefix}lines_open;
 
 -- Lines that wait for units, in the order of serving. Unused yet.
 CREATE TABLE {schema}{prefix}waiting (

@@ -76,9 +76,8 @@ INSERT INTO {prefix}lines_new (order_id, sku, part, batch_ref, quantity, shipped
 DROP TABLE {prefix}lines;
 ALTER TABLE {prefix}lines_new RENAME TO {prefix}lines;
 
--- The unshipped lines of a batch, in the order of their age, and in the order in which they leave the batch at a cut,
--- last line first.
-CREATE INDEX {prefix}lines_open ON {prefix}lines (sku, batch_ref, sequence) WHERE open = 1;
+-- The unshipped lines of a batch, in the order in which they leave the batch at a cut, last line first. The index serves
+-- everything that lines_open did.
 CREATE INDEX {prefix}lines_leaving ON {prefix}lines (sku, batch_ref, held, priority DESC, sequence) WHERE open = 1;
 
 -- The holds of a product, and all holds, in the order in which they lapse.

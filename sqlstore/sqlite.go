@@ -23,10 +23,23 @@ var sqlite = engine{
 					SELECT l.order_id FROM {lines} l INDEXED BY {#lines_held}
 					WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= :now + 0
 					ORDER BY l.held_until, l.order_id LIMIT :more))) first`,
-	held: func(sku string) string {
-		return "h.sku = " + sku + " AND h.part = 0 AND h.held_until <= :now + 0"
-	},
-	splits: " LEFT JOIN {lines} l ON " + partsOfSplit,
+
+	// SQLite sorts the holds to group them, so the rows to sort are narrow, and a join comes after the sum.
+	unbound: `
+		found (ref, split, units) AS (
+			SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+			FROM chosen c CROSS JOIN {lines} h INDEXED BY {#lines_held}
+			WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= :now + 0 GROUP BY h.batch_ref),
+		unbound (ref, units) AS (
+			SELECT u.ref, SUM(u.units) FROM (
+				SELECT f.ref, f.units FROM found f
+				UNION ALL
+				SELECT l.batch_ref, l.quantity - l.shipped
+				FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+				CROSS JOIN {lines} h INDEXED BY {#lines_held} CROSS JOIN {lines} l
+				WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= :now + 0 AND h.split = 1
+					AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+			GROUP BY u.ref)`,
 	expiring: `
 			SELECT l.held_until FROM {lines} l INDEXED BY {#lines_held}
 			WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > :now + 0 ORDER BY l.held_until LIMIT 1`,

@@ -5,9 +5,9 @@
 //	go run ./quickstart -batches mine/batches.csv -orders mine/orders.csv -db mine.db
 //
 // A reader learns how to open and migrate a store, make a Service with a policy, place orders that are all or nothing,
-// split lines over batches, hold units for a while, bind lines to a date or a place, keep blocked stock back, answer shortages, and count a
-// program's own events. Every command may be repeated: a second run on the same database takes nothing more. Holds
-// count from each run, so a second run holds the same units for longer.
+// split lines over batches, hold units for a while, bind lines to a date or a place, keep blocked stock back, answer
+// shortages, and count a program's own events. Every command may be repeated: a second run on the same database takes
+// nothing more. Holds count from each run, so a second run holds the same units for longer.
 //
 // Look at run.go first: newRun puts the library together, and all is the whole program. The reading of CSV files is in
 // csv.go and table.go, the printing in report.go.

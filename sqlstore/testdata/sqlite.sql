@@ -559,13 +559,20 @@ ORDER BY held DESC, priority, sequence DESC LIMIT ?5
 -- Reads a page of the batches of a product: Batches.
 -- Parameters: sku, now, after, page.
 WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?1),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 GROUP BY h.batch_ref),
 unbound (ref, units) AS (
-  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
-    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS BIGINT) AS units
-  FROM (SELECT h.* FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
-    WHERE h.sku = c.sku AND h.part = 0
-    AND h.held_until <= ?2 + 0) h LEFT JOIN allocation_lines l ON l.order_id = CASE WHEN h.split = 1 THEN
-    h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref))
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
 SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
   page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
@@ -582,13 +589,20 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
 -- Parameters: skus, now, order.
 WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 GROUP BY h.batch_ref),
 unbound (ref, units) AS (
-  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
-    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS BIGINT) AS units
-  FROM (SELECT h.* FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
-    WHERE h.sku = c.sku AND h.part = 0
-    AND h.held_until <= ?2 + 0) h LEFT JOIN allocation_lines l ON l.order_id = CASE WHEN h.split = 1 THEN
-    h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref, h.batch_ref)),
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref),
 freed (ref, units) AS (
   SELECT f.ref, CAST(SUM(f.units) AS BIGINT) FROM (
     SELECT u.ref, u.units FROM unbound u

@@ -85,6 +85,12 @@ func (p *place) flooded(ctx context.Context, holds, batches int) (*sqlstore.Stor
 	return store, db, nil
 }
 
+// bareSettings are settings of a connection with which the bare sum uses the index, in one process, as Stock does.
+// PostgreSQL would read the table, in which every line is a lapsed hold, in parallel.
+var bareSettings = map[string][]string{
+	"postgresql": {`SET enable_seqscan = off`, `SET max_parallel_workers_per_gather = 0`},
+}
+
 // bare are sums over the index of holds.
 var bare = map[string]string{
 	"sqlite": `SELECT SUM(quantity) FROM allocation_lines INDEXED BY allocation_lines_held
@@ -117,6 +123,11 @@ func (p *place) floodReads(ctx context.Context, s floods, holds, batches int, w 
 			return err
 		},
 		func() error {
+			for _, setting := range bareSettings[p.Name] {
+				if _, err := db.ExecContext(ctx, setting); err != nil {
+					return err
+				}
+			}
 			var sum int64
 			return db.QueryRowContext(ctx, fmt.Sprintf(bare[p.Name], now.UnixMicro())).Scan(&sum)
 		},

@@ -78,8 +78,8 @@ type UnitOfWorkOptions struct {
 	//
 	// The commit stands even if Committed fails. A crash before the call, or an [ErrUnknownOutcome],
 	// leaves the call out, so events that must not be missed go through package outbox. Committed
-	// can't be set inside a host's transaction, because the unit of work doesn't see the host's
-	// commit.
+	// can't be set for a store inside a host's transaction, because the unit of work doesn't see the
+	// host's commit; [Service.Inside] tells the events after the commit.
 	Committed func(ctx context.Context, events []Event)
 
 	// Commit, if set, is called before each call of Store.Commit, with the attempt's context; the

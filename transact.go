@@ -29,8 +29,8 @@ import (
 // are refused with that context ([ErrInvalid]), because such a command would wait for locks of the transaction. The
 // hook Attempt of the unit of work hears of each transaction as "Transact", and of the commands inside as usual.
 //
-// A bad argument, guests of s among them, is an ErrInvalid before anything begins. Over a host's own UnitOfWork Transact returns
-// [errors.ErrUnsupported].
+// A bad argument, guests of s among them, is an ErrInvalid before anything begins. Over a host's own UnitOfWork
+// Transact returns [errors.ErrUnsupported].
 func (s *Service) Transact(
 	ctx context.Context,
 	transaction func(ctx context.Context, fn func(Store) error) error,

@@ -80,15 +80,15 @@
 //     with dozens of lines or with locks. Lists are cut at 128 KiB; a load in parts reads from one snapshot.
 //   - SQLite: a short transaction, row by row. The first statement writes, and waits for other writers.
 //
-// [Store.Locked] is for hosts that prefer waiting to retrying. [Store.Join] is for hosts with writes of their own:
+// [Store.Within] commits the host's own rows and the allocations together, or neither. [Store.Join] is for hosts that
+// begin and end the transaction themselves:
 //
-//	tx, err := db.BeginTx(ctx, nil)
-//	_, err = tx.ExecContext(ctx, `INSERT INTO orders …`)
-//	service, err := allocation.New(allocation.NewUnitOfWork(store.Join(tx), nil), nil)
+//	inside, committed := service.Inside(store.Join(tx))
+//	_, err = inside.Allocate(ctx, lines...) // after an error: roll back, and begin again if it is an ErrConflict
 //	…
-//	_, err = service.Allocate(ctx, lines...) // after an error: roll back, and begin again if it is an ErrConflict
-//	…
-//	err = tx.Commit()
+//	if err = tx.Commit(); err == nil {
+//		committed(ctx) // now the hooks hear of the commit
+//	}
 //
 // The database also refuses by itself, for every writer: more promised units than purchased units, a second line with
 // the same key, a part of a line from an unknown batch. Counters are written as differences, so that the checks hold

@@ -10,14 +10,16 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Join returns a store inside a transaction of the host, on the store's database: the host's writes and the
-// allocations become visible together, or not at all. Only the host commits, rolls back and retries. Nothing else
-// may use the transaction during a call of the store, and the store is not safe for concurrent use.
+// Join returns a store inside a transaction of the host, for [allocation.Service.Inside]: the host's writes and the
+// allocations become visible together, or not at all. Only the host commits, rolls back and retries; [Store.Within]
+// does so for the host. Nothing else may use the transaction during a call of the store, not even the open rows of a
+// query, and the store is not safe for concurrent use.
 //
 // A version conflict undoes the Commit only. After a database error, of the store or of the host, the host must
 // roll back: the server may have ended the transaction. The store refuses every call after an error of its own. A
-// unit of work on the store makes one attempt. The store is an [allocation.Ledger]. With a nil transaction every
-// method returns [allocation.ErrInvalid].
+// unit of work on the store makes one attempt. The store is an [allocation.Ledger], and an [allocation.Locker] whose
+// locks stay until the host ends the transaction. With a nil transaction every method returns
+// [allocation.ErrInvalid].
 //
 // Lapsed holds that a command clears are cleared in the host's transaction, so a rollback takes the clearing back.
 func (s *Store) Join(tx *sql.Tx) allocation.Store {
@@ -29,7 +31,11 @@ func (s *Store) Join(tx *sql.Tx) allocation.Store {
 
 // join is Join for the transaction of any driver's interface; nil for a nil transaction.
 func (s *Store) join(tx driverTransaction) allocation.Store {
-	in := &inside{store: s, transaction: &transaction{driverTransaction: tx}}
+	return s.joinTransaction(&transaction{driverTransaction: tx})
+}
+
+func (s *Store) joinTransaction(t *transaction) joined {
+	in := &inside{store: s, transaction: t}
 	if s != nil && s.engine != nil {
 		in.savepoint = s.engine.savepoint
 	}
@@ -42,8 +48,26 @@ type joined struct{ *inside }
 // Joined tells [allocation.NewUnitOfWork] that only the host can retry.
 func (joined) Joined() {}
 
+// Locked runs fn with a store in the same transaction that locks the products before reading. The locks stay until the
+// host ends the transaction; Locked commits nothing.
+func (j joined) Locked(ctx context.Context, fn func(allocation.Store) error) error {
+	const op = "Locked"
+	if err := j.check(ctx, op); err != nil {
+		return err
+	}
+	if first := j.store.statements.lockAll; first != nil {
+		if _, err := j.transaction.exec(ctx, first); err != nil {
+			return j.explain(ctx, op, err)
+		}
+	}
+	locking := *j.inside
+	locking.locks = j.store.statements.lockRows != nil
+	return fn(&locking)
+}
+
 var (
 	_ allocation.Ledger = joined{}
+	_ allocation.Locker = joined{}
 	_ allocation.Locker = (*Store)(nil)
 )
 
@@ -54,24 +78,9 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 	if err := s.check(ctx, op); err != nil {
 		return err
 	}
-	level := s.isolation
-	if level == sql.LevelDefault {
-		level = s.engine.locking
-	}
-	var decided error
-	err := s.inTransaction(ctx, level, s.statements.ahead(), func(t *transaction) error {
-		if first := s.statements.lockAll; first != nil {
-			if _, err := t.exec(ctx, first); err != nil {
-				return err
-			}
-		}
-		decided = fn(&inside{store: s, transaction: t, locks: s.statements.lockRows != nil})
-		return decided
+	return s.inLocking(ctx, op, func(t *transaction) error {
+		return fn(&inside{store: s, transaction: t, locks: s.statements.lockRows != nil})
 	})
-	if err == nil || decided != nil {
-		return decided
-	}
-	return s.explain(ctx, op, err)
 }
 
 // inside is a store in a transaction that the caller ends.
@@ -80,7 +89,6 @@ type inside struct {
 	transaction *transaction
 	locks       bool     // Load locks products before reading
 	savepoint   []string // statements at the beginning of a commit
-	spoilt      error    // the error of the method after which the transaction is unusable
 }
 
 // check returns an error if the store can't be used any more.
@@ -91,10 +99,10 @@ func (in *inside) check(ctx context.Context, op string) error {
 	switch {
 	case in.transaction.driverTransaction == nil:
 		return invalid(op, "transaction", nil, "must not be nil")
-	case in.spoilt != nil:
+	case in.transaction.spoilt != nil:
 		return &allocation.Error{
 			Op: op, Field: "transaction", Value: in.store.engine.name,
-			Err: fmt.Errorf("must be rolled back after: %w", in.spoilt),
+			Err: fmt.Errorf("must be rolled back after: %w", in.transaction.spoilt),
 		}
 	}
 	return nil
@@ -105,9 +113,9 @@ func (in *inside) explain(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	err = in.store.meaning(ctx, op, err)
+	err = in.store.meaning(ctx, op, in.withOpenRows(err))
 	if in.transaction.broken != nil {
-		in.spoilt = err
+		in.transaction.spoilt = err
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/sqlstore/seam"
@@ -24,6 +25,24 @@ func JoinOver(s *Store, tx seam.Transaction) allocation.Store {
 		return s.join(nil)
 	}
 	return s.join(overTransaction{over{tx}, tx})
+}
+
+// WithinOver is like [Store.Within] for a store of [OverPostgreSQL]. The transaction is the transaction of the seam.
+func WithinOver(
+	ctx context.Context, s *Store, service *allocation.Service,
+	fn func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error, skus ...allocation.SKU,
+) error {
+	if fn == nil {
+		return s.within(ctx, service, nil, skus)
+	}
+	if s != nil && s.db != nil {
+		if _, able := s.db.(overDatabase); !able {
+			return &allocation.Error{Op: "Within", Field: "database", Value: s.engine.name, Err: errors.ErrUnsupported}
+		}
+	}
+	return s.within(ctx, service, func(ctx context.Context, tx driverTransaction, inside *allocation.Service) error {
+		return fn(ctx, tx.(overTransaction).tx, inside)
+	}, skus)
 }
 
 // over is the [runner] over a [seam.Runner]. The seam prepares statements by text.

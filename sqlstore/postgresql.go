@@ -120,10 +120,21 @@ func hasOldPlan(err error) bool {
 	return ok && state == "0A000"
 }
 
+// rolledBack is what drivers say if the server answers COMMIT with ROLLBACK, because an earlier statement has failed:
+// pgx and lib/pq.
+var rolledBack = []string{
+	"commit unexpectedly resulted in rollback", "Could not complete operation in a failed transaction",
+}
+
 // classifyPostgreSQL uses the SQLSTATE, see https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func classifyPostgreSQL(err error) class {
 	state, ok := sqlState(err)
 	if !ok {
+		for _, text := range rolledBack {
+			if strings.Contains(err.Error(), text) {
+				return answered
+			}
+		}
 		return unanswered
 	}
 	switch state {

@@ -16,6 +16,9 @@ type transaction struct {
 	// broken is the first error of a statement. After an error the server may have ended the transaction, so that
 	// the next statement would be a transaction of its own, or the server may refuse all statements but ROLLBACK.
 	broken error
+
+	// spoilt is the error of the first method of a store after which the transaction is unusable.
+	spoilt error
 }
 
 func (t *transaction) exec(ctx context.Context, q *query, args ...any) (int64, error) {

@@ -20,8 +20,8 @@ func cart(kind string, round int) allocation.OrderID {
 	return allocation.OrderID(fmt.Sprintf("%s-%d", kind, round))
 }
 
-// handOverOrCancel is one of three processes. In every round two hand over the same cart, while the third cancels the
-// cart; then the two hand over carts of different products to one order. The answers say which commands succeeded.
+// handOverOrCancel is the role of three processes. In every round two hand over the same cart, while the third cancels
+// the cart; then the two hand over carts of different products to one order. The answers say which commands succeeded.
 func handOverOrCancel(ctx context.Context, w *worker) (any, error) {
 	done := make([]bool, carts)
 	for round := range done {

@@ -14,7 +14,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// mover is one of the processes that split, allocate and recount a lot.
+// mover is a process at work on a lot.
 type mover struct {
 	*worker
 	random *rand.Rand
@@ -22,7 +22,7 @@ type mover struct {
 	given  allocation.Quantity   // to lines, less the units released by its splits
 }
 
-// moveLot returns the units that the process gave to lines, less the units that it released.
+// moveLot splits, allocates and recounts a lot. The answer is the units given to lines, less the units released.
 func moveLot(ctx context.Context, w *worker) (any, error) {
 	m := &mover{worker: w, random: rand.New(rand.NewPCG(6, uint64(w.Number)))}
 	if err := w.meet(ctx, "lot"); err != nil {

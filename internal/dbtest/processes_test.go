@@ -19,7 +19,7 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// task is what a process of a test does, side by side with other processes. The process is this test's own program.
+// task is the work of a process of a test, side by side with other processes. The program is the test's own.
 type task struct {
 	Role    string // the name of a function of roles
 	Number  int    // 0 to Of-1
@@ -30,8 +30,8 @@ type task struct {
 	Ahead   time.Duration // of the process's clock
 }
 
-// ticker is a clock that shows no moment twice, and none that another process's ticker shows: events of one moment are
-// of one commit. The ticker is safe for concurrent use.
+// ticker is a clock. No ticker shows a moment twice, or a moment of another process's ticker, so events of the same
+// moment belong to the same commit. The ticker is safe for concurrent use.
 type ticker struct {
 	start         time.Time
 	number, every int64 // microseconds
@@ -46,14 +46,14 @@ func (c *ticker) Now() time.Time {
 // advance lets at least so much time pass.
 func (c *ticker) advance(by time.Duration) { c.ticks.Add(1 + by.Microseconds()/c.every) }
 
-// roles are what processes do. A role returns what the test wants to know of it, as JSON.
+// roles are the tasks by name. A role returns the answer for the test, which travels as JSON.
 var roles = map[string]func(ctx context.Context, w *worker) (any, error){
 	"hand over":     handOverOrCancel,
 	"move a lot":    moveLot,
 	"bind to terms": bindToTerms,
 }
 
-// childOfTests marks a process that belongs to a test of this package.
+// childOfTests marks a process of a test of this package.
 const childOfTests = "dbtest"
 
 // worker is a process at work.
@@ -87,7 +87,7 @@ func work() int {
 	})
 }
 
-// meet returns when all processes have come to a place of that name.
+// meet returns when all processes have called meet with the name.
 func (w *worker) meet(ctx context.Context, name string) error {
 	file := func(n int) string { return filepath.Join(w.Meeting, fmt.Sprintf("%s-%d", name, n)) }
 	if err := os.WriteFile(file(w.Number), nil, 0o600); err != nil {
@@ -103,7 +103,7 @@ func (w *worker) meet(ctx context.Context, name string) error {
 	return ctx.Err()
 }
 
-// together runs a role in so many processes on one database, and returns what each told. Change may change a task.
+// together runs a role in so many processes on one database, and returns the answers. Change may change a task.
 func together[T any](t *testing.T, p place, role string, processes int, change func(*task)) []T {
 	t.Helper()
 	told, meeting := make([]T, processes), t.TempDir()

@@ -85,14 +85,16 @@ func (ch *chooser) until(r *rand.Rand) time.Time {
 
 // terms binds the lines of an order, many of them to nothing.
 func (ch *chooser) terms(r *rand.Rand) (t terms) {
-	if r.IntN(3) == 0 {
+	switch r.IntN(6) {
+	case 0, 1: // most of these lines come to depend on a shipment, and slip with the shipment
+		t.Location, t.NeededBy = dock, ch.day(r)
+	case 2:
+		t.Location = places[r.IntN(len(places))]
+	case 3:
 		t.NeededBy = ch.day(r)
 	}
 	if r.IntN(5) == 0 {
 		t.FreshUntil = ch.day(r)
-	}
-	if r.IntN(3) == 0 {
-		t.Location = places[r.IntN(len(places))]
 	}
 	if r.IntN(2) == 0 {
 		t.Priority = r.IntN(5) - 2
@@ -100,13 +102,13 @@ func (ch *chooser) terms(r *rand.Rand) (t terms) {
 	return t
 }
 
-// places are where batches are; dock is the place of the shared batches that are under way, which have most late lines.
+// places are where batches are; dock is the place of the shared batches on the way, which have most late lines.
 var places = []allocation.Location{"hull", "york", dock}
 
 const dock = "dock"
 
-// day is when a shipment arrives, a line is needed or a batch expires: within moments, so that the time passes during
-// the run, or within days.
+// day is when a shipment arrives, a line is needed or a batch expires: in a moment, to pass during the run, or within
+// days.
 func (ch *chooser) day(r *rand.Rand) time.Time {
 	if r.IntN(3) == 0 {
 		return ch.moment(r)
@@ -114,7 +116,7 @@ func (ch *chooser) day(r *rand.Rand) time.Time {
 	return ch.clock.Now().Add(time.Duration(1+r.IntN(72)) * time.Hour)
 }
 
-// moment is a time that passes during the run.
+// moment is a time soon enough to pass during the run.
 func (ch *chooser) moment(r *rand.Rand) time.Time {
 	return ch.clock.Now().Add(time.Duration(200+r.IntN(1500)) * time.Millisecond)
 }

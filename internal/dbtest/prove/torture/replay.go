@@ -17,6 +17,8 @@ type commit struct {
 	changed       map[allocation.LineKey]bool // otherwise than by lapsing and by a mark
 	late          []allocation.LineKey        // lines that became late
 	slipped       []allocation.BatchRef
+	received      allocation.BatchRef // the batch that arrived, at the moment of the count
+	arrived       time.Time
 	split         map[allocation.BatchRef]allocation.Quantity // parts that have not become batches yet
 }
 

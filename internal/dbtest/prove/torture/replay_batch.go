@@ -33,7 +33,7 @@ func (b *books) batch(c *commit, event allocation.Event) {
 	}
 }
 
-// added opens the account of a batch. A part has the units that its batch gave, and is of the same lot.
+// added opens the account of a batch. A part has the units given by the batch that was split, and the same lot.
 func (b *books) added(c *commit, e allocation.BatchAdded) {
 	if b.batches[e.Batch] != nil {
 		b.report.fault(doubled, "batch %q was added twice", e.Batch)
@@ -60,7 +60,7 @@ func (b *books) added(c *commit, e allocation.BatchAdded) {
 	delete(c.split, e.Batch)
 }
 
-// slips notes that a batch will arrive at another time.
+// slips notes the new ETA of a batch.
 func (b *books) slips(c *commit, e allocation.BatchETAChanged) {
 	a := b.batches[e.Batch]
 	asked := c.by != nil && c.by.step.command.Verb == slip && c.by.step.command.Batch.Ref == e.Batch &&
@@ -74,7 +74,7 @@ func (b *books) slips(c *commit, e allocation.BatchETAChanged) {
 	b.report.Slips++
 }
 
-// expires notes that a batch is closed for good, once.
+// expires closes a batch for good, once.
 func (b *books) expires(c *commit, e allocation.BatchExpired) {
 	a := b.batches[e.Batch]
 	if a == nil || a.expired || a.purchased == 0 || !a.bestBefore.Equal(e.BestBefore) || e.BestBefore.After(c.at) {
@@ -85,7 +85,7 @@ func (b *books) expires(c *commit, e allocation.BatchExpired) {
 	b.report.Expired++
 }
 
-// count notes that a batch was counted.
+// count notes a count of a batch.
 func (b *books) count(c *commit, ref allocation.BatchRef, from allocation.Quantity) {
 	a := b.batches[ref]
 	counted := c.by != nil && c.by.step.command.counts() && c.by.step.command.Count.Batch == ref
@@ -96,11 +96,11 @@ func (b *books) count(c *commit, ref allocation.BatchRef, from allocation.Quanti
 	a.counts = append(a.counts, c.by.step.command.Count.At)
 	c.by.counted = true
 	if c.by.step.command.Verb == receive {
-		a.eta = time.Time{}
+		a.eta, c.received, c.arrived = time.Time{}, ref, c.by.step.command.Count.At
 	}
 }
 
-// blocks notes that a batch was blocked or unblocked.
+// blocks notes the blocking or unblocking of a batch.
 func (b *books) blocks(c *commit, by verb, ref allocation.BatchRef, blocked bool) {
 	a := b.batches[ref]
 	if a == nil || c.by == nil || c.by.step.command.Verb != by || c.by.step.command.Batch.Ref != ref {

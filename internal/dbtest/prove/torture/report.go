@@ -69,7 +69,7 @@ func (r *report) count(s *step) {
 		case killed:
 			r.Killed++
 		case deadlocked:
-			r.fault(deadlocks, "caller %d, command %d: %s", s.caller, s.number, a.text)
+			r.fault(deadlocks, "%s: %s", s, a.text)
 		case unexpected:
 			r.fault(surprise, "caller %d, command %d, %s: %s", s.caller, s.number, s.command.Verb, a.text)
 		case failed:

@@ -6,7 +6,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// terms are those of a line, which bind the line to the batches that fit.
+// terms are the terms of a line, and bind the line to batches.
 type terms struct {
 	Split      bool                `json:"split,omitzero"`
 	NeededBy   time.Time           `json:"needed_by,omitzero"`
@@ -15,42 +15,42 @@ type terms struct {
 	Priority   int                 `json:"priority,omitzero"`
 }
 
-// are says that an answer has the terms.
+// are reports whether an answer has the terms.
 func (t terms) are(a allocation.Allocation) bool {
 	return t.Split == a.Split && t.NeededBy.Equal(a.NeededBy) && t.FreshUntil.Equal(a.FreshUntil) &&
 		t.Location == a.Location && t.Priority == a.Priority
 }
 
-// sells says that units of the batch may be promised at a time, whatever the terms.
+// sells reports whether units of the batch may be promised at a time, whatever the terms.
 func (a *account) sells(at time.Time) bool {
 	keeps := a.bestBefore.IsZero() || a.bestBefore.After(at) && !a.spoils()
 	return !a.blocked && !a.expired && keeps
 }
 
-// serves says that a line with the terms may be given units of the batch at a time.
+// serves reports whether a line with the terms may be given units of the batch at a time.
 func (a *account) serves(t terms, at time.Time) bool {
 	overdue := !t.NeededBy.IsZero() && !a.eta.IsZero() && a.eta.Before(at)
 	return a.sells(at) && a.lasts(t) && !a.comesLate(t.NeededBy) && !overdue
 }
 
-// lasts says that the batch fits the terms that no event about a batch can break.
+// lasts reports whether the batch fits the terms beside NeededBy. No slip can break these terms.
 func (a *account) lasts(t terms) bool {
 	fresh := t.FreshUntil.IsZero() || a.bestBefore.IsZero() || a.bestBefore.After(t.FreshUntil)
 	return fresh && (t.Location == "" || t.Location == a.location)
 }
 
-// spoils says that the batch will have expired when the batch arrives.
+// spoils reports whether the batch will have expired when the batch arrives.
 func (a *account) spoils() bool {
 	return !a.eta.IsZero() && !a.bestBefore.IsZero() && !a.bestBefore.After(a.eta)
 }
 
-// comesLate says that the batch arrives after a time, zero for any time, or arrives spoilt.
+// comesLate reports whether the batch arrives after a time, zero for any time, or arrives spoilt.
 func (a *account) comesLate(neededBy time.Time) bool {
 	return a.spoils() || !a.eta.IsZero() && !neededBy.IsZero() && a.eta.After(neededBy)
 }
 
-// judgeTerms checks every line that a commit may have brought outside its terms: no unit comes from a batch that is
-// blocked, elsewhere or too soon to expire, and none comes late unless the line is marked late.
+// judgeTerms checks every line touched by a commit: no unit comes from a blocked batch, from another place or from a
+// batch too soon to expire, and no unit comes late unless the line is marked late.
 func (b *books) judgeTerms(c *commit) {
 	for key := range c.lines {
 		b.judgeFit(c, key)
@@ -85,7 +85,7 @@ func (b *books) judgeFit(c *commit, key allocation.LineKey) {
 	}
 }
 
-// on says that unshipped units of the line are of a batch.
+// on reports whether unshipped units of the line are of a batch.
 func (l lineState) on(ref allocation.BatchRef) bool { return l.open(ref) > 0 }
 
 // open is how many unshipped units of a batch the line has.
@@ -98,18 +98,19 @@ func (l lineState) open(ref allocation.BatchRef) allocation.Quantity {
 	return 0
 }
 
-// marked replays that a line became late, or is in time again.
+// marked replays a LineLate: the line became late, or is in time again.
 func (b *books) marked(c *commit, e allocation.LineLate) {
 	key := allocation.LineKey{OrderID: e.OrderID, SKU: c.sku, Line: e.Line}
 	l := c.line(b, key)
-	late := false
+	late := b.missed(c, key)
 	for _, p := range l.parts {
 		a := b.batches[p.Batch]
 		overdue := !a.eta.IsZero() && !l.terms.NeededBy.IsZero() && c.at.After(l.terms.NeededBy)
 		late = late || p.Quantity > p.Shipped && (overdue || a.comesLate(l.terms.NeededBy))
 	}
 	if l.late == e.Late || late != e.Late || !l.terms.NeededBy.Equal(e.NeededBy) || l.lapsed(c.at) {
-		b.report.fault(wrong, "%+v was told late %t at %s, before %t, by batches %t", key, e.Late, c.at, l.late, late)
+		b.report.fault(wrong, "%+v, needed by %s, was told late %t at %s, before %t, by batches %t: %+v",
+			key, l.terms.NeededBy, e.Late, c.at, l.late, late, l.parts)
 	}
 	l.late = e.Late
 	c.lines[key] = l
@@ -121,7 +122,24 @@ func (b *books) marked(c *commit, e allocation.LineLate) {
 	}
 }
 
-// handedOver replays that a line became another order's.
+// missed reports whether units of the line were still on the way after NeededBy before the commit, which brought the
+// units or took the units away.
+func (b *books) missed(c *commit, key allocation.LineKey) bool {
+	before := c.before[key]
+	for _, p := range before.parts {
+		at := c.at
+		if p.Batch == c.received && c.arrived.Before(at) {
+			at = c.arrived
+		}
+		waited := p.Quantity > p.Shipped && (p.Batch == c.received || !b.batches[p.Batch].eta.IsZero())
+		if waited && !before.terms.NeededBy.IsZero() && at.After(before.terms.NeededBy) {
+			return true
+		}
+	}
+	return false
+}
+
+// handedOver replays a hand-over of a line to another order.
 func (b *books) handedOver(c *commit, e allocation.LineHandedOver) {
 	from := allocation.LineKey{OrderID: e.From, SKU: c.sku, Line: e.Line}
 	to := allocation.LineKey{OrderID: e.OrderID, SKU: c.sku, Line: e.Line}

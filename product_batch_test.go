@@ -97,7 +97,7 @@ func TestR8_CountsAreTakenOnce(t *testing.T) {
 		p := newTested(t, inWarehouse("a", 10))
 		require.NoError(t, count(p, 8, noon)())
 		p.stays(count(p, 4, noon.Add(-time.Minute-time.Microsecond)))
-		p.refuses(allocation.ErrNotAllowed, count(p, 4, noon.Add(-time.Minute))) // by a clock ahead maybe the younger one
+		p.refuses(allocation.ErrNotAllowed, count(p, 4, noon.Add(-time.Minute))) // maybe noon's clock was ahead
 		require.NoError(t, count(p, 7, noon.Add(time.Microsecond))())
 		assert.Equal(t, "0/7", p.batch("a"), "allocated/purchased of batch a")
 	})

@@ -62,20 +62,35 @@ func (b *batch) expiry() time.Time {
 	return b.BestBefore
 }
 
-// schedule sets Due of every loaded batch. The lines of a batch on the way count only as far as loaded,
-// so Due of such a batch may be too early, but never too late.
+// schedule sets Due of every loaded batch. Unless all lines on a batch on the way are known, the former
+// Due stays, which may be too early, but never too late. The sweep then loads the lines of the batch; with
+// nothing to record, the sweep can't store a better Due, since every change needs an event (R9), and goes
+// on behind the product.
 func (p *Product) schedule() {
 	for _, b := range p.batches {
 		due := b.expiry()
 		switch {
 		case !b.Dated || b.ETA.IsZero():
-		case b.hasAllLines():
+		case p.knowsPromises(b):
 			due = earliest(due, p.nextNeed(b))
 		default:
 			due = earliest(due, b.Due)
 		}
 		b.Due = due
 	}
+}
+
+// knowsPromises reports whether every promised unit of the batch belongs to a loaded line, so that the
+// lines on the batch are known, however loaded.
+func (p *Product) knowsPromises(b *batch) bool {
+	if b.hasAllLines() {
+		return true
+	}
+	unknown := b.Allocated
+	for _, l := range p.lines {
+		unknown -= l.partOf(b.Ref).open()
+	}
+	return unknown == 0
 }
 
 // nextNeed returns the first moment after the NeededBy of any line on the batch that is not yet late;

@@ -68,7 +68,8 @@ func (c *clearing) round(ctx context.Context, need *lapsedError, page pageReleas
 		}
 	}
 	if c.vain > mostVain {
-		return need
+		reason := fmt.Errorf("%w: others cleared the lapsed holds that are needed, %d times", ErrConflict, c.vain)
+		return &Error{Op: need.op, Field: "sku", Value: need.skus[0], Err: reason}
 	}
 	return nil
 }

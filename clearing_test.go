@@ -360,6 +360,7 @@ func TestAStoreThatContradictsItselfKeepsNobodyForEver(t *testing.T) {
 		_, err := serve(t, contradictory{store}, with).Allocate(t.Context(), want("o", "LAMP", 2))
 		require.ErrorContains(t, err, "contradicts itself", name)
 		_, err = serve(t, forgetful{store}, with).Allocate(t.Context(), want("o", "LAMP", 2))
-		require.ErrorIs(t, err, allocation.ErrNotLoaded, name)
+		require.ErrorIs(t, err, allocation.ErrConflict, name)
+		require.NotErrorIs(t, err, allocation.ErrNotLoaded, name)
 	}
 }

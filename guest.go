@@ -26,8 +26,8 @@ type GuestStore interface {
 
 	// CommitWith is Commit with guests. First the changes are written, under all checks of Commit; then the guests
 	// are carried out, in the given order unless the kind of guest says otherwise; then changes and guests become
-	// visible together. After an error nothing of the changes or of any guest lasts. All guests have passed CheckGuest; the list may be empty. CommitWith must
-	// neither retain nor change the list.
+	// visible together. After an error nothing of the changes or of any guest lasts. All guests have passed
+	// CheckGuest; the list may be empty. CommitWith must neither retain nor change the list.
 	//
 	// If the changes can be written and guests fail, the error is a [*GuestError] that names every guest at fault.
 	// To find out, a store may carry out guests several times. A broken constraint of a guest is never an

@@ -15,8 +15,8 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	return s.commit(ctx, changes, nil)
 }
 
-// commit calls guests, if any, between the checks and the writes, which can't fail.
-func (s *Store) commit(ctx context.Context, changes []allocation.Changes, guests func() error) error {
+// commit carries out the guests between the checks and the writes, which can't fail.
+func (s *Store) commit(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
 	if err := s.check(ctx, "Commit"); err != nil {
 		return err
 	}
@@ -28,10 +28,8 @@ func (s *Store) commit(ctx context.Context, changes []allocation.Changes, guests
 	if err := (view{Store: s}).checkAll(changes); err != nil {
 		return err
 	}
-	if guests != nil {
-		if err := guests(); err != nil {
-			return err
-		}
+	if err := runAll(guests); err != nil {
+		return err
 	}
 	for _, c := range changes {
 		s.apply(c)

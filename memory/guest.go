@@ -16,11 +16,12 @@ import (
 // command fails with the error, and nothing of the command is written. An error that wraps [allocation.ErrConflict]
 // stands for a deadlock: the commit is a lost race. A panic of Do, or the end of the goroutine, counts as an error.
 //
-// Undo takes the changes of a successful Do back, if the commit fails because of another guest. Several guests are
-// undone in the reverse order. Do may run again afterwards. Undo may be nil if Do leaves nothing.
+// Undo takes the changes of a successful Do back, if the commit fails because of another guest, or at the rollback of a
+// [Tx]. Several guests are undone in the reverse order. Do may run again afterwards. Undo may be nil if Do leaves
+// nothing.
 //
-// Both functions run under the lock of the store, so they must not call the store, nor a Service on the store. All
-// functions run one after the other, and never at the same time as another commit of the store.
+// Both functions run under the lock of the store, except for Undo at the rollback of a Tx, so they must not call the
+// store, nor a Service on the store.
 type Func struct {
 	Do   func() error
 	Undo func()
@@ -47,12 +48,30 @@ func (s *Store) CheckGuest(guest allocation.Guest) error {
 // CommitWith is Commit with guests of the type [Func], see [allocation.GuestStore]. Each Do runs, whether or not
 // another Do has failed, so that CommitWith finds all guests at fault.
 func (s *Store) CommitWith(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
+	if err := s.checkGuests(guests); err != nil {
+		return err
+	}
+	return s.commit(ctx, changes, guests)
+}
+
+// CheckGuest is that of the store.
+func (j joined) CheckGuest(guest allocation.Guest) error { return j.store.CheckGuest(guest) }
+
+// CommitWith leaves the transaction usable if guests failed.
+func (j joined) CommitWith(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
+	if err := j.store.checkGuests(guests); err != nil {
+		return err
+	}
+	return j.commit(ctx, changes, guests)
+}
+
+func (s *Store) checkGuests(guests []allocation.Guest) error {
 	for _, guest := range guests {
 		if err := s.CheckGuest(guest); err != nil {
 			return err
 		}
 	}
-	return s.commit(ctx, changes, func() error { return runAll(guests) })
+	return nil
 }
 
 // runAll runs all guests, and undoes the successful guests unless all succeed.

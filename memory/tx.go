@@ -151,8 +151,9 @@ func mustRollBack(op string, cause error) error {
 }
 
 // Join returns a store inside a transaction, as Join of package sqlstore does; see [allocation.Service.Inside]. As on a
-// database, the transaction has to be rolled back after any error of the store other than [allocation.ErrConflict], and
-// the store refuses every further call. The store is an [allocation.Ledger].
+// database, the transaction has to be rolled back after any error of the store other than [allocation.ErrConflict] and
+// a guest that failed, and the store refuses every further call. The store is an [allocation.Ledger] and an
+// [allocation.GuestStore].
 func (s *Store) Join(tx *Tx) allocation.Store { return joined{store: s, tx: tx} }
 
 // joined is a store in a transaction.
@@ -161,7 +162,10 @@ type joined struct {
 	tx    *Tx
 }
 
-var _ allocation.Ledger = joined{}
+var (
+	_ allocation.Ledger     = joined{}
+	_ allocation.GuestStore = joined{}
+)
 
 // Joined tells [allocation.NewUnitOfWork] that only the host can begin again.
 func (joined) Joined() {}
@@ -183,7 +187,7 @@ func (j joined) do(ctx context.Context, op string, fn func(view) error) error {
 		return mustRollBack(op, j.tx.spoilt)
 	}
 	err := fn(view{Store: j.store, own: j.tx.own})
-	if err != nil && !errors.Is(err, allocation.ErrConflict) {
+	if err != nil && !errors.Is(err, allocation.ErrConflict) && !errors.As(err, new(*allocation.GuestError)) {
 		j.tx.spoilt = err
 	}
 	return err
@@ -198,12 +202,25 @@ func (j joined) Load(ctx context.Context, q allocation.Query) (states []allocati
 }
 
 func (j joined) Commit(ctx context.Context, changes []allocation.Changes) error {
+	return j.commit(ctx, changes, nil)
+}
+
+// commit carries out the guests between the checks and the writes, which can't fail.
+func (j joined) commit(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
 	return j.do(ctx, "Commit", func(v view) error {
 		if err := v.faults.nextCommit(); err != nil {
 			return err
 		}
 		if err := v.checkAll(changes); err != nil {
 			return err
+		}
+		if err := runAll(guests); err != nil {
+			return err
+		}
+		for _, guest := range guests {
+			if undo := guest.(Func).Undo; undo != nil {
+				j.tx.undo = append(j.tx.undo, undo)
+			}
 		}
 		for _, c := range changes {
 			if _, known := j.tx.base[c.SKU]; !known {

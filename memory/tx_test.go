@@ -84,8 +84,9 @@ func TestTransactionsKeepThePromisesOfAStore(t *testing.T) {
 		New: func(testing.TB) allocation.Store { return hosted{memory.New()} },
 		Topics: []storetest.Topic{
 			storetest.Load, storetest.Values, storetest.Commit, storetest.Isolation, storetest.Context,
-			storetest.Ledger, storetest.Join, storetest.Aggregate,
+			storetest.Ledger, storetest.Join, storetest.Aggregate, storetest.Guests,
 		},
+		Guests: func(testing.TB, allocation.Store) storetest.HostRows { return hostRows() },
 		Join: func(_ testing.TB, store allocation.Store, fn func(joined allocation.Store) error) error {
 			return store.(hosted).inTx(fn)
 		},

@@ -70,7 +70,7 @@ func skusOf(products []productRow) []allocation.SKU {
 // that was read. The first statement is a write, so the transaction waits for concurrent writers before reading
 // anything; the second of two rivals finds another version.
 func (s *Store) commitTransaction(ctx context.Context, rows *relations) error {
-	if done, err := s.tryScript(ctx, rows); done {
+	if done, err := s.tryScript(ctx, rows, nil); done {
 		return err
 	}
 	return s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {

@@ -256,6 +256,11 @@ func goldenTexts(s *Store) (all []goldenStatement) {
 		add("back to the savepoint",
 			"Undoes a commit inside a transaction of the host, or shows that the transaction exists.", backToSavepoint)
 	}
+	add("guests: savepoint", "Begins a commit with guests inside a transaction.", setGuestsSavepoint)
+	add("guests: back to the savepoint",
+		"Undoes a commit inside a transaction after guests failed.", backToGuestsSavepoint)
+	add("guest: savepoint", "Begins a guest after guests failed, to find out which.", setGuestSavepoint)
+	add("guest: back to the savepoint", "Undoes a guest that failed.", backToGuestSavepoint)
 	for i, text := range s.engine.lock {
 		add("migration: lock "+strconv.Itoa(i+1),
 			"Keeps other processes from migrating at the same time: Migrate.", text)

@@ -153,7 +153,7 @@ func scriptRows[R any](s *script, rows []R, about subject[R], statement func(som
 // tryScript commits by a script, if the engine and the rows allow. done is false if nothing was written, and the
 // statements one by one have to follow: some changes need answers in between, and after some errors of a script only
 // the statements show the rows concerned.
-func (s *Store) tryScript(ctx context.Context, rows *relations) (done bool, err error) {
+func (s *Store) tryScript(ctx context.Context, rows *relations, guests []guestStatement) (done bool, err error) {
 	w, able := s.statements.writer.(scripted)
 	if !able || s.isolation != sql.LevelDefault {
 		return false, nil
@@ -162,7 +162,7 @@ func (s *Store) tryScript(ctx context.Context, rows *relations) (done bool, err 
 	if text == nil {
 		return false, nil
 	}
-	done, err = s.commitScript(ctx, w, rows, text)
+	done, err = s.commitScript(ctx, w, rows, text, guests)
 	if !done && w.unexpected(err) { // usually a lost race, as one read shows
 		err = checkVersions(ctx, s.db, s.engine, s.statements.versions, rows.products)
 		done = err != nil
@@ -170,9 +170,11 @@ func (s *Store) tryScript(ctx context.Context, rows *relations) (done bool, err 
 	return done, err
 }
 
-// commitScript sends a script, and then COMMIT. done is false if nothing was written, and the statements one by one
-// will tell more than the error.
-func (s *Store) commitScript(ctx context.Context, w scripted, rows *relations, text *script) (done bool, err error) {
+// commitScript sends a script, carries out the guests, and then sends COMMIT. done is false if nothing was written, and
+// the statements one by one will tell more than the error.
+func (s *Store) commitScript(
+	ctx context.Context, w scripted, rows *relations, text *script, guests []guestStatement,
+) (done bool, err error) {
 	conn, err := s.db.connect(ctx)
 	if err != nil {
 		return true, err
@@ -188,6 +190,9 @@ func (s *Store) commitScript(ctx context.Context, w scripted, rows *relations, t
 		if _, err := conn.exec(ctx, &query{text: f.text, literal: true}); err != nil {
 			return true, f.about(err)
 		}
+	}
+	if err := s.runGuests(ctx, conn, guests); err != nil {
+		return true, err
 	}
 	if ctx.Err() != nil {
 		return true, ctx.Err()

@@ -31,9 +31,11 @@ func TestAStoreThatNewDidNotMakeIsErrInvalid(t *testing.T) {
 
 func assertNotMadeByNew(t *testing.T, name string, method reflect.Value) {
 	t.Helper()
-	args := []reflect.Value{reflect.ValueOf(context.Background())}
-	for i := 1; i < method.Type().NumIn(); i++ {
-		if i < method.Type().NumIn()-1 || !method.Type().IsVariadic() {
+	var args []reflect.Value
+	for i := range method.Type().NumIn() {
+		if method.Type().In(i) == reflect.TypeFor[context.Context]() {
+			args = append(args, reflect.ValueOf(context.Background()))
+		} else if i < method.Type().NumIn()-1 || !method.Type().IsVariadic() {
 			args = append(args, reflect.Zero(method.Type().In(i)))
 		}
 	}

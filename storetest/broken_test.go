@@ -30,6 +30,7 @@ var brokenStores = map[Topic][]broken{
 	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),
 	Locker:    brokenLockers,
 	Join:      brokenJoins,
+	Guests:    brokenGuests,
 	Aggregate: brokenAggregates,
 	Ledger:    slices.Concat(brokenEvents, brokenAudits, brokenBalances),
 	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
@@ -112,7 +113,7 @@ func TestAConformingStoreIsAccepted(t *testing.T) {
 func (s broken) config() Config {
 	return Config{
 		New:  func(testing.TB) allocation.Store { return s.new() },
-		Join: s.join,
+		Join: s.join, Guests: hostRows,
 		Reopen: func(_ testing.TB, store allocation.Store) allocation.Store {
 			if s.reopen == nil {
 				return store

@@ -88,6 +88,10 @@ const (
 	// [Config].Join.
 	Join Topic = "Join"
 
+	// Guests: guests of a commit last if the commit does, and only then; for an [allocation.GuestStore], see
+	// [Config.Guests].
+	Guests Topic = "Guests"
+
 	// Aggregate: the rules of the model hold for a Service on the store, with concurrent callers.
 	Aggregate Topic = "Aggregate"
 
@@ -117,8 +121,8 @@ type Config struct {
 	New func(t testing.TB) allocation.Store
 
 	// Topics are the topics that the store promises. nil means all topics, except the topics of abilities that the
-	// store doesn't have, such as [allocation.Ledger], except Durability if Reopen is nil, and except Join if Join is
-	// nil.
+	// store doesn't have, such as [allocation.Ledger], and except Durability, Join and Guests if Reopen, Join or Guests
+	// is nil.
 	Topics []Topic
 
 	// Reopen closes a store of New or Reopen, and opens the data of the store again.
@@ -128,6 +132,9 @@ type Config struct {
 	// store with the method Joined. Join commits and returns nil if fn returns nil; otherwise Join rolls back and
 	// returns the error of fn.
 	Join func(t testing.TB, store allocation.Store, fn func(joined allocation.Store) error) error
+
+	// Guests makes an empty table of the host's, in the storage of a store of New.
+	Guests func(t testing.TB, store allocation.Store) HostRows
 }
 
 // row is the test of a single promise.
@@ -151,6 +158,7 @@ var groups = []group{
 	{Context, contextRows},
 	{Locker, lockerRows},
 	{Join, joinRows},
+	{Guests, guestRows},
 	{Aggregate, slices.Concat(aggregateRows, orderRows)},
 	{Ledger, slices.Concat(eventRows, auditRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
@@ -207,6 +215,9 @@ func (c Config) check() error {
 	if slices.Contains(c.Topics, Join) && c.Join == nil {
 		return fmt.Errorf("storetest: topic %q needs Config.Join", Join)
 	}
+	if slices.Contains(c.Topics, Guests) && c.Guests == nil {
+		return fmt.Errorf("storetest: topic %q needs Config.Guests", Guests)
+	}
 	return nil
 }
 
@@ -221,6 +232,8 @@ func (c Config) skipReason(t testing.TB, topic Topic) string {
 		return "there is no Config.Reopen, so the store promises no durability"
 	case topic == Join && c.Join == nil:
 		return "there is no Config.Join, so the store joins no transaction of the host"
+	case topic == Guests && c.Guests == nil:
+		return "there is no Config.Guests, so the store carries out no guests"
 	case topic == Ledger && !isLedger(c.New(t)):
 		return "the store doesn't implement allocation.Ledger"
 	case topic == Locker && !isLocker(c.New(t)):

@@ -26,6 +26,7 @@ func TestConfigWithAMistakeIsRefused(t *testing.T) {
 		"unknown topic":             {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
 		"Durability without Reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
 		"Join without Join":         {Config{New: newPlain, Topics: []Topic{Join}}, "Config.Join"},
+		"Guests without Guests":     {Config{New: newPlain, Topics: []Topic{Guests}}, "Config.Guests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.config.check(); err == nil || !strings.Contains(err.Error(), c.names) {
@@ -56,6 +57,7 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 		{every, Upkeep, "doesn't implement outbox.Maintainer"},
 		{every, Durability, "no Config.Reopen"},
 		{every, Join, "no Config.Join"},
+		{every, Guests, "no Config.Guests"},
 		{Config{New: newPlain, Reopen: reopenSame}, Durability, ""},
 	} {
 		got := c.config.skipReason(t, c.topic)
@@ -66,8 +68,8 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 }
 
 func TestDeclaredTopicOfAMissingAbilityFails(t *testing.T) {
-	for _, topic := range []Topic{Ledger, Locker, Outbox, Upkeep} {
-		failed := failures(t, Config{New: newPlain, Topics: []Topic{topic}}, topic)
+	for _, topic := range []Topic{Ledger, Locker, Outbox, Upkeep, Guests} {
+		failed := failures(t, Config{New: newPlain, Topics: []Topic{topic}, Guests: hostRows}, topic)
 		for _, r := range rowsOf(topic) {
 			if failed[r.name] == nil {
 				t.Errorf("row %s/%s passed on a store without the ability", topic, r.name)

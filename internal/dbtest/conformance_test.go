@@ -32,6 +32,7 @@ func TestTheStoreKeepsItsPromises(t *testing.T) {
 			Join: func(_ testing.TB, store allocation.Store, fn func(allocation.Store) error) error {
 				return hosted{store.(at)}.inTx(context.Background(), fn)
 			},
+			Guests: func(t testing.TB, store allocation.Store) storetest.HostRows { return hostRows(t, store.(at)) },
 		})
 	})
 }

@@ -634,6 +634,26 @@ SAVEPOINT allocation_commit
 ROLLBACK TO SAVEPOINT allocation_commit
 ;
 
+-- name: guests: savepoint
+-- Begins a commit with guests inside a transaction.
+SAVEPOINT allocation_guests
+;
+
+-- name: guests: back to the savepoint
+-- Undoes a commit inside a transaction after guests failed.
+ROLLBACK TO SAVEPOINT allocation_guests
+;
+
+-- name: guest: savepoint
+-- Begins a guest after guests failed, to find out which.
+SAVEPOINT allocation_guest
+;
+
+-- name: guest: back to the savepoint
+-- Undoes a guest that failed.
+ROLLBACK TO SAVEPOINT allocation_guest
+;
+
 -- name: migration: lock 1
 -- Keeps other processes from migrating at the same time: Migrate.
 BEGIN IMMEDIATE

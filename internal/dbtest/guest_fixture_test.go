@@ -1,0 +1,59 @@
+package dbtest
+
+import (
+	"context"
+	"database/sql"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/storetest"
+)
+
+// hostTable is a table of the host's.
+const hostTable = "host_rows"
+
+// hostRow returns a guest that inserts a row: a Row or a Statement, by the length of the key.
+func (e *engine) hostRow(key string) allocation.Guest {
+	const insert = "INSERT INTO " + hostTable + " (id)"
+	if len(key)%2 > 0 {
+		return sqlstore.Row{Insert: insert, Values: []any{key}}
+	}
+	placeholder := map[*sqlstore.Dialect]string{
+		sqlstore.PostgreSQL: "$1", sqlstore.MariaDB: "?", sqlstore.SQLite: "?1",
+	}[e.dialect]
+	return sqlstore.Statement{SQL: insert + " VALUES (" + placeholder + ")", Args: []any{key}}
+}
+
+// hostKeys lists the committed rows.
+func hostKeys(t testing.TB, db *sql.DB) (keys []string) {
+	t.Helper()
+	rows, err := db.QueryContext(context.Background(), "SELECT id FROM "+hostTable)
+	require.NoError(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		keys = append(keys, "")
+		require.NoError(t, rows.Scan(&keys[len(keys)-1]))
+	}
+	require.NoError(t, rows.Err())
+	return keys
+}
+
+// makeHostTable makes an empty table.
+func makeHostTable(t testing.TB, db *sql.DB) {
+	t.Helper()
+	exec(t, db, "CREATE TABLE IF NOT EXISTS "+hostTable+" (id VARCHAR(255) NOT NULL PRIMARY KEY)")
+	exec(t, db, "DELETE FROM "+hostTable)
+}
+
+// hostRows is a Config.Guests.
+func hostRows(t testing.TB, store at) storetest.HostRows {
+	t.Helper()
+	makeHostTable(t, store.db)
+	return storetest.HostRows{
+		Row:  store.place.hostRow,
+		Keys: func() []string { return hostKeys(t, store.db) },
+	}
+}

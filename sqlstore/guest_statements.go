@@ -1,0 +1,194 @@
+package sqlstore
+
+import (
+	"database/sql/driver"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cosmic-go/allocation"
+)
+
+// guestStatement is a statement that carries out guests. The text has the values on an engine with literals.
+type guestStatement struct {
+	text string
+	args []any
+	err  error // a value has no text
+}
+
+// rowKind is what rows have in common that are inserted by one statement.
+type rowKind struct {
+	insert  string
+	columns int
+}
+
+// guestStatements returns the statements for guests. Rows of one kind are inserted together, at the place of the first.
+// No row moves across a [Statement].
+func (s *Store) guestStatements(guests []allocation.Guest) (statements []guestStatement) {
+	var kinds []rowKind // since the last Statement, in the order of the first rows
+	rows := map[rowKind][][]any{}
+	flush := func() {
+		for _, kind := range kinds {
+			statements = append(statements, s.engine.inserts(kind, rows[kind])...)
+		}
+		kinds = nil
+		clear(rows)
+	}
+	for _, guest := range guests {
+		switch g := guest.(type) {
+		case Statement:
+			flush()
+			statements = append(statements, s.engine.statementOf(g))
+		case Row:
+			kind := rowKind{g.Insert, len(g.Values)}
+			if rows[kind] == nil {
+				kinds = append(kinds, kind)
+			}
+			rows[kind] = append(rows[kind], g.Values)
+		}
+	}
+	flush()
+	return statements
+}
+
+// statementOf returns the host's statement.
+func (e *engine) statementOf(g Statement) guestStatement {
+	if !e.literals {
+		return guestStatement{text: g.SQL, args: g.Args}
+	}
+	l := &literalText{}
+	rest := g.SQL
+	for _, arg := range g.Args {
+		before, after, _ := strings.Cut(rest, "?")
+		l.raw(before)
+		l.value(arg)
+		rest = after
+	}
+	l.raw(rest)
+	return l.statement()
+}
+
+// rowsAtOnce are the numbers of rows of an INSERT with placeholders. There are few different numbers, so that a driver
+// has few texts to prepare, and any other number of rows needs few statements.
+var rowsAtOnce = []int{64, 48, 32, 24, 16, 12, 8, 6, 4, 3, 2, 1}
+
+// inserts returns the statements that insert rows of one kind.
+func (e *engine) inserts(kind rowKind, rows [][]any) (statements []guestStatement) {
+	if e.literals {
+		return e.literalInserts(kind, rows)
+	}
+	for _, n := range rowsAtOnce {
+		for ; len(rows) >= n; rows = rows[n:] {
+			statements = append(statements, e.insert(kind, rows[:n]))
+		}
+	}
+	return statements
+}
+
+// insert returns an INSERT with placeholders.
+func (e *engine) insert(kind rowKind, rows [][]any) guestStatement {
+	var text strings.Builder
+	args := make([]any, 0, len(rows)*kind.columns)
+	text.WriteString(kind.insert)
+	separator := " VALUES ("
+	for _, row := range rows {
+		for _, value := range row {
+			text.WriteString(separator)
+			args = append(args, value)
+			text.WriteString(e.placeholder(len(args)))
+			separator = ", "
+		}
+		separator = "), ("
+	}
+	text.WriteString(")")
+	return guestStatement{text: text.String(), args: args}
+}
+
+// literalInserts returns INSERTs with values in the text, each of about the size that the engine allows.
+func (e *engine) literalInserts(kind rowKind, rows [][]any) (statements []guestStatement) {
+	for len(rows) > 0 {
+		l := &literalText{}
+		l.raw(kind.insert)
+		separator := " VALUES ("
+		for len(rows) > 0 && len(l.list.out) < e.longest {
+			for _, value := range rows[0] {
+				l.raw(separator)
+				l.value(value)
+				separator = ", "
+			}
+			separator, rows = "), (", rows[1:]
+		}
+		l.raw(")")
+		statements = append(statements, l.statement())
+	}
+	return statements
+}
+
+// literalText is the text of a statement with the host's values.
+type literalText struct {
+	list tupleList
+	err  error // of the first value without a text
+}
+
+func (l *literalText) raw(text string) { l.list.out = append(l.list.out, text...) }
+
+// value writes a value. A panic of the method Value becomes an error.
+func (l *literalText) value(value any) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			l.err = fmt.Errorf("sqlstore: a guest panicked: %v", cause)
+		}
+	}()
+	if err := l.list.value(value); err != nil && l.err == nil {
+		l.err = err
+	}
+}
+
+func (l *literalText) statement() guestStatement {
+	return guestStatement{text: string(l.list.out), err: l.err}
+}
+
+// value writes a value of the host's, as text that means the same in every mode of MariaDB.
+func (l *tupleList) value(value any) error {
+	plain, err := driver.DefaultParameterConverter.ConvertValue(value)
+	if err != nil {
+		return err
+	}
+	switch v := plain.(type) {
+	case nil:
+		l.null()
+	case int64:
+		l.number(v)
+	case bool:
+		l.number(int64(zeroOrOne(v)))
+	case float64:
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%v is no number", v)
+		}
+		l.out = strconv.AppendFloat(l.out, v, 'g', -1, 64)
+	case string:
+		l.text(v)
+	case []byte:
+		if v == nil {
+			l.null()
+			return nil
+		}
+		l.out = append(hex.AppendEncode(append(l.out, "x'"...), v), '\'')
+	case time.Time:
+		l.text(timeText(v))
+	default:
+		return fmt.Errorf("a value of type %T", value)
+	}
+	return nil
+}
+
+// timeText is a time in UTC as MariaDB writes times.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return "0000-00-00"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.999999")
+}

@@ -13,19 +13,17 @@
 //
 // # The host's transaction
 //
-// [Store.Join] is for hosts with writes of their own in a [pgx.Tx]:
+// [Store.Within] commits the host's own writes and the allocations together, and begins again after a lost race:
 //
-//	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+//	err := store.Within(ctx, service, func(ctx context.Context, tx pgx.Tx, inside *allocation.Service) error {
 //		if _, err := tx.Exec(ctx, `INSERT INTO orders …`); err != nil {
 //			return err
 //		}
-//		service, err := allocation.New(allocation.NewUnitOfWork(store.Join(tx), nil), nil)
-//		if err != nil {
-//			return err
-//		}
-//		_, err = service.Allocate(ctx, lines...)
-//		return err // an ErrConflict: begin again
-//	})
+//		_, err := inside.Allocate(ctx, lines...)
+//		return err
+//	}, "RED-CHAIR")
+//
+// [Store.Join] is for hosts that begin and end a [pgx.Tx] themselves, see [allocation.Service.Inside].
 //
 // # Waking relays
 //

@@ -12,6 +12,7 @@ import (
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/outbox"
 	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/sqlstore/seam"
 	"github.com/cosmic-go/allocation/views"
 )
 
@@ -88,6 +89,28 @@ func (s *Store) Join(tx pgx.Tx) allocation.Store {
 		return sqlstore.JoinOver(s.Store, nil)
 	}
 	return sqlstore.JoinOver(s.Store, transaction{runner{tx}, tx})
+}
+
+// Within is [sqlstore.Store.Within] with a transaction of pgx, which only Within commits and rolls back. If
+// [Options].Notify is set, a NOTIFY follows the commit.
+func (s *Store) Within(
+	ctx context.Context, service *allocation.Service,
+	fn func(ctx context.Context, tx pgx.Tx, inside *allocation.Service) error, skus ...allocation.SKU,
+) error {
+	if s == nil {
+		s = &Store{}
+	}
+	var host func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error
+	if fn != nil {
+		host = func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error {
+			return fn(ctx, tx.(transaction).tx, inside)
+		}
+	}
+	err := sqlstore.WithinOver(ctx, s.Store, service, host, skus...)
+	if err == nil {
+		s.notifier.notify(ctx)
+	}
+	return err
 }
 
 // Commit is [sqlstore.Store.Commit], with a NOTIFY after a commit with events if [Options].Notify is set.

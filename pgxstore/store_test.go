@@ -56,6 +56,7 @@ func TestAStoreThatNewDidNotMakeIsErrInvalid(t *testing.T) {
 				"Listen": store.Listen(ctx, func() {}, nil),
 				"Commit": store.Commit(ctx, nil),
 				"Locked": store.Locked(ctx, func(allocation.Store) error { return nil }),
+				"Within": store.Within(ctx, nil, nil),
 				"Join":   store.Join(nil).Commit(ctx, nil),
 			} {
 				assert.ErrorIs(t, err, allocation.ErrInvalid, method)

@@ -66,7 +66,7 @@ func merge(op string, requests []Request) ([]Request, error) {
 type planned struct {
 	*Request
 	parts   []Part
-	already *line // the line, nil until the request is carried out if the line is new
+	already *line // the line, if already allocated
 }
 
 // plan judges merged requests one after the other and changes nothing. If any request can't be met,
@@ -235,27 +235,26 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 // carryOut allocates as planned. Lapsed holds are released first, since their units may be part of
 // the plan.
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
+	allocations := make([]Allocation, len(plan))
 	released := false // once is enough, since no line of this call can have lapsed already
 	for i := range plan {
 		step := &plan[i]
-		if step.already != nil {
-			p.strengthen(step.already, *step.Request, now)
-			continue
+		l := step.already
+		if l != nil {
+			p.strengthen(l, *step.Request, now)
+		} else {
+			if !released {
+				p.releaseLapsed(now)
+				released = true
+			}
+			l = p.open(step.Request)
+			for _, part := range step.parts {
+				p.give(l, part.Batch, part.Quantity, now)
+			}
 		}
-		if !released {
-			p.releaseLapsed(now)
-			released = true
-		}
-		step.already = p.open(step.Request)
-		for _, part := range step.parts {
-			p.give(step.already, part.Batch, part.Quantity, now)
-		}
+		allocations[i] = l.copy()
 	}
 	p.settle(now)
-	allocations := make([]Allocation, len(plan))
-	for i := range plan {
-		allocations[i] = plan[i].already.copy()
-	}
 	return allocations
 }
 

@@ -51,7 +51,10 @@ func (r runner) Each(ctx context.Context, text string, args []any, row func(seam
 // database is the [seam.Database] over a pool.
 type database struct{ pool *pgxpool.Pool }
 
-var _ seam.Database = database{}
+var (
+	_ seam.Database = database{}
+	_ seam.Pipeline = database{}
+)
 
 func (d database) Exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
 	err = d.retry(ctx, func() error {
@@ -132,6 +135,37 @@ func (d database) Connect(ctx context.Context) (seam.Connection, error) {
 		return nil, err
 	}
 	return connection{runner{conn}, conn}, nil
+}
+
+// Pipeline sends the statements without BEGIN and COMMIT: the server takes a pipeline for one transaction.
+func (d database) Pipeline(ctx context.Context, statements []seam.Statement) (succeeded int, undone bool, err error) {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return 0, true, err
+	}
+	defer conn.Release()
+	batch := &pgx.Batch{}
+	for _, s := range statements {
+		batch.Queue(s.Text, s.Args...)
+	}
+	results := conn.SendBatch(ctx, batch)
+	for err == nil && succeeded < len(statements) {
+		if _, err = results.Exec(); err == nil {
+			succeeded++
+		}
+	}
+	if last := results.Close(); err == nil {
+		err = last
+	}
+	return succeeded, err != nil && isUndone(conn.Conn(), err), err
+}
+
+// isUndone reports whether a batch failed before pgx sent the statements: at preparing, or at encoding an argument. A
+// failure while sending or receiving ends the connection.
+func isUndone(conn *pgx.Conn, err error) bool {
+	var before pgx.ErrPreprocessingBatch
+	var answer *pgconn.PgError
+	return pgconn.SafeToRetry(err) || errors.As(err, &before) || !errors.As(err, &answer) && !conn.IsClosed()
 }
 
 // transaction is the [seam.Transaction] over a transaction of pgx.

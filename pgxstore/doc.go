@@ -23,7 +23,9 @@
 //		return err
 //	}, "RED-CHAIR")
 //
-// [Store.Join] is for hosts that begin and end a [pgx.Tx] themselves, see [allocation.Service.Inside].
+// A row of the host's own can also share the commit of a command, and of a whole group of commands, by
+// [allocation.Service.With] and [sqlstore.Row]; the commit then takes a single round trip, unless Options.Isolation is
+// set. [Store.Join] is for hosts that begin and end a [pgx.Tx] themselves, see [allocation.Service.Inside].
 //
 // # Waking relays
 //

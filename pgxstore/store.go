@@ -37,12 +37,13 @@ type Store struct {
 }
 
 var (
-	_ allocation.Store  = (*Store)(nil)
-	_ allocation.Ledger = (*Store)(nil)
-	_ allocation.Locker = (*Store)(nil)
-	_ outbox.Store      = (*Store)(nil)
-	_ outbox.Maintainer = (*Store)(nil)
-	_ views.Reader      = (*Store)(nil)
+	_ allocation.Store      = (*Store)(nil)
+	_ allocation.Ledger     = (*Store)(nil)
+	_ allocation.GuestStore = (*Store)(nil)
+	_ allocation.Locker     = (*Store)(nil)
+	_ outbox.Store          = (*Store)(nil)
+	_ outbox.Maintainer     = (*Store)(nil)
+	_ views.Reader          = (*Store)(nil)
 )
 
 // New returns a store over a pool of connections to a database with migrated tables, see [sqlstore.Store.Migrate],
@@ -125,6 +126,18 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 	return err
 }
 
+// CommitWith is [sqlstore.Store.CommitWith] in one round trip, with a NOTIFY like Commit.
+func (s *Store) CommitWith(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
+	if s == nil {
+		s = &Store{}
+	}
+	err := s.Store.CommitWith(ctx, changes, guests)
+	if err == nil && hasEvents(changes) {
+		s.notifier.notify(ctx)
+	}
+	return err
+}
+
 // Locked is [sqlstore.Store.Locked], with a NOTIFY after the commit if [Options].Notify is set.
 func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) error {
 	if s == nil {
@@ -146,6 +159,7 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 // insideStore has the abilities of a store inside of Locked.
 type insideStore interface {
 	allocation.Store
+	allocation.GuestStore
 	allocation.Ledger
 }
 
@@ -157,6 +171,12 @@ type observed struct {
 
 func (o observed) Commit(ctx context.Context, changes []allocation.Changes) error {
 	err := o.insideStore.Commit(ctx, changes)
+	*o.recorded = *o.recorded || err == nil && hasEvents(changes)
+	return err
+}
+
+func (o observed) CommitWith(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
+	err := o.insideStore.CommitWith(ctx, changes, guests)
 	*o.recorded = *o.recorded || err == nil && hasEvents(changes)
 	return err
 }

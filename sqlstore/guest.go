@@ -148,7 +148,10 @@ func asGuestError(err error) *allocation.GuestError {
 
 func (s *Store) commitWith(ctx context.Context, rows *relations, guests []allocation.Guest) error {
 	statements := s.guestStatements(guests)
-	done, err := s.tryScript(ctx, rows, statements)
+	done, err := s.tryPipeline(ctx, rows, statements)
+	if !done {
+		done, err = s.tryScript(ctx, rows, statements)
+	}
 	if !done {
 		err = s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {
 			if err := s.writeProducts(ctx, t, rows); err != nil {

@@ -15,13 +15,20 @@ type postgreSQLCommit struct {
 	templates *templates
 	oneLine   rowStatement[relations]
 	plainLine rowStatement[relations] // oneLine for a plain line
-	shapes    sync.Map                // *rowStatement[relations] by shape
+
+	strictOneLine, strictPlainLine rowStatement[relations]
+
+	shapes sync.Map // *rowStatement[relations] by shape
 }
 
 func newPostgreSQLCommit(t *templates) writer {
 	return &postgreSQLCommit{
 		templates: t,
-		oneLine:   compileRow(t, firstRows, oneLineText(false)), plainLine: compileRow(t, firstRows, oneLineText(true)),
+		oneLine:   compileRow(t, firstRows, oneLineText(false, false)),
+		plainLine: compileRow(t, firstRows, oneLineText(true, false)),
+
+		strictOneLine:   compileRow(t, firstRows, oneLineText(false, true)),
+		strictPlainLine: compileRow(t, firstRows, oneLineText(true, true)),
 	}
 }
 
@@ -29,7 +36,7 @@ func newPostgreSQLCommit(t *templates) writer {
 func (w *postgreSQLCommit) queries() []*query { return nil }
 
 func (w *postgreSQLCommit) write(ctx context.Context, r runner, rows *relations) error {
-	s := w.statement(rows)
+	s := w.statement(rows, false)
 	var matching, unused int
 	err := r.each(ctx, s.query, s.arguments(&rows.arguments, rows), func(row scanner) error {
 		return row.Scan(&matching, &unused)
@@ -43,11 +50,18 @@ func (w *postgreSQLCommit) write(ctx context.Context, r runner, rows *relations)
 	return nil
 }
 
-func (w *postgreSQLCommit) statement(rows *relations) *rowStatement[relations] {
+// statement returns the statement for the rows. A strict statement fails after a lost race, see isLostRace.
+func (w *postgreSQLCommit) statement(rows *relations, strict bool) *rowStatement[relations] {
 	s := shapeOf(rows)
+	s.strict = strict
 	if rows.isOneLine() {
-		if s.plain {
+		switch {
+		case s.plain && strict:
+			return &w.strictPlainLine
+		case s.plain:
 			return &w.plainLine
+		case strict:
+			return &w.strictOneLine
 		}
 		return &w.oneLine
 	}

@@ -115,7 +115,7 @@ var writtenFor = strconv.Itoa(schemaVersion)
 
 // oneLineText gives the values of plain lines in the text. A missing batch is a division by zero, which undoes the
 // statement.
-func oneLineText(plain bool) string {
+func oneLineText(plain, strict bool) string {
 	lines, given := lineColumns, map[string]string{"sku": "p.sku", "part": "0"}
 	if plain {
 		lines = plainColumns
@@ -141,7 +141,16 @@ func oneLineText(plain bool) string {
 		"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version", "written_for": writtenFor,
 	}) + ` FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
-		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END`
+		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END` + strictly(strict, "p")
+}
+
+// strictly returns a column that is an error, the logarithm of 0, unless the relation has rows.
+func strictly(strict bool, relation string) string {
+	if !strict {
+		return ""
+	}
+	return `,
+		ln(CAST((SELECT COUNT(*) FROM ` + relation + `) AS double precision))`
 }
 
 // shape says which tables a commit writes, besides events.
@@ -152,6 +161,7 @@ type shape struct {
 	counters                       bool // of changed batches only the counters change
 	removed, newLines, upsertLines bool
 	plain                          bool // all new lines are plain
+	strict                         bool // a lost race is an error, so that no statement behind has an effect
 }
 
 // text puts a statement together from the parts that have rows: starting an empty part costs PostgreSQL more than
@@ -170,7 +180,7 @@ func (s shape) text() string {
 	if s.batches {
 		end = endChecked
 	}
-	return "WITH " + strings.Join(parts, ",\n\t") + "\n\t" + end
+	return "WITH " + strings.Join(parts, ",\n\t") + "\n\t" + end + strictly(s.strict, "versions_match")
 }
 
 // commitParts are the parts of a composed commit, in order.

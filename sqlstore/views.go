@@ -42,11 +42,13 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 // scanPart reads a part, and the columns of its line.
 func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
 	var heldUntil, neededBy, freshUntil, eta, bestBefore sql.NullInt64
+	var late int64
 	err = rows.Scan(
 		&line.SKU, &line.Line, &heldUntil, &line.Sequence, &neededBy, &freshUntil, &line.Location,
-		&line.Priority, &line.Late, &part.Batch, &part.Quantity, &part.Shipped, &eta,
+		&line.Priority, &late, &part.Batch, &part.Quantity, &part.Shipped, &eta,
 		&part.Location, &bestBefore,
 	)
+	line.Late = late != 0
 	line.NeededBy, line.FreshUntil = moment(neededBy), moment(freshUntil)
 	line.HeldUntil, part.ETA, part.BestBefore = moment(heldUntil), moment(eta), moment(bestBefore)
 	return line, part, err

@@ -2,7 +2,6 @@ package dbtest
 
 import (
 	"context"
-	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -44,12 +43,9 @@ func pgxReach(t testing.TB, dsn string, opts *pgxstore.Options, settings ...func
 }
 
 // TestTheStoreOverPgxKeepsItsPromises runs the whole suite in the default mode of pgx, and the topics that depend on
-// the driver at stricter levels and in other modes.
+// the mode or on the level of isolation in some others.
 func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
-	next := onPostgreSQL.emptyPlaces(t)
-	few := []storetest.Topic{
-		storetest.Load, storetest.Commit, storetest.Locker, storetest.Outbox, storetest.Upkeep, storetest.Views,
-	}
+	few := []storetest.Topic{storetest.Commit, storetest.Guests, storetest.Outbox}
 	mode := func(mode pgx.QueryExecMode) func(*pgxpool.Config) {
 		return func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode }
 	}
@@ -59,17 +55,19 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 	}{
 		"default":         {func(*pgxpool.Config) {}, nil},
 		"exec":            {mode(pgx.QueryExecModeExec), few},
-		"cache describe":  {mode(pgx.QueryExecModeCacheDescribe), few},
 		"simple protocol": {mode(pgx.QueryExecModeSimpleProtocol), few},
 		"serializable": {func(c *pgxpool.Config) {
 			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
-		}, []storetest.Topic{storetest.Commit, storetest.Isolation, storetest.Locker, storetest.Join}},
+		}, []storetest.Topic{storetest.Isolation, storetest.Locker, storetest.Guests}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := storetest.Config{
+			t.Parallel()
+			next := onPostgreSQL.emptyPlaces(t)
+			storetest.Run(t, storetest.Config{
 				New: func(t testing.TB) allocation.Store {
 					return pgxReach(t, next(t).dsn, &pgxstore.Options{Notify: true}, c.set)
 				},
+				Topics: c.topics,
 				Reopen: func(t testing.TB, store allocation.Store) allocation.Store {
 					before := store.(pgxAt)
 					before.pool.Close()
@@ -79,9 +77,32 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 					s := store.(pgxAt)
 					return pgx.BeginFunc(context.Background(), s.pool, func(tx pgx.Tx) error { return fn(s.Join(tx)) })
 				},
-			}
-			config.Topics = slices.Clone(c.topics)
-			storetest.Run(t, config)
+				Guests: func(t testing.TB, store allocation.Store) storetest.HostRows {
+					return pgxHostRows(t, store.(pgxAt))
+				},
+			})
 		})
+	}
+}
+
+// pgxHostRows makes an empty table of the host's.
+func pgxHostRows(t testing.TB, store pgxAt) storetest.HostRows {
+	t.Helper()
+	for _, text := range []string{
+		"CREATE TABLE IF NOT EXISTS " + hostTable + " (id VARCHAR(255) NOT NULL PRIMARY KEY)",
+		"DELETE FROM " + hostTable,
+	} {
+		_, err := store.pool.Exec(context.Background(), text)
+		require.NoError(t, err)
+	}
+	return storetest.HostRows{
+		Row: onPostgreSQL.hostRow,
+		Keys: func() []string {
+			rows, err := store.pool.Query(context.Background(), "SELECT id FROM "+hostTable)
+			require.NoError(t, err)
+			keys, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(t, err)
+			return keys
+		},
 	}
 }

@@ -10,7 +10,7 @@
 //
 // Arguments are string, int, int64 and nil. The database decides about the type, so a string may be meant for a
 // parameter of type json or bigint[]. Scan gets pointers to string, int and int64 and to types made from string and
-// int64, and implementations of [sql.Scanner].
+// int64, never to bool, and implementations of [sql.Scanner].
 //
 // # Errors
 //
@@ -40,6 +40,23 @@ type Database interface {
 
 	// Connect reserves a connection until Close or Discard.
 	Connect(ctx context.Context) (Connection, error)
+}
+
+// Pipeline is an optional ability of a [Database].
+type Pipeline interface {
+	// Pipeline sends all statements in one round trip. The statements are a transaction of their own, at the default
+	// level of the connection: all are committed, or none. Rows of an answer are not read.
+	//
+	// Pipeline returns the number of statements that succeeded before the error; all of them, if the error is about
+	// the commit. undone reports that nothing was committed though the server has not said so, or that the error is
+	// perhaps of another statement than the next.
+	Pipeline(ctx context.Context, statements []Statement) (succeeded int, undone bool, err error)
+}
+
+// Statement is a statement of a [Pipeline]. The arguments may be the host's, of any type that the driver knows.
+type Statement struct {
+	Text string
+	Args []any
 }
 
 // Runner runs statements, one after the other.

@@ -353,6 +353,62 @@ SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
 
+-- name: commit of one line, in a pipeline
+-- The commit of one line with guests in the same round trip. A lost race is an error.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- batch_purchased, batch_allocated, batch_ref, line_order_id, line_line, line_batch_ref, line_quantity,
+-- line_shipped, line_split, line_held_until, line_held, line_sequence, line_needed_by, line_fresh_until,
+-- line_location, line_priority, line_late, line_handed_from, event_kind, event_at, event_batch_ref,
+-- event_purchased, event_allocated, event_data, event_id, event_trace_parent.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING sku),
+b AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8
+  FROM p WHERE b.ref = $9 AND b.sku = p.sku RETURNING b.ref),
+l AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  SELECT CAST($10 AS text), p.sku, CAST($11 AS text), 0, CAST($12 AS text), CAST($13 AS bigint),
+    CAST($14 AS bigint), CAST($15 AS smallint), CAST($16 AS bigint), CAST($17 AS smallint),
+    CAST($18 AS bigint), CAST($19 AS bigint), CAST($20 AS bigint), CAST($21 AS text), CAST($22 AS smallint),
+    CAST($23 AS smallint), CAST($24 AS text) FROM p),
+e AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT p.sku, $1, CAST($25 AS text), CAST($26 AS bigint), CAST($27 AS text), CAST($28 AS bigint),
+    CAST($29 AS bigint), CAST($30 AS text), CAST($31 AS uuid), CAST($32 AS text), $1, 3 FROM p)
+SELECT (SELECT COUNT(*) FROM p),
+  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
+  ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
+;
+
+-- name: commit of one plain line, in a pipeline
+-- The commit of one plain line with guests in the same round trip. A lost race is an error.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- batch_purchased, batch_allocated, batch_ref, line_order_id, line_batch_ref, line_quantity, line_sequence,
+-- event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id,
+-- event_trace_parent.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING sku),
+b AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + $7, allocated = b.allocated + $8
+  FROM p WHERE b.ref = $9 AND b.sku = p.sku RETURNING b.ref),
+l AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+  SELECT CAST($10 AS text), p.sku, 0, CAST($11 AS text), CAST($12 AS bigint), 0, 0, CAST($13 AS bigint)
+    FROM p),
+e AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 3 FROM p)
+SELECT (SELECT COUNT(*) FROM p),
+  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
+  ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
+;
+
 -- name: outbox: lease products
 -- Leases products for a relay: Claim.
 -- Parameters: now, after, products, owner, claim, until.
@@ -876,6 +932,46 @@ SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
     FROM changed) = CAST($28 AS bigint)
     THEN 1 ELSE 0 END
+;
+
+-- name: commit: plain lines of a product, in a pipeline
+-- The same with guests in the same round trip. A lost race is an error.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence,
+-- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
+  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS int[])),
+    (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (order_id,
+    sku, part, batch_ref, quantity, sequence)
+  WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($28 AS bigint)
+    THEN 1 ELSE 0 END,
+  ln(CAST((SELECT COUNT(*) FROM versions_match) AS double precision))
 ;
 
 -- name: commit: lines of a product

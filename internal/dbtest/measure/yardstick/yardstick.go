@@ -87,14 +87,6 @@ func (p *place) all(ctx context.Context, only string, s size, out io.Writer) err
 			return fmt.Errorf("%s: %w", special.name, err)
 		}
 	}
-	for _, w := range orderWorkloads {
-		if only != "" && only != w.Name {
-			continue
-		}
-		if err := p.orders(ctx, s, dsn, out, w); err != nil {
-			return fmt.Errorf("%s: %w", w.Name, err)
-		}
-	}
 	return nil
 }
 
@@ -106,6 +98,7 @@ var specials = []struct {
 	{"history", (*place).history},
 	{"processes", (*place).processes},
 	{"bulk", (*place).bulk},
+	{"pgx", (*place).pgx},
 }
 
 func (p *place) introduce(ctx context.Context, dsn string, out io.Writer) error {

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -35,26 +36,45 @@ func behind(at, sku, from string) string {
 
 // loadDue chooses the products with a statement of its own, because MariaDB finds the holds of a product by an index
 // only if the SKU is a parameter. All states are of the moment of the second statement; a product for which nothing is
-// due any more is left out.
+// due any more is left out. An empty page would mean that nothing is due, so loadDue chooses again if somebody else has
+// swept all chosen products in between.
 func (s *Store) loadDue(ctx context.Context, r runner, q allocation.Query) ([]allocation.State, error) {
-	page := q
-	page.Limit = min(q.Limit, s.engine.unionArms)
-	err := r.each(ctx, s.statements.due, s.statements.due.args(newLoading(page).arg), func(row scanner) error {
-		q.SKUs = append(q.SKUs, "")
-		return row.Scan(&q.SKUs[len(q.SKUs)-1])
+	for range mostDueReads {
+		skus, err := s.chooseDue(ctx, r, q)
+		if err != nil || len(skus) == 0 {
+			return nil, err
+		}
+		q.SKUs = skus
+		l := newLoading(q)
+		statement := s.statements.load(q)
+		if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
+			return nil, err
+		}
+		if due := slices.DeleteFunc(l.states(), l.isSwept); len(due) > 0 {
+			return due, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: others have swept every product that was due", allocation.ErrConflict)
+}
+
+// mostDueReads is how often loadDue chooses products before loadDue gives up; each time others were faster.
+const mostDueReads = 10
+
+// chooseDue returns the SKUs of the first products for which anything is due behind the turn.
+func (s *Store) chooseDue(ctx context.Context, r runner, q allocation.Query) (skus []allocation.SKU, err error) {
+	q.Limit = min(q.Limit, s.engine.unionArms)
+	err = r.each(ctx, s.statements.due, s.statements.due.args(newLoading(q).arg), func(row scanner) error {
+		skus = append(skus, "")
+		return row.Scan(&skus[len(skus)-1])
 	})
-	if err != nil || len(q.SKUs) == 0 {
-		return nil, err
-	}
-	l := newLoading(q)
-	statement := s.statements.load(q)
-	if err := r.each(ctx, statement, statement.args(l.arg), l.row); err != nil {
-		return nil, err
-	}
-	return slices.DeleteFunc(l.states(), func(state allocation.State) bool {
-		_, due := l.firstDue(state)
-		return !due
-	}), nil
+	return skus, err
+}
+
+// isSwept reports whether nothing of a state is due, before the turn of the query or behind.
+func (l *loading) isSwept(s allocation.State) bool {
+	lapsed := func(a allocation.Allocation) bool { return a.Lapsed(l.Now) }
+	due := func(b allocation.Batch) bool { return isDue(b, l.Now) }
+	return !slices.ContainsFunc(s.Lines, lapsed) && !slices.ContainsFunc(s.Batches, due)
 }
 
 // byTurn sorts states by the first thing that is due behind the turn of the query, and by SKU.

@@ -316,12 +316,12 @@ func (c *commitGroup) settle(ctx context.Context, err error) {
 	for i, p := range c.pending {
 		if err != nil { // every answer may rest on the changes of other commands
 			p.err, p.events = err, nil
-			if i < c.leading {
-				p.err = c.ownError(p.op, err)
-			}
 			if !c.judged {
 				p.short = nil // of an earlier attempt
 			}
+		}
+		if i < c.leading { // also if only this command failed
+			p.err = c.ownError(p.op, p.err)
 		}
 		p.done = true
 	}

@@ -55,7 +55,8 @@ fuzz: ## run every fuzz target for FUZZTIME each
 torture: ## prove under load and kills that nothing is sold twice, TORTURETIME in each of TORTUREMODES on each engine
 	@set -e; for engine in sqlite postgresql mariadb; do for mode in $(TORTUREMODES); do \
 		go -C internal/dbtest run ./prove torture -engine $$engine -mode $$mode -for $(TORTURETIME); \
-	done; done
+	done; done; \
+	go -C internal/dbtest run ./prove torture -engine postgresql -pgx -for $(TORTURETIME)
 
 .PHONY: bench
 bench: ## measure the figures of docs/measurements.md

@@ -47,15 +47,12 @@ func (j *job) run(ctx context.Context, spoil spoiler) error {
 	if err != nil {
 		return err
 	}
-	db, sqlStore, err := e.open(j.DSN, cut)
+	pool := (j.Settings.Callers + 1) / 2 // callers have to wait for each other's connections, too
+	store, closing, err := e.pooled(ctx, j.DSN, cut, pool, j.Settings.Pgx)
 	if err != nil {
 		return err
 	}
-	defer db.Close()
-	pool := (j.Settings.Callers + 1) / 2 // callers have to wait for each other's connections, too
-	db.SetMaxOpenConns(pool)
-	db.SetMaxIdleConns(pool)
-	var store allocation.Store = sqlStore
+	defer closing()
 	if spoil != nil {
 		store = spoil(store)
 	}

@@ -1,15 +1,19 @@
 package torture
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 
+	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+	"github.com/cosmic-go/allocation/pgxstore"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -56,6 +60,33 @@ func (e engine) open(dsn string, cut *cutter) (*sql.DB, *sqlstore.Store, error) 
 	db := sql.OpenDB(connector)
 	store, err := sqlstore.New(db, e.Dialect, nil)
 	return db, store, err
+}
+
+// pooled opens a store of a client on a pool, over pgx itself or over database/sql.
+func (e engine) pooled(
+	ctx context.Context, dsn string, cut *cutter, connections int, overPgx bool,
+) (store allocation.Store, closing func(), err error) {
+	if overPgx {
+		config, err := pgxpool.ParseConfig(dsn)
+		if err != nil {
+			return nil, nil, err
+		}
+		config.MaxConns = int32(connections) //nolint:gosec // few
+		config.ConnConfig.DialFunc = cut.dial
+		pool, err := pgxpool.NewWithConfig(ctx, config)
+		if err != nil {
+			return nil, nil, err
+		}
+		store, err := pgxstore.New(pool, &pgxstore.Options{Notify: true})
+		return store, pool.Close, err
+	}
+	db, opened, err := e.open(dsn, cut)
+	if err != nil {
+		return nil, nil, err
+	}
+	db.SetMaxOpenConns(connections)
+	db.SetMaxIdleConns(connections)
+	return opened, func() { _ = db.Close() }, nil
 }
 
 func connectSQLite(dsn string, cut *cutter) (driver.Connector, error) {

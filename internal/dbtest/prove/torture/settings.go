@@ -25,6 +25,8 @@ type settings struct {
 	Kills     int     // of clients
 	Restarts  int     // of the server
 
+	Pgx bool // the clients use pgx itself, in place of database/sql
+
 	Configuration []string // of the server, as name=value
 }
 
@@ -47,6 +49,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.Float64Var(&s.Cut, "cut", 0.01, "probability that a request or an answer cuts its connection")
 	flags.IntVar(&s.Kills, "kills", 8, "how often a client is killed and started again")
 	flags.IntVar(&s.Restarts, "restarts", 2, "how often the server is killed and started again (not sqlite)")
+	flags.BoolVar(&s.Pgx, "pgx", false, "the clients use pgx itself, in place of database/sql (postgresql only)")
 	flags.Func("set", "a `name=value` of the server's configuration; may be repeated", func(text string) error {
 		if !strings.Contains(text, "=") {
 			return errors.New("the setting has no =")
@@ -62,6 +65,9 @@ func (s *settings) String() string {
 	fmt.Fprintf(&line, "go run ./prove torture -engine %s -mode %s -seed %d", s.Engine, s.Mode, s.Seed)
 	fmt.Fprintf(&line, " -processes %d -callers %d -skus %d -commands %d", s.Processes, s.Callers, s.SKUs, s.Commands)
 	fmt.Fprintf(&line, " -for %s -cut %g -kills %d -restarts %d", s.For, s.Cut, s.Kills, s.Restarts)
+	if s.Pgx {
+		line.WriteString(" -pgx")
+	}
 	for _, text := range s.Configuration {
 		fmt.Fprintf(&line, " -set '%s'", text)
 	}
@@ -85,6 +91,9 @@ func (s *settings) check() error {
 	}
 	if s.Cut < 0 || s.Cut >= 1 || s.Kills < 0 || s.Restarts < 0 {
 		return fmt.Errorf("cut must be 0 to 1, kills and restarts not negative: %s", s)
+	}
+	if s.Pgx && s.Engine != "postgresql" {
+		return fmt.Errorf("pgx needs the engine postgresql: %s", s)
 	}
 	return s.Mode.check()
 }

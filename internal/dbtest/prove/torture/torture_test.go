@@ -27,7 +27,12 @@ func TestTorture(t *testing.T) {
 	}
 }
 
-func short(t *testing.T, engine string, m mode, server *servers.Server) {
+// TestTortureOverPgx is the mode with everything on, with clients that use pgx itself.
+func TestTortureOverPgx(t *testing.T) {
+	short(t, "postgresql", everything, started(t, "postgresql"), func(s *settings) { s.Pgx = true })
+}
+
+func short(t *testing.T, engine string, m mode, server *servers.Server, set ...func(*settings)) {
 	s := &settings{
 		Engine: engine, Mode: m, Seed: rand.Uint64N(1_000_000),
 		Processes: 4, Callers: 4, SKUs: 3, Commands: 10_000,
@@ -38,6 +43,9 @@ func short(t *testing.T, engine string, m mode, server *servers.Server) {
 	}
 	if server != nil && m == everything {
 		s.Restarts = 1
+	}
+	for _, set := range set {
+		set(s)
 	}
 	found := tortured(t, s, placed(t, s, server))
 	assert.Empty(t, found.faults)

@@ -32,7 +32,8 @@ func (s *stuckLookups) Load(ctx context.Context, q allocation.Query) ([]allocati
 func TestLeaderOfACancelledGroupHearsOfItsOwnDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := &stuckLookups{gate: newGate(t, stock("b1", "LAMP", 10))}
-		_, err := newService(t, allocation.NewUnitOfWork(store.Store, nil), nil).Allocate(t.Context(), want("o1", "LAMP", 1))
+		before := newService(t, allocation.NewUnitOfWork(store.Store, nil), nil)
+		_, err := before.Allocate(t.Context(), want("o1", "LAMP", 1))
 		require.NoError(t, err)
 		service := newService(t, allocation.NewUnitOfWork(store, nil), nil)
 		busy := callAllocate(t.Context(), service, want("o2", "LAMP", 1))

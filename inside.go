@@ -74,7 +74,7 @@ func (s *Service) transaction(store Store, attempt int) *transaction {
 		u.opts.Committed = func(_ context.Context, events []Event) { t.events = append(t.events, events...) }
 	}
 	if s.groups != nil {
-		t.cache, t.groups = s.groups.cache, s.groups.inside(u)
+		t.cache, t.groups = s.groups.cache, s.groups.inside(u, attempt > 1)
 		t.service.groups = t.groups
 	}
 	return t
@@ -96,10 +96,12 @@ func (s *Service) hosting(op string) (*unit, error) {
 	return u, nil
 }
 
-// inside returns a group commit over a unit of work in a transaction. One group at a time uses the transaction.
-func (g *groupCommit) inside(u *unit) *groupCommit {
-	cache := newProductCache(0) // with LockFirst, because a cached product isn't locked
-	if !u.opts.LockFirst {
+// inside returns a group commit over a unit of work in a transaction. One group at a time uses the transaction. Nothing
+// is cached with LockFirst, because a cached product isn't locked, nor if every command has to read afresh: a command
+// that finds its line only by the store's unique key may end the transaction.
+func (g *groupCommit) inside(u *unit, afresh bool) *groupCommit {
+	cache := newProductCache(0)
+	if !u.opts.LockFirst && !afresh {
 		cache.size, cache.outer = g.cache.size, g.cache
 	}
 	return newGroupCommit(u, u, g.opts, cache, 1)

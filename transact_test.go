@@ -143,6 +143,16 @@ func TestTransactFindsALineThatACachedProductHides(t *testing.T) {
 	assert.Len(t, c.told, 1)
 }
 
+func TestTransactFindsALineOfTheSameTransaction(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	require.NoError(t, c.place(t.Context(), func(ctx context.Context, inside *allocation.Service) error {
+		_, err := inside.Allocate(ctx, want("o1", "LAMP", 1))
+		return err
+	}, want("o1", "LAMP", 1)))
+	assert.Equal(t, []allocation.OrderID{"o1"}, c.lines("LAMP"))
+	assert.Len(t, c.told, 1)
+}
+
 func TestTransactsThatNameAProductTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTill(t, settings{}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "DESK", 10))

@@ -29,7 +29,7 @@ var brokenStores = map[Topic][]broken{
 	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),
 	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),
 	Locker:    brokenLockers,
-	Join:      brokenJoins,
+	Join:      slices.Concat(brokenJoins, brokenServices),
 	Guests:    brokenGuests,
 	Aggregate: brokenAggregates,
 	Ledger:    slices.Concat(brokenEvents, brokenAudits, brokenBalances),

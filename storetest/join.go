@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -16,6 +17,10 @@ var joinRows = []row{
 		"units would be promised to an order that doesn't exist", joinRollsBack},
 	{"a commit inside a host's transaction is under the version check and the unique keys",
 		"the last unit would be sold by each host's transaction", joinChecks},
+	{"a Service inside a host's transaction reads its own writes, and tells its events after the commit",
+		"handlers would hear of orders that were rolled back, or hear of an order twice", joinService},
+	{"a Service inside a host's transaction gets over a stale cached product",
+		"a host's transaction fails after each commit of another process", joinStale},
 }
 
 // join calls Config.Join.
@@ -90,4 +95,72 @@ func joinChecks(b *bench) {
 		b.wantError(err, want, "Commit of %s inside a host's transaction", shownChanges(changes))
 		b.wantSold([]allocation.OrderID{"o2"}, "o1")
 	}
+}
+
+// transact runs fn in a transaction of the host, with a Service inside.
+func (b *bench) transact(
+	service *allocation.Service, fn func(ctx context.Context, inside *allocation.Service) error, skus ...allocation.SKU,
+) error {
+	b.Helper()
+	begin := func(_ context.Context, do func(allocation.Store) error) error { return b.join(do) }
+	return service.Transact(b.Context(), begin, fn, skus...)
+}
+
+// serve returns a Service on the store that counts the events that are told.
+func (b *bench) serve() (service *allocation.Service, told *int) {
+	b.Helper()
+	told = new(int)
+	service, err := allocation.New(allocation.NewUnitOfWork(b.store, &allocation.UnitOfWorkOptions{
+		Now:       func() time.Time { return noon },
+		Committed: func(_ context.Context, events []allocation.Event) { *told += len(events) },
+	}), nil)
+	b.must(err, "New")
+	return service, told
+}
+
+func joinService(b *bench) {
+	b.appleAndPear()
+	service, told := b.serve()
+	both := func(order allocation.OrderID) func(context.Context, *allocation.Service) error {
+		return func(ctx context.Context, inside *allocation.Service) error {
+			for _, sku := range []allocation.SKU{"apple", "pear", "apple"} { // the last is a repeat
+				if _, err := inside.Allocate(ctx, line(sku, firm(order, 1))); err != nil {
+					return err
+				}
+			}
+			if *told > 0 {
+				b.errorf("the events were told before the commit")
+			}
+			return nil
+		}
+	}
+	b.must(b.transact(service, both("o1"), "apple", "pear"), "Transact")
+	if *told != 2 {
+		b.errorf("%d events were told after the commit, want 2", *told)
+	}
+	b.wantSold([]allocation.OrderID{"o1"})
+	*told = 0
+	failure := errors.New("the host rolls back")
+	err := b.transact(service, func(ctx context.Context, inside *allocation.Service) error {
+		return errors.Join(both("o2")(ctx, inside), failure)
+	})
+	b.wantError(err, failure, "Transact with a function that fails")
+	if *told != 0 {
+		b.errorf("%d events were told after the rollback, want 0", *told)
+	}
+	b.must(b.transact(service, both("o3"), "apple", "pear"), "Transact after a rollback")
+	b.wantSold([]allocation.OrderID{"o1", "o3"}, "o2")
+}
+
+func joinStale(b *bench) {
+	both := b.appleAndPear()
+	service, _ := b.serve()
+	_, err := service.Allocate(b.Context(), line("apple", firm("o1", 1)), line("pear", firm("o1", 1)))
+	b.must(err, "Allocate")
+	b.must(b.sellOn(b.store, both, "rival"), "Commit")
+	b.must(b.transact(service, func(ctx context.Context, inside *allocation.Service) error {
+		_, err := inside.Allocate(ctx, line("apple", firm("o2", 1)), line("pear", firm("o2", 1)))
+		return err
+	}), "Transact after another process has changed a cached product")
+	b.wantSold([]allocation.OrderID{"o1", "o2", "rival"})
 }

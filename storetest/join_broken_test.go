@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/cosmic-go/allocation"
@@ -12,6 +13,8 @@ const (
 	rowJoinCommit = "a commit inside a host's transaction is there after the host's commit"
 	rowJoinBack   = "a commit inside a host's transaction is gone after the host's rollback"
 	rowJoinChecks = "a commit inside a host's transaction is under the version check and the unique keys"
+	rowJoinServes = "a Service inside a host's transaction reads its own writes, and tells its events after the commit"
+	rowJoinStale  = "a Service inside a host's transaction gets over a stale cached product"
 )
 
 // joined is a store in a host's transaction.
@@ -52,6 +55,23 @@ var brokenJoins = []broken{
 					onto(s.store(), &changes[n])
 				}
 				return i.Store.Commit(ctx, changes)
+			}
+		})},
+}
+
+var brokenServices = []broken{
+	{fault: "a Load inside doesn't see the writes of the transaction", row: rowJoinServes, new: withLocks(nil),
+		join: hosting(func(s *lockable, i *insider) { i.load = s.store().Load })},
+	{fault: "a lost race inside is an error without a sentinel", row: rowJoinStale, new: withLocks(nil),
+		join: hosting(func(_ *lockable, i *insider) {
+			lost := false
+			i.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				if lost {
+					return errors.New("the transaction is over")
+				}
+				err := i.Store.Commit(ctx, changes)
+				lost = errors.Is(err, allocation.ErrConflict)
+				return err
 			}
 		})},
 }

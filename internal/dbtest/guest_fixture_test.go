@@ -28,17 +28,23 @@ func (e *engine) hostRow(key string) allocation.Guest {
 }
 
 // hostKeys lists the committed rows.
-func hostKeys(t testing.TB, db *sql.DB) (keys []string) {
+func hostKeys(t testing.TB, db *sql.DB) []string {
 	t.Helper()
-	rows, err := db.QueryContext(context.Background(), "SELECT id FROM "+hostTable)
+	return texts(t, db, "SELECT id FROM "+hostTable)
+}
+
+// texts returns the only column of an answer.
+func texts(t testing.TB, db *sql.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := db.QueryContext(context.Background(), query)
 	require.NoError(t, err)
 	defer rows.Close()
 	for rows.Next() {
-		keys = append(keys, "")
-		require.NoError(t, rows.Scan(&keys[len(keys)-1]))
+		all = append(all, "")
+		require.NoError(t, rows.Scan(&all[len(all)-1]))
 	}
 	require.NoError(t, rows.Err())
-	return keys
+	return all
 }
 
 // makeHostTable makes an empty table.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -156,13 +157,16 @@ func TestTransactFindsALineOfTheSameTransaction(t *testing.T) {
 func TestTransactsThatNameAProductTakeTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newTill(t, settings{}, stock("b1", "LAMP", 10), stock("b2", "SOFA", 10), stock("b3", "DESK", 10))
+		var mu sync.Mutex
 		var began []string
 		let := make(chan struct{})
 		place := func(name string, skus ...allocation.SKU) <-chan outcome {
 			return call(func() ([]allocation.Allocation, error) {
 				return nil, c.store.Within(t.Context(), c.Service,
 					func(ctx context.Context, _ *memory.Tx, inside *allocation.Service) error {
+						mu.Lock()
 						began = append(began, name)
+						mu.Unlock()
 						<-let
 						_, err := inside.Allocate(ctx, want(allocation.OrderID(name), skus[0], 1))
 						return err

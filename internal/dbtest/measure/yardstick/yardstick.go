@@ -87,6 +87,14 @@ func (p *place) all(ctx context.Context, only string, s size, out io.Writer) err
 			return fmt.Errorf("%s: %w", special.name, err)
 		}
 	}
+	for _, w := range orderWorkloads {
+		if only != "" && only != w.Name {
+			continue
+		}
+		if err := p.orders(ctx, s, dsn, out, w); err != nil {
+			return fmt.Errorf("%s: %w", w.Name, err)
+		}
+	}
 	return nil
 }
 

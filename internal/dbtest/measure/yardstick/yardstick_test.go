@@ -39,7 +39,7 @@ func TestWorkloadsPrintTheirRatios(t *testing.T) {
 			if e.Server != nil {
 				servers.Shared(t, e.Server) // or a skip that says what is missing
 			} else {
-				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk")
+				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk", "order-one-64")
 			}
 			for _, workload := range workloads {
 				var out strings.Builder

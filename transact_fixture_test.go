@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -24,7 +25,12 @@ func newTill(t *testing.T, with settings, batches ...allocation.Batch) *till {
 	c := &till{store: memory.New(), rows: map[allocation.OrderID]bool{}}
 	require.NoError(t, c.store.Seed(batches...))
 	with.units.Backoff, with.units.Now = 1, memory.NewClock(morning).Now
-	with.units.Committed = func(_ context.Context, events []allocation.Event) { c.told = append(c.told, events) }
+	var mu sync.Mutex // the hook runs behind the gate, so that two callers may call it at a time
+	with.units.Committed = func(_ context.Context, events []allocation.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		c.told = append(c.told, events)
+	}
 	c.Service = serve(t, c.store, with)
 	return c
 }

@@ -50,7 +50,11 @@ func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{units: units, policy: opts.Policy}
-	if u := ownUnit(units); u != nil && !u.joined {
+	u := ownUnit(units)
+	if u != nil && opts.Policy != nil {
+		u.policy.CompareAndSwap(nil, &opts.Policy)
+	}
+	if u != nil && !u.joined {
 		s.gate = newGate()
 		if !opts.NoGroupCommit {
 			s.groups = newGroupCommit(units, u, *opts, newProductCache(opts.cacheSize(u)), maxGroups)

@@ -7,7 +7,7 @@ import (
 )
 
 // errLapsedRemain is the reason of a [lapsedError].
-var errLapsedRemain = fmt.Errorf("%w: more holds have lapsed than one page has", ErrNotLoaded)
+var errLapsedRemain = fmt.Errorf("%w: further holds have lapsed, or lines that wait come first", ErrNotLoaded)
 
 // lapsedError is returned when a decision depends on lapsed holds beyond the loaded page. Then the lapsed
 // holds are cleared, page by page, and the command runs again.

@@ -61,6 +61,10 @@
 //   - R14: NeededBy, FreshUntil and Location of a [Request] bind the line wherever the line gets units:
 //     when allocated, when made larger, and when moved. A policy only orders the batches that fit.
 //     If a shipment slips, the lines move to batches that fit, or are late, which [LineLate] says once.
+//   - R15: Whenever units become free, the same commit gives them to the lines that wait ([Request].Wait):
+//     by priority, then by age, each under the line's own terms. A line that doesn't fit is passed over,
+//     and a newcomer gets what those who wait have left. If very many wait, the next commits go on where
+//     the commit stopped, before anybody else takes units.
 //
 // # Service and units of work
 //

@@ -88,8 +88,9 @@ type BatchCorrected struct {
 	AllocatedTo   Quantity `json:"allocated_to"`
 }
 
-// LineAllocated records a promise of units of a batch to a line: to a new line, to a line that grew,
-// or to a line that moved from another batch. HeldUntil is zero for a firm line.
+// LineAllocated records a promise of units of a batch to a line: to a new line, to a line that grew, to
+// a line that moved from another batch, or to a line that had waited for the units (Waited). HeldUntil
+// is zero for a firm line.
 type LineAllocated struct {
 	SKU       SKU       `json:"sku"`
 	At        time.Time `json:"at"`
@@ -98,6 +99,7 @@ type LineAllocated struct {
 	Batch     BatchRef  `json:"batch"`
 	Quantity  Quantity  `json:"quantity"`
 	HeldUntil time.Time `json:"held_until,omitzero"`
+	Waited    bool      `json:"waited,omitzero"`
 }
 
 // LineDeallocated records the end of a promise: the line was cancelled, shrank, or is moving to
@@ -303,6 +305,7 @@ var decoders = map[string]func([]byte) (Event, error){
 	"LineShipped":          decode[LineShipped],
 	"LineRefused":          decode[LineRefused],
 	"LineLate":             decode[LineLate],
+	"LineWaiting":          decode[LineWaiting],
 	"HoldConfirmed":        decode[HoldConfirmed],
 	"HoldExtended":         decode[HoldExtended],
 	"HoldLapsed":           decode[HoldLapsed],

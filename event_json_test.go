@@ -161,6 +161,24 @@ var pinned = []pinnedEvent{
 		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","late":false}`,
 	},
 	{
+		"LineWaiting", "LineWaiting",
+		allocation.LineWaiting{
+			SKU: lamp, At: monday, OrderID: "o", Line: "l", Quantity: 2, Wanted: 5, NeededBy: mondayPlus(1),
+		},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","line":"l","quantity":2,"wanted":5,` +
+			`"needed_by":"2031-03-04T09:00:00Z"}`,
+	},
+	{
+		"LineWaiting without what may be unset", "LineWaiting",
+		allocation.LineWaiting{SKU: lamp, At: monday, OrderID: "o"},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","quantity":0,"wanted":0}`,
+	},
+	{
+		"LineAllocated to a line that had waited", "LineAllocated",
+		allocation.LineAllocated{SKU: lamp, At: monday, OrderID: "o", Batch: "a", Quantity: 1, Waited: true},
+		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","order_id":"o","batch":"a","quantity":1,"waited":true}`,
+	},
+	{
 		"LowStockSet", "LowStockSet",
 		allocation.LowStockSet{SKU: lamp, At: monday, From: 0, To: 3},
 		`{"sku":"RED-LAMP","at":"2031-03-03T09:00:00Z","from":0,"to":3}`,
@@ -235,7 +253,7 @@ func TestEventJSONIsStableAndDecodes(t *testing.T) {
 // The kinds of events are found in the source, so that pinned misses no new kind.
 func TestEveryEventHasAPinnedJSON(t *testing.T) {
 	var decls []ast.Decl
-	for _, name := range []string{"event.go", "event_motion.go", "event_due.go"} {
+	for _, name := range []string{"event.go", "event_motion.go", "event_due.go", "event_wait.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
 		decls = append(decls, file.Decls...)
@@ -251,7 +269,7 @@ func TestEveryEventHasAPinnedJSON(t *testing.T) {
 		pinned := slices.ContainsFunc(pinned, func(row pinnedEvent) bool { return row.kind == kind })
 		assert.True(t, pinned, "%s has a row in the table of pinned JSON", kind)
 	}
-	assert.Equal(t, 21, found, "kinds of events")
+	assert.Equal(t, 22, found, "kinds of events")
 }
 
 func TestR9_MovementsOfEveryEvent(t *testing.T) {
@@ -262,6 +280,7 @@ func TestR9_MovementsOfEveryEvent(t *testing.T) {
 		"LineReleased": "o a +0 -1", "LineShipped": "o a -1 -1",
 		"HoldLapsed": "o a +0 -1", "HoldConfirmed": "o", "HoldExtended": "o",
 		"LowStockCrossed": "available 2 of 3, low true", "LineLate": "o/l true",
+		"LineWaiting":    "o/l for 2 of 5",
 		"LineHandedOver": "order-36/bundle from cart-9",
 	}
 	for _, row := range pinned {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 	"time"
@@ -17,6 +16,8 @@ type identityMap struct {
 	now      time.Time
 	page     int
 	longest  time.Duration // UnitOfWorkOptions.LongestHold
+	policy   Policy        // UnitOfWorkOptions.Policy
+	queues   map[SKU]Rank  // where to begin reading queues
 	trace    string        // the trace parent of the present caller
 	products []present     // by SKU
 	loads    int
@@ -184,7 +185,7 @@ func (m *identityMap) Add(p *Product) error {
 
 // insert adds a product at its place in the order of SKUs.
 func (m *identityMap) insert(at int, p *Product, expires time.Time) {
-	p.longestHold = m.longest
+	m.equip(p)
 	m.products = slices.Insert(m.products, at, present{Product: p, expires: expires})
 }
 
@@ -216,6 +217,9 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	}
 	m.loads++
 	loaded, err := m.knowAll(states, q)
+	if err == nil {
+		err = m.loadQueues(ctx, loaded, q)
+	}
 	if err != nil || len(states) >= len(q.SKUs) {
 		return loaded, err
 	}
@@ -246,7 +250,8 @@ func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 		if err != nil {
 			return nil, err
 		}
-		loaded[i], p.longestHold = p, m.longest
+		m.equip(p)
+		loaded[i] = p
 		known = append(known, present{Product: p, expires: s.NextExpiry})
 	}
 	m.products = known
@@ -376,15 +381,6 @@ func (m *identityMap) recorded() (events []Event) {
 		events = append(events, p.events...)
 	}
 	return events
-}
-
-// storeError names the operation in an error of the store, unless the store returned an [*Error].
-func storeError(op string, err error) error {
-	var detailed *Error
-	if errors.As(err, &detailed) {
-		return err
-	}
-	return fmt.Errorf("allocation: %s: %w", op, err)
 }
 
 // end makes the Repository refuse further calls.

@@ -75,8 +75,20 @@ type Request struct {
 	Location   Location
 
 	// Priority, from -32,768 to 32,767, decides who loses units at a cut: lines with a lower priority
-	// leave first (R6).
+	// leave first (R6). Of lines that wait, the line with the highest priority is served first (R15).
 	Priority int
+
+	// Wait lets the line wait for the units that can't be given now (R15), and again if a cut takes
+	// units away later. Wait can't be combined with HoldUntil.
+	Wait bool
+
+	// Partial lets the line take what there is: with Wait the line waits for the rest, without Wait the
+	// rest is forgotten. Partial needs Split, and can't be combined with HoldUntil or HoldFor.
+	Partial bool
+
+	// HoldFor makes the allocation a hold of this length, at least a microsecond, which begins when the
+	// units are given. HoldFor can't be combined with HoldUntil.
+	HoldFor time.Duration
 }
 
 // Batch is stock from a single purchase: a quantity of one SKU, in the warehouse or expected at the
@@ -138,11 +150,24 @@ type Allocation struct {
 	// HeldUntil is when the allocation lapses; zero for a firm line.
 	HeldUntil time.Time
 
-	// NeededBy, FreshUntil, Location and Priority are those of the line's Request.
+	// NeededBy, FreshUntil, Location, Priority and Partial are those of the line's Request.
 	NeededBy   time.Time
 	FreshUntil time.Time
 	Location   Location
 	Priority   int
+	Partial    bool
+
+	// Waiting is how many units the line waits for, 0 for none; a line that has nothing yet has the
+	// Quantity 0 and no Parts. Wanted is how many units were asked for, if the line has fewer; 0 if the
+	// line has all of them. A repeated request is compared with Wanted (R3).
+	Waiting Quantity
+	Wanted  Quantity
+
+	// MayWait is Wait of the line's Request: if a cut takes units away, the line waits for these units at
+	// the line's old place. HoldFor is the length of the hold that begins when units are given; zero
+	// after Confirm, and for a line that is firm or held until a given time.
+	MayWait bool
+	HoldFor time.Duration
 
 	// Late says that units of the line come after NeededBy: the last LineLate about the line said so.
 	Late bool
@@ -173,7 +198,8 @@ func (a Allocation) Rank() Rank {
 }
 
 // Rank is a line's place in the order in which lines leave a batch at a cut (R6): holds leave before
-// firm lines, of these the lines with the lowest priority, and of these the newest.
+// firm lines, of these the lines with the lowest priority, and of these the newest. Lines that wait are
+// served in the opposite order (R15); they are never held.
 type Rank struct {
 	Held     bool
 	Priority int

@@ -54,6 +54,11 @@ type UnitOfWorkOptions struct {
 	// room for the difference.
 	LongestHold time.Duration
 
+	// Policy decides which batch comes first when units that became free go to lines that wait (R15),
+	// whoever freed the units. By default New fills in [ServiceOptions].Policy, and without any Policy
+	// EarliestFirst decides.
+	Policy Policy
+
 	// Logger logs lost races (Debug), and units of work that lost every race or whose commit has an
 	// unknown outcome (Warn). By default nothing is logged.
 	Logger *slog.Logger
@@ -96,7 +101,8 @@ type UnitOfWorkOptions struct {
 // ServiceOptions are the settings of [New]. A zero value means the default. A setting that the Service can't honour
 // over the given unit of work is an error of New.
 type ServiceOptions struct {
-	// Policy decides which batch comes first; EarliestFirst by default.
+	// Policy decides which batch comes first; EarliestFirst by default. Policy also serves lines that wait,
+	// unless UnitOfWorkOptions.Policy is set or another Service over the unit of work came first.
 	Policy Policy
 
 	// NoGroupCommit makes every command a commit of its own. By default commands that meet on a product share a

@@ -38,6 +38,7 @@ type Product struct {
 	timed   bool // some line has or had NeededBy, or is or was late
 
 	longestHold time.Duration // UnitOfWorkOptions.LongestHold; 0 for none
+	queue       queue         // the lines that wait
 
 	complete   bool // the product is new, and the store has nothing to load
 	moreLapsed bool // more holds have lapsed than were loaded
@@ -72,9 +73,10 @@ const (
 // line is an Allocation inside the aggregate.
 type line struct {
 	Allocation
-	stored  bool  // the store has the line
+	stored  bool  // the store has the line's units
+	waited  bool  // the store has the line among the lines that wait
 	changed bool  // the line differs from the stored line
-	removed bool  // the line has no units left
+	removed bool  // the line has no units left, and waits for none
 	missed  bool  // units were on the way after NeededBy, and judge has not yet looked, see miss
 	next    *line // the next loaded line of the order, by LineID
 }
@@ -88,7 +90,7 @@ func NewProduct(sku SKU) (*Product, error) {
 	if err := checkID("NewProduct", "sku", sku); err != nil {
 		return nil, err
 	}
-	return &Product{sku: sku, byOrder: map[OrderID]*line{}, complete: true}, nil
+	return &Product{sku: sku, byOrder: map[OrderID]*line{}, complete: true, queue: queue{page: wholeQueue}}, nil
 }
 
 // SKU returns the name of the product.
@@ -297,6 +299,11 @@ func copies(lines []*line) []Allocation {
 
 // give promises units of a batch to the line, and records the promise.
 func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
+	p.promise(l, ref, units, now, false)
+}
+
+// promise is give; waited says that the line had waited for the units.
+func (p *Product) promise(l *line, ref BatchRef, units Quantity, now time.Time, waited bool) {
 	b := p.batches[p.index(ref)]
 	b.Allocated += units
 	if !l.NeededBy.IsZero() && !b.ETA.IsZero() {
@@ -305,11 +312,13 @@ func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
 	l.add(ref, units)
 	p.record(LineAllocated{
 		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units, HeldUntil: l.HeldUntil,
+		Waited: waited,
 	})
 }
 
 // take takes units of a batch away from the line; the caller records why.
 func (p *Product) take(l *line, ref BatchRef, units Quantity, now time.Time) {
+	p.queue.freed = true
 	b := p.batches[p.index(ref)]
 	b.Allocated -= units
 	if !b.ETA.IsZero() {
@@ -319,7 +328,7 @@ func (p *Product) take(l *line, ref BatchRef, units Quantity, now time.Time) {
 }
 
 // add changes the line's part from one batch, and the sum. A part without units is removed, and so is
-// a line without parts.
+// a line without parts that waits for no units.
 func (l *line) add(ref BatchRef, units Quantity) {
 	l.changed = true
 	l.Quantity += units
@@ -331,7 +340,7 @@ func (l *line) add(ref BatchRef, units Quantity) {
 		if l.Parts[i].Quantity == 0 {
 			l.Parts = append(l.Parts[:i], l.Parts[i+1:]...)
 		}
-		l.removed = len(l.Parts) == 0
+		l.removed = len(l.Parts) == 0 && l.Waiting == 0
 		return
 	}
 	l.Parts = append(l.Parts, Part{Batch: ref, Quantity: units})

@@ -10,12 +10,14 @@ import (
 // Allocate promises stock to lines, to all lines or to none; a nil policy is [EarliestFirst]. Requests
 // for the same line are added up; the lines are judged one after the other, each on the stock that
 // earlier lines left (R4). A line gets units only of saleable batches that fit the terms of the
-// request (R13, R14).
+// request (R13, R14). A line that may wait is never short: the line waits for the missing units. A new
+// line takes only what those who wait have left (R15); if some of them have yet to be served, the answer
+// is an [ErrNotLoaded], after which a unit of work serves them and begins again.
 //
 // A line that has an allocation already keeps the allocation, and a request that differs in quantity,
-// NeededBy, FreshUntil, Location or Split is an [ErrMismatch] that names the field. A request without
-// HoldUntil makes a live hold firm, a later HoldUntil extends the hold, and nothing else of a repeat
-// counts (R3). Unless the whole call succeeds, no hold becomes firm or longer.
+// NeededBy, FreshUntil, Location, Split or Partial is an [ErrMismatch] that names the field. A request
+// without HoldUntil and HoldFor makes a live hold firm, a later HoldUntil extends the hold, and nothing
+// else of a repeat counts (R3). Unless the whole call succeeds, no hold becomes firm or longer.
 //
 // A new line whose HoldUntil, NeededBy or FreshUntil has passed is [ErrInvalid]; a repeat is never
 // refused because time has passed.
@@ -66,7 +68,8 @@ func merge(op string, requests []Request) ([]Request, error) {
 type planned struct {
 	*Request
 	parts   []Part
-	already *line // the line, if already allocated
+	waits   Quantity // so many units are missing, and the line waits for them
+	already *line    // the line, if already allocated
 }
 
 // plan judges merged requests one after the other and changes nothing. If any request can't be met,
@@ -89,8 +92,16 @@ func (p *Product) plan(now time.Time, policy Policy, requests []Request) ([]plan
 			if err := p.checkClock(r, now); err != nil {
 				return nil, err
 			}
+			if err := p.servedAll("Allocate", now); err != nil {
+				return nil, err
+			}
 			var most Quantity
-			if step.parts, most = p.choose(free, policy, r.need(), now); step.parts == nil {
+			if step.parts, most = p.choose(free, policy, r.need(), now); step.parts == nil && (r.Wait || r.Partial) {
+				if err := p.planMissing(&step, free, policy, most, now); err != nil {
+					return nil, err
+				}
+			}
+			if step.parts == nil && step.waits == 0 {
 				short = append(short, Shortage{OrderLine: r.OrderLine, Available: most})
 				continue
 			}
@@ -248,14 +259,45 @@ func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
 				released = true
 			}
 			l = p.open(step.Request)
-			for _, part := range step.parts {
-				p.give(l, part.Batch, part.Quantity, now)
-			}
+			p.begin(l, step, now)
 		}
 		allocations[i] = l.copy()
 	}
 	p.settle(now)
 	return allocations
+}
+
+// planMissing plans for a new line that can't have all units: with Partial the line has the most that there
+// is, and with Wait the line waits for the others.
+func (p *Product) planMissing(step *planned, free []Quantity, policy Policy, most Quantity, now time.Time) error {
+	if p.moreLapsed {
+		return p.lapsedRemain("Allocate") // with more units free the line may have more
+	}
+	missing := step.Quantity
+	if step.Partial && most > 0 {
+		n := step.need()
+		n.units = most
+		step.parts, _ = p.choose(free, policy, n, now)
+		missing -= most
+	}
+	if step.Wait {
+		step.waits = missing
+	}
+	return nil
+}
+
+// begin gives a new line the planned units, and lets the line wait for the missing units.
+func (p *Product) begin(l *line, step *planned, now time.Time) {
+	if step.parts != nil {
+		p.startHold(l, now)
+	}
+	for _, part := range step.parts {
+		p.give(l, part.Batch, part.Quantity, now)
+	}
+	l.setWanted(step.Quantity)
+	if step.waits > 0 {
+		p.wait(l, step.waits, step.Quantity, now)
+	}
 }
 
 // open adds a line without units. A lapsed or removed line with the same key is replaced.
@@ -273,6 +315,9 @@ func (p *Product) open(r *Request) *line {
 		FreshUntil: r.FreshUntil,
 		Location:   r.Location,
 		Priority:   r.Priority,
+		Partial:    r.Partial,
+		MayWait:    r.Wait,
+		HoldFor:    r.HoldFor,
 		Sequence:   p.Version() + 1,
 	}
 	l.missed = false
@@ -286,7 +331,7 @@ func (p *Product) open(r *Request) *line {
 // the product's shortages, unless the last event is a refusal already (R10).
 func (p *Product) refuse(now time.Time, shortages []Shortage) {
 	p.Sweep(now)
-	if p.refused == p.Version() {
+	if p.refused == p.Version() && p.queue.serving == p.queue.stored {
 		return
 	}
 	for _, s := range shortages {

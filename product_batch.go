@@ -39,6 +39,7 @@ func (p *Product) AddBatch(announced Batch, now time.Time) error {
 
 // recordAdded records the announcement of a batch.
 func (p *Product) recordAdded(b Batch, now time.Time) {
+	p.queue.freed = true
 	p.record(BatchAdded{
 		SKU: p.sku, At: now, Batch: b.Ref, Quantity: b.Purchased,
 		ETA: b.ETA, Location: b.Location, BestBefore: b.BestBefore,
@@ -67,6 +68,7 @@ func (p *Product) setQuantity(
 		return nil, err
 	}
 	released = p.carryOutLeaving(b, quantity, now, moves, func() {
+		p.queue.freed = true
 		record()
 		b.Purchased = quantity
 	})
@@ -84,17 +86,12 @@ func (p *Product) carryOutLeaving(
 		p.releaseLapsed(now)
 	}
 	for _, m := range moves {
+		wanted := m.line.wanted()
 		if m.moved > 0 {
 			p.deallocate(m.line, b.Ref, m.moved, now)
 		}
 		if m.lost > 0 {
-			p.take(m.line, b.Ref, m.lost, now)
-			p.record(LineReleased{
-				SKU: p.sku, At: now, OrderID: m.line.OrderID, Line: m.line.Line, Batch: b.Ref, Quantity: m.lost,
-			})
-			lost := m.line.OrderLine
-			lost.Quantity = m.lost
-			released = append(released, lost)
+			released = append(released, p.lose(m, b, wanted, now))
 		}
 	}
 	change()
@@ -102,8 +99,29 @@ func (p *Product) carryOutLeaving(
 		for _, part := range m.to {
 			p.give(m.line, part.Batch, part.Quantity, now)
 		}
+		m.line.setWanted(m.line.Wanted)
 	}
 	return released
+}
+
+// lose takes the units from a line that fit nowhere, and returns the lost units. A line that may wait has to
+// have the wanted units as before, and waits for those at the old place; without any units left, the line
+// is no longer held.
+func (p *Product) lose(m move, b *batch, wanted Quantity, now time.Time) OrderLine {
+	l := m.line
+	p.take(l, b.Ref, m.lost, now)
+	p.record(LineReleased{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: b.Ref, Quantity: m.lost})
+	if l.MayWait {
+		if l.open() == 0 && m.moved == 0 {
+			l.HeldUntil, l.Late = time.Time{}, false
+		}
+		p.wait(l, m.lost, wanted, now)
+	} else if l.Wanted > 0 {
+		l.Wanted -= m.lost
+	}
+	lost := l.OrderLine
+	lost.Quantity = m.lost
+	return lost
 }
 
 // move is the fate of a line that leaves a batch: some units go to other batches, the rest is lost.

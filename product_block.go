@@ -38,7 +38,7 @@ func (p *Product) UnblockBatch(ref BatchRef, now time.Time) error {
 		return err
 	}
 	now = clean(now)
-	b.Blocked = ""
+	b.Blocked, p.queue.freed = "", true
 	p.record(BatchUnblocked{SKU: p.sku, At: now, Batch: ref})
 	p.settle(now)
 	return nil

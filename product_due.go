@@ -8,12 +8,15 @@ import (
 
 // Sweep records everything that the passing of time has done to the loaded part of the product, and
 // returns the number of holds, batches and lines concerned: holds that have lapsed ([HoldLapsed]),
-// batches that have expired ([BatchExpired]), and lines that are late because NeededBy has passed
-// ([LineLate]). For a sale the sweep makes no difference, since lapsed units are free and expired
-// units are never sold, swept or not (R7, R13).
+// batches that have expired ([BatchExpired]), and lines that are late, or wait no longer, because NeededBy
+// has passed ([LineLate], [LineWaiting]). For a sale the sweep makes no difference, since lapsed units are
+// free and expired units are never sold, swept or not (R7, R13). Sweep also goes on serving those who wait
+// (R15), which the number leaves out.
 func (p *Product) Sweep(now time.Time) int {
 	now = clean(now)
-	swept := p.releaseLapsed(now) + p.expire(now) + p.judgeLines(now, false)
+	swept := p.releaseLapsed(now) + p.dropOverdue(now) + p.expire(now)
+	p.serveWaiting(now)
+	swept += p.judgeLines(now, false)
 	p.recordIfCrossed(now)
 	if len(p.events) > 0 {
 		p.schedule()
@@ -22,12 +25,14 @@ func (p *Product) Sweep(now time.Time) int {
 	return swept
 }
 
-// settle ends every method that may have recorded events. Unless the method has recorded anything,
-// settle does nothing, so that a repeat or a mismatch records nothing.
+// settle ends every method that may have recorded events: those who wait are served, and what the passing
+// of time has done is recorded. Unless the method has recorded anything, settle does nothing, so that a
+// repeat or a mismatch records nothing.
 func (p *Product) settle(now time.Time) {
 	if len(p.events) == p.settled {
 		return
 	}
+	p.serveWaiting(now)
 	p.expire(now)
 	p.judgeLines(now, true)
 	p.schedule()
@@ -142,6 +147,12 @@ func (p *Product) turn(after Turn, now time.Time) Turn {
 		if b.isDue(now) {
 			note(b.Due)
 		}
+	}
+	if p.queue.isOverdue(now) {
+		note(overdue(p.queue.needed))
+	}
+	if p.queue.serving != (Rank{}) {
+		note(time.Time{})
 	}
 	return first
 }

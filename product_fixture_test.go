@@ -173,6 +173,8 @@ func eventText(e allocation.Event) string {
 		text += " " + lineText(e.OrderID, e.Line)
 	case allocation.LineLate:
 		text += fmt.Sprintf(" %s %t", lineText(e.OrderID, e.Line), e.Late)
+	case allocation.LineWaiting:
+		text += fmt.Sprintf(" %s for %d of %d", lineText(e.OrderID, e.Line), e.Quantity, e.Wanted)
 	case allocation.LowStockCrossed:
 		text += fmt.Sprintf(" available %d of %d, low %t", e.Available, e.Threshold, e.Low)
 	}

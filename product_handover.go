@@ -105,7 +105,7 @@ func (p *Product) handOver(from, to OrderID, now time.Time) []Allocation {
 		}
 		l.Allocation, l.changed, l.removed, l.missed = old.Allocation, true, false, false
 		l.OrderID, l.HandedFrom = to, from
-		old.Parts, old.Quantity, old.removed = nil, 0, true
+		old.Parts, old.Quantity, old.Waiting, old.removed = nil, 0, 0, true
 		if fresh {
 			p.addLine(l)
 		}

@@ -8,10 +8,17 @@ import (
 )
 
 // Confirm makes the held lines of an order firm, and returns all lines of the order. Firm lines stay
-// unchanged. If any line is a lapsed hold, no line is confirmed and the answer is [ErrLapsed].
+// unchanged. If any line is a lapsed hold, no line is confirmed and the answer is [ErrLapsed]; if any line
+// has no units yet, the answer is [ErrNotAllowed]. A confirmed line with HoldFor that waits for further
+// units gets them firm.
 func (p *Product) Confirm(order OrderID, now time.Time) ([]Allocation, error) {
+	return p.confirmLines(order, now, true)
+}
+
+// confirmLines is Confirm; unless named, lines without units are passed over.
+func (p *Product) confirmLines(order OrderID, now time.Time, named bool) ([]Allocation, error) {
 	now = clean(now)
-	lines, err := p.live("Confirm", order, now)
+	lines, err := p.withUnits("Confirm", order, now, named)
 	if err != nil {
 		return nil, err
 	}
@@ -24,8 +31,8 @@ func (p *Product) Confirm(order OrderID, now time.Time) ([]Allocation, error) {
 
 // confirm makes a live line firm.
 func (p *Product) confirm(l *line, now time.Time) {
-	if !l.HeldUntil.IsZero() {
-		l.HeldUntil, l.changed = time.Time{}, true
+	if !l.HeldUntil.IsZero() || l.HoldFor > 0 {
+		l.HeldUntil, l.HoldFor, l.changed = time.Time{}, 0, true
 		p.record(HoldConfirmed{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line})
 	}
 }
@@ -33,14 +40,20 @@ func (p *Product) confirm(l *line, now time.Time) {
 // Extend holds the lines of an order until a later time; a line held for that long already stays
 // unchanged, even if the given time has passed, since a belated repeat is no error (R3). If any line is
 // firm, no line is extended and the answer is [ErrNotAllowed]. If any line is a lapsed hold, the answer
-// is [ErrLapsed], since the units may have been sold (R7).
+// is [ErrLapsed], since the units may have been sold (R7); if any line has no units yet, the answer is
+// ErrNotAllowed.
 func (p *Product) Extend(order OrderID, until, now time.Time) ([]Allocation, error) {
+	return p.extendLines(order, until, now, true)
+}
+
+// extendLines is Extend; unless named, lines without units are passed over.
+func (p *Product) extendLines(order OrderID, until, now time.Time, named bool) ([]Allocation, error) {
 	const op = "Extend"
 	if err := checkTime(op, "hold until", until); err != nil {
 		return nil, err
 	}
 	until, now = clean(until), clean(now)
-	lines, err := p.live(op, order, now)
+	lines, err := p.withUnits(op, order, now, named)
 	if err != nil {
 		return nil, err
 	}
@@ -105,8 +118,12 @@ func (p *Product) releaseLapsed(now time.Time) (released int) {
 	return len(lapsed)
 }
 
-// lapse removes a hold. A held line has no shipped units, so nothing of the line stays.
+// lapse removes a hold. A held line has no shipped units, so nothing of the line stays, and a line that waits
+// for further units waits no longer.
 func (p *Product) lapse(l *line, now time.Time) {
+	waited := l.Waiting > 0
+	l.Waiting = 0
+	l.setWanted(0)
 	for len(l.Parts) > 0 {
 		part := l.Parts[0]
 		p.take(l, part.Batch, part.Quantity, now)
@@ -114,5 +131,8 @@ func (p *Product) lapse(l *line, now time.Time) {
 			SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line,
 			Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
 		})
+	}
+	if waited {
+		p.recordWaiting(l, now)
 	}
 }

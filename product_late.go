@@ -80,7 +80,7 @@ func (p *Product) carryOutSlip(b *batch, eta, now time.Time, lines []*line, move
 		p.releaseLapsed(now) // the units may be part of the plan
 	}
 	p.record(BatchETAChanged{SKU: p.sku, At: now, Batch: b.Ref, From: b.ETA, To: eta})
-	b.ETA = eta
+	b.ETA, p.queue.freed = eta, true
 	for _, m := range moves {
 		p.deallocate(m.line, b.Ref, m.moved, now)
 		for _, part := range m.to {

@@ -15,14 +15,24 @@ func (p *Product) Cancel(order OrderID, now time.Time) ([]Allocation, error) {
 		return nil, err
 	}
 	for _, l := range lines {
-		if l.Lapsed(now) {
+		switch {
+		case l.Lapsed(now):
 			p.lapse(l, now)
-		} else {
-			p.shrink(l, l.open(), now)
+		case l.Waiting > 0 || l.open() > 0:
+			p.cancel(l, now)
 		}
 	}
 	p.settle(now)
 	return copies(lines), nil
+}
+
+// cancel takes back the unshipped units of a line, and ends the waiting.
+func (p *Product) cancel(l *line, now time.Time) {
+	l.setWanted(0)
+	if l.Waiting > 0 {
+		p.stopWaiting(l, now)
+	}
+	p.shrink(l, l.open(), now)
 }
 
 // ChangeLine gives one line another quantity. A smaller quantity frees units, beginning with the last
@@ -31,6 +41,11 @@ func (p *Product) Cancel(order OrderID, now time.Time) ([]Allocation, error) {
 // be split takes only the missing units from other batches. The line keeps its terms, and no unit
 // comes from a batch that is not saleable or does not fit the terms (R13, R14). If the quantity can't be met, the line
 // stays as before and the answer is an [*OutOfStockError]. A nil policy is [EarliestFirst].
+//
+// The quantity of a line that waits, or has a part of the units, is the quantity that the line is to have,
+// compared with Wanted: the line waits for more or for fewer units, keeps the place in the queue, and is
+// given units at once if they fit. A line with Split that may wait, or takes part of the units, is not
+// refused further units, but waits for those that are missing, or takes what there is.
 func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Allocation, error) {
 	const op = "ChangeLine"
 	now = clean(now)
@@ -42,17 +57,65 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 		return Allocation{}, err
 	}
 	switch more := wanted.Quantity - l.Quantity; {
+	case wanted.Quantity == l.wanted():
 	case more < 0 && wanted.Quantity < l.Shipped():
 		return Allocation{}, notAllowed(op, "quantity", wanted.Quantity, "more units have been shipped")
-	case more < 0:
-		p.shrink(l, -more, now)
-	case more > 0:
-		if err := p.grow(l, more, now, policy); err != nil {
-			return Allocation{}, err
+	case more <= 0:
+		l.setWanted(0)
+		if l.Waiting > 0 || more == 0 {
+			p.stopWaiting(l, now)
 		}
+		p.shrink(l, -more, now)
+	case l.Waiting > 0 || l.Split && (l.Partial || l.MayWait):
+		err = p.growPart(l, more, now, policy)
+	default:
+		err = p.grow(l, more, now, policy)
+	}
+	if err != nil {
+		return Allocation{}, err
 	}
 	p.settle(now)
 	return l.copy(), nil
+}
+
+// growPart lets a line have so many units more than the line has, as far as there are any: a line that may
+// wait waits for the others. If nothing changes, the answer is an error.
+func (p *Product) growPart(l *line, more Quantity, now time.Time, policy Policy) error {
+	const op = "ChangeLine"
+	if err := p.servedAll(op, now); err != nil {
+		return err
+	}
+	free := p.free(now)
+	parts, most := p.offer(free, policy, l.need(more), l.Partial, now)
+	missing, wanted := more, l.Quantity+more
+	for _, part := range parts {
+		missing -= part.Quantity
+	}
+	switch {
+	case missing > 0 && p.moreLapsed:
+		return p.lapsedRemain(op)
+	case missing == more && !l.MayWait && wanted > l.wanted():
+		most = addSaturating(l.Quantity, most)
+		line := OrderLine{OrderID: l.OrderID, SKU: l.SKU, Line: l.Line, Quantity: wanted}
+		return p.short(op, Shortage{OrderLine: line, Available: most})
+	}
+	p.releaseLapsed(now)
+	waited := l.Waiting > 0
+	l.Waiting = 0
+	if parts != nil {
+		p.startHold(l, now)
+	}
+	for _, part := range parts {
+		p.promise(l, part.Batch, part.Quantity, now, waited)
+	}
+	l.setWanted(wanted)
+	switch {
+	case missing > 0 && l.MayWait:
+		p.wait(l, missing, wanted, now)
+	case parts == nil:
+		p.recordWaiting(l, now) // waits for nothing, and another quantity is wanted
+	}
+	return nil
 }
 
 // shrink takes unshipped units away, beginning with the last part.
@@ -70,6 +133,9 @@ func (p *Product) shrink(l *line, units Quantity, now time.Time) {
 
 // grow gives the line more units, or returns an error and changes nothing.
 func (p *Product) grow(l *line, more Quantity, now time.Time, policy Policy) error {
+	if err := p.servedAll("ChangeLine", now); err != nil {
+		return err
+	}
 	free := p.free(now)
 	parts, home, most := p.roomFor(l, free, policy, more, now)
 	if parts == nil {
@@ -125,11 +191,17 @@ func (p *Product) deallocate(l *line, ref BatchRef, units Quantity, now time.Tim
 }
 
 // Ship lets all units of an order leave the warehouse, see [Product.ShipPart]. If any line can't be
-// shipped whole, nothing is shipped.
+// shipped whole, nothing is shipped. A line that has no units yet can't be shipped; of a line that waits for
+// further units, those that are there are shipped.
 func (p *Product) Ship(order OrderID, now time.Time) ([]Allocation, error) {
+	return p.shipLines(order, now, true)
+}
+
+// shipLines is Ship; unless named, lines without units are passed over.
+func (p *Product) shipLines(order OrderID, now time.Time, named bool) ([]Allocation, error) {
 	const op = "Ship"
 	now = clean(now)
-	lines, err := p.live(op, order, now)
+	lines, err := p.withUnits(op, order, now, named)
 	if err != nil {
 		return nil, err
 	}
@@ -171,6 +243,8 @@ func (p *Product) ShipPart(shipped OrderLine, now time.Time) (Allocation, error)
 // leave.
 func (p *Product) checkShip(op string, l *line, total Quantity) error {
 	switch {
+	case l.Quantity == 0:
+		return notAllowed(op, "order", l.OrderID, l.Key().text()+" waits for units")
 	case total > l.Quantity:
 		return notAllowed(op, "shipped", total, l.Key().text()+" has fewer units")
 	case !l.HeldUntil.IsZero():

@@ -10,7 +10,7 @@ import (
 // ledger with both. All counters come before any cut, since the need for a cut depends on the room in
 // the other batches.
 func (p *Product) mend(a Audit, now time.Time, policy Policy) error {
-	p.skipped = max(a.LastEvent-a.Version, 0)
+	p.skipped, p.queue.freed = max(a.LastEvent-a.Version, 0), true
 	for _, t := range a.Tallies {
 		b, err := p.batch("Mend", t.Batch)
 		if err != nil {

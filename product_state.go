@@ -18,6 +18,7 @@ func (s State) Product(q Query) (*Product, error) {
 func (s State) product(q Query) (*Product, error) {
 	p := &Product{sku: s.SKU, read: s.Version, byOrder: make(map[OrderID]*line, len(s.Lines))}
 	p.refused, p.lowStock, p.low, p.moreLapsed = s.Refused, s.LowStock, s.Low, s.MoreLapsed
+	p.queue = queue{any: s.AnyWaiting, serving: s.Serving, stored: s.Serving, needed: s.FirstNeeded}
 	if err := p.learn(s, q); err != nil {
 		return nil, err
 	}
@@ -43,6 +44,9 @@ func (p *Product) learn(s State, q Query) error {
 		if err := p.learnLine(a); err != nil {
 			return err
 		}
+	}
+	if err := p.learnWaiting(s, q); err != nil {
+		return err
 	}
 	if q.Order != "" {
 		p.asked = append(p.asked, []OrderID{q.Order})
@@ -105,7 +109,7 @@ func contradiction(sku SKU, format string, args ...any) error {
 func (p *Product) Changes() Changes {
 	c := p.changes()
 	c.Events = slices.Clone(c.Events)
-	for _, lines := range [][]Allocation{c.NewLines, c.Lines} {
+	for _, lines := range [][]Allocation{c.NewLines, c.Lines} { // lines that wait have no parts
 		for i := range lines {
 			lines[i].Parts = slices.Clone(lines[i].Parts)
 		}
@@ -117,7 +121,7 @@ func (p *Product) Changes() Changes {
 func (p *Product) changes() Changes {
 	c := Changes{
 		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock, Low: p.low,
-		Events: p.events,
+		Events: p.events, Serving: p.queue.serving, NewServing: p.queue.serving != p.queue.stored,
 	}
 	for _, b := range p.batches {
 		switch {
@@ -128,17 +132,21 @@ func (p *Product) changes() Changes {
 		}
 	}
 	for i, l := range p.lines {
+		hasUnits := len(l.Parts) > 0
 		switch {
-		case l.removed && l.stored:
+		case !hasUnits && l.stored:
 			c.Removed = append(c.Removed, l.Key())
-		case l.removed || !l.changed:
+		case !hasUnits || !l.changed:
 		case l.stored:
-			c.Lines = append(c.Lines, l.Allocation)
+			c.Lines = append(c.Lines, l.units())
 		default:
 			if c.NewLines == nil {
 				c.NewLines = make([]Allocation, 0, len(p.lines)-i) // new lines are the last
 			}
-			c.NewLines = append(c.NewLines, l.Allocation)
+			c.NewLines = append(c.NewLines, l.units())
+		}
+		if l.Waiting > 0 || l.waited {
+			c.addWaiting(l)
 		}
 	}
 	return c
@@ -170,9 +178,9 @@ func (b *batch) change() BatchChange {
 // rebase turns a committed product into a cache entry: batches for sale only, no lines. Rebase returns
 // the time of the next expiry of a live hold, no later than expires, the expiry so far. Rebase
 // reports false if the product can't be cached: nothing was committed, no unit is left, or lapsed
-// holds would have to be loaded.
+// holds or lines that wait would have to be loaded.
 func (p *Product) rebase(expires time.Time) (time.Time, bool) {
-	if len(p.events) == 0 || p.moreLapsed {
+	if len(p.events) == 0 || p.moreLapsed || p.queue.any {
 		return expires, false
 	}
 	last := p.events[len(p.events)-1].Time()

@@ -71,12 +71,14 @@ func (l *line) need(units Quantity) need {
 
 // plain reports whether the request has no field that must be cleaned or checked.
 func (r Request) plain() bool {
-	return r.HoldUntil.IsZero() && r.NeededBy.IsZero() && r.FreshUntil.IsZero() && r.Location == "" && r.Priority == 0
+	return r.HoldUntil.IsZero() && r.NeededBy.IsZero() && r.FreshUntil.IsZero() && r.Location == "" &&
+		r.Priority == 0 && r.HoldFor == 0 && !r.Wait && !r.Partial
 }
 
 // clean returns the request with times in the form of every store (R11).
 func (r Request) clean() Request {
 	r.HoldUntil, r.NeededBy, r.FreshUntil = clean(r.HoldUntil), clean(r.NeededBy), clean(r.FreshUntil)
+	r.HoldFor = r.HoldFor.Truncate(time.Microsecond)
 	return r
 }
 
@@ -94,10 +96,28 @@ func (r Request) check(op string) error {
 		return invalid(op, "priority", r.Priority, "must be from -32,768 to 32,767")
 	}
 	return cmp.Or(
+		r.checkWaiting(op),
 		checkTimeIfAny(op, "hold until", r.HoldUntil),
 		checkTimeIfAny(op, "needed by", r.NeededBy),
 		checkTimeIfAny(op, "fresh until", r.FreshUntil),
 	)
+}
+
+// checkWaiting refuses terms that contradict each other.
+func (r Request) checkWaiting(op string) error {
+	switch {
+	case r.HoldFor < 0, r.HoldFor > 0 && r.HoldFor < time.Microsecond:
+		return invalid(op, "hold for", r.HoldFor, "must be at least a microsecond, or 0")
+	case r.HoldFor > 0 && !r.HoldUntil.IsZero():
+		return invalid(op, "hold for", r.HoldFor, "can't be combined with HoldUntil")
+	case r.Wait && !r.HoldUntil.IsZero():
+		return invalid(op, "wait", r.Wait, "can't be combined with HoldUntil")
+	case r.Partial && !r.Split:
+		return invalid(op, "partial", r.Partial, "needs Split")
+	case r.Partial && (!r.HoldUntil.IsZero() || r.HoldFor > 0):
+		return invalid(op, "partial", r.Partial, "can't be combined with HoldUntil or HoldFor")
+	}
+	return nil
 }
 
 // checkClock refuses a new line whose times have passed. A repeat is never refused because time has
@@ -109,6 +129,8 @@ func (p *Product) checkClock(r *Request, now time.Time) error {
 		return invalid(op, "hold until", r.HoldUntil, "must be in the future")
 	case p.tooLong(r.HoldUntil, now):
 		return p.longHold(op, r.HoldUntil)
+	case p.longestHold > 0 && r.HoldFor > p.longestHold:
+		return p.longHold(op, clean(now.Add(r.HoldFor)))
 	case r.NeededBy.Before(now) && !r.NeededBy.IsZero():
 		return invalid(op, "needed by", r.NeededBy, "must not have passed")
 	case r.FreshUntil.Before(now) && !r.FreshUntil.IsZero():
@@ -131,6 +153,8 @@ func (r Request) differs(l Request) (field string, repeated, known any) {
 		return "location", r.Location, l.Location
 	case r.Split != l.Split:
 		return "split", r.Split, l.Split
+	case r.Partial != l.Partial:
+		return "partial", r.Partial, l.Partial
 	}
 	return "", nil, nil
 }
@@ -147,6 +171,10 @@ func (r *Request) add(op string, other Request) error {
 		field, value = "hold until", other.HoldUntil
 	case other.Priority != r.Priority:
 		field, value = "priority", other.Priority
+	case other.Wait != r.Wait:
+		field, value = "wait", other.Wait
+	case other.HoldFor != r.HoldFor:
+		field, value = "hold for", other.HoldFor
 	}
 	if field != "" {
 		rule := fmt.Sprintf("all requests of order %q for the %s must have the same terms", r.OrderID, r.Key().text())
@@ -156,12 +184,15 @@ func (r *Request) add(op string, other Request) error {
 	return checkQuantity(op, "quantity", r.Quantity, 1)
 }
 
-// request returns the request that would be a repeat of the line.
+// request returns the request that would be a repeat of the line, but for Wait and HoldFor.
 func (l *line) request() Request {
-	return Request{
+	r := Request{
 		OrderLine: l.OrderLine, Split: l.Split, HoldUntil: l.HeldUntil,
 		NeededBy: l.NeededBy, FreshUntil: l.FreshUntil, Location: l.Location, Priority: l.Priority,
+		Partial: l.Partial,
 	}
+	r.Quantity = l.wanted()
+	return r
 }
 
 // checkRepeat refuses a request for an existing line if the request differs from the line (R3).
@@ -178,9 +209,11 @@ func (l *line) checkRepeat(r *Request) error {
 
 // strengthen lets a repeat make a live hold firm, or longer; no repeat weakens a line (R3).
 func (p *Product) strengthen(l *line, r Request, now time.Time) {
-	if r.HoldUntil.IsZero() {
+	switch {
+	case r.HoldFor > 0:
+	case r.HoldUntil.IsZero():
 		p.confirm(l, now)
-	} else {
+	default:
 		p.extend(l, r.HoldUntil, now)
 	}
 }

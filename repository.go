@@ -71,7 +71,8 @@ type Store interface {
 	//   - ErrConflict if any product has another version than Read, whether or not there are events;
 	//     a product that does not exist counts as version 0. Any failure that a fresh attempt may
 	//     cure is an ErrConflict too.
-	//   - ErrDuplicate if a batch of NewBatches, under any SKU, or a line of NewLines exists.
+	//   - ErrDuplicate if a batch of NewBatches, under any SKU, or a line of NewLines exists, or if a line
+	//     of NewWaiting waits already.
 	//   - ErrUnknownOutcome if the store can't tell whether the changes were written.
 	//
 	// A conflict is found before a duplicate. After Commit has returned nil, every Load sees the
@@ -100,11 +101,12 @@ type Locker interface {
 // Due. Due may also come with SKUs.
 type Query struct {
 	SKUs  []SKU    // these products
-	Order OrderID  // the products for which this order has lines
+	Order OrderID  // the products for which this order has lines, lines that wait included
 	Batch BatchRef // the product that owns this batch
 
 	// Due selects the products for which something is due at or before Now, and behind After: a hold
-	// whose HeldUntil is due, or a batch whose Due is. The earliest comes first, by the product's first
+	// whose HeldUntil is due, a batch whose Due is, a line that waits whose NeededBy is before Now, due a
+	// microsecond after NeededBy, or Serving, due at the zero time. The earliest comes first, by the product's first
 	// such time and the SKU; see Limit. Each selected product comes with all batches that are due at
 	// or before Now. With SKUs, Due only adds these batches.
 	Due   bool
@@ -116,8 +118,14 @@ type Query struct {
 	// Now decides which holds have lapsed: all with a HeldUntil at or before Now.
 	Now time.Time
 
-	// Limit, at least 1, bounds the lapsed holds loaded with a product, the lines loaded for Batch,
-	// and the products selected by Due. A store may select fewer products by Due, so that a product
+	// Waiting asks for a page of the lines that wait, in the order of serving, from the place From on; with
+	// Due for a page of those whose NeededBy is before Now, by NeededBy, OrderID and Line. A query with
+	// Waiting names one product by SKUs, and neither Order, Batch nor Orders.
+	Waiting bool
+	From    Rank
+
+	// Limit, at least 1, bounds the lapsed holds loaded with a product, the lines loaded for Batch, the
+	// page of Waiting, and the products selected by Due. A store may select fewer products by Due, so that a product
 	// with a million lapsed holds isn't searched for the next: at least one, if anything is due, and
 	// none before an earlier one.
 	Limit int
@@ -147,11 +155,35 @@ type State struct {
 	// Lines are, each line once and with all parts in their order:
 	//
 	//   - the lines of Query.Order and Query.Orders,
+	//   - the lines with units of the orders of the page of Query.Waiting,
 	//   - the lapsed holds, at most the first Query.Limit by HeldUntil, OrderID and Line,
 	//   - the lines with unshipped units of Query.Batch, at most the first Query.Limit by Rank.
 	//
-	// A state with one line of an order has all of the order's lines of the product.
+	// A state with one line of an order has all of the order's lines of the product, in Lines and in
+	// Waiting.
 	Lines []Allocation
+
+	// Waiting are the lines that wait of the orders of the query, of the orders of Lines, and of the page
+	// if Query.Waiting is set: each line once, in any order, with the units that the line waits for. A line
+	// that also has units is one of Lines, too. The entries here have no Quantity, HeldUntil, Late and
+	// Parts; the entries of Lines have no Waiting. In the order of serving the highest Priority comes
+	// first, then the lowest Sequence; Held of a Rank has no meaning.
+	Waiting []Allocation
+
+	// AnyWaiting says that lines of the product wait, loaded or not. Serving is Changes.Serving of the last
+	// commit.
+	AnyWaiting bool
+	Serving    Rank
+
+	// FirstNeeded is the earliest NeededBy of the lines that wait, of those that are due behind Query.After
+	// if Query.Due is set; zero for none, and without Query.Due.
+	FirstNeeded time.Time
+
+	// MoreWaiting says that more than Query.Limit lines wait at Query.From or behind. Then WaitingTo is
+	// the place of the last of the first Query.Limit lines. With Query.Due as well, MoreWaiting says that
+	// NeededBy of more than Query.Limit lines is before Now. Otherwise both are zero.
+	MoreWaiting bool
+	WaitingTo   Rank
 
 	// MoreLapsed says that more than Query.Limit holds have lapsed.
 	MoreLapsed bool
@@ -191,6 +223,20 @@ type Changes struct {
 	NewLines []Allocation
 	Lines    []Allocation
 	Removed  []LineKey
+
+	// NewWaiting are lines that begin to wait and must not wait in the store, Waiting replace the waiting
+	// line with the same key, and EndedWaiting names lines that wait no longer, all as in State.Waiting.
+	// No line is in more than one of these three lists, but a line may have units and wait for others, and
+	// so be in one of these lists and in one of the three above.
+	NewWaiting   []Allocation
+	Waiting      []Allocation
+	EndedWaiting []LineKey
+
+	// Serving is the place in the queue of those who wait where serving goes on, without Held; zero if
+	// everybody was offered all that is free. A store only keeps Serving, and need not write it unless
+	// NewServing says that Serving differs from the stored value.
+	Serving    Rank
+	NewServing bool
 
 	// Events have successive numbers; the last event has the number Version. TraceParents is nil, or
 	// has one entry for each event, "" for an event without a trace parent. A store with an outbox

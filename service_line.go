@@ -24,11 +24,14 @@ func (s *Service) ChangeLine(ctx context.Context, wanted OrderLine) (Allocation,
 	})
 }
 
-// Cancel takes back the unshipped units of an order, or of the order's lines of the given SKUs.
+// Cancel takes back the unshipped units of an order, or of the order's lines of the given SKUs, and ends
+// the waiting of these lines.
 // Cancel returns the lines with shipped units, each with the shipped quantity. A repeat changes
 // nothing and returns the same lines; if no line has shipped units, the repeat is [ErrNotFound].
 func (s *Service) Cancel(ctx context.Context, order OrderID, skus ...SKU) (shipped []Allocation, err error) {
-	all, err := s.eachLine(ctx, "Cancel", order, skus, (*Product).Cancel)
+	all, err := s.eachLine(ctx, "Cancel", order, skus, func(p *Product, now time.Time) ([]Allocation, error) {
+		return p.Cancel(order, now)
+	})
 	return slices.DeleteFunc(all, func(a Allocation) bool { return a.Quantity == 0 }), err
 }
 
@@ -36,30 +39,36 @@ func (s *Service) Cancel(ctx context.Context, order OrderID, skus ...SKU) (shipp
 // of them, or none if any has lapsed. Confirm returns the lines, all firm. Without SKUs Confirm sees
 // only the lines that exist: a line whose hold lapsed and was cleared away, or that was released
 // because the batch was cut (R6), is not missed. After a payment, for example, name the SKUs of the
-// whole order: then a missing line is [ErrNotFound], a lapsed line is [ErrLapsed], and nothing is
-// confirmed. A repeat changes nothing and returns the same lines.
+// whole order: then a missing line is [ErrNotFound], a lapsed line is [ErrLapsed], a line that has no units
+// yet is [ErrNotAllowed], and nothing is confirmed. Without SKUs Confirm passes over lines that have no
+// units, unless there are no others. A repeat changes nothing and returns the same lines.
 func (s *Service) Confirm(ctx context.Context, order OrderID, skus ...SKU) ([]Allocation, error) {
-	return s.eachLine(ctx, "Confirm", order, skus, (*Product).Confirm)
+	return s.eachWithUnits(ctx, "Confirm", order, skus, func(p *Product, now time.Time) ([]Allocation, error) {
+		return p.confirmLines(order, now, len(skus) > 0)
+	})
 }
 
 // Extend holds the lines of an order, or the order's lines of the given SKUs, until a later time: all
 // of them, or none if any has lapsed ([ErrLapsed]) or is firm ([ErrNotAllowed]). As with
-// [Service.Confirm], a missing line is noticed only if the line's SKU is given. A repeat changes
-// nothing and returns the same lines.
+// [Service.Confirm], a missing line, or one without units, is noticed only if the line's SKU is given. A
+// repeat changes nothing and returns the same lines.
 func (s *Service) Extend(ctx context.Context, order OrderID, until time.Time, skus ...SKU) ([]Allocation, error) {
 	if err := checkTime("Extend", "hold until", until); err != nil {
 		return nil, err
 	}
-	return s.eachLine(ctx, "Extend", order, skus, func(p *Product, order OrderID, now time.Time) ([]Allocation, error) {
-		return p.Extend(order, until, now)
+	return s.eachWithUnits(ctx, "Extend", order, skus, func(p *Product, now time.Time) ([]Allocation, error) {
+		return p.extendLines(order, until, now, len(skus) > 0)
 	})
 }
 
 // Ship lets all units of an order leave the warehouse, or all units of the order's lines of the given
 // SKUs. If any unit has not arrived, or any line is only held, the answer is [ErrNotAllowed] and
-// nothing is shipped (R8). A repeat changes nothing and returns the same lines.
+// nothing is shipped (R8). Lines that have no units yet are treated as by [Service.Confirm]. A repeat
+// changes nothing and returns the same lines.
 func (s *Service) Ship(ctx context.Context, order OrderID, skus ...SKU) ([]Allocation, error) {
-	return s.eachLine(ctx, "Ship", order, skus, (*Product).Ship)
+	return s.eachWithUnits(ctx, "Ship", order, skus, func(p *Product, now time.Time) ([]Allocation, error) {
+		return p.shipLines(order, now, len(skus) > 0)
+	})
 }
 
 // ShipPart lets units of one line leave the warehouse; the quantity of shipped is the total shipped so
@@ -84,7 +93,7 @@ func (s *Service) ShipPart(ctx context.Context, shipped OrderLine) (Allocation, 
 // SKUs.
 func (s *Service) eachLine(
 	ctx context.Context, op string, order OrderID, skus []SKU,
-	verb func(*Product, OrderID, time.Time) ([]Allocation, error),
+	verb func(p *Product, now time.Time) ([]Allocation, error),
 ) ([]Allocation, error) {
 	if err := checkID(op, "order", order); err != nil {
 		return nil, err
@@ -110,7 +119,7 @@ func (s *Service) eachLine(
 			}
 		}
 		for _, p := range ordered {
-			ofProduct, err := verb(p, order, products.Now())
+			ofProduct, err := verb(p, products.Now())
 			if err != nil {
 				return nil, err
 			}
@@ -118,6 +127,19 @@ func (s *Service) eachLine(
 		}
 		return lines, nil
 	})
+}
+
+// eachWithUnits is eachLine for verbs that pass over lines without units. If no line has units, the answer is
+// an ErrNotAllowed.
+func (s *Service) eachWithUnits(
+	ctx context.Context, op string, order OrderID, skus []SKU,
+	verb func(p *Product, now time.Time) ([]Allocation, error),
+) ([]Allocation, error) {
+	lines, err := s.eachLine(ctx, op, order, skus, verb)
+	if err == nil && len(lines) == 0 {
+		return nil, notAllowed(op, "order", order, "all lines wait for units")
+	}
+	return lines, err
 }
 
 // productsOf loads the products with the lines of an order: all of them, or the given SKUs.

@@ -7,11 +7,12 @@ const opSweep = "Sweep"
 
 // Sweep records everything that the passing of time has done to products, the earliest first, and
 // returns the number of holds, batches and lines concerned: holds that have lapsed ([HoldLapsed]),
-// batches that have expired ([BatchExpired]), and lines whose units have not arrived by NeededBy
-// ([LineLate]); [LowStockCrossed] follows where the stock became low. Each page of a product's holds
-// is a commit of its own, see [UnitOfWorkOptions].PageSize. After an error, the end of the context
-// among them, the number says how much was recorded so far; what was recorded stays, and a repeat
-// goes on with the rest.
+// batches that have expired ([BatchExpired]), lines whose units have not arrived by NeededBy
+// ([LineLate]), and lines that wait no longer because NeededBy has passed ([LineWaiting]);
+// [LowStockCrossed] follows where the stock became low. Sweep also goes on serving those who wait, which
+// the number leaves out. Each page of a product's holds or lines is a commit of its own, see
+// [UnitOfWorkOptions].PageSize. After an error, the end of the context among them, the number says how
+// much was recorded so far; what was recorded stays, and a repeat goes on with the rest.
 //
 // No sale has to wait for Sweep, since lapsed units are free at once (R7) and expired units are never
 // sold (R13). Call Sweep now and then so that events come even for products that nobody buys, and so
@@ -66,7 +67,7 @@ func (s *Service) due(ctx context.Context, after Turn) (skus []SKU, last Turn, e
 }
 
 // sweepPage sweeps a page of one product, as a command of its own. More says whether further lapsed
-// holds are left.
+// holds are left, or those who wait have yet to be served.
 func (s *Service) sweepPage(ctx context.Context, sku SKU) (swept int, more bool, err error) {
 	c := command{op: opSweep, skus: []SKU{sku}, itself: true}
 	return s.runPage(ctx, c, func(ctx context.Context, products Repository) (swept int, more bool, err error) {
@@ -129,7 +130,7 @@ func sweepLoaded(p *Product, products Repository) (swept int, more bool, err err
 	if swept == 0 && p.moreLapsed && len(p.events) == 0 {
 		return 0, false, contradiction(p.sku, "further holds have lapsed, but none came")
 	}
-	return swept, p.moreLapsed, nil
+	return swept, p.moreLapsed || p.queue.moreLate || p.queue.serving != (Rank{}), nil
 }
 
 func (m *identityMap) GetDue(ctx context.Context, after Turn, skus ...SKU) ([]*Product, error) {

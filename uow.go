@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"sync/atomic"
 	"time"
 )
 
@@ -59,6 +60,9 @@ func NewUnitOfWork(store Store, opts *UnitOfWorkOptions) UnitOfWork {
 	if opts != nil {
 		u.opts = *opts
 	}
+	if u.opts.Policy != nil {
+		u.policy.Store(&u.opts.Policy)
+	}
 	u.mistake = u.opts.check(store)
 	u.opts.fill(store)
 	return u
@@ -69,7 +73,8 @@ type unit struct {
 	store   Store
 	joined  bool
 	opts    UnitOfWorkOptions
-	mistake error // in the arguments of NewUnitOfWork; the answer to every call
+	policy  atomic.Pointer[Policy] // for lines that wait; nil for EarliestFirst
+	mistake error                  // in the arguments of NewUnitOfWork; the answer to every call
 }
 
 // ownUnit returns the library's unit of work inside units, nil for none.
@@ -169,7 +174,8 @@ type work struct {
 	records bool     // collect the events for Committed
 	later   *[]Event // where the events go for a call of Committed later on; nil for a call at once
 	page    int
-	stale   bool // a cached product was stale: another process is at work
+	queues  map[SKU]Rank // where the queues begin that products needed; nil for none
+	stale   bool         // a cached product was stale: another process is at work
 	events  []Event
 
 	products *identityMap // of the present attempt
@@ -331,13 +337,20 @@ func (w *work) locked(ctx context.Context, locker Locker) error {
 func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	w.events = nil
 	m := &identityMap{store: store, locks: locks, now: clean(w.opts.Now()), page: w.page, trace: w.trace}
-	m.products, m.hook, m.longest = m.first[:0], w.opts.Commit, w.opts.LongestHold
+	m.products, m.hook, m.longest, m.queues = m.first[:0], w.opts.Commit, w.opts.LongestHold, w.queues
+	if policy := w.policy.Load(); policy != nil {
+		m.policy = *policy
+	}
 	defer m.end()
 	w.products = m
-	if err := w.fn(ctx, m); err != nil {
+	err := w.fn(ctx, m)
+	if again := w.unserved(m, err); again != nil {
+		return again
+	}
+	if err != nil {
 		return err
 	}
-	err := m.commit(ctx)
+	err = m.commit(ctx)
 	switch {
 	case asGuestFailed(err) != nil, errors.Is(err, errAgain):
 		return err
@@ -374,4 +387,13 @@ func (u *unit) pause(ctx context.Context, attempt int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// storeError names the operation in an error of the store, unless the store returned an [*Error].
+func storeError(op string, err error) error {
+	var detailed *Error
+	if errors.As(err, &detailed) {
+		return err
+	}
+	return fmt.Errorf("allocation: %s: %w", op, err)
 }

@@ -18,7 +18,7 @@ const module = "github.com/cosmic-go/allocation"
 // TestRootExportsFewNames counts types, functions and values; methods and fields belong to their types.
 func TestRootExportsFewNames(t *testing.T) {
 	names := exported(t, ".")
-	assert.LessOrEqual(t, len(names), 75, "names that the root exports: %v", names)
+	assert.LessOrEqual(t, len(names), 76, "names that the root exports: %v", names)
 	assert.Contains(t, names, "Product", "the count sees types")
 	assert.Contains(t, names, "NewProduct", "the count sees functions")
 	assert.Contains(t, names, "ErrNotFound", "the count sees values")

@@ -70,6 +70,11 @@ func (v view) checkUnique(c allocation.Changes, announced map[allocation.BatchRe
 			return duplicateLine(l.Key())
 		}
 	}
+	for _, l := range c.NewWaiting {
+		if _, waits := p.waiting[l.Key()]; waits {
+			return duplicateLine(l.Key())
+		}
+	}
 	return nil
 }
 
@@ -154,14 +159,14 @@ func (s *Store) apply(c allocation.Changes) {
 	for _, b := range c.NewBatches {
 		s.owners[b.Ref] = p
 	}
-	for _, key := range c.Removed {
-		if p.lines[key.OrderID] == nil {
+	for _, key := range slices.Concat(c.Removed, c.EndedWaiting) {
+		if !p.hasOrder(key.OrderID) {
 			s.unlinkOrder(key.OrderID, p)
 		}
 	}
-	for _, l := range c.NewLines {
-		if !slices.Contains(s.orders[l.OrderID], p) {
-			s.orders[l.OrderID] = append(s.orders[l.OrderID], p)
+	for _, lines := range [][]allocation.Allocation{c.NewLines, c.NewWaiting} {
+		for i := range lines {
+			s.linkOrder(lines[i].OrderID, p)
 		}
 	}
 }
@@ -187,6 +192,14 @@ func (p *product) apply(c allocation.Changes) {
 	}
 	for _, l := range c.NewLines {
 		p.addLine(l)
+	}
+	p.applyWaiting(c)
+}
+
+// linkOrder adds a product to the products of an order, once.
+func (s *Store) linkOrder(order allocation.OrderID, p *product) {
+	if !slices.Contains(s.orders[order], p) {
+		s.orders[order] = append(s.orders[order], p)
 	}
 }
 

@@ -75,21 +75,24 @@ func (v view) due(q allocation.Query) []*product {
 	return due
 }
 
-// firstDue returns the time of the first hold or batch that is due behind q.After.
+// firstDue returns the time of the first hold, batch or line that is due behind q.After.
 func (p *product) firstDue(q allocation.Query) (at time.Time, due bool) {
 	note := func(other time.Time) {
 		if !other.After(q.Now) && (!due || other.Before(at)) {
 			at, due = other, true
 		}
 	}
-	isBehind := func(at time.Time) bool {
-		return at.After(q.After.At) || at.Equal(q.After.At) && p.sku > q.After.SKU
-	}
-	for h := range p.holds.from(func(h hold) bool { return isBehind(h.until) }) {
+	for h := range p.holds.from(func(h hold) bool { return isBehind(h.until, p.sku, q) }) {
 		note(h.until)
 		break
 	}
-	for d := range p.due.from(func(d dueBatch) bool { return isBehind(d.at) }) {
+	if by := p.firstNeeded(q); !by.IsZero() {
+		note(by.Add(time.Microsecond))
+	}
+	if p.serving != (allocation.Rank{}) && isBehind(time.Time{}, p.sku, q) {
+		note(time.Time{})
+	}
+	for d := range p.due.from(func(d dueBatch) bool { return isBehind(d.at, p.sku, q) }) {
 		note(d.at)
 		break
 	}
@@ -116,6 +119,7 @@ func (p *product) load(q allocation.Query) allocation.State {
 	}
 	b.addLapsed(q)
 	b.addLeaving(q)
+	b.addQueue(q)
 	return b.state
 }
 
@@ -124,6 +128,7 @@ type stateBuilder struct {
 	product *product
 	state   allocation.State
 	lines   map[allocation.LineKey]bool  // lines of the State
+	waiting map[allocation.OrderID]bool  // orders whose lines that wait are in the State
 	others  map[allocation.BatchRef]bool // batches of the State that are not for sale
 }
 
@@ -158,6 +163,7 @@ func (b *stateBuilder) addOrder(order allocation.OrderID) {
 	for l := b.product.lines[order]; l != nil; l = l.next {
 		b.addLine(l.Key())
 	}
+	b.addWaiting(order)
 }
 
 // addLine adds a line and the batches of the line.

@@ -22,6 +22,11 @@ type product struct {
 	lines    map[allocation.OrderID]*line // the first line of each order, by LineID; line.next leads on
 	holds    ordered[hold]                // by time, order and line
 	due      ordered[dueBatch]            // batches with Due, by time
+	waiting  map[allocation.LineKey]allocation.Allocation
+	queue    ordered[place]                             // the lines that wait, in the order of serving
+	byOrder  map[allocation.OrderID][]allocation.LineID // the lines of each order that wait, sorted
+	serving  allocation.Rank
+	needed   ordered[neededLine] // the lines that wait and have NeededBy, by NeededBy
 
 	events  []outbox.Record                  // sorted by sequence, without purged events
 	purged  int64                            // sequence of the last purged event
@@ -110,6 +115,8 @@ func newProduct(sku allocation.SKU) *product {
 		sku:     sku,
 		batches: map[allocation.BatchRef]*batch{},
 		lines:   map[allocation.OrderID]*line{},
+		waiting: map[allocation.LineKey]allocation.Allocation{},
+		byOrder: map[allocation.OrderID][]allocation.LineID{},
 		moved:   map[allocation.BatchRef]movement{},
 	}
 }

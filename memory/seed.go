@@ -26,9 +26,9 @@ func (s *Store) Seed(batches ...allocation.Batch) error {
 	return nil
 }
 
-// Product returns a copy of a product's whole committed state: all batches by Ref, used-up batches included, and all
-// lines by OrderID and LineID, lapsed holds included. NextExpiry is the earliest HeldUntil of all lines, since Product
-// has no clock. The result is false if the SKU is unknown.
+// Product returns a copy of a product's whole committed state: all batches by Ref, used-up batches included, all lines
+// by OrderID and LineID, lapsed holds included, and all lines that wait, in the order of serving. NextExpiry is the
+// earliest HeldUntil of all lines, since Product has no clock. The result is false if the SKU is unknown.
 func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,6 +37,10 @@ func (s *Store) Product(sku allocation.SKU) (allocation.State, bool) {
 		return allocation.State{}, false
 	}
 	state := allocation.State{SKU: p.sku, Version: p.version, Refused: p.refused, LowStock: p.lowStock, Low: p.low}
+	state.Serving, state.AnyWaiting = p.serving, len(p.waiting) > 0
+	for at := range p.queue.all() {
+		state.Waiting = append(state.Waiting, p.waiting[at.line])
+	}
 	for _, ref := range slices.Sorted(maps.Keys(p.batches)) {
 		state.Batches = append(state.Batches, p.batches[ref].Batch)
 	}

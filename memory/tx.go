@@ -261,6 +261,8 @@ func (j joined) Events(
 func copyChanges(c allocation.Changes) allocation.Changes {
 	c.NewBatches, c.Batches, c.Removed = slices.Clone(c.NewBatches), slices.Clone(c.Batches), slices.Clone(c.Removed)
 	c.Events, c.TraceParents = slices.Clone(c.Events), slices.Clone(c.TraceParents)
+	c.NewWaiting, c.Waiting = slices.Clone(c.NewWaiting), slices.Clone(c.Waiting)
+	c.EndedWaiting = slices.Clone(c.EndedWaiting)
 	for _, lines := range []*[]allocation.Allocation{&c.NewLines, &c.Lines} {
 		*lines = slices.Clone(*lines)
 		for i, l := range *lines {

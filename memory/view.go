@@ -41,7 +41,7 @@ func (v view) withOrder(order allocation.OrderID) []*product {
 	}
 	found = slices.DeleteFunc(slices.Clone(found), func(p *product) bool { return v.own[p.sku] != nil })
 	for _, p := range v.own {
-		if p.lines[order] != nil {
+		if p.hasOrder(order) {
 			found = append(found, p)
 		}
 	}
@@ -116,6 +116,7 @@ func (p *product) clone() *product {
 		}
 	}
 	c.holds, c.due, c.moved = p.holds.clone(), p.due.clone(), maps.Clone(p.moved)
+	c.cloneWaiting()
 	c.events = slices.Clip(p.events) // events are appended, and never changed
 	return &c
 }

@@ -23,6 +23,12 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 		for l := p.lines[order]; l != nil; l = l.next {
 			lines = append(lines, p.viewLine(&l.Allocation))
 		}
+		for _, id := range p.byOrder[order] {
+			key := allocation.LineKey{OrderID: order, SKU: p.sku, Line: id}
+			if a := p.waiting[key]; p.line(key) == nil {
+				lines = append(lines, p.viewLine(&a))
+			}
+		}
 	}
 	slices.SortFunc(lines, func(a, b views.Line) int {
 		return cmp.Or(cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.OrderLine.Line, b.OrderLine.Line))
@@ -35,6 +41,7 @@ func (p *product) viewLine(a *allocation.Allocation) views.Line {
 	line := views.Line{
 		OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence,
 		NeededBy: a.NeededBy, FreshUntil: a.FreshUntil, Location: a.Location, Priority: a.Priority, Late: a.Late,
+		Waiting: p.waiting[a.Key()].Waiting,
 	}
 	for _, part := range a.Parts {
 		b := p.batches[part.Batch]

@@ -65,6 +65,8 @@ var everyKind = []allocation.Event{
 	allocation.LineLate{SKU: lamp, At: noon, OrderID: "o", NeededBy: nextDay, Late: true},
 	allocation.LineLate{SKU: lamp, At: nextDay, OrderID: "o", Line: "l"},
 	allocation.LineHandedOver{SKU: lamp, At: noon, OrderID: "order-36", Line: "l", From: "cart-9"},
+	allocation.LineWaiting{SKU: lamp, At: noon, OrderID: "o", Line: "l", Quantity: 2, Wanted: 5, NeededBy: nextDay},
+	allocation.LineAllocated{SKU: lamp, At: noon, OrderID: "o", Batch: "a", Quantity: 1, Waited: true},
 }
 
 func TestEnvelopesAreStable(t *testing.T) {
@@ -97,7 +99,7 @@ func TestEnvelopesAreStable(t *testing.T) {
 // The test takes the kinds of events from the source, so that a new kind can't be forgotten in the table.
 func TestTheTableHasEveryKindOfEvent(t *testing.T) {
 	var decls []ast.Decl
-	for _, name := range []string{"../event.go", "../event_motion.go", "../event_due.go"} {
+	for _, name := range []string{"../event.go", "../event_motion.go", "../event_due.go", "../event_wait.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
 		decls = append(decls, file.Decls...)
@@ -113,7 +115,7 @@ func TestTheTableHasEveryKindOfEvent(t *testing.T) {
 		has := slices.ContainsFunc(everyKind, func(e allocation.Event) bool { return e.Kind() == kind })
 		assert.True(t, has, "the table has an event of kind %s", kind)
 	}
-	assert.Equal(t, 21, found, "kinds of events")
+	assert.Equal(t, 22, found, "kinds of events")
 }
 
 // CloudEvents requires names of lower-case letters and digits, and strings without control characters as values.

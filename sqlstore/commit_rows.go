@@ -39,6 +39,9 @@ type rowCommit struct {
 	addPart, addPlainPart                rowStatement[lineRow]
 	removeLine                           rowStatement[removedLine]
 	addEvent                             rowStatement[eventRow]
+	endWaiting                           rowStatement[removedLine]
+	addWaiting                           rowStatement[allocation.Allocation]
+	setServing                           rowStatement[servingRow]
 }
 
 func newRowCommit(t *templates) *rowCommit {
@@ -63,6 +66,11 @@ func newRowCommit(t *templates) *rowCommit {
 		removeLine: compileRow(t, removedColumns, `DELETE FROM {lines} 
 			WHERE order_id = :order_id AND sku = :sku AND line = :line`),
 		addEvent: compileRow(t, eventColumns, insertRow("events", eventColumns)),
+		endWaiting: compileRow(t, removedColumns, `DELETE FROM {waiting}
+			WHERE order_id = :order_id AND sku = :sku AND line = :line`+t.guarded("AND")),
+		addWaiting: compileRow(t, waitingColumns, insertRow("waiting", waitingColumns)),
+		setServing: compileRow(t, servingColumns, `
+			UPDATE {products} SET `+servingColumns.assignments("", "", ":")+` WHERE sku = :sku`+t.guarded("AND")),
 	}
 }
 
@@ -76,6 +84,7 @@ func (w *rowCommit) queries() []*query {
 	return []*query{
 		w.addProduct.query, w.setProduct.query, w.checkProduct.query, w.addBatch.query, w.changeBatch.query,
 		w.changeCounters.query, w.addPart.query, w.addPlainPart.query, w.removeLine.query, w.addEvent.query,
+		w.endWaiting.query, w.addWaiting.query, w.setServing.query,
 	}
 }
 
@@ -105,7 +114,24 @@ func (w *rowCommit) write(ctx context.Context, r runner, rows *relations) error 
 	if err := writeEach(ctx, r, rows, w.addPart, rows.parts, aboutPart); err != nil {
 		return err
 	}
+	if err := w.waiting(ctx, r, rows); err != nil {
+		return err
+	}
 	return writeEach(ctx, r, rows, w.addEvent, rows.events, aboutEvent)
+}
+
+// waiting writes what changed about lines that wait.
+func (w *rowCommit) waiting(ctx context.Context, r runner, rows *relations) error {
+	if !rows.concernWaiting() {
+		return nil
+	}
+	if err := writeEach(ctx, r, rows, w.endWaiting, rows.allEnded(), aboutRemoved); err != nil {
+		return err
+	}
+	if err := writeEach(ctx, r, rows, w.addWaiting, rows.allWaiting(), aboutWaiting); err != nil {
+		return err
+	}
+	return writeEach(ctx, r, rows, w.setServing, rows.servings, aboutServing)
 }
 
 // writeEach runs a statement once for each row.

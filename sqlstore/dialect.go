@@ -67,6 +67,9 @@ type engine struct {
 	// :behind), and comingDue Due and the SKU of the first :limit due batches. limit is :limit as the engine needs it.
 	lapsing, comingDue, limit string
 
+	// present, from and since are :now, :from and the microsecond before :from as the engine needs them.
+	present, from, since string
+
 	// dueOf is the condition for the due batches b of a SKU, by the index batches_due_by_sku.
 	dueOf func(sku string) string
 

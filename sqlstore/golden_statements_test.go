@@ -19,6 +19,10 @@ var fixedStatements = []struct{ path, name, when string }{
 		"Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products."},
 	{"due", "load of what is due",
 		"Reads the products with the holds and batches that were due first: Sweep. On MariaDB: finds the products."},
+	{"queue", "load of those who wait",
+		"Reads a page of the lines of a product that wait: Cancel, AddBatch and others, if anybody waits."},
+	{"overdue", "load of those who wait no longer",
+		"Reads a page of the lines of a product that wait although NeededBy has passed: Sweep."},
 	{"chosenBy.0", "SKUs of an order", "Finds the products to lock before a load by order, inside Locked."},
 	{"chosenBy.1", "SKU of a batch", "Finds the product to lock before a load by batch, inside Locked."},
 	{"chosenBy.2", "SKUs of what is due", "Finds the products to lock before a load of what is due, inside Locked."},
@@ -46,6 +50,14 @@ var fixedStatements = []struct{ path, name, when string }{
 	{"writer.removeLine", "commit: remove a line",
 		"A commit that removes a line, or writes a line anew: Cancel, Ship."},
 	{"writer.addEvent", "commit: add an event", "Every commit that changes anything, for each event."},
+
+	{"writer.endWaiting", "commit: wait no longer",
+		"A commit with a line that waits no longer, or for other units: the fill of a line, Cancel."},
+	{"writer.addWaiting", "commit: wait", "A commit with a line that waits: Allocate."},
+	{"writer.setServing", "commit: change where serving goes on",
+		"A commit that served a page of those who wait, or everybody: ReceiveBatch of many units."},
+	{"writer.setServings", "commit: change where serving goes on",
+		"A commit that served a page of those who wait, or everybody: ReceiveBatch of many units."},
 
 	{"writer.setBoth", "commit: change a product and a batch",
 		"A commit that changes one product and one of its batches, not in the counters alone: ReceiveBatch."},
@@ -165,6 +177,15 @@ var shapesOfVerbs = []struct {
 		shape{one: true, batches: true, counters: true, removed: true}},
 	{"removed lines of several products", "Cancel of an order.",
 		shape{batches: true, counters: true, removed: true}},
+	{"lines of a product begin to wait", "Allocate with Wait.", shape{one: true, newWaiting: true}},
+	{"a line of a product waits for other units", "ChangeLine of a line that waits.", shape{one: true, waiting: true}},
+	{"a line of a product waits no longer", "Cancel of a line that waits.", shape{one: true, ended: true}},
+	{"a line of a product is served", "Cancel, if anybody waits.",
+		shape{one: true, batches: true, counters: true, removed: true, newLines: true, ended: true}},
+	{"serving of a product goes on", "Sweep, if many wait.",
+		shape{one: true, batches: true, counters: true, newLines: true, ended: true, servings: true}},
+	{"a new batch serves lines of a product", "AddBatch, if many wait.",
+		shape{one: true, newBatches: true, newLines: true, ended: true, servings: true}},
 }
 
 // partsOfCommits say in which commits a part is.
@@ -182,6 +203,13 @@ var partsOfCommits = map[string]string{
 	"add plain lines":  "with firm new lines without terms, each from one batch",
 	"write lines anew": "that change lines",
 	"add events":       "that change anything",
+
+	"one product and its serving":       "that change where serving of one product goes on",
+	"add products and their serving":    "with a new product and where serving goes on",
+	"change products and their serving": "of several products, and where serving of some goes on",
+	"begin to wait":                     "with a line that begins to wait",
+	"wait for others":                   "with a line that waits for other units",
+	"wait no longer":                    "with a line that waits no longer",
 }
 
 // goldenInserts are the inserts of MariaDB that have their values in the text.
@@ -200,6 +228,9 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 	}, mariaDB.longest)
 	events, _ := eventColumns.tuples([]eventRow{{
 		sku: "chair", sequence: 7, kind: "LowStockSet", data: `{"threshold":3}`, id: "an id", unsentFrom: 7,
+	}}, mariaDB.longest)
+	queue, _ := waitingColumns.tuples([]allocation.Allocation{{
+		OrderLine: allocation.OrderLine{OrderID: "order-1", SKU: "chair"}, Waiting: 5, Wanted: 5, Sequence: 7,
 	}}, mariaDB.longest)
 	products, _ := productColumns.stored().tuples([]productRow{{sku: "chair", version: 1}}, mariaDB.longest)
 	batches, _ := batchColumns.tuples([]allocation.Batch{{Ref: "batch-1", SKU: "chair", Purchased: 9}}, mariaDB.longest)
@@ -220,6 +251,8 @@ func goldenInserts(w *mariaDBCommit) []goldenStatement {
 		{"commit: add plain lines",
 			"A commit with firm lines without terms, each from one batch: Allocate; the values are an example.",
 			w.addPlainParts + plain, nil},
+		{"commit: wait", "A commit with a line that waits: Allocate; the values are an example.",
+			w.addWaiting + queue, nil},
 		{"commit: add events", "Every commit that changes anything; the values are an example.",
 			w.addEvents + events, nil},
 	}

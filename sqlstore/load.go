@@ -96,6 +96,7 @@ type product struct {
 	lines      map[allocation.LineKey]*line
 	keptOrders map[allocation.OrderID]bool  // orders with lines in the state
 	refs       map[allocation.BatchRef]bool // of the batches, if rows may repeat
+	waits      map[allocation.LineKey]allocation.Allocation
 }
 
 type line struct {
@@ -130,6 +131,10 @@ func (l *loading) arg(name string) any {
 		return l.After.At.UnixMicro()
 	case "behind":
 		return string(l.After.SKU)
+	case "serving_priority":
+		return int64(l.From.Priority)
+	case "serving_sequence":
+		return l.From.Sequence
 	case "limit":
 		return l.Limit
 	case "more": // the row beyond the page tells whether there are more
@@ -158,13 +163,20 @@ func (l *loading) row(row scanner) error {
 		var read productRow
 		loadedProduct.read(l.fields, &read)
 		p.Version, p.Refused, p.LowStock, p.Low = read.version, read.refused, read.lowStock, read.low
-		p.NextExpiry = moment(l.fields.nullable())
+		p.Serving.Priority, p.Serving.Sequence = int(l.fields.number()), l.fields.number()
+		p.AnyWaiting = l.fields.number() != 0
+		p.NextExpiry, p.FirstNeeded = moment(l.fields.nullable()), moment(l.fields.nullable())
 	case 1:
 		p.Batches = append(p.Batches, allocation.Batch{SKU: l.sku})
 		loadedBatch.read(l.fields, &p.Batches[len(p.Batches)-1])
 		if l.repeats && p.repeatsBatch() {
 			p.Batches = p.Batches[:len(p.Batches)-1]
 		}
+	case 3:
+		read := allocation.Allocation{MayWait: true}
+		read.SKU = l.sku
+		loadedWaiting.read(l.fields, &read)
+		p.waits[read.Key()] = read
 	default:
 		read := lineRow{Allocation: &allocation.Allocation{}}
 		read.SKU = l.sku
@@ -180,6 +192,7 @@ func (l *loading) product(sku allocation.SKU) *product {
 		p = &product{
 			State: allocation.State{SKU: sku},
 			lines: map[allocation.LineKey]*line{}, keptOrders: map[allocation.OrderID]bool{},
+			waits: map[allocation.LineKey]allocation.Allocation{},
 		}
 		l.products[sku] = p
 	}
@@ -271,7 +284,9 @@ func (l *loading) state(p *product) allocation.State {
 	p.keep(lapsed[:min(len(lapsed), l.Limit)])
 	p.keep(leaving[:min(len(leaving), l.Limit)])
 	p.keep(named)
+	l.pageOfWaiting(p)
 	p.keep(slices.DeleteFunc(siblings, func(li *line) bool { return !p.keptOrders[li.OrderID] }))
+	l.keepWaiting(p)
 	l.dropBatches(p)
 	return p.State
 }

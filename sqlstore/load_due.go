@@ -18,7 +18,7 @@ func (t *templates) chosenByDue() string {
 				SELECT due.sku FROM (
 					SELECT holds.moment, holds.sku FROM (` + t.lapsing + `) holds
 					UNION ALL
-					SELECT lots.moment, lots.sku FROM (` + t.comingDue + `) lots) due
+					SELECT lots.moment, lots.sku FROM (` + t.comingDue + `) lots` + t.waitingDue() + `) due
 				ORDER BY due.moment, due.sku LIMIT ` + t.limit + `) oldest`
 }
 
@@ -74,7 +74,9 @@ func (s *Store) chooseDue(ctx context.Context, r runner, q allocation.Query) (sk
 func (l *loading) isSwept(s allocation.State) bool {
 	lapsed := func(a allocation.Allocation) bool { return a.Lapsed(l.Now) }
 	due := func(b allocation.Batch) bool { return isDue(b, l.Now) }
-	return !slices.ContainsFunc(s.Lines, lapsed) && !slices.ContainsFunc(s.Batches, due)
+	overdue := !s.FirstNeeded.IsZero() && s.FirstNeeded.Before(l.Now)
+	return !overdue && s.Serving == (allocation.Rank{}) &&
+		!slices.ContainsFunc(s.Lines, lapsed) && !slices.ContainsFunc(s.Batches, due)
 }
 
 // byTurn sorts states by the first thing that is due behind the turn of the query, and by SKU.
@@ -95,6 +97,12 @@ func (l *loading) firstDue(s allocation.State) (at time.Time, due bool) {
 		if isBehind && (!due || other.Before(at)) {
 			at, due = other, true
 		}
+	}
+	if s.Serving != (allocation.Rank{}) {
+		note(time.Time{})
+	}
+	if !s.FirstNeeded.IsZero() && s.FirstNeeded.Before(l.Now) {
+		note(s.FirstNeeded.Add(time.Microsecond))
 	}
 	for _, a := range s.Lines {
 		if a.Lapsed(l.Now) {

@@ -6,7 +6,8 @@ import (
 )
 
 const (
-	chosenByOrder = `SELECT sku FROM {lines} WHERE order_id = :order AND part = 0`
+	chosenByOrder = `SELECT sku FROM {lines} WHERE order_id = :order AND part = 0
+			UNION SELECT sku FROM {waiting} WHERE order_id = :order`
 	chosenByBatch = `SELECT sku FROM {batches} WHERE ref = :batch`
 )
 
@@ -50,7 +51,7 @@ func skuParameter(n int) string { return ":sku" + strconv.Itoa(n) }
 
 // skuOfOrder selects the n-th SKU of an order.
 func skuOfOrder(n int) string {
-	return `(SELECT DISTINCT sku FROM {lines} WHERE order_id = :order AND part = 0 ORDER BY sku LIMIT 1 OFFSET ` +
+	return `(SELECT of_order.sku FROM (` + chosenByOrder + `) of_order ORDER BY of_order.sku LIMIT 1 OFFSET ` +
 		strconv.Itoa(n) + `)`
 }
 
@@ -58,25 +59,34 @@ func skuOfOrder(n int) string {
 // lines. chosen selects the products. All reads use keys and the indexes of open rows, so that batches that are not for
 // sale, and shipped lines, cost nothing. The statement fetches :more rows, one beyond the page; [loading] cuts.
 func (t *templates) load(chosen, furtherLines, furtherBatches, lapsed, expiring string) *query {
+	return t.loadWith(chosen, furtherLines, furtherBatches, lapsed, expiring, "NULL")
+}
+
+// loadWith is load; needed selects the earliest needed_by of the lines that wait.
+func (t *templates) loadWith(chosen, furtherLines, furtherBatches, lapsed, expiring, needed string) *query {
 	lines := t.lookup("lines", "l", "", "l.order_id = w.order_id AND l.sku = w.sku")
 	return t.compile(`
 		WITH chosen (sku) AS (` + chosen + `),
 		wanted (sku, order_id) AS (
 			SELECT l.sku, l.order_id FROM ` + t.list(":orders") + ` o` +
 		t.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)") + `
+			UNION` + t.waitingOrders() + `
 			UNION` + lapsed + furtherLines + `),
 		shown (ref) AS (
 			SELECT b.ref FROM chosen c` + t.lookup("batches", "b", "batches_for_sale", "b.sku = c.sku AND "+forSale) + `
 			UNION
 			SELECT l.batch_ref FROM wanted w` + lines + furtherBatches + `)
-		SELECT 0, p.sku, ` + productSelection(expiring).text(loadWidth) + `
+		SELECT 0, p.sku, ` + t.productSelection(expiring, needed).text(loadWidth) + `
 		FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT 1, b.sku, ` + batchSelection.text(loadWidth) + `
 		FROM shown s` + t.lookup("batches", "b", "", "b.ref = s.ref") + `
 		UNION ALL
 		SELECT 2, l.sku, ` + lineSelection.text(loadWidth) + `
-		FROM wanted w` + lines)
+		FROM wanted w` + lines + `
+		UNION ALL
+		SELECT 3, q.sku, ` + waitingSelection.text(loadWidth) + `
+		FROM wanted w` + t.lookup("waiting", "q", "", "q.order_id = w.order_id AND q.sku = w.sku"))
 }
 
 // forSale is the condition of the index of batches that are for sale.
@@ -85,28 +95,37 @@ const forSale = "b.open = 1 AND b.blocked = '' AND b.expired = 0"
 // A load reads the kind of the row, the SKU, and these columns, which come from the lists in relations.go:
 //
 //	kind       texts                 numbers                        numbers or NULL
-//	0 product                        version, refused, low_stock,   expiry of the first live hold
-//	                                 low
+//	0 product                        version, refused, low_stock,   expiry of the first live hold,
+//	                                 low, serving_priority,         first needed_by of the lines
+//	                                 serving_sequence, any waiting  that wait
 //	1 batch    ref, location, lot,   purchased, allocated,          eta, best_before, announced_eta, arrived_at,
 //	           blocked,              announced_quantity, expired    counted_at, counted_quantity, shipped_at
 //	           announced_blocked,
 //	           split_from
 //	2 part     order_id, line,       part, quantity, shipped,       held_until, needed_by, fresh_until
 //	           batch_ref, location,  split, sequence, priority,
-//	           handed_from           late
+//	           handed_from           late, partial, may_wait        wanted, hold_for
+//	3 waiting  order_id, line,       quantity, wanted, split,       hold_for, needed_by, fresh_until
+//	           location,             partial, priority, sequence
+//	           handed_from
 var (
 	loadedProduct  = productColumns.stored().without("sku")
 	loadedBatch    = batchColumns.without("sku")
 	loadedLine     = lineColumns.without("sku", "held")
 	batchSelection = loadedBatch.selected("b")
 	lineSelection  = loadedLine.selected("l")
-	loadWidth      = widest(productSelection(""), batchSelection, lineSelection)
+	loadWidth      = widest(loadedProduct.selected("p"), batchSelection, lineSelection, waitingSelection)
+
+	loadedWaiting    = waitingColumns.without("sku")
+	waitingSelection = loadedWaiting.selected("q")
 )
 
-// productSelection selects the columns of a product and the expiry of the first live hold.
-func productSelection(expiring string) selection {
+// productSelection selects the columns of a product, whether anybody waits, the expiry of the first live hold, and the
+// earliest needed_by of the lines that wait.
+func (t *templates) productSelection(expiring, needed string) selection {
 	s := loadedProduct.selected("p")
-	s[nullableSlot] = append(s[nullableSlot], "("+expiring+")")
+	s[numberSlot] = append(s[numberSlot], "p.serving_priority", "p.serving_sequence", t.anyWaiting())
+	s[nullableSlot] = append(s[nullableSlot], "("+expiring+")", needed)
 	return s
 }
 

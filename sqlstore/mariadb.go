@@ -58,7 +58,8 @@ var mariaDB = engine{
 						SELECT b.due AS moment, b.sku FROM {batches} b FORCE INDEX ({#batches_due})
 						WHERE b.due <= :now AND ` + behind("b.due", "b.sku", ":from") + `
 						ORDER BY b.due, b.sku LIMIT :limit`,
-	limit: ":limit",
+	limit:   ":limit",
+	present: ":now", from: ":from", since: ":from - 1",
 	dueOf: func(sku string) string {
 		return "b.sku BETWEEN " + sku + " AND " + sku + " AND b.due <= :now" // see held
 	},

@@ -18,10 +18,12 @@ type mariaDBCommit struct {
 	changeBatches, countBatches *query
 	changeSums                  *query // changeBatches for counters alone
 	removeLines                 *query
+	endWaiting, setServings     *query
 	setBoth, setBothCounters    rowStatement[relations] // a product and its batch
 
 	addProducts, addBatches, addParts, addEvents string // text before the rows
 	addPlainParts                                string // addParts for plain lines
+	addWaiting                                   string
 
 	classify func(error) class
 	engine   *engine
@@ -61,6 +63,14 @@ func newMariaDBCommit(t *templates) writer {
 			STRAIGHT_JOIN {lines} l FORCE INDEX (PRIMARY)
 			ON l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line` +
 			t.guarded("WHERE")),
+		endWaiting: t.compile(`DELETE w FROM ` + endedColumns.table() + `
+			STRAIGHT_JOIN {waiting} w FORCE INDEX (PRIMARY)
+			ON w.order_id = x.order_id AND w.sku = x.sku AND w.line = x.line` +
+			t.guarded("WHERE")),
+		setServings: t.compile(`UPDATE ` + servingColumns.table() + `
+			STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = x.sku
+			SET ` + servingColumns.assignments("p.", "p.", "x.") + t.guarded("WHERE")),
+		addWaiting:      t.compile(`INSERT INTO {waiting} (` + waitingColumns.list("") + `) VALUES `).text,
 		setBoth:         setBoth(changedColumns),
 		setBothCounters: setBoth(changedCounters),
 		addProducts:     t.compile(`INSERT INTO {products} (` + stored.list("") + `) VALUES `).text,
@@ -77,6 +87,7 @@ func (w *mariaDBCommit) queries() []*query {
 	return []*query{
 		w.setBoth.query, w.setBothCounters.query, w.lockProducts, w.setProduct.query, w.setProducts,
 		w.changeBatch.query, w.changeCounters.query, w.changeBatches, w.changeSums, w.countBatches, w.removeLines,
+		w.endWaiting, w.setServings,
 	}
 }
 
@@ -240,7 +251,23 @@ func (w *mariaDBCommit) lines(ctx context.Context, r runner, rows *relations) er
 	if err != nil {
 		return err
 	}
+	if err := w.waiting(ctx, r, rows); err != nil {
+		return err
+	}
 	return insertRows(ctx, w, r, w.addEvents, eventColumns, rows.events, aboutEvent)
+}
+
+// waiting writes what changed about lines that wait.
+func (w *mariaDBCommit) waiting(ctx context.Context, r runner, rows *relations) error {
+	if _, err := writeRows(ctx, w, r, w.endWaiting, endedColumns, rows.allEnded(), aboutRemoved); err != nil {
+		return err
+	}
+	err := insertRows(ctx, w, r, w.addWaiting, waitingColumns, rows.allWaiting(), aboutWaiting)
+	if err != nil {
+		return err
+	}
+	_, err = writeRows(ctx, w, r, w.setServings, servingColumns, rows.servings, aboutServing)
+	return err
 }
 
 // eachPart calls fn with rows as a JSON array, in parts of a limited size.

@@ -49,15 +49,11 @@ func (w *mariaDBCommit) script(rows *relations) *script {
 	s.text.Grow(2 << 10)
 	s.text.WriteString(scriptStart)
 	w.scriptCounters(s, rows)
-	scriptRows(s, rows.removed, aboutRemoved, func(some []removedLine) (string, int) {
-		list, n := removedColumns.json(some, w.engine.longest)
-		text, err := w.removeLines.withValues([]any{list})
-		s.failed = s.failed || err != nil
-		return text, n
-	})
+	scriptLists(w, s, w.removeLines, removedColumns, rows.removed, aboutRemoved)
 	parts := rows.allParts()
 	text, c := w.insertOf(parts)
 	scriptInserts(w, s, text, c, parts, aboutNewPart)
+	w.scriptWaiting(s, rows)
 	scriptInserts(w, s, w.addEvents, eventColumns, rows.events, aboutEvent)
 	s.text.WriteString("END")
 	if s.failed {
@@ -92,6 +88,13 @@ func (w *mariaDBCommit) scriptCounters(s *script, rows *relations) {
 	}
 	q, c := w.several(rows)
 	scriptChanges(s, q, c, rows.batches)
+}
+
+// scriptWaiting adds the statements for lines that wait.
+func (w *mariaDBCommit) scriptWaiting(s *script, rows *relations) {
+	scriptLists(w, s, w.endWaiting, endedColumns, rows.allEnded(), aboutRemoved)
+	scriptInserts(w, s, w.addWaiting, waitingColumns, rows.allWaiting(), aboutWaiting)
+	scriptLists(w, s, w.setServings, servingColumns, rows.servings, aboutServing)
 }
 
 // unexpected recognises error 1644, a SIGNAL of a script.
@@ -131,6 +134,16 @@ func scriptInserts[R any](w *mariaDBCommit, s *script, text string, c columns[R]
 	scriptRows(s, rows, about, func(some []R) (string, int) {
 		tuples, n := c.tuples(some, w.engine.longest)
 		return text + tuples, n
+	})
+}
+
+// scriptLists adds statements over rows as a JSON array, if any.
+func scriptLists[R any](w *mariaDBCommit, s *script, q *query, c columns[R], rows []R, about subject[R]) {
+	scriptRows(s, rows, about, func(some []R) (string, int) {
+		list, n := c.json(some, w.engine.longest)
+		text, err := q.withValues([]any{list})
+		s.failed = s.failed || err != nil
+		return text, n
 	})
 }
 

@@ -23,6 +23,10 @@ var unusualLines = map[string]func(l *lineRow){
 	"priority":    func(l *lineRow) { l.Priority = -1 },
 	"late":        func(l *lineRow) { l.Late = true },
 	"handed_from": func(l *lineRow) { l.HandedFrom = "order-2" },
+	"wanted":      func(l *lineRow) { l.Wanted = 6 },
+	"partial":     func(l *lineRow) { l.Partial = true },
+	"may_wait":    func(l *lineRow) { l.MayWait = true },
+	"hold_for":    func(l *lineRow) { l.HoldFor = time.Minute },
 }
 
 func TestALineIsPlainIfEveryUsualColumnHasItsValue(t *testing.T) {
@@ -58,7 +62,7 @@ func TestAColumnThatAnInsertLeavesOutHasItsUsualValueAsDefault(t *testing.T) {
 			for _, m := range migrations {
 				for statement := range strings.SplitSeq(m.SQL, ";\n") {
 					if strings.Contains(statement, "TABLE") && strings.Contains(statement, "allocation_lines") {
-						lines.WriteString(statement)
+						lines.WriteString(statement + ";\n")
 					}
 				}
 			}

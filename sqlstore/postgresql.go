@@ -60,6 +60,7 @@ var postgreSQL = engine{
 							AND ` + expectFew("b.due") + `
 						ORDER BY b.due, b.sku LIMIT ` + opaque(":limit"),
 	limit:   opaque(":limit"),
+	present: opaque(":now"), from: opaque(":from"), since: opaque(":from") + " - 1",
 	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= " + opaque(":now") },
 	integer: "BIGINT",
 	promised: `

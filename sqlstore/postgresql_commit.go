@@ -85,7 +85,9 @@ func shapeOf(r *relations) shape {
 		newBatches:  len(r.newBatches) > 0, batches: len(r.batches) > 0,
 		counters: len(r.batches) > 0 && r.changeCounters(),
 		removed:  len(r.removed) > 0, newLines: len(r.newParts) > 0, upsertLines: len(r.parts) > 0,
-		plain: len(r.newParts) > 0 && lineColumns.arePlain(r.newParts),
+		plain:      len(r.newParts) > 0 && lineColumns.arePlain(r.newParts),
+		newWaiting: len(r.newWaiting) > 0, waiting: len(r.waiting) > 0, ended: len(r.ended) > 0,
+		servings: len(r.servings) > 0,
 	}
 }
 
@@ -100,6 +102,8 @@ func (w *postgreSQLCommit) subjectOf(rows *relations, err error) error {
 		return aboutNewPart.error(err, rows.newLines())
 	case w.templates.prefix + "never_oversold":
 		return aboutBatch.error(err, rows.batches)
+	case w.templates.prefix + "waiting_key":
+		return aboutWaiting.error(err, rows.newWaiting)
 	case w.templates.prefix + "events_key":
 		return aboutEvent.error(err, rows.events)
 	case w.templates.prefix + "lines_of_batch":

@@ -28,6 +28,10 @@ var arrayRows = slices.Concat(
 	arrays("l", lineColumns, func(r *relations) []lineRow { return r.newParts }),
 	arrays("u", lineColumns, func(r *relations) []lineRow { return r.parts }),
 	arrays("e", eventColumns, func(r *relations) []eventRow { return r.events }),
+	arrays("w", waitingColumns, func(r *relations) []allocation.Allocation { return r.newWaiting }),
+	arrays("v", waitingColumns, func(r *relations) []allocation.Allocation { return r.waiting }),
+	arrays("d", removedColumns, func(r *relations) []removedLine { return r.ended }),
+	arrays("s", servingColumns, func(r *relations) []servingRow { return r.servings }),
 	columns[relations]{{name: "changed", write: func(v values, r *relations) { v.number(int64(len(r.batches))) }}},
 )
 
@@ -162,6 +166,8 @@ type shape struct {
 	removed, newLines, upsertLines bool
 	plain                          bool // all new lines are plain
 	strict                         bool // a lost race is an error, so that no statement behind has an effect
+
+	newWaiting, waiting, ended, servings bool // lines that wait, and where serving goes on
 }
 
 // text puts a statement together from the parts that have rows: starting an empty part costs PostgreSQL more than
@@ -189,11 +195,14 @@ var commitParts = []struct {
 	in   func(s shape) bool
 	text string
 }{
-	{"one product", func(s shape) bool { return s.one }, oneProduct},
+	{"one product", func(s shape) bool { return s.one && !s.servings }, oneProduct},
+	{"one product and its serving", func(s shape) bool { return s.one && s.servings }, oneServing},
 	{"lock products", func(s shape) bool { return !s.one }, lockedProducts},
 	{"all locked", func(s shape) bool { return !s.one && !s.newProducts }, allLocked},
-	{"add products", func(s shape) bool { return s.newProducts }, addProducts},
-	{"change products", func(s shape) bool { return !s.one }, moveProducts},
+	{"add products", func(s shape) bool { return s.newProducts && !s.servings }, addProducts("", "", "")},
+	{"add products and their serving", func(s shape) bool { return s.newProducts && s.servings }, addServings},
+	{"change products", func(s shape) bool { return !s.one && !s.servings }, moveProducts},
+	{"change products and their serving", func(s shape) bool { return !s.one && s.servings }, moveServings},
 	{"add batches", func(s shape) bool { return s.newBatches }, addBatches},
 	{"change batches", func(s shape) bool { return s.batches && !s.counters }, changeBatches(changedColumns)},
 	{"change counters", func(s shape) bool { return s.counters }, changeBatches(changedCounters)},
@@ -201,6 +210,9 @@ var commitParts = []struct {
 	{"add lines", func(s shape) bool { return s.newLines && !s.plain }, addLines},
 	{"add plain lines", func(s shape) bool { return s.plain }, addPlainLines},
 	{"write lines anew", func(s shape) bool { return s.upsertLines }, upsertLines},
+	{"begin to wait", func(s shape) bool { return s.newWaiting }, addWaiting},
+	{"wait for others", func(s shape) bool { return s.waiting }, changeWaiting},
+	{"wait no longer", func(s shape) bool { return s.ended }, endWaiting},
 	{"add events", func(shape) bool { return true }, insertEvents},
 }
 
@@ -220,6 +232,14 @@ var oneProduct = `p AS (
 		WHERE sku = :product_sku AND version = :product_seen RETURNING 1),
 	versions_match AS (SELECT 1 FROM p)`
 
+// oneServing is oneProduct with the place where serving goes on.
+var oneServing = `p AS (
+		UPDATE {products} o SET ` + productColumns.assignments("", "", ":product_") + `,
+			` + servingColumns.assignments("", "", "x.") + `
+		FROM ` + servingColumns.unnest("s") + `
+		WHERE o.sku = :product_sku AND o.version = :product_seen AND x.sku = o.sku RETURNING 1),
+	versions_match AS (SELECT 1 FROM p)`
+
 // lockedProducts locks the products in the order of the SKUs before any write, so that two commits of the same
 // products wait for each other and can't deadlock.
 //
@@ -235,14 +255,29 @@ const allLocked = `versions_match AS (
 
 // Products with seen = 0 must not exist. New products are inserted before any part depends on the insert, so that
 // the second of two rivals gets the conflict.
-var addProducts = `new_ok AS (
+func addProducts(columns, values, serving string) string {
+	return `new_ok AS (
 		SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
 			AND NOT EXISTS (SELECT 1 FROM p JOIN {products} o ON o.sku = p.sku WHERE p.seen = 0)),
 	added AS (
-		INSERT INTO {products} (` + productColumns.stored().list("") + `)
-		SELECT ` + productColumns.stored().list("p.") + ` FROM p
+		INSERT INTO {products} (` + productColumns.stored().list("") + columns + `)
+		SELECT ` + productColumns.stored().list("p.") + values + ` FROM p` + serving + `
 		WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
 	versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)`
+}
+
+// servingOf joins to each product the place where serving goes on, if the place changes.
+var servingOf = ` LEFT JOIN ` + servingColumns.unnest("s") + ` ON x.sku = p.sku`
+
+var addServings = addProducts(`, serving_priority, serving_sequence`,
+	`, COALESCE(x.serving_priority, 0), COALESCE(x.serving_sequence, 0)`, servingOf)
+
+var moveServings = `moved AS (
+		UPDATE {products} o SET ` + productColumns.assignments("", "o.", "p.") + `,
+			serving_priority = COALESCE(x.serving_priority, o.serving_priority),
+			serving_sequence = COALESCE(x.serving_sequence, o.serving_sequence)
+		FROM p` + servingOf + `
+		WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND ` + ifVersionsMatch + `)`
 
 var moveProducts = `moved AS (
 		UPDATE {products} o SET ` + productColumns.assignments("", "o.", "p.") + `
@@ -281,6 +316,23 @@ func insertLines(prefix string) string {
 		INSERT INTO {lines} (` + lineColumns.list("") + `)
 		SELECT * FROM ` + lineColumns.unnest(prefix) + ` WHERE ` + ifVersionsMatch
 }
+
+var addWaiting = `new_waiting AS (` + insertWaiting("w") + `)`
+
+var changeWaiting = `upsert_waiting AS (` + insertWaiting("v") + `
+		ON CONFLICT (order_id, sku, line) DO UPDATE SET ` + waitingColumns.assignments("", "", "excluded.") + `)`
+
+func insertWaiting(prefix string) string {
+	return `
+		INSERT INTO {waiting} (` + waitingColumns.list("") + `)
+		SELECT * FROM ` + waitingColumns.unnest(prefix) + ` WHERE ` + ifVersionsMatch
+}
+
+var endWaiting = `ended AS (
+		DELETE FROM {waiting} l USING ` + removedColumns.unnest("d") + `
+		WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
+			AND ` + expectFew("x.part") + `
+			AND ` + ifVersionsMatch + `)`
 
 var insertEvents = `events AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)

@@ -19,6 +19,12 @@ type relations struct {
 	parts      []lineRow // of existing lines
 	events     []eventRow
 
+	// Lines that wait: lines that wait no longer, that begin to wait, and that changed; and where serving goes on.
+	ended      []removedLine
+	newWaiting []allocation.Allocation
+	waiting    []allocation.Allocation
+	servings   []servingRow
+
 	arguments argumentList
 
 	// Room for an allocation of one line, to save allocations of memory.
@@ -143,6 +149,12 @@ var lineColumns = columns[lineRow]{
 	numberColumn("priority", func(l *lineRow) *int { return &l.Priority }).as("smallint").usuallyByDefault("0"),
 	truthColumn("late", func(l *lineRow) *bool { return &l.Late }).usuallyByDefault("0"),
 	textColumn("handed_from", func(l *lineRow) *allocation.OrderID { return &l.HandedFrom }).usuallyByDefault("''"),
+	positiveOrNullColumn("wanted", func(l *lineRow) *allocation.Quantity { return &l.Wanted }, 1).
+		usuallyByDefault("NULL"),
+	truthColumn("partial", func(l *lineRow) *bool { return &l.Partial }).usuallyByDefault("0"),
+	truthColumn("may_wait", func(l *lineRow) *bool { return &l.MayWait }).usuallyByDefault("0"),
+	positiveOrNullColumn("hold_for", func(l *lineRow) *time.Duration { return &l.HoldFor }, time.Microsecond).
+		usuallyByDefault("NULL"),
 }
 
 // plainColumns are the columns that an INSERT of plain lines has to name.
@@ -242,6 +254,7 @@ func (r *relations) add(c *allocation.Changes) error {
 	for _, l := range c.Lines {
 		r.removed = append(r.removed, removedLine{l.Key(), len(l.Parts)})
 	}
+	r.addWaiting(c)
 	r.newParts = appendParts(r.newParts, c.NewLines)
 	r.parts = appendParts(r.parts, c.Lines)
 	return r.addEvents(c)
@@ -282,7 +295,8 @@ func (r *relations) addEvents(c *allocation.Changes) error {
 // nothing else of the batch, and records one event.
 func (r *relations) isOneLine() bool {
 	return len(r.products) == 1 && r.products[0].seen > 0 && len(r.batches) == 1 && r.batches[0].CountersOnly &&
-		len(r.newParts) == 1 && len(r.events) == 1 && len(r.newBatches)+len(r.removed)+len(r.parts) == 0
+		len(r.newParts) == 1 && len(r.events) == 1 && len(r.newBatches)+len(r.removed)+len(r.parts) == 0 &&
+		!r.concernWaiting()
 }
 
 // allParts returns the parts of new and of existing lines.

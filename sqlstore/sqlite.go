@@ -54,6 +54,7 @@ var sqlite = engine{
 							AND ` + behind("b.due", "b.sku", ":from + 0") + `
 						ORDER BY b.due, b.sku LIMIT :limit`,
 	limit:   ":limit",
+	present: ":now + 0", from: ":from + 0", since: ":from - 1",
 	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
 	integer: "BIGINT",
 	promised: `

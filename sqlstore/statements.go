@@ -14,6 +14,7 @@ type statements struct {
 
 	bySKU, byOrder, byBatch, due *query // loads, by the selection of products
 	bySKUWithDue                 *query // bySKU with the batches that are due
+	queue, overdue               *query // a page of the lines of a product that wait
 	byFewSKUs                    sync.Map
 	chosenBy                     [3]*query // select the products to lock before each load except a load by SKU
 
@@ -36,9 +37,11 @@ const fewSKUs = 4
 func (t *templates) statements() *statements {
 	lapsedOfBatch, expiringOfBatch := t.engine.lapsed, t.expiring
 	lapsedOfOrder, expiringOfOrder := t.engine.lapsed, t.expiring
+	lapsedOfOne, expiringOfOne := t.engine.lapsed, t.expiring
 	if t.unionArms > 0 {
 		of := strings.NewReplacer(":sku", "("+chosenByBatch+")")
 		lapsedOfBatch, expiringOfBatch = of.Replace(t.lapsedArm), of.Replace(t.expiringArm)
+		lapsedOfOne, expiringOfOne = t.lapsedUnion(1, skuParameter), t.firstExpiry(1, skuParameter, "")
 		lapsedOfOrder, expiringOfOrder = t.lapsedOfOrder(), t.firstExpiry(fewSKUs, skuOfOrder, ` ELSE (`+t.expiring+`)`)
 	}
 	s := &statements{
@@ -47,9 +50,12 @@ func (t *templates) statements() *statements {
 		bySKU:     t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", "", t.engine.lapsed, t.expiring),
 		byOrder:   t.load(chosenByOrder, "", "", lapsedOfOrder, expiringOfOrder),
 		byBatch:   t.load(chosenByBatch, t.leavingLines(), namedBatch, lapsedOfBatch, expiringOfBatch),
-		bySKUWithDue: t.load(
-			`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", t.dueBatches(), t.engine.lapsed, t.expiring),
-		due: t.load(t.chosenByDue(), "", t.dueBatches(), t.engine.lapsed, t.expiring),
+		bySKUWithDue: t.loadWith(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", t.dueBatches(),
+			t.engine.lapsed, t.expiring, t.firstNeeded()),
+		due:   t.loadWith(t.chosenByDue(), "", t.dueBatches(), t.engine.lapsed, t.expiring, t.firstNeeded()),
+		queue: t.load(`SELECT value FROM `+t.list(":skus")+` k`, t.servingPage(), "", lapsedOfOne, expiringOfOne),
+		overdue: t.loadWith(`SELECT value FROM `+t.list(":skus")+` k`, t.neededPage(), t.dueBatches(),
+			lapsedOfOne, expiringOfOne, t.firstNeeded()),
 		versions: t.compile(`
 			SELECT p.sku, p.version FROM ` + t.list(":skus") + ` k` + t.lookup("products", "p", "", "p.sku = k.value")),
 		audit: t.compile(t.auditText()),
@@ -92,6 +98,10 @@ type fewSKUsQuery struct {
 // load returns the statement for a query.
 func (s *statements) load(q allocation.Query) *query {
 	switch {
+	case q.Waiting && q.Due:
+		return s.overdue
+	case q.Waiting:
+		return s.queue
 	case q.Due && len(q.SKUs) == 0:
 		return s.due
 	case q.Order != "":
@@ -109,12 +119,12 @@ func (s *statements) load(q allocation.Query) *query {
 		return known.(*query)
 	}
 	t := s.templates
-	further := ""
+	further, needed := "", "NULL"
 	if few.due {
-		further = t.dueBatches()
+		further, needed = t.dueBatches(), t.firstNeeded()
 	}
-	made := t.load(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", further,
-		t.lapsedUnion(few.skus, skuParameter), t.firstExpiry(few.skus, skuParameter, ""))
+	made := t.loadWith(`SELECT DISTINCT value FROM `+t.list(":skus")+` k`, "", further,
+		t.lapsedUnion(few.skus, skuParameter), t.firstExpiry(few.skus, skuParameter, ""), needed)
 	known, _ := s.byFewSKUs.LoadOrStore(few, made)
 	return known.(*query)
 }

@@ -23,12 +23,16 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	var lines []views.Line
 	values := map[string]any{"order": string(order)}
 	err := s.view(ctx, op, s.statements.views.order, values, func(rows scanner) error {
-		line, part, err := scanPart(rows)
+		line, part, waiting, err := scanPart(rows)
 		line.OrderID = order
 		if len(lines) == 0 || lines[len(lines)-1].Key() != line.Key() {
 			lines = append(lines, line)
 		}
 		last := &lines[len(lines)-1]
+		if waiting > 0 {
+			last.Waiting = waiting
+			return err
+		}
 		last.Quantity += part.Quantity
 		last.Parts = append(last.Parts, part)
 		return err
@@ -39,19 +43,20 @@ func (s *Store) Order(ctx context.Context, order allocation.OrderID) ([]views.Li
 	return lines, nil
 }
 
-// scanPart reads a part, and the columns of its line.
-func scanPart(rows scanner) (line views.Line, part views.Part, err error) {
+// scanPart reads a part, and the columns of its line; or no part, and how many units the line waits for.
+func scanPart(rows scanner) (line views.Line, part views.Part, waiting allocation.Quantity, err error) {
 	var heldUntil, neededBy, freshUntil, eta, bestBefore sql.NullInt64
 	var late int64
+	var number int
 	err = rows.Scan(
 		&line.SKU, &line.Line, &heldUntil, &line.Sequence, &neededBy, &freshUntil, &line.Location,
 		&line.Priority, &late, &part.Batch, &part.Quantity, &part.Shipped, &eta,
-		&part.Location, &bestBefore,
+		&part.Location, &bestBefore, &waiting, &number,
 	)
 	line.Late = late != 0
 	line.NeededBy, line.FreshUntil = moment(neededBy), moment(freshUntil)
 	line.HeldUntil, part.ETA, part.BestBefore = moment(heldUntil), moment(eta), moment(bestBefore)
-	return line, part, err
+	return line, part, waiting, err
 }
 
 // BatchLines returns a page of a batch's open lines, see [views.LineReader].

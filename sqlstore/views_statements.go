@@ -17,10 +17,14 @@ func (t *templates) viewQueries() *viewQueries {
 	v := &viewQueries{
 		order: t.compile(`
 			SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
-				l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+				l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before, 0, l.part AS part
 			FROM (SELECT * FROM {lines} WHERE order_id = :order) l` +
 			t.lookup("batches", "b", "", "b.ref = l.batch_ref") + `
-			ORDER BY l.sku, l.line, l.part`),
+			UNION ALL
+			SELECT w.sku, w.line, NULL, w.sequence, w.needed_by, w.fresh_until, w.location, w.priority, 0,
+				'', 0, 0, NULL, '', NULL, w.quantity, 1000000000
+			FROM {waiting} w WHERE w.order_id = :order
+			ORDER BY sku, line, part`),
 		lines:   t.compile(t.batchLinesText()),
 		batches: t.compile(t.batchesText()),
 	}

@@ -23,9 +23,10 @@ type broken struct {
 }
 
 var brokenStores = map[Topic][]broken{
-	Load:      slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors, brokenDue),
-	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields, brokenLineIDs),
-	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites),
+	Load: slices.Concat(brokenLoads, brokenLapsed, brokenBatchLines, brokenManyLoads, brokenSelectors, brokenDue,
+		brokenWaitingLoads),
+	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields, brokenLineIDs, brokenWaitingValues),
+	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites, brokenWaitingCommits),
 	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),
 	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),
 	Locker:    brokenLockers,

@@ -97,7 +97,8 @@ func named[ID ~string](prefix string, n int) []ID {
 func created(c allocation.Changes) allocation.State {
 	return allocation.State{
 		SKU: c.SKU, Version: c.Version, Refused: c.Refused, LowStock: c.LowStock, Low: c.Low,
-		Batches: c.NewBatches, Lines: c.NewLines,
+		Batches: c.NewBatches, Lines: c.NewLines, Waiting: c.NewWaiting,
+		AnyWaiting: len(c.NewWaiting) > 0, Serving: c.Serving,
 	}
 }
 

@@ -15,13 +15,17 @@ func describe(states ...allocation.State) []string {
 	var text []string
 	for _, s := range states {
 		text = append(text, fmt.Sprintf(
-			"product %q: version %d, refused %d, low stock %d, low %t, more lapsed %t, %s, next expiry %s",
-			s.SKU, s.Version, s.Refused, s.LowStock, s.Low, s.MoreLapsed, linesFrom(s), moment(s.NextExpiry)))
+			"product %q: version %d, refused %d, low stock %d, low %t, more lapsed %t, %s, next expiry %s, %s",
+			s.SKU, s.Version, s.Refused, s.LowStock, s.Low, s.MoreLapsed, linesFrom(s), moment(s.NextExpiry),
+			queueOf(s)))
 		for _, b := range s.Batches {
 			text = append(text, fmt.Sprintf("product %q batch %s", s.SKU, describeBatch(b)))
 		}
 		for _, l := range s.Lines {
 			text = append(text, fmt.Sprintf("product %q line %s", s.SKU, describeLine(l)))
+		}
+		for _, l := range s.Waiting {
+			text = append(text, fmt.Sprintf("product %q waiting line %s", s.SKU, describeLine(l)))
 		}
 	}
 	slices.Sort(text)
@@ -34,6 +38,12 @@ func linesFrom(s allocation.State) string {
 		return "no more lines"
 	}
 	return fmt.Sprintf("more lines from %+v", s.LinesFrom)
+}
+
+// queueOf returns a text of what a state says of all lines that wait.
+func queueOf(s allocation.State) string {
+	return fmt.Sprintf("any waiting %t, serving %+v, more waiting %t to %+v, first needed %s",
+		s.AnyWaiting, s.Serving, s.MoreWaiting, s.WaitingTo, moment(s.FirstNeeded))
 }
 
 func describeBatch(b allocation.Batch) string {
@@ -49,9 +59,11 @@ func describeBatch(b allocation.Batch) string {
 
 func describeLine(l allocation.Allocation) string {
 	return fmt.Sprintf("%q: sku %q, line %q, %d units, split %t, held until %s, needed by %s, fresh until %s, "+
-		"location %q, priority %d, late %t, handed from %q, sequence %d, parts %s",
+		"location %q, priority %d, late %t, handed from %q, wanted %d, waiting %d, partial %t, may wait %t, "+
+		"hold for %v, sequence %d, parts %s",
 		l.OrderID, l.SKU, l.Line, l.Quantity, l.Split, moment(l.HeldUntil), moment(l.NeededBy), moment(l.FreshUntil),
-		l.Location, l.Priority, l.Late, l.HandedFrom, l.Sequence, partsOf(l))
+		l.Location, l.Priority, l.Late, l.HandedFrom, l.Wanted, l.Waiting, l.Partial, l.MayWait, l.HoldFor,
+		l.Sequence, partsOf(l))
 }
 
 // partsOf returns a text of the parts of a line, in order.

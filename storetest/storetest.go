@@ -151,9 +151,9 @@ type group struct {
 }
 
 var groups = []group{
-	{Load, slices.Concat(loadRows, lapsedRows, dueRows, batchLineRows)},
-	{Values, slices.Concat(valueRows, changedRows, fieldRows, lineIDRows)},
-	{Commit, slices.Concat(versionRows, keyRows, writeRows)},
+	{Load, slices.Concat(loadRows, lapsedRows, dueRows, batchLineRows, waitingLoadRows)},
+	{Values, slices.Concat(valueRows, changedRows, fieldRows, lineIDRows, waitingValueRows)},
+	{Commit, slices.Concat(versionRows, keyRows, writeRows, waitingCommitRows)},
 	{Isolation, slices.Concat(copyRows, raceRows)},
 	{Context, contextRows},
 	{Locker, lockerRows},

@@ -19,9 +19,9 @@ var fieldRows = []row{
 		fieldsCounters},
 	{"batches that are blocked or expired are not loaded unless a query names the batch or a line of the batch",
 		"otherwise every load grows with the product's history", fieldsForSale},
-	{"a new line keeps its dates, place, priority, lateness and first order",
+	{"a new line keeps its dates, place, priority, lateness, first order and terms of waiting",
 		"the terms decide for as long as the line exists which batches the line may have (R14)", fieldsNewLine},
-	{"a replaced line has the new dates, place, priority, lateness and first order",
+	{"a replaced line has the new dates, place, priority, lateness, first order and terms of waiting",
 		"a line that loses its terms is given units from the wrong place, or too late (R14)", fieldsLine},
 	{"a product keeps whether low stock was told last",
 		"low stock would be told twice, or not at all", fieldsLow},
@@ -213,12 +213,14 @@ func fullLines() []allocation.Allocation {
 		{
 			NeededBy: noon.Add(123_457 * time.Microsecond), FreshUntil: lastTime,
 			Location: allocation.Location(longest), Priority: -32_768, Late: true, HandedFrom: "cart-9",
+			Wanted: mostUnits, Partial: true, HoldFor: time.Microsecond,
 		},
 		{
 			NeededBy: lastTime, FreshUntil: noon.Add(time.Microsecond), Location: "north", Priority: 32_767,
-			HandedFrom: allocation.OrderID(longest),
+			HandedFrom: allocation.OrderID(longest), MayWait: true,
+			HoldFor: 100*365*24*time.Hour + 123_457*time.Microsecond,
 		},
-		{Priority: -1, Late: true},
+		{Priority: -1, Late: true, Wanted: 5},
 		{},
 	}
 }
@@ -227,6 +229,7 @@ func fullLines() []allocation.Allocation {
 func terms(l, other allocation.Allocation) allocation.Allocation {
 	l.NeededBy, l.FreshUntil, l.Location = other.NeededBy, other.FreshUntil, other.Location
 	l.Priority, l.Late, l.HandedFrom = other.Priority, other.Late, other.HandedFrom
+	l.Wanted, l.Partial, l.MayWait, l.HoldFor = other.Wanted, other.Partial, other.MayWait, other.HoldFor
 	return l
 }
 

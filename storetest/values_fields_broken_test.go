@@ -14,8 +14,8 @@ const (
 	rowCounters       = "a change of counters alone keeps all other fields, also beside the change of another batch"
 	rowForSale        = "batches that are blocked or expired are not loaded unless a query names the batch or a line " +
 		"of the batch"
-	rowNewLineFields = "a new line keeps its dates, place, priority, lateness and first order"
-	rowLineFields    = "a replaced line has the new dates, place, priority, lateness and first order"
+	rowNewLineFields = "a new line keeps its dates, place, priority, lateness, first order and terms of waiting"
+	rowLineFields    = "a replaced line has the new dates, place, priority, lateness, first order and terms of waiting"
 	rowLow           = "a product keeps whether low stock was told last"
 )
 
@@ -122,6 +122,10 @@ var lineFaults = map[string]func(l *allocation.Allocation){
 	"a priority has 8 bits":         func(l *allocation.Allocation) { l.Priority = int(int8(l.Priority)) },
 	"a priority is never negative":  func(l *allocation.Allocation) { l.Priority = max(0, l.Priority) },
 	"the lateness is lost":          func(l *allocation.Allocation) { l.Late = false },
+	"the wanted units are lost":     func(l *allocation.Allocation) { l.Wanted = 0 },
+	"Partial is lost":               func(l *allocation.Allocation) { l.Partial = false },
+	"MayWait is lost":               func(l *allocation.Allocation) { l.MayWait = false },
+	"HoldFor has milliseconds":      holdInMilliseconds,
 	"the order before is lost":      func(l *allocation.Allocation) { l.HandedFrom = "" },
 	"an order before is too long":   func(l *allocation.Allocation) { l.HandedFrom = cut(l.HandedFrom) },
 	"the order before is the order": func(l *allocation.Allocation) { l.HandedFrom = l.OrderID },

@@ -109,9 +109,9 @@ func describeViewLine(l views.Line) string {
 			p.Quantity, p.Batch, p.Shipped, moment(p.ETA), p.Location, moment(p.BestBefore))
 	}
 	return fmt.Sprintf("line %q of order %q: sku %q, %d units, held until %s, sequence %d, needed by %s, "+
-		"fresh until %s, location %q, priority %d, late %v, parts%s",
+		"fresh until %s, location %q, priority %d, late %v, waiting %d, parts%s",
 		l.OrderLine.Line, l.OrderID, l.SKU, l.Quantity, moment(l.HeldUntil), l.Sequence, moment(l.NeededBy),
-		moment(l.FreshUntil), l.Location, l.Priority, l.Late, &parts)
+		moment(l.FreshUntil), l.Location, l.Priority, l.Late, l.Waiting, &parts)
 }
 
 func describeStock(s views.Stock) string {

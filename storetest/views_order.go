@@ -22,6 +22,8 @@ var orderViewRows = []row{
 		"a delivered line is still a line of the order", orderViewShipped},
 	{"Order: a line has the present NeededBy, FreshUntil, Location, Priority and Late",
 		"the customer wants to see the date, and the shop calls the customers of late lines first", orderViewTerms},
+	{"Order: a line that waits has the units that it waits for, with or without others",
+		"the customer who waits would believe that the order was lost", orderViewWaiting},
 	{"Order: a hold has its HeldUntil, and stays until a command releases the hold",
 		"the customer must learn that the hold has lapsed, not that there was no hold (R7)", orderViewHolds},
 	{"Order: a cancelled line is gone, and a moved or changed line has its new state",
@@ -101,6 +103,26 @@ func orderViewBatch(b *bench) {
 	})
 	want.Parts[1].ETA, want.Parts[2].ETA = minute(70), time.Time{}
 	b.wantOrder("o1", want)
+}
+
+func orderViewWaiting(b *bench) {
+	b.announce("apple", stock("a1", 3))
+	r := as("kit", split("o1", 5))
+	r.Wait, r.Partial, r.Priority, r.NeededBy = true, true, 4, minute(9)
+	other := firm("o1", 4)
+	other.Wait, other.Location = true, "north"
+	b.allocate("apple", r)
+	b.allocate("apple", other)
+	partly := lineOn("apple", "o1", 2, allocation.Part{Batch: "a1", Quantity: 3})
+	partly.OrderLine.Line, partly.Waiting, partly.Priority, partly.NeededBy = "kit", 2, 4, minute(9)
+	waits := lineOn("apple", "o1", 4)
+	waits.Waiting, waits.Location = 4, "north"
+	b.wantOrder("o1", waits, partly)
+	b.change(of("apple", "o1"), func(p *allocation.Product) error {
+		_, err := p.Cancel("o1", noon)
+		return err
+	})
+	b.wantOrder("o1")
 }
 
 func orderViewTerms(b *bench) {

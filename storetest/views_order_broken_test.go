@@ -12,6 +12,8 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
+const rowOrderWaiting = "Order: a line that waits has the units that it waits for, with or without others"
+
 const rowOrderTerms = "Order: a line has the present NeededBy, FreshUntil, Location, Priority and Late"
 
 // forgetting returns a store with a fault in each line of Order.
@@ -39,6 +41,16 @@ var brokenOrderViews = []broken{
 				slices.SortFunc(l.Parts, func(x, y views.Part) int { return cmp.Compare(x.Batch, y.Batch) })
 			}
 			return lines
+		})},
+	{fault: "Order leaves lines without units out", row: rowOrderWaiting,
+		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {
+			return slices.DeleteFunc(lines, func(l views.Line) bool { return l.Quantity == 0 })
+		})},
+	{fault: "Order forgets that a line with units waits for others", row: rowOrderWaiting,
+		new: forgetting(func(l *views.Line) {
+			if l.Quantity > 0 {
+				l.Waiting = 0
+			}
 		})},
 	{fault: "Order returns no LineID", row: "Order: lines of one SKU come sorted by LineID, each with the LineID",
 		new: showingOrder(func(_ *memory.Store, lines []views.Line) []views.Line {

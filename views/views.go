@@ -36,7 +36,7 @@ type Reader interface {
 // OrderReader reads the lines of an order.
 type OrderReader interface {
 	// Order returns the lines of an order, sorted by SKU and LineID. The result includes lapsed holds that no command
-	// has released yet, see [Line.Lapsed].
+	// has released yet, see [Line.Lapsed], and lines that wait for units.
 	Order(ctx context.Context, order allocation.OrderID) ([]Line, error)
 }
 
@@ -51,6 +51,9 @@ type Line struct {
 	FreshUntil time.Time
 	Location   allocation.Location
 	Priority   int
+
+	// Waiting is how many units the line waits for; a line that has none yet has the Quantity 0 and no Parts.
+	Waiting allocation.Quantity
 
 	Late  bool // units of the line come after NeededBy, and a LineLate has said so
 	Parts []Part

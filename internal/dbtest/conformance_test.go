@@ -66,7 +66,9 @@ func (e *engine) emptyPlaces(t *testing.T) func(t testing.TB) place {
 		e.migrated(t, db)
 		return func(t testing.TB) place {
 			t.Helper()
-			for _, table := range []string{"deliveries", "purged", "events", "lines", "batches", "products"} {
+			for _, table := range []string{
+				"deliveries", "purged", "events", "waiting", "lines", "batches", "products",
+			} {
 				exec(t, db, `DELETE FROM allocation_`+table)
 			}
 			return p

@@ -15,12 +15,15 @@ import (
 
 // tables are those of a store, parents first, with their columns and their keys.
 var tables = []struct{ name, columns, key string }{
-	{"products", "sku, version, refused, low_stock, low", "sku"},
+	{"products", "sku, version, refused, low_stock, low, serving_priority, serving_sequence", "sku"},
 	{"batches", "ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, " +
 		"lot, blocked, announced_blocked, split_from, arrived_at, expired, counted_at, counted_quantity, " +
 		"shipped_at", "ref"},
 	{"lines", "order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until, held, sequence, " +
-		"needed_by, fresh_until, location, priority, late, handed_from", "order_id, sku, line, part"},
+		"needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait, hold_for",
+		"order_id, sku, line, part"},
+	{"waiting", "order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by, fresh_until, location, " +
+		"priority, handed_from, sequence", "order_id, sku, line"},
 	{"events", "sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from, " +
 		"written_for", "sku, sequence"},
 	{"deliveries", "sku, owner, not_before, sequence, tries, retry_at, dead, error", "sku"},

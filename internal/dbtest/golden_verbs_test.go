@@ -39,6 +39,7 @@ func useEveryVerb(t *testing.T, db, other *sql.DB, store *sqlstore.Store, called
 	v.views()
 	v.outbox()
 	v.transactions()
+	v.waiting()
 }
 
 // calls demands that a verb returned no error.
@@ -66,6 +67,41 @@ func (v *verbs) allocate(verb string, requests ...allocation.Request) {
 	v.Helper()
 	_, err := v.service.Allocate(v.Context(), requests...)
 	v.calls(verb, err)
+}
+
+// waiting lets lines wait, and serves them.
+func (v *verbs) waiting() {
+	ctx := v.Context()
+	waits := func(order allocation.OrderID, units allocation.Quantity) allocation.Request {
+		r := firm(order, "bed", units)
+		r.Wait = true
+		return r
+	}
+	v.calls("AddBatch", v.service.AddBatch(ctx, allocation.Batch{Ref: "bed-1", SKU: "bed", Purchased: 2}))
+	v.allocate("Allocate", firm("owner", "bed", 2))
+	v.allocate("Allocate with Wait", waits("w1", 2))
+	_, err := v.service.ChangeLine(ctx, waits("w1", 1).OrderLine)
+	v.calls("ChangeLine of a line that waits", err)
+	v.allocate("Allocate with Wait", waits("w2", 2))
+	_, err = v.service.Cancel(ctx, "w2")
+	v.calls("Cancel of a line that waits", err)
+	_, err = v.service.Cancel(ctx, "owner")
+	v.calls("Cancel, if anybody waits", err)
+	v.allocate("Allocate", firm("owner", "bed", 1))
+	dated := waits("w3", 1)
+	dated.NeededBy = v.clock.Now()
+	v.allocate("Allocate with Wait", dated)
+	v.clock.Advance(time.Microsecond)
+	_, err = v.service.Sweep(ctx)
+	v.calls("Sweep of a line that waits", err)
+	crowd := make([]allocation.Request, 150)
+	for i := range crowd {
+		crowd[i] = waits(allocation.OrderID(fmt.Sprint("crowd-", i)), 1)
+	}
+	v.allocate("Allocate with Wait", crowd...)
+	v.calls("AddBatch, if many wait", v.service.AddBatch(ctx, allocation.Batch{Ref: "bed-2", SKU: "bed", Purchased: 150}))
+	_, err = v.service.Sweep(ctx)
+	v.calls("Sweep, if many wait", err)
 }
 
 func (v *verbs) lines() {

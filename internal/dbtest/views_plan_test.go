@@ -112,6 +112,9 @@ func (e *engine) crowded(t *testing.T, db *sql.DB) views.Reader {
 	for _, statement := range fillCrowd[e] {
 		exec(t, db, statement)
 	}
+	exec(t, db, `INSERT INTO allocation_waiting
+		(order_id, sku, line, quantity, wanted, split, partial, location, priority, handed_from, sequence)
+		SELECT order_id, sku, line, 1, 1, 0, 0, '', 0, '', sequence FROM allocation_lines WHERE part = 0`)
 	return store
 }
 

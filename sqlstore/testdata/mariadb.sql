@@ -3,13 +3,16 @@
 
 -- name: load by SKU
 -- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
--- Parameters: skus, orders, now, limit, now, now, limit, now.
+-- Parameters: skus, orders, orders, now, limit, now, now, limit, now.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT l.sku, l.order_id FROM (
     SELECT c.sku,
@@ -29,49 +32,70 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
     NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load by order
 -- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
--- Parameters: order, orders, order, now, more, order, now, more, order, now, more, order, now, more, now,
--- limit, now, now, limit, order, order, order, now, order, order, now, order, order, now, order, order, now,
+-- Parameters: order, order, orders, orders, order, order, now, more, order, order, now, more, order, order,
+-- now, more, order, order, now, more, now, limit, now, now, limit, order, order, order, order, order, order,
+-- now, order, order, order, order, now, order, order, order, order, now, order, order, order, order, now,
 -- now.
-WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0),
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
   UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
+  UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-      ORDER BY sku LIMIT 1 OFFSET 0) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+      AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 0) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-      ORDER BY sku LIMIT 1 OFFSET 1) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+      AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 1) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-      ORDER BY sku LIMIT 1 OFFSET 2) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+      AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 2) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-      ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+      AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 3) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   SELECT l.sku, l.order_id FROM (
     SELECT c.sku,
@@ -81,9 +105,11 @@ wanted (sku, order_id) AS (
       (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
         WHERE l.held_sku = c.sku AND l.held_until <= ?
         ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
-    FROM chosen c WHERE c.sku > (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
-      AND part = 0 ORDER BY sku LIMIT 1 OFFSET 3) LIMIT 1000000000) last
-      STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+    FROM chosen c WHERE c.sku > (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
+      WHERE order_id = ? AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 3) LIMIT 1000000000) last
+    STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku BETWEEN last.sku AND last.sku AND l.held_until <= last.until
     AND (last.order_id IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
@@ -93,51 +119,77 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
-  (CASE p.sku WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-  ORDER BY sku LIMIT 1 OFFSET 0) THEN (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN (SELECT of_order.sku FROM (SELECT sku
+  FROM allocation_lines WHERE order_id = ? AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 0) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-    ORDER BY sku LIMIT 1 OFFSET 0) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 1) THEN (
+  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 0) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
+    WHERE order_id = ? AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 1) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-    ORDER BY sku LIMIT 1 OFFSET 1) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 2) THEN (
+  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 1) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
+    WHERE order_id = ? AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 2) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-    ORDER BY sku LIMIT 1 OFFSET 2) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 3) THEN (
+  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 2) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
+    WHERE order_id = ? AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 3) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
-    ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until > ? ORDER BY l.held_until LIMIT 1) ELSE (
+  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
+    ORDER BY of_order.sku LIMIT 1 OFFSET 3) AND l.held_until > ? ORDER BY l.held_until LIMIT 1) ELSE (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load by batch
 -- Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others.
--- Parameters: batch, orders, batch, now, more, batch, batch, more, batch, batch, now.
+-- Parameters: batch, orders, orders, batch, now, more, batch, batch, more, batch, batch, now.
 WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
     WHERE l.held_sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.held_until <= ?
@@ -156,32 +208,43 @@ shown (ref) AS (
     AND l.sku = w.sku
   UNION
   SELECT ref FROM allocation_batches WHERE ref = ?)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.held_until > ?
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load by SKU, with what is due
 -- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
--- Parameters: skus, orders, now, limit, now, now, limit, now, now.
+-- Parameters: skus, orders, orders, now, limit, now, now, limit, now, now, from, from, behind.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT l.sku, l.order_id FROM (
     SELECT c.sku,
@@ -205,26 +268,37 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
     WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL,
-    NULL, NULL
+  WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by)
+    FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed_by_sku)
+  WHERE w.sku = p.sku AND w.needed_by >= ? - 1 AND (w.needed_by > ? - 1 OR w.sku > ?)), NULL, NULL, NULL,
+    NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load of what is due
 -- Reads the products with the holds and batches that were due first: Sweep. On MariaDB: finds the products.
--- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, limit.
+-- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, now, from, from, behind,
+-- limit, from, from, behind, limit, limit.
 SELECT DISTINCT oldest.sku FROM (
 SELECT due.sku FROM (
   SELECT holds.moment, holds.sku FROM (
@@ -236,14 +310,145 @@ SELECT due.sku FROM (
   SELECT lots.moment, lots.sku FROM (
     SELECT b.due AS moment, b.sku FROM allocation_batches b FORCE INDEX (allocation_batches_due)
     WHERE b.due <= ? AND b.due >= ? AND (b.due > ? OR b.sku > ?)
-    ORDER BY b.due, b.sku LIMIT ?) lots) due
+    ORDER BY b.due, b.sku LIMIT ?) lots
+  UNION ALL
+  SELECT needed.moment, needed.sku FROM (
+    SELECT w.needed_by + 1 AS moment, w.sku FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed)
+    WHERE w.needed_by < ? AND w.needed_by >= ? - 1 AND (w.needed_by > ? - 1 OR w.sku > ?)
+    ORDER BY w.needed_by, w.sku LIMIT ?) needed
+  UNION ALL
+  SELECT serving.moment, serving.sku FROM (
+    SELECT -62135596800000000 AS moment, marked.sku
+    FROM allocation_products marked FORCE INDEX (allocation_products_serving)
+    WHERE marked.serving_sequence > 0 AND -62135596800000000 >= ?
+      AND (-62135596800000000 > ? OR marked.sku > ?)
+    ORDER BY marked.sku LIMIT ?) serving) due
 ORDER BY due.moment, due.sku LIMIT ?) oldest
+;
+
+-- name: load of those who wait
+-- Reads a page of the lines of a product that wait: Cancel, AddBatch and others, if anybody waits.
+-- Parameters: skus, orders, orders, sku0, now, more, sku0, serving_priority, serving_sequence, more, sku0,
+-- serving_priority, more, more, sku0, sku0, now.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
+  UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)
+  UNION
+  SELECT page.sku, page.order_id FROM (
+    SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence
+      FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+      WHERE w.sku = ? AND w.priority = ? AND w.sequence >= ?
+      ORDER BY w.sequence LIMIT ?) same
+    UNION ALL
+    SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence
+      FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+      WHERE w.sku = ? AND w.priority < ?
+      ORDER BY w.priority DESC, w.sequence LIMIT ?) lower
+    ORDER BY priority DESC, sequence LIMIT ?) page),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
+    NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
+;
+
+-- name: load of those who wait no longer
+-- Reads a page of the lines of a product that wait although NeededBy has passed: Sweep.
+-- Parameters: skus, orders, orders, sku0, now, more, sku0, now, more, now, sku0, sku0, now, from, from,
+-- behind.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
+    FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
+  UNION
+  (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+    WHERE l.held_sku = ? AND l.held_until <= ?
+    ORDER BY l.held_until, l.order_id LIMIT ?)
+  UNION
+  SELECT page.sku, page.order_id FROM (
+    SELECT w.sku, w.order_id FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed_by_sku)
+    WHERE w.sku = ? AND w.needed_by < ? ORDER BY w.needed_by, w.order_id, w.line LIMIT ?) page),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale) WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT b.ref FROM chosen c
+    STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
+    WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
+  SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END),
+    (SELECT MIN(w.needed_by) FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed_by_sku)
+  WHERE w.sku = p.sku AND w.needed_by >= ? - 1 AND (w.needed_by > ? - 1 OR w.sku > ?)), NULL, NULL, NULL,
+    NULL, NULL, NULL
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
+FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: SKUs of an order
 -- Finds the products to lock before a load by order, inside Locked.
--- Parameters: order.
+-- Parameters: order, order.
 SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+UNION SELECT sku FROM allocation_waiting WHERE order_id = ?
 ;
 
 -- name: SKU of a batch
@@ -254,7 +459,8 @@ SELECT sku FROM allocation_batches WHERE ref = ?
 
 -- name: SKUs of what is due
 -- Finds the products to lock before a load of what is due, inside Locked.
--- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, limit.
+-- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, now, from, from, behind,
+-- limit, from, from, behind, limit, limit.
 SELECT DISTINCT oldest.sku FROM (
 SELECT due.sku FROM (
   SELECT holds.moment, holds.sku FROM (
@@ -266,7 +472,19 @@ SELECT due.sku FROM (
   SELECT lots.moment, lots.sku FROM (
     SELECT b.due AS moment, b.sku FROM allocation_batches b FORCE INDEX (allocation_batches_due)
     WHERE b.due <= ? AND b.due >= ? AND (b.due > ? OR b.sku > ?)
-    ORDER BY b.due, b.sku LIMIT ?) lots) due
+    ORDER BY b.due, b.sku LIMIT ?) lots
+  UNION ALL
+  SELECT needed.moment, needed.sku FROM (
+    SELECT w.needed_by + 1 AS moment, w.sku FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed)
+    WHERE w.needed_by < ? AND w.needed_by >= ? - 1 AND (w.needed_by > ? - 1 OR w.sku > ?)
+    ORDER BY w.needed_by, w.sku LIMIT ?) needed
+  UNION ALL
+  SELECT serving.moment, serving.sku FROM (
+    SELECT -62135596800000000 AS moment, marked.sku
+    FROM allocation_products marked FORCE INDEX (allocation_products_serving)
+    WHERE marked.serving_sequence > 0 AND -62135596800000000 >= ?
+      AND (-62135596800000000 > ? OR marked.sku > ?)
+    ORDER BY marked.sku LIMIT ?) serving) due
 ORDER BY due.moment, due.sku LIMIT ?) oldest
 ;
 
@@ -333,6 +551,25 @@ WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 -- Parameters: purchased, allocated, ref, sku.
 UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?
 WHERE ref = ? AND sku = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
+;
+
+-- name: commit: wait no longer
+-- A commit with a line that waits no longer, or for other units: the fill of a line, Cancel.
+-- Parameters: rows.
+DELETE w FROM JSON_TABLE(?, '$[*]' COLUMNS (order_id VARBINARY(255) PATH '$[0]',
+  sku VARBINARY(255) PATH '$[1]', line VARBINARY(255) PATH '$[2]')) x
+STRAIGHT_JOIN allocation_waiting w FORCE INDEX (PRIMARY)
+ON w.order_id = x.order_id AND w.sku = x.sku AND w.line = x.line WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+;
+
+-- name: commit: change where serving goes on
+-- A commit that served a page of those who wait, or everybody: ReceiveBatch of many units.
+-- Parameters: rows.
+UPDATE JSON_TABLE(?, '$[*]' COLUMNS (sku VARBINARY(255) PATH '$[0]', serving_priority SMALLINT PATH '$[1]',
+  serving_sequence BIGINT PATH '$[2]')) x
+STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = x.sku
+SET p.serving_priority = x.serving_priority, p.serving_sequence = x.serving_sequence
+  WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
 ;
 
 -- name: commit: change a product and a batch
@@ -611,12 +848,16 @@ ON DUPLICATE KEY UPDATE purchased = IF(allocation_purged.batch_ref = '', 0,
 
 -- name: view: order
 -- Reads the lines of an order: Order.
--- Parameters: order.
+-- Parameters: order, order.
 SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
-  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before, 0, l.part AS part
 FROM (SELECT * FROM allocation_lines WHERE order_id = ?) l STRAIGHT_JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
-ORDER BY l.sku, l.line, l.part
+UNION ALL
+SELECT w.sku, w.line, NULL, w.sequence, w.needed_by, w.fresh_until, w.location, w.priority, 0,
+  '', 0, 0, NULL, '', NULL, w.quantity, 1000000000
+FROM allocation_waiting w WHERE w.order_id = ?
+ORDER BY sku, line, part
 ;
 
 -- name: view: lines of a batch
@@ -803,15 +1044,22 @@ INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, b
 -- A commit with a line that has terms, a hold, several batches or a shipment: Allocate,
 -- Ship; the values are an example.
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-  held, sequence, needed_by, fresh_until, location, priority, late,
-  handed_from) VALUES ('order-1','chair','',0 + 0 * (~0 + (1 -
-  @@in_transaction)),'batch-1',3,0,1,NULL,0,7,NULL,NULL,'',0,0,''),('order-1','chair','',1,'batch-2',2,0,1,NULL,0,7,NULL,NULL,'',0,0,'')
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+  hold_for) VALUES ('order-1','chair','',0 + 0 * (~0 + (1 -
+  @@in_transaction)),'batch-1',3,0,1,NULL,0,7,NULL,NULL,'',0,0,'',NULL,0,0,NULL),('order-1','chair','',1,'batch-2',2,0,1,NULL,0,7,NULL,NULL,'',0,0,'',NULL,0,0,NULL)
 ;
 
 -- name: commit: add plain lines
 -- A commit with firm lines without terms, each from one batch: Allocate; the values are an example.
 INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split,
   sequence) VALUES ('order-1','chair',0 + 0 * (~0 + (1 - @@in_transaction)),'batch-1',5,0,0,7)
+;
+
+-- name: commit: wait
+-- A commit with a line that waits: Allocate; the values are an example.
+INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
+  fresh_until, location, priority, handed_from,
+  sequence) VALUES ('order-1','chair','',5 + 0 * (~0 + (1 - @@in_transaction)),5,0,0,NULL,NULL,NULL,'',0,'',7)
 ;
 
 -- name: commit: add events
@@ -824,13 +1072,16 @@ INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, al
 
 -- name: load of one product by SKU
 -- Reads one product: most verbs.
--- Parameters: skus, orders, sku0, now, more, sku0, sku0, now.
+-- Parameters: skus, orders, orders, sku0, now, more, sku0, sku0, now.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
     WHERE l.held_sku = ? AND l.held_until <= ?
@@ -842,33 +1093,43 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
-  (CASE p.sku WHEN ? THEN (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load of two products by SKU
 -- Reads two products. Up to 50 products repeat the part for each.
--- Parameters: skus, orders, sku0, now, more, sku1, now, more, sku0, sku0, now, sku1, sku1, now.
+-- Parameters: skus, orders, orders, sku0, now, more, sku1, now, more, sku0, sku0, now, sku1, sku1, now.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
     WHERE l.held_sku = ? AND l.held_until <= ?
@@ -883,8 +1144,10 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
-  (CASE p.sku WHEN ? THEN (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
@@ -893,25 +1156,33 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load of one product by SKU, with what is due
 -- Reads a product with the batches that are due: Sweep. Up to 50 products repeat the part for each.
--- Parameters: skus, orders, sku0, now, more, now, sku0, sku0, now.
+-- Parameters: skus, orders, orders, sku0, now, more, now, sku0, sku0, now, from, from, behind.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM JSON_TABLE(?,
   '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
     STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku
     FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+    STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
     WHERE l.held_sku = ? AND l.held_until <= ?
@@ -927,22 +1198,31 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
     WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0,
-  (CASE p.sku WHEN ? THEN (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
+  WHERE l.held_sku = ? AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END),
+    (SELECT MIN(w.needed_by) FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed_by_sku)
+  WHERE w.sku = p.sku AND w.needed_by >= ? - 1 AND (w.needed_by > ? - 1 OR w.sku > ?)), NULL, NULL, NULL,
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: repeated: lapsed holds of a product

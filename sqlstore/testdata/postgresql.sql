@@ -11,6 +11,10 @@ wanted (sku, order_id) AS (
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
   UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
+  UNION
   SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
     SELECT l.order_id FROM allocation_lines l
     WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
@@ -22,32 +26,45 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
 ;
 
 -- name: load by order
 -- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
 -- Parameters: order, orders, now, more.
-WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = $1 AND part = 0),
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = $1 AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = $1),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
   UNION
   SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
     SELECT l.order_id FROM allocation_lines l
@@ -60,22 +77,30 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
 ;
 
 -- name: load by batch
@@ -86,6 +111,10 @@ wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
   UNION
   SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
     SELECT l.order_id FROM allocation_lines l
@@ -105,33 +134,45 @@ shown (ref) AS (
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
   UNION
   SELECT ref FROM allocation_batches WHERE ref = $1)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
 ;
 
 -- name: load by SKU, with what is due
 -- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
--- Parameters: skus, orders, now, more.
+-- Parameters: skus, orders, now, more, from, behind.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value
   FROM json_array_elements_text(CAST($1 AS json)) WHERE value = value || '') k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
   UNION
   SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
     SELECT l.order_id FROM allocation_lines l
@@ -147,22 +188,32 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by) FROM allocation_waiting w
+  WHERE w.sku = p.sku AND w.needed_by >= (SELECT CAST($5 AS bigint)) - 1
+    AND (w.needed_by > (SELECT CAST($5 AS bigint)) - 1 OR w.sku > $6)), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
 ;
 
 -- name: load of what is due
@@ -184,12 +235,30 @@ WITH chosen (sku) AS (
         WHERE b.due <= (SELECT CAST($1 AS bigint))
           AND b.due >= (SELECT CAST($2 AS bigint)) AND (b.due > (SELECT CAST($2 AS bigint)) OR b.sku > $3)
           AND b.due = b.due + 0
-        ORDER BY b.due, b.sku LIMIT (SELECT CAST($4 AS bigint))) lots) due
+        ORDER BY b.due, b.sku LIMIT (SELECT CAST($4 AS bigint))) lots
+      UNION ALL
+      SELECT needed.moment, needed.sku FROM (
+        SELECT w.needed_by + 1 AS moment, w.sku FROM allocation_waiting w
+        WHERE w.needed_by < (SELECT CAST($1 AS bigint))
+          AND w.needed_by >= (SELECT CAST($2 AS bigint)) - 1
+          AND (w.needed_by > (SELECT CAST($2 AS bigint)) - 1 OR w.sku > $3)
+        ORDER BY w.needed_by, w.sku LIMIT (SELECT CAST($4 AS bigint))) needed
+      UNION ALL
+      SELECT serving.moment, serving.sku FROM (
+        SELECT -62135596800000000 AS moment, marked.sku
+        FROM allocation_products marked
+        WHERE marked.serving_sequence > 0 AND -62135596800000000 >= (SELECT CAST($2 AS bigint))
+          AND (-62135596800000000 > (SELECT CAST($2 AS bigint)) OR marked.sku > $3)
+        ORDER BY marked.sku LIMIT (SELECT CAST($4 AS bigint))) serving) due
     ORDER BY due.moment, due.sku LIMIT (SELECT CAST($4 AS bigint))) oldest),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($5 AS json))
     WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($5 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
   UNION
   SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
     SELECT l.order_id FROM allocation_lines l
@@ -205,28 +274,160 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($1 AS bigint)) OFFSET 0) b)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($1 AS bigint))
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by) FROM allocation_waiting w
+  WHERE w.sku = p.sku AND w.needed_by >= (SELECT CAST($2 AS bigint)) - 1
+    AND (w.needed_by > (SELECT CAST($2 AS bigint)) - 1 OR w.sku > $3)), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
+;
+
+-- name: load of those who wait
+-- Reads a page of the lines of a product that wait: Cancel, AddBatch and others, if anybody waits.
+-- Parameters: skus, orders, now, more, sku0, serving_priority, serving_sequence.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h
+  UNION
+  SELECT page.sku, page.order_id FROM (
+    SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence FROM allocation_waiting w
+      WHERE w.sku = $5 AND w.priority = $6 AND w.sequence >= $7
+      ORDER BY w.sequence LIMIT $4) same
+    UNION ALL
+    SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence FROM allocation_waiting w
+      WHERE w.sku = $5 AND w.priority < $6
+      ORDER BY w.priority DESC, w.sequence LIMIT $4) lower
+    ORDER BY priority DESC, sequence LIMIT $4) page),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
+;
+
+-- name: load of those who wait no longer
+-- Reads a page of the lines of a product that wait although NeededBy has passed: Sweep.
+-- Parameters: skus, orders, now, more, sku0, from, behind.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen) OFFSET 0) l
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_array_elements_text(CAST($2 AS json))
+    WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen) OFFSET 0) w
+  UNION
+  SELECT c.sku, h.order_id FROM chosen c CROSS JOIN LATERAL (
+    SELECT l.order_id FROM allocation_lines l
+    WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= (SELECT CAST($3 AS bigint))
+      AND l.held_until = l.held_until + 0
+    ORDER BY l.held_until, l.order_id LIMIT (SELECT CAST($4 AS bigint))) h
+  UNION
+  SELECT page.sku, page.order_id FROM (
+    SELECT w.sku, w.order_id FROM allocation_waiting w
+    WHERE w.sku = $5 AND w.needed_by < $3 ORDER BY w.needed_by, w.order_id, w.line LIMIT $4) page),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.open = 1 AND b.blocked = '' AND b.expired = 0 OFFSET 0) b
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+    WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
+  UNION
+  SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
+    AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
+    ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by) FROM allocation_waiting w
+  WHERE w.sku = p.sku AND w.needed_by >= (SELECT CAST($6 AS bigint)) - 1
+    AND (w.needed_by > (SELECT CAST($6 AS bigint)) - 1 OR w.sku > $7)), NULL, NULL, NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
+  AND l.sku = w.sku OFFSET 0) l
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
+  AND q.sku = w.sku OFFSET 0) q
 ;
 
 -- name: SKUs of an order
 -- Finds the products to lock before a load by order, inside Locked.
 -- Parameters: order.
 SELECT sku FROM allocation_lines WHERE order_id = $1 AND part = 0
+UNION SELECT sku FROM allocation_waiting WHERE order_id = $1
 ;
 
 -- name: SKU of a batch
@@ -253,7 +454,20 @@ SELECT due.sku FROM (
     WHERE b.due <= (SELECT CAST($1 AS bigint))
       AND b.due >= (SELECT CAST($2 AS bigint)) AND (b.due > (SELECT CAST($2 AS bigint)) OR b.sku > $3)
       AND b.due = b.due + 0
-    ORDER BY b.due, b.sku LIMIT (SELECT CAST($4 AS bigint))) lots) due
+    ORDER BY b.due, b.sku LIMIT (SELECT CAST($4 AS bigint))) lots
+  UNION ALL
+  SELECT needed.moment, needed.sku FROM (
+    SELECT w.needed_by + 1 AS moment, w.sku FROM allocation_waiting w
+    WHERE w.needed_by < (SELECT CAST($1 AS bigint)) AND w.needed_by >= (SELECT CAST($2 AS bigint)) - 1
+      AND (w.needed_by > (SELECT CAST($2 AS bigint)) - 1 OR w.sku > $3)
+    ORDER BY w.needed_by, w.sku LIMIT (SELECT CAST($4 AS bigint))) needed
+  UNION ALL
+  SELECT serving.moment, serving.sku FROM (
+    SELECT -62135596800000000 AS moment, marked.sku
+    FROM allocation_products marked
+    WHERE marked.serving_sequence > 0 AND -62135596800000000 >= (SELECT CAST($2 AS bigint))
+      AND (-62135596800000000 > (SELECT CAST($2 AS bigint)) OR marked.sku > $3)
+    ORDER BY marked.sku LIMIT (SELECT CAST($4 AS bigint))) serving) due
 ORDER BY due.moment, due.sku LIMIT (SELECT CAST($4 AS bigint))) oldest
 ;
 
@@ -304,8 +518,9 @@ WHERE sku = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- batch_purchased, batch_allocated, batch_ref, line_order_id, line_line, line_batch_ref, line_quantity,
 -- line_shipped, line_split, line_held_until, line_held, line_sequence, line_needed_by, line_fresh_until,
--- line_location, line_priority, line_late, line_handed_from, event_kind, event_at, event_batch_ref,
--- event_purchased, event_allocated, event_data, event_id, event_trace_parent.
+-- line_location, line_priority, line_late, line_handed_from, line_wanted, line_partial, line_may_wait,
+-- line_hold_for, event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data,
+-- event_id, event_trace_parent.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING sku),
@@ -314,16 +529,18 @@ b AS (
   FROM p WHERE b.ref = $9 AND b.sku = p.sku RETURNING b.ref),
 l AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT CAST($10 AS text), p.sku, CAST($11 AS text), 0, CAST($12 AS text), CAST($13 AS bigint),
     CAST($14 AS bigint), CAST($15 AS smallint), CAST($16 AS bigint), CAST($17 AS smallint),
     CAST($18 AS bigint), CAST($19 AS bigint), CAST($20 AS bigint), CAST($21 AS text), CAST($22 AS smallint),
-    CAST($23 AS smallint), CAST($24 AS text) FROM p),
+    CAST($23 AS smallint), CAST($24 AS text), CAST($25 AS bigint), CAST($26 AS smallint),
+    CAST($27 AS smallint), CAST($28 AS bigint) FROM p),
 e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT p.sku, $1, CAST($25 AS text), CAST($26 AS bigint), CAST($27 AS text), CAST($28 AS bigint),
-    CAST($29 AS bigint), CAST($30 AS text), CAST($31 AS uuid), CAST($32 AS text), $1, 3 FROM p)
+  SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 3 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
@@ -358,8 +575,9 @@ SELECT (SELECT COUNT(*) FROM p),
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- batch_purchased, batch_allocated, batch_ref, line_order_id, line_line, line_batch_ref, line_quantity,
 -- line_shipped, line_split, line_held_until, line_held, line_sequence, line_needed_by, line_fresh_until,
--- line_location, line_priority, line_late, line_handed_from, event_kind, event_at, event_batch_ref,
--- event_purchased, event_allocated, event_data, event_id, event_trace_parent.
+-- line_location, line_priority, line_late, line_handed_from, line_wanted, line_partial, line_may_wait,
+-- line_hold_for, event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data,
+-- event_id, event_trace_parent.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING sku),
@@ -368,16 +586,18 @@ b AS (
   FROM p WHERE b.ref = $9 AND b.sku = p.sku RETURNING b.ref),
 l AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT CAST($10 AS text), p.sku, CAST($11 AS text), 0, CAST($12 AS text), CAST($13 AS bigint),
     CAST($14 AS bigint), CAST($15 AS smallint), CAST($16 AS bigint), CAST($17 AS smallint),
     CAST($18 AS bigint), CAST($19 AS bigint), CAST($20 AS bigint), CAST($21 AS text), CAST($22 AS smallint),
-    CAST($23 AS smallint), CAST($24 AS text) FROM p),
+    CAST($23 AS smallint), CAST($24 AS text), CAST($25 AS bigint), CAST($26 AS smallint),
+    CAST($27 AS smallint), CAST($28 AS bigint) FROM p),
 e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
-  SELECT p.sku, $1, CAST($25 AS text), CAST($26 AS bigint), CAST($27 AS text), CAST($28 AS bigint),
-    CAST($29 AS bigint), CAST($30 AS text), CAST($31 AS uuid), CAST($32 AS text), $1, 3 FROM p)
+  SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 3 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
@@ -600,10 +820,14 @@ SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocatio
 -- Reads the lines of an order: Order.
 -- Parameters: order.
 SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
-  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before, 0, l.part AS part
 FROM (SELECT * FROM allocation_lines WHERE order_id = $1) l CROSS JOIN LATERAL (SELECT *
   FROM allocation_batches b WHERE b.ref = l.batch_ref OFFSET 0) b
-ORDER BY l.sku, l.line, l.part
+UNION ALL
+SELECT w.sku, w.line, NULL, w.sequence, w.needed_by, w.fresh_until, w.location, w.priority, 0,
+  '', 0, 0, NULL, '', NULL, w.quantity, 1000000000
+FROM allocation_waiting w WHERE w.order_id = $1
+ORDER BY sku, line, part
 ;
 
 -- name: view: lines of a batch
@@ -979,8 +1203,8 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity,
 -- l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority,
--- l_late, l_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data,
--- e_id, e_trace_parent, e_unsent_from, changed.
+-- l_late, l_handed_from, l_wanted, l_partial, l_may_wait, l_hold_for, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -993,29 +1217,31 @@ changed AS (
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
     (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
-    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])),
+    (SELECT CAST($31 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
+    (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($39 AS bigint)
+    FROM changed) = CAST($43 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1071,9 +1297,9 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- Allocate of an order with terms or a hold, and AllocateEach.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
 -- b_allocated, l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
--- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, e_sku,
--- e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
--- e_unsent_from, changed.
+-- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted,
+-- l_partial, l_may_wait, l_hold_for, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1096,29 +1322,31 @@ changed AS (
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
     (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
-    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])),
+    (SELECT CAST($31 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
+    (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($39 AS bigint)
+    FROM changed) = CAST($43 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1173,8 +1401,9 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- b_ref, b_sku, b_purchased, b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated,
 -- b_counted_at, b_counted_quantity, b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku,
 -- u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence,
--- u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, u_wanted, u_partial,
+-- u_may_wait, u_hold_for, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data,
+-- e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1200,34 +1429,38 @@ removed AS (
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS int[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS bigint[])),
     (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS text[])),
-    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])),
-    (SELECT CAST($40 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)
+    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])), (SELECT CAST($40 AS text[])),
+    (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS smallint[])), (SELECT CAST($43 AS smallint[])),
+    (SELECT CAST($44 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)
   ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
     held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
     needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from,
+    wanted = excluded.wanted, partial = excluded.partial, may_wait = excluded.may_wait,
+    hold_for = excluded.hold_for),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
-    (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
-    (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
-    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
+    (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
+    (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($52 AS bigint)
+    FROM changed) = CAST($56 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1236,8 +1469,9 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line,
 -- u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by,
--- u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at,
--- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- u_fresh_until, u_location, u_priority, u_late, u_handed_from, u_wanted, u_partial, u_may_wait, u_hold_for,
+-- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1256,34 +1490,38 @@ removed AS (
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])),
     (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
-    (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])),
-    (SELECT CAST($31 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)
+    (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS smallint[])),
+    (SELECT CAST($35 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)
   ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
     held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
     needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from,
+    wanted = excluded.wanted, partial = excluded.partial, may_wait = excluded.may_wait,
+    hold_for = excluded.hold_for),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
-    (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
-    (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
-    (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
+    (SELECT CAST($38 AS text[])), (SELECT CAST($39 AS bigint[])), (SELECT CAST($40 AS text[])),
+    (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS uuid[])), (SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($43 AS bigint)
+    FROM changed) = CAST($47 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1293,8 +1531,8 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- b_allocated, b_eta, b_arrived_at, b_blocked, b_expired, b_due, b_dated, b_counted_at, b_counted_quantity,
 -- b_shipped_at, r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref,
 -- u_quantity, u_shipped, u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location,
--- u_priority, u_late, u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
--- e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- u_priority, u_late, u_handed_from, u_wanted, u_partial, u_may_wait, u_hold_for, e_sku, e_sequence, e_kind,
+-- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1330,34 +1568,38 @@ removed AS (
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS int[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS smallint[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS bigint[])),
     (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS text[])),
-    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])),
-    (SELECT CAST($40 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)
+    (SELECT CAST($38 AS smallint[])), (SELECT CAST($39 AS smallint[])), (SELECT CAST($40 AS text[])),
+    (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS smallint[])), (SELECT CAST($43 AS smallint[])),
+    (SELECT CAST($44 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)
   ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
     held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
     needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from,
+    wanted = excluded.wanted, partial = excluded.partial, may_wait = excluded.may_wait,
+    hold_for = excluded.hold_for),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])),
-    (SELECT CAST($43 AS text[])), (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS text[])),
-    (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS text[])),
-    (SELECT CAST($49 AS uuid[])), (SELECT CAST($50 AS text[])), (SELECT CAST($51 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
+    (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
+    (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($52 AS bigint)
+    FROM changed) = CAST($56 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1366,8 +1608,8 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
 -- r_order_id, r_sku, r_line, r_part, u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped,
 -- u_split, u_held_until, u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late,
--- u_handed_from, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id,
--- e_trace_parent, e_unsent_from.
+-- u_handed_from, u_wanted, u_partial, u_may_wait, u_hold_for, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1380,29 +1622,33 @@ removed AS (
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
     (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
-    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])),
+    (SELECT CAST($31 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)
   ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
     held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
     needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from,
+    wanted = excluded.wanted, partial = excluded.partial, may_wait = excluded.may_wait,
+    hold_for = excluded.hold_for),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
+    (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
@@ -1412,8 +1658,9 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- Confirm and Extend of an order.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, r_order_id, r_sku, r_line, r_part,
 -- u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until, u_held,
--- u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, e_sku, e_sequence,
--- e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+-- u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, u_wanted,
+-- u_partial, u_may_wait, u_hold_for, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1436,29 +1683,33 @@ removed AS (
     AND EXISTS (SELECT 1 FROM versions_match)),
 upsert_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-    held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
   SELECT * FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
     (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS smallint[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])),
-    (SELECT CAST($27 AS text[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
-    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
-    WHERE EXISTS (SELECT 1 FROM versions_match)
+    (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS smallint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])),
+    (SELECT CAST($31 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)
   ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
     quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
     held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
     needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from),
+    priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from,
+    wanted = excluded.wanted, partial = excluded.partial, may_wait = excluded.may_wait,
+    hold_for = excluded.hold_for),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
+    (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
+    (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
@@ -1593,12 +1844,305 @@ SELECT (SELECT COUNT(*) FROM versions_match),
     THEN 1 ELSE 0 END
 ;
 
+-- name: commit: lines of a product begin to wait
+-- Allocate with Wait.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- w_order_id, w_sku, w_line, w_quantity, w_wanted, w_split, w_partial, w_hold_for, w_needed_by,
+-- w_fresh_until, w_location, w_priority, w_handed_from, w_sequence, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+new_waiting AS (
+  INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
+    fresh_until, location, priority, handed_from, sequence)
+  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS text[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS smallint[])),
+    (SELECT CAST($13 AS smallint[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS smallint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[]))) x (order_id, sku, line, quantity, wanted,
+    split, partial, hold_for, needed_by, fresh_until, location, priority, handed_from, sequence)
+    WHERE EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: a line of a product waits for other units
+-- ChangeLine of a line that waits.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- v_order_id, v_sku, v_line, v_quantity, v_wanted, v_split, v_partial, v_hold_for, v_needed_by,
+-- v_fresh_until, v_location, v_priority, v_handed_from, v_sequence, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+upsert_waiting AS (
+  INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
+    fresh_until, location, priority, handed_from, sequence)
+  SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS text[])),
+    (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS smallint[])),
+    (SELECT CAST($13 AS smallint[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS smallint[])),
+    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[]))) x (order_id, sku, line, quantity, wanted,
+    split, partial, hold_for, needed_by, fresh_until, location, priority, handed_from, sequence)
+    WHERE EXISTS (SELECT 1 FROM versions_match)
+  ON CONFLICT (order_id, sku, line) DO UPDATE SET order_id = excluded.order_id, sku = excluded.sku,
+    line = excluded.line, quantity = excluded.quantity, wanted = excluded.wanted, split = excluded.split,
+    partial = excluded.partial, hold_for = excluded.hold_for, needed_by = excluded.needed_by,
+    fresh_until = excluded.fresh_until, location = excluded.location, priority = excluded.priority,
+    handed_from = excluded.handed_from, sequence = excluded.sequence),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: a line of a product waits no longer
+-- Cancel of a line that waits.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- d_order_id, d_sku, d_line, d_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+ended AS (
+  DELETE FROM allocation_waiting l USING unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
+    (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS text[])),
+    (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS text[])),
+    (SELECT CAST($19 AS uuid[])), (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
+-- name: commit: a line of a product is served
+-- Cancel, if anybody waits.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
+-- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku, l_line,
+-- l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence, l_needed_by,
+-- l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted, l_partial, l_may_wait, l_hold_for,
+-- d_order_id, d_sku, d_line, d_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
+-- e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
+  WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])), (SELECT CAST($9 AS bigint[])),
+    (SELECT CAST($10 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+removed AS (
+  DELETE FROM allocation_lines l USING unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+    (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >= x.part
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
+  SELECT * FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])),
+    (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS int[])), (SELECT CAST($19 AS text[])),
+    (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])),
+    (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])),
+    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
+    (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS smallint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS smallint[])), (SELECT CAST($34 AS smallint[])),
+    (SELECT CAST($35 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)),
+ended AS (
+  DELETE FROM allocation_waiting l USING unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS text[])),
+    (SELECT CAST($38 AS text[])), (SELECT CAST($39 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
+    (SELECT CAST($42 AS text[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
+    (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS text[])),
+    (SELECT CAST($48 AS uuid[])), (SELECT CAST($49 AS text[])), (SELECT CAST($50 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($51 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: serving of a product goes on
+-- Sweep, if many wait.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, s_sku, s_serving_priority,
+-- s_serving_sequence, product_sku, product_seen, b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku,
+-- l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence,
+-- l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted, l_partial,
+-- l_may_wait, l_hold_for, d_order_id, d_sku, d_line, d_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+WITH p AS (
+  UPDATE allocation_products o SET version = $1, refused = $2, low_stock = $3, low = $4,
+    serving_priority = x.serving_priority, serving_sequence = x.serving_sequence
+  FROM unnest((SELECT CAST($5 AS text[])), (SELECT CAST($6 AS smallint[])),
+    (SELECT CAST($7 AS bigint[]))) x (sku, serving_priority, serving_sequence)
+  WHERE o.sku = $8 AND o.version = $9 AND x.sku = o.sku RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+changed AS (
+  UPDATE allocation_batches b SET purchased = b.purchased + x.purchased, allocated = b.allocated + x.allocated
+  FROM unnest((SELECT CAST($10 AS text[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
+    (SELECT CAST($13 AS bigint[]))) x (ref, sku, purchased, allocated)
+  WHERE b.ref = x.ref AND b.sku = x.sku AND x.allocated = x.allocated + 0
+    AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
+  SELECT * FROM unnest((SELECT CAST($14 AS text[])), (SELECT CAST($15 AS text[])),
+    (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS int[])), (SELECT CAST($18 AS text[])),
+    (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS smallint[])),
+    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS smallint[])), (SELECT CAST($24 AS bigint[])),
+    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS smallint[])), (SELECT CAST($29 AS smallint[])), (SELECT CAST($30 AS text[])),
+    (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS smallint[])), (SELECT CAST($33 AS smallint[])),
+    (SELECT CAST($34 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)),
+ended AS (
+  DELETE FROM allocation_waiting l USING unnest((SELECT CAST($35 AS text[])), (SELECT CAST($36 AS text[])),
+    (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
+    (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match),
+  1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
+    FROM changed) = CAST($50 AS bigint)
+    THEN 1 ELSE 0 END
+;
+
+-- name: commit: a new batch serves lines of a product
+-- AddBatch, if many wait.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, s_sku, s_serving_priority,
+-- s_serving_sequence, product_sku, product_seen, n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location,
+-- n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from,
+-- n_arrived_at, n_expired, n_due, n_dated, n_counted_at, n_counted_quantity, n_shipped_at, l_order_id,
+-- l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence,
+-- l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted, l_partial,
+-- l_may_wait, l_hold_for, d_order_id, d_sku, d_line, d_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+WITH p AS (
+  UPDATE allocation_products o SET version = $1, refused = $2, low_stock = $3, low = $4,
+    serving_priority = x.serving_priority, serving_sequence = x.serving_sequence
+  FROM unnest((SELECT CAST($5 AS text[])), (SELECT CAST($6 AS smallint[])),
+    (SELECT CAST($7 AS bigint[]))) x (sku, serving_priority, serving_sequence)
+  WHERE o.sku = $8 AND o.version = $9 AND x.sku = o.sku RETURNING 1),
+versions_match AS (SELECT 1 FROM p),
+new_batches AS (
+  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
+    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
+    dated, counted_at, counted_quantity, shipped_at)
+  SELECT * FROM unnest((SELECT CAST($10 AS text[])), (SELECT CAST($11 AS text[])),
+    (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
+    (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS text[])), (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS smallint[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+    announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+new_lines AS (
+  INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
+    held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+    hold_for)
+  SELECT * FROM unnest((SELECT CAST($30 AS text[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS text[])), (SELECT CAST($33 AS int[])), (SELECT CAST($34 AS text[])),
+    (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS smallint[])),
+    (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS smallint[])), (SELECT CAST($40 AS bigint[])),
+    (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS smallint[])), (SELECT CAST($45 AS smallint[])), (SELECT CAST($46 AS text[])),
+    (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS smallint[])), (SELECT CAST($49 AS smallint[])),
+    (SELECT CAST($50 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+    held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+    may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)),
+ended AS (
+  DELETE FROM allocation_waiting l USING unnest((SELECT CAST($51 AS text[])), (SELECT CAST($52 AS text[])),
+    (SELECT CAST($53 AS text[])), (SELECT CAST($54 AS int[]))) x (order_id, sku, line, part)
+  WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
+    AND x.part = x.part + 0
+    AND EXISTS (SELECT 1 FROM versions_match)),
+events AS (
+  INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
+    trace_parent, unsent_from, written_for)
+  SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($55 AS text[])), (SELECT CAST($56 AS bigint[])),
+    (SELECT CAST($57 AS text[])), (SELECT CAST($58 AS bigint[])), (SELECT CAST($59 AS text[])),
+    (SELECT CAST($60 AS bigint[])), (SELECT CAST($61 AS bigint[])), (SELECT CAST($62 AS text[])),
+    (SELECT CAST($63 AS uuid[])), (SELECT CAST($64 AS text[])), (SELECT CAST($65 AS bigint[]))) x (sku,
+    sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+SELECT (SELECT COUNT(*) FROM versions_match), 1
+;
+
 -- name: part: one product
 -- A part of commits that change one product and check no other.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen.
 p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
+versions_match AS (SELECT 1 FROM p)
+;
+
+-- name: part: one product and its serving
+-- A part of commits that change where serving of one product goes on.
+-- Parameters: product_version, product_refused, product_low_stock, product_low, s_sku, s_serving_priority,
+-- s_serving_sequence, product_sku, product_seen.
+p AS (
+  UPDATE allocation_products o SET version = $1, refused = $2, low_stock = $3, low = $4,
+    serving_priority = x.serving_priority, serving_sequence = x.serving_sequence
+  FROM unnest((SELECT CAST($5 AS text[])), (SELECT CAST($6 AS smallint[])),
+    (SELECT CAST($7 AS bigint[]))) x (sku, serving_priority, serving_sequence)
+  WHERE o.sku = $8 AND o.version = $9 AND x.sku = o.sku RETURNING 1),
 versions_match AS (SELECT 1 FROM p)
 ;
 
@@ -1632,6 +2176,22 @@ added AS (
 versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)
 ;
 
+-- name: part: add products and their serving
+-- A part of commits with a new product and where serving goes on.
+-- Parameters: s_sku, s_serving_priority, s_serving_sequence.
+new_ok AS (
+  SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
+    AND NOT EXISTS (SELECT 1 FROM p JOIN allocation_products o ON o.sku = p.sku WHERE p.seen = 0)),
+added AS (
+  INSERT INTO allocation_products (sku, version, refused, low_stock, low, serving_priority, serving_sequence)
+  SELECT p.sku, p.version, p.refused, p.low_stock, p.low, COALESCE(x.serving_priority, 0),
+    COALESCE(x.serving_sequence, 0) FROM p LEFT JOIN unnest((SELECT CAST($1 AS text[])),
+    (SELECT CAST($2 AS smallint[])), (SELECT CAST($3 AS bigint[]))) x (sku, serving_priority,
+    serving_sequence) ON x.sku = p.sku
+  WHERE p.seen = 0 AND p.version > 0 AND EXISTS (SELECT 1 FROM new_ok) ORDER BY p.sku RETURNING 1),
+versions_match AS (SELECT 1 FROM new_ok WHERE (SELECT COUNT(*) FROM added) >= 0)
+;
+
 -- name: part: change products
 -- A part of commits of several products, or of a new one.
 moved AS (
@@ -1639,6 +2199,19 @@ UPDATE allocation_products o SET version = p.version, refused = p.refused, low_s
   low = p.low
 FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
   FROM versions_match))
+;
+
+-- name: part: change products and their serving
+-- A part of commits of several products, and where serving of some goes on.
+-- Parameters: s_sku, s_serving_priority, s_serving_sequence.
+moved AS (
+UPDATE allocation_products o SET version = p.version, refused = p.refused, low_stock = p.low_stock,
+  low = p.low,
+  serving_priority = COALESCE(x.serving_priority, o.serving_priority),
+  serving_sequence = COALESCE(x.serving_sequence, o.serving_sequence)
+FROM p LEFT JOIN unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS smallint[])),
+  (SELECT CAST($3 AS bigint[]))) x (sku, serving_priority, serving_sequence) ON x.sku = p.sku
+WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: add batches
@@ -1705,18 +2278,22 @@ WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line AND l.part >
 -- name: part: add lines
 -- A part of commits with a new line that has terms, a hold or several batches.
 -- Parameters: l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until,
--- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from.
+-- l_held, l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted,
+-- l_partial, l_may_wait, l_hold_for.
 new_lines AS (
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-  held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+  hold_for)
 SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
   (SELECT CAST($4 AS int[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
   (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS smallint[])), (SELECT CAST($9 AS bigint[])),
   (SELECT CAST($10 AS smallint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
   (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS smallint[])),
-  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[]))) x (order_id, sku, line, part, batch_ref,
-  quantity, shipped, split, held_until, held, sequence, needed_by, fresh_until, location, priority, late,
-  handed_from) WHERE EXISTS (SELECT 1 FROM versions_match))
+  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+  (SELECT CAST($19 AS smallint[])), (SELECT CAST($20 AS smallint[])),
+  (SELECT CAST($21 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+  may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: add plain lines
@@ -1734,23 +2311,77 @@ WHERE EXISTS (SELECT 1 FROM versions_match))
 -- name: part: write lines anew
 -- A part of commits that change lines.
 -- Parameters: u_order_id, u_sku, u_line, u_part, u_batch_ref, u_quantity, u_shipped, u_split, u_held_until,
--- u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from.
+-- u_held, u_sequence, u_needed_by, u_fresh_until, u_location, u_priority, u_late, u_handed_from, u_wanted,
+-- u_partial, u_may_wait, u_hold_for.
 upsert_lines AS (
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-  held, sequence, needed_by, fresh_until, location, priority, late, handed_from)
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+  hold_for)
 SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
   (SELECT CAST($4 AS int[])), (SELECT CAST($5 AS text[])), (SELECT CAST($6 AS bigint[])),
   (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS smallint[])), (SELECT CAST($9 AS bigint[])),
   (SELECT CAST($10 AS smallint[])), (SELECT CAST($11 AS bigint[])), (SELECT CAST($12 AS bigint[])),
   (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS smallint[])),
-  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[]))) x (order_id, sku, line, part, batch_ref,
-  quantity, shipped, split, held_until, held, sequence, needed_by, fresh_until, location, priority, late,
-  handed_from) WHERE EXISTS (SELECT 1 FROM versions_match)
+  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
+  (SELECT CAST($19 AS smallint[])), (SELECT CAST($20 AS smallint[])),
+  (SELECT CAST($21 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
+  may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)
 ON CONFLICT (order_id, sku, line, part) DO UPDATE SET batch_ref = excluded.batch_ref,
   quantity = excluded.quantity, shipped = excluded.shipped, split = excluded.split,
   held_until = excluded.held_until, held = excluded.held, sequence = excluded.sequence,
   needed_by = excluded.needed_by, fresh_until = excluded.fresh_until, location = excluded.location,
-  priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from)
+  priority = excluded.priority, late = excluded.late, handed_from = excluded.handed_from,
+  wanted = excluded.wanted, partial = excluded.partial, may_wait = excluded.may_wait,
+  hold_for = excluded.hold_for)
+;
+
+-- name: part: begin to wait
+-- A part of commits with a line that begins to wait.
+-- Parameters: w_order_id, w_sku, w_line, w_quantity, w_wanted, w_split, w_partial, w_hold_for, w_needed_by,
+-- w_fresh_until, w_location, w_priority, w_handed_from, w_sequence.
+new_waiting AS (
+INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
+  fresh_until, location, priority, handed_from, sequence)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
+  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS smallint[])),
+  (SELECT CAST($7 AS smallint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS smallint[])),
+  (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[]))) x (order_id, sku, line, quantity, wanted,
+  split, partial, hold_for, needed_by, fresh_until, location, priority, handed_from, sequence)
+  WHERE EXISTS (SELECT 1 FROM versions_match))
+;
+
+-- name: part: wait for others
+-- A part of commits with a line that waits for other units.
+-- Parameters: v_order_id, v_sku, v_line, v_quantity, v_wanted, v_split, v_partial, v_hold_for, v_needed_by,
+-- v_fresh_until, v_location, v_priority, v_handed_from, v_sequence.
+upsert_waiting AS (
+INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
+  fresh_until, location, priority, handed_from, sequence)
+SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
+  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS smallint[])),
+  (SELECT CAST($7 AS smallint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS smallint[])),
+  (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[]))) x (order_id, sku, line, quantity, wanted,
+  split, partial, hold_for, needed_by, fresh_until, location, priority, handed_from, sequence)
+  WHERE EXISTS (SELECT 1 FROM versions_match)
+ON CONFLICT (order_id, sku, line) DO UPDATE SET order_id = excluded.order_id, sku = excluded.sku,
+  line = excluded.line, quantity = excluded.quantity, wanted = excluded.wanted, split = excluded.split,
+  partial = excluded.partial, hold_for = excluded.hold_for, needed_by = excluded.needed_by,
+  fresh_until = excluded.fresh_until, location = excluded.location, priority = excluded.priority,
+  handed_from = excluded.handed_from, sequence = excluded.sequence)
+;
+
+-- name: part: wait no longer
+-- A part of commits with a line that waits no longer.
+-- Parameters: d_order_id, d_sku, d_line, d_part.
+ended AS (
+DELETE FROM allocation_waiting l USING unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])),
+  (SELECT CAST($3 AS text[])), (SELECT CAST($4 AS int[]))) x (order_id, sku, line, part)
+WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
+  AND x.part = x.part + 0
+  AND EXISTS (SELECT 1 FROM versions_match))
 ;
 
 -- name: part: add events

@@ -9,6 +9,9 @@ wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
+  UNION
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -20,30 +23,41 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load by order
 -- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
 -- Parameters: order, orders, now, more.
-WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ?1 AND part = 0),
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ?1 AND part = 0
+  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?1),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
@@ -56,21 +70,28 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load by batch
@@ -80,6 +101,9 @@ WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?1),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
@@ -99,30 +123,40 @@ shown (ref) AS (
     AND l.sku = w.sku
   UNION
   SELECT ref FROM allocation_batches WHERE ref = ?1)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load by SKU, with what is due
 -- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
--- Parameters: skus, orders, now, more.
+-- Parameters: skus, orders, now, more, from, behind.
 WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?1)) k),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
@@ -138,21 +172,31 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
     WHERE b.sku = c.sku AND b.due <= ?3 + 0)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by)
+    FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
+  WHERE w.sku = p.sku AND w.needed_by >= ?5 - 1 AND (w.needed_by > ?5 - 1 OR w.sku > ?6)), NULL, NULL, NULL,
+    NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: load of what is due
@@ -171,11 +215,26 @@ WITH chosen (sku) AS (
         SELECT b.due AS moment, b.sku FROM allocation_batches b INDEXED BY allocation_batches_due
         WHERE b.due <= ?1 + 0
           AND b.due >= ?2 + 0 AND (b.due > ?2 + 0 OR b.sku > ?3)
-        ORDER BY b.due, b.sku LIMIT ?4) lots) due
+        ORDER BY b.due, b.sku LIMIT ?4) lots
+      UNION ALL
+      SELECT needed.moment, needed.sku FROM (
+        SELECT w.needed_by + 1 AS moment, w.sku FROM allocation_waiting w INDEXED BY allocation_waiting_needed
+        WHERE w.needed_by < ?1 + 0 AND w.needed_by >= ?2 - 1 AND (w.needed_by > ?2 - 1 OR w.sku > ?3)
+        ORDER BY w.needed_by, w.sku LIMIT ?4) needed
+      UNION ALL
+      SELECT serving.moment, serving.sku FROM (
+        SELECT -62135596800000000 AS moment, marked.sku
+        FROM allocation_products marked INDEXED BY allocation_products_serving
+        WHERE marked.serving_sequence > 0 AND -62135596800000000 >= ?2 + 0
+          AND (-62135596800000000 > ?2 + 0 OR marked.sku > ?3)
+        ORDER BY marked.sku LIMIT ?4) serving) due
     ORDER BY due.moment, due.sku LIMIT ?4) oldest),
 wanted (sku, order_id) AS (
   SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?5)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?5)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
@@ -191,21 +250,145 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
     WHERE b.sku = c.sku AND b.due <= ?1 + 0)
-SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, 0, 0, 0, (
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?1 + 0
-    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+    ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by)
+    FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
+  WHERE w.sku = p.sku AND w.needed_by >= ?2 - 1 AND (w.needed_by > ?2 - 1 OR w.sku > ?3)), NULL, NULL, NULL,
+    NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
 SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
-  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
   b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
 SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
-  l.shipped, l.split, l.sequence, l.priority, l.late, l.held_until, l.needed_by, l.fresh_until, NULL, NULL,
-  NULL, NULL, NULL
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
+;
+
+-- name: load of those who wait
+-- Reads a page of the lines of a product that wait: Cancel, AddBatch and others, if anybody waits.
+-- Parameters: skus, orders, now, more, sku0, serving_priority, serving_sequence.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?4))) first
+  UNION
+  SELECT page.sku, page.order_id FROM (
+    SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence
+      FROM allocation_waiting w INDEXED BY allocation_waiting_served
+      WHERE w.sku = ?5 AND w.priority = ?6 AND w.sequence >= ?7
+      ORDER BY w.sequence LIMIT ?4) same
+    UNION ALL
+    SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence
+      FROM allocation_waiting w INDEXED BY allocation_waiting_served
+      WHERE w.sku = ?5 AND w.priority < ?6
+      ORDER BY w.priority DESC, w.sequence LIMIT ?4) lower
+    ORDER BY priority DESC, sequence LIMIT ?4) page),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
+    ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
+;
+
+-- name: load of those who wait no longer
+-- Reads a page of the lines of a product that wait although NeededBy has passed: Sweep.
+-- Parameters: skus, orders, now, more, sku0, from, behind.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+wanted (sku, order_id) AS (
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+    WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
+    WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
+  UNION
+  SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
+    SELECT json_group_array(order_id) FROM (
+      SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?4))) first
+  UNION
+  SELECT page.sku, page.order_id FROM (
+    SELECT w.sku, w.order_id FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
+    WHERE w.sku = ?5 AND w.needed_by < ?3 ORDER BY w.needed_by, w.order_id, w.line LIMIT ?4) page),
+shown (ref) AS (
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
+    WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+  UNION
+  SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
+    AND l.sku = w.sku
+  UNION
+  SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
+    WHERE b.sku = c.sku AND b.due <= ?3 + 0)
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+  p.serving_sequence, CASE WHEN EXISTS (SELECT 1
+  FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
+  WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
+    ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by)
+    FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
+  WHERE w.sku = p.sku AND w.needed_by >= ?6 - 1 AND (w.needed_by > ?6 - 1 OR w.sku > ?7)), NULL, NULL, NULL,
+    NULL, NULL, NULL
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
+UNION ALL
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
+  l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
+  l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
+FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
+UNION ALL
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
+  q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
+  NULL
+FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
 ;
 
 -- name: lock everything
@@ -297,10 +480,11 @@ WHERE ref = ?3 AND sku = ?4
 -- name: commit: add a part of a line
 -- A commit with lines of which one has terms, a hold or several batches, for each part: Allocate, Ship.
 -- Parameters: order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until, held, sequence,
--- needed_by, fresh_until, location, priority, late, handed_from.
+-- needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait, hold_for.
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
-  held, sequence, needed_by, fresh_until, location, priority, late, handed_from) VALUES (?1, ?2, ?3, ?4, ?5,
-  ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)
+  held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
+  hold_for) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+  ?21)
 ;
 
 -- name: commit: add a plain line
@@ -323,6 +507,28 @@ WHERE order_id = ?1 AND sku = ?2 AND line = ?3
 -- written_for.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from, written_for) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+;
+
+-- name: commit: wait no longer
+-- A commit with a line that waits no longer, or for other units: the fill of a line, Cancel.
+-- Parameters: order_id, sku, line.
+DELETE FROM allocation_waiting
+WHERE order_id = ?1 AND sku = ?2 AND line = ?3
+;
+
+-- name: commit: wait
+-- A commit with a line that waits: Allocate.
+-- Parameters: order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by, fresh_until,
+-- location, priority, handed_from, sequence.
+INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
+  fresh_until, location, priority, handed_from, sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
+  ?12, ?13, ?14)
+;
+
+-- name: commit: change where serving goes on
+-- A commit that served a page of those who wait, or everybody: ReceiveBatch of many units.
+-- Parameters: serving_priority, serving_sequence, sku.
+UPDATE allocation_products SET serving_priority = ?1, serving_sequence = ?2 WHERE sku = ?3
 ;
 
 -- name: outbox: find claimable products
@@ -522,10 +728,14 @@ SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocatio
 -- Reads the lines of an order: Order.
 -- Parameters: order.
 SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
-  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before
+  l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before, 0, l.part AS part
 FROM (SELECT * FROM allocation_lines WHERE order_id = ?1) l CROSS JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
-ORDER BY l.sku, l.line, l.part
+UNION ALL
+SELECT w.sku, w.line, NULL, w.sequence, w.needed_by, w.fresh_until, w.location, w.priority, 0,
+  '', 0, 0, NULL, '', NULL, w.quantity, 1000000000
+FROM allocation_waiting w WHERE w.order_id = ?1
+ORDER BY sku, line, part
 ;
 
 -- name: view: lines of a batch

@@ -16,11 +16,12 @@ ALTER TABLE {schema}{prefix}events
 ALTER TABLE {schema}{prefix}events ALTER COLUMN written_for DROP DEFAULT;
 
 -- low is 1 if the last LowStockCrossed said that the stock is low. serving_priority and serving_sequence are the place
--- in the queue of the waiting lines where serving goes on, NULL if every waiting line was offered all that is free.
+-- in the queue of the waiting lines where serving goes on, 0 if every waiting line was offered all that is free.
 ALTER TABLE {schema}{prefix}products
     ADD COLUMN IF NOT EXISTS low              TINYINT NOT NULL DEFAULT 0,
-    ADD COLUMN IF NOT EXISTS serving_priority SMALLINT,
-    ADD COLUMN IF NOT EXISTS serving_sequence BIGINT;
+    ADD COLUMN IF NOT EXISTS serving_priority SMALLINT NOT NULL DEFAULT 0,
+    ADD COLUMN IF NOT EXISTS serving_sequence BIGINT NOT NULL DEFAULT 0,
+    ADD KEY IF NOT EXISTS {prefix}products_serving (serving_sequence, sku);
 
 -- blocked is the reason for which the batch must not be sold, '' for none; announced_blocked is the reason at the
 -- announcement. lot is the lot that the units came from, '' for the batch's own ref. split_from is the batch from which
@@ -45,9 +46,9 @@ ALTER TABLE {schema}{prefix}batches
 -- held is 1 for a line with held_until, in every part. late is 1 if the last LineLate said that units come too late.
 -- handed_from is the order from which the line was handed over, '' for none.
 --
--- The rest is for lines that wait, and unused yet: wanted is the units that were asked for, NULL for the line's
--- quantity; partial is 1 if the line takes part of the units; may_wait is 1 if missing units may come later; hold_for is
--- the length of the hold in microseconds, which begins when the units are given, NULL for none.
+-- wanted is the units that were asked for, NULL for the line's quantity; partial is 1 if the line takes part of the
+-- units; may_wait is 1 if missing units may come later; hold_for is the length of the hold in microseconds, which begins
+-- when the units are given, NULL for none.
 ALTER TABLE {schema}{prefix}lines
     ADD COLUMN IF NOT EXISTS line        VARBINARY(255) NOT NULL DEFAULT '',
     ADD COLUMN IF NOT EXISTS needed_by   BIGINT,
@@ -74,7 +75,8 @@ ALTER TABLE {schema}{prefix}lines
     ADD KEY IF NOT EXISTS {prefix}lines_leaving (batch_ref, open, sku, held, priority DESC, sequence),
     DROP KEY IF EXISTS {prefix}lines_open;
 
--- Lines that wait for units, in the order of serving. Unused yet.
+-- Lines that wait for units, in the order of serving; all of them, and those of a product, by the time until which they
+-- wait. A line that has units and waits for others stands in both tables.
 CREATE TABLE IF NOT EXISTS {schema}{prefix}waiting (
     order_id    VARBINARY(255) NOT NULL,
     sku         VARBINARY(255) NOT NULL,
@@ -92,6 +94,8 @@ CREATE TABLE IF NOT EXISTS {schema}{prefix}waiting (
     sequence    BIGINT NOT NULL,         -- number of the event with which the waiting began
     PRIMARY KEY (order_id, sku, line),
     KEY {prefix}waiting_served (sku, priority DESC, sequence),
+    KEY {prefix}waiting_needed (needed_by, sku),
+    KEY {prefix}waiting_needed_by_sku (sku, needed_by),
     CONSTRAINT {prefix}waiting_for_product FOREIGN KEY (sku) REFERENCES {schema}{prefix}products (sku),
     CONSTRAINT {prefix}waiting_sane CHECK (quantity > 0 AND wanted >= quantity AND split IN (0, 1) AND partial IN (0, 1))
 ) ENGINE = InnoDB;

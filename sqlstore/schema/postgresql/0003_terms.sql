@@ -14,11 +14,12 @@ ALTER TABLE {schema}{prefix}events ADD COLUMN written_for SMALLINT NOT NULL DEFA
 ALTER TABLE {schema}{prefix}events ALTER COLUMN written_for DROP DEFAULT;
 
 -- low is 1 if the last LowStockCrossed said that the stock is low. serving_priority and serving_sequence are the place
--- in the queue of the waiting lines where serving goes on, NULL if every waiting line was offered all that is free.
+-- in the queue of the waiting lines where serving goes on, 0 if every waiting line was offered all that is free.
 ALTER TABLE {schema}{prefix}products
     ADD COLUMN low              SMALLINT NOT NULL DEFAULT 0,
-    ADD COLUMN serving_priority SMALLINT,
-    ADD COLUMN serving_sequence BIGINT;
+    ADD COLUMN serving_priority SMALLINT NOT NULL DEFAULT 0,
+    ADD COLUMN serving_sequence BIGINT NOT NULL DEFAULT 0;
+CREATE INDEX {prefix}products_serving ON {schema}{prefix}products (sku) WHERE serving_sequence > 0;
 
 -- blocked is the reason for which the batch must not be sold, '' for none; announced_blocked is the reason at the
 -- announcement. lot is the lot that the units came from, '' for the batch's own ref. split_from is the batch from which
@@ -43,9 +44,9 @@ ALTER TABLE {schema}{prefix}batches
 -- held is 1 for a line with held_until, in every part. late is 1 if the last LineLate said that units come too late.
 -- handed_from is the order from which the line was handed over, '' for none.
 --
--- The rest is for lines that wait, and unused yet: wanted is the units that were asked for, NULL for the line's
--- quantity; partial is 1 if the line takes part of the units; may_wait is 1 if missing units may come later; hold_for is
--- the length of the hold in microseconds, which begins when the units are given, NULL for none.
+-- wanted is the units that were asked for, NULL for the line's quantity; partial is 1 if the line takes part of the
+-- units; may_wait is 1 if missing units may come later; hold_for is the length of the hold in microseconds, which begins
+-- when the units are given, NULL for none.
 ALTER TABLE {schema}{prefix}lines
     ADD COLUMN line        TEXT COLLATE "C" NOT NULL DEFAULT '',
     ADD COLUMN needed_by   BIGINT,
@@ -69,7 +70,8 @@ ALTER TABLE {schema}{prefix}lines ADD CONSTRAINT {prefix}lines_held_said CHECK (
 CREATE INDEX {prefix}lines_leaving ON {schema}{prefix}lines (sku, batch_ref, held, priority DESC, sequence) WHERE open = 1;
 DROP INDEX {schema}{prefix}lines_open;
 
--- Lines that wait for units, in the order of serving. Unused yet.
+-- Lines that wait for units, in the order of serving; all of them, and those of a product, by the time until which they
+-- wait. A line that has units and waits for others stands in both tables.
 CREATE TABLE {schema}{prefix}waiting (
     order_id    TEXT COLLATE "C" NOT NULL,
     sku         TEXT COLLATE "C" NOT NULL,
@@ -90,6 +92,8 @@ CREATE TABLE {schema}{prefix}waiting (
     CONSTRAINT {prefix}waiting_sane CHECK (quantity > 0 AND wanted >= quantity AND split IN (0, 1) AND partial IN (0, 1))
 );
 CREATE INDEX {prefix}waiting_served ON {schema}{prefix}waiting (sku, priority DESC, sequence);
+CREATE INDEX {prefix}waiting_needed ON {schema}{prefix}waiting (needed_by, sku) WHERE needed_by IS NOT NULL;
+CREATE INDEX {prefix}waiting_needed_by_sku ON {schema}{prefix}waiting (sku, needed_by) WHERE needed_by IS NOT NULL;
 
 -- Batches that have expired are closed, and told to nobody.
 UPDATE {schema}{prefix}batches SET expired = 1 WHERE best_before <= CAST(EXTRACT(EPOCH FROM now()) * 1000000 AS BIGINT);

@@ -13,10 +13,11 @@ CREATE TRIGGER {prefix}events_written_for BEFORE INSERT ON {prefix}events WHEN N
 BEGIN SELECT RAISE(ABORT, 'the program is too old for these tables'); END;
 
 -- low is 1 if the last LowStockCrossed said that the stock is low. serving_priority and serving_sequence are the place
--- in the queue of the waiting lines where serving goes on, NULL if every waiting line was offered all that is free.
+-- in the queue of the waiting lines where serving goes on, 0 if every waiting line was offered all that is free.
 ALTER TABLE {prefix}products ADD COLUMN low INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE {prefix}products ADD COLUMN serving_priority INTEGER;
-ALTER TABLE {prefix}products ADD COLUMN serving_sequence INTEGER;
+ALTER TABLE {prefix}products ADD COLUMN serving_priority INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE {prefix}products ADD COLUMN serving_sequence INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX {prefix}products_serving ON {prefix}products (sku) WHERE serving_sequence > 0;
 
 -- blocked is the reason for which the batch must not be sold, '' for none; announced_blocked is the reason at the
 -- announcement. lot is the lot that the units came from, '' for the batch's own ref. split_from is the batch from which
@@ -42,9 +43,9 @@ ALTER TABLE {prefix}batches ADD COLUMN counted_quantity INTEGER;
 -- held is 1 for a line with held_until, in every part. late is 1 if the last LineLate said that units come too late.
 -- handed_from is the order from which the line was handed over, '' for none.
 --
--- The rest is for lines that wait, and unused yet: wanted is the units that were asked for, NULL for the line's
--- quantity; partial is 1 if the line takes part of the units; may_wait is 1 if missing units may come later; hold_for is
--- the length of the hold in microseconds, which begins when the units are given, NULL for none.
+-- wanted is the units that were asked for, NULL for the line's quantity; partial is 1 if the line takes part of the
+-- units; may_wait is 1 if missing units may come later; hold_for is the length of the hold in microseconds, which begins
+-- when the units are given, NULL for none.
 CREATE TABLE {prefix}lines_new (
     order_id    TEXT    NOT NULL,
     sku         TEXT    NOT NULL REFERENCES {prefix}products (sku),
@@ -84,7 +85,8 @@ CREATE INDEX {prefix}lines_leaving ON {prefix}lines (sku, batch_ref, held, prior
 CREATE INDEX {prefix}lines_held ON {prefix}lines (sku, held_until, order_id) WHERE part = 0 AND held_until IS NOT NULL;
 CREATE INDEX {prefix}lines_lapsing ON {prefix}lines (held_until, sku) WHERE part = 0 AND held_until IS NOT NULL;
 
--- Lines that wait for units, in the order of serving. Unused yet.
+-- Lines that wait for units, in the order of serving; all of them, and those of a product, by the time until which they
+-- wait. A line that has units and waits for others stands in both tables.
 CREATE TABLE {prefix}waiting (
     order_id    TEXT    NOT NULL,
     sku         TEXT    NOT NULL REFERENCES {prefix}products (sku),
@@ -103,6 +105,8 @@ CREATE TABLE {prefix}waiting (
     PRIMARY KEY (order_id, sku, line)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX {prefix}waiting_served ON {prefix}waiting (sku, priority DESC, sequence);
+CREATE INDEX {prefix}waiting_needed ON {prefix}waiting (needed_by, sku) WHERE needed_by IS NOT NULL;
+CREATE INDEX {prefix}waiting_needed_by_sku ON {prefix}waiting (sku, needed_by) WHERE needed_by IS NOT NULL;
 
 -- Batches that have expired are closed, and told to nobody.
 UPDATE {prefix}batches SET expired = 1

@@ -1,0 +1,80 @@
+package allocation
+
+import "context"
+
+// loadQueues reads a page of those who wait for each of the loaded products, if serving has to go on, if an
+// earlier run of the function needed the page, or if the query is one of a command that may free units. For
+// the sweep of a product loadQueues also reads the lines whose NeededBy has passed.
+func (m *identityMap) loadQueues(ctx context.Context, loaded []*Product, q Query) error {
+	for _, p := range loaded {
+		if !p.queue.any || q.Due && len(q.SKUs) == 0 {
+			continue
+		}
+		if q.Due && p.queue.isOverdue(m.now) && !p.queue.overdue {
+			if err := m.loadQueue(ctx, Query{SKUs: []SKU{p.sku}, Waiting: true, Due: true}); err != nil {
+				return err
+			}
+		}
+		from, needed := m.queues[p.sku]
+		switch {
+		case p.queue.page.loaded:
+			continue
+		case needed:
+		case p.queue.serving != (Rank{}):
+			from = p.queue.serving
+		case q.Batch != "" || q.Order != "":
+			from = firstInLine
+		default:
+			continue
+		}
+		if err := m.loadQueue(ctx, Query{SKUs: []SKU{p.sku}, Waiting: true, From: from}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadQueue reads a page of those who wait for a product.
+func (m *identityMap) loadQueue(ctx context.Context, q Query) error {
+	q.Now, q.Limit = m.now, m.page
+	states, err := m.store.Load(ctx, q)
+	if err != nil {
+		return storeError("Load", err)
+	}
+	m.loads++
+	_, err = m.knowAll(states, q)
+	return err
+}
+
+// equip gives a product the settings of the unit of work.
+func (m *identityMap) equip(p *Product) {
+	p.longestHold, p.queue.policy, p.queue.most = m.longest, m.policy, m.page
+}
+
+// unserved returns an error for another run of the function if somebody who waits has to be served who was
+// not loaded, whatever the outcome of the function: errAgain to read the queue, or errMore for larger pages.
+func (w *work) unserved(m *identityMap, err error) error {
+	for _, p := range m.products {
+		if !p.queue.missing {
+			continue
+		}
+		if from, known := w.queues[p.sku]; known && !p.queue.serving.isBefore(from) {
+			return contradiction(p.sku, "lines wait, but none came")
+		}
+		if w.queues == nil {
+			w.queues = map[SKU]Rank{}
+		}
+		w.queues[p.sku] = p.queue.serving
+		return errAgain
+	}
+	need := asLapsed(err)
+	for _, p := range m.products {
+		if p.queue.passed && w.page < maxPage {
+			return p.more(w.op)
+		}
+		if need != nil && p.queue.serving != (Rank{}) && p.queue.serving != p.queue.stored {
+			return p.more(w.op) // only this unit of work can serve those who come first
+		}
+	}
+	return nil
+}

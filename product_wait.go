@@ -1,0 +1,347 @@
+package allocation
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+// queue is what a product knows of the lines that wait (R15).
+type queue struct {
+	any bool // somebody waits, in the store or since
+
+	// serving is the place of the first line that was not yet offered what is free; zero if everybody was
+	// offered all that is free. stored is the place in the store.
+	serving, stored Rank
+
+	page   page   // the loaded part of the queue
+	freed  bool   // units became free, and nobody was offered the units
+	policy Policy // UnitOfWorkOptions.Policy
+	most   int    // so many lines are served by one method; 0 for no limit
+
+	needed   time.Time // the earliest NeededBy, if the product was loaded for the sweep
+	overdue  bool      // the page of overdue lines is loaded
+	moreLate bool      // more lines are overdue than were loaded
+
+	missing bool // the page from serving on is needed and not loaded
+	passed  bool // serving passed all lines of the page, and units are left
+}
+
+// page is a part of a queue: all lines from one place to another, or to the end unless there are more.
+type page struct {
+	loaded   bool
+	from, to Rank
+	more     bool
+}
+
+// firstInLine is a place before every line that waits.
+var firstInLine = Rank{Priority: math.MaxInt16, Sequence: 1}
+
+// wholeQueue is the loaded page if all lines that wait are known.
+var wholeQueue = page{loaded: true, from: firstInLine}
+
+// covers reports whether the page has the line at a place, if there is one.
+func (g page) covers(place Rank) bool {
+	return g.loaded && !place.isBefore(g.from) && (!g.more || !g.to.isBefore(place))
+}
+
+// endsBefore reports whether the page is loaded and ends before a place. Then enough of the queue is loaded for
+// one commit.
+func (g page) endsBefore(place Rank) bool { return g.loaded && g.more && g.to.isBefore(place) }
+
+// isBefore reports whether the place is served before another.
+func (r Rank) isBefore(other Rank) bool { return r.Compare(other) > 0 }
+
+// next returns the first place behind.
+func (r Rank) next() Rank { return Rank{Priority: r.Priority, Sequence: r.Sequence + 1} }
+
+// place returns the line's place in the queue.
+func (l *line) place() Rank { return Rank{Priority: l.Priority, Sequence: l.Sequence} }
+
+// wanted returns how many units the line is to have.
+func (l *line) wanted() Quantity { return max(l.Quantity, l.Wanted) }
+
+// setWanted sets how many units the line is to have.
+func (l *line) setWanted(units Quantity) {
+	if units <= l.Quantity {
+		units = 0
+	}
+	l.changed = l.changed || l.Wanted != units
+	l.Wanted = units
+}
+
+// serveWaiting offers what is free to those who wait, by priority and age, each under the line's own terms;
+// a line that doesn't fit is passed over (R15). After units became free serveWaiting begins with the first in
+// line, otherwise where serving stopped, and goes on until enough lines have been served, nothing is free,
+// or nobody is left. Lapsed holds are released before, since their units are free.
+func (p *Product) serveWaiting(now time.Time) {
+	q := &p.queue
+	if !q.any {
+		q.freed = false
+		return
+	}
+	p.releaseLapsed(now)
+	if q.freed {
+		q.serving, q.freed = firstInLine, false
+	}
+	if q.serving == (Rank{}) {
+		return
+	}
+	free := p.free(now)
+	switch {
+	case !p.anyFree(free, now):
+		q.serving = Rank{}
+	case !q.page.covers(q.serving):
+		q.missing = !q.page.endsBefore(q.serving)
+	default:
+		p.serveFrom(q.serving, free, now)
+	}
+}
+
+// serveFrom serves the loaded lines from a place on.
+func (p *Product) serveFrom(place Rank, free []Quantity, now time.Time) {
+	q := &p.queue
+	served := 0
+	for _, l := range p.waitingFrom(place) {
+		if q.most > 0 && served == q.most {
+			q.serving = l.place()
+			return
+		}
+		if l.isOverdue(now) {
+			p.stopWaiting(l, now)
+			continue
+		}
+		if !p.serve(l, free, q.policy, now) {
+			continue
+		}
+		if served++; !p.anyFree(free, now) {
+			q.serving = Rank{}
+			return
+		}
+	}
+	if q.serving = (Rank{}); q.page.more {
+		q.serving, q.passed = q.page.to.next(), q.most > 0 && served < q.most
+	}
+}
+
+// waitingFrom returns the loaded lines that wait at a place or behind, in the order of serving. Lines beyond
+// the page are left out.
+func (p *Product) waitingFrom(place Rank) []*line {
+	g := p.queue.page
+	var lines []*line
+	for _, l := range p.lines {
+		at := l.place()
+		if l.Waiting > 0 && !at.isBefore(place) && (!g.more || !g.to.isBefore(at)) {
+			lines = append(lines, l)
+		}
+	}
+	slices.SortFunc(lines, func(a, b *line) int { return b.place().Compare(a.place()) })
+	return lines
+}
+
+// anyFree reports whether any unit can be sold at now.
+func (p *Product) anyFree(free []Quantity, now time.Time) bool {
+	for i, b := range p.batches {
+		if free[i] > 0 && b.Saleable(now) {
+			return true
+		}
+	}
+	return false
+}
+
+// serve gives the line the units that the line waits for, if they fit: all of them, or with Partial as many
+// as there are. The hold of HoldFor begins with the first units.
+func (p *Product) serve(l *line, free []Quantity, policy Policy, now time.Time) bool {
+	parts, _ := p.offer(free, policy, l.need(l.Waiting), l.Partial, now)
+	if parts == nil {
+		return false
+	}
+	p.reserve(free, parts)
+	wanted := l.wanted()
+	p.startHold(l, now)
+	for _, part := range parts {
+		l.Waiting -= part.Quantity
+		p.promise(l, part.Batch, part.Quantity, now, true)
+	}
+	l.setWanted(wanted)
+	return true
+}
+
+// startHold begins the hold of a line that is given units and has none. A unit that is held already ends
+// when the hold ends.
+func (p *Product) startHold(l *line, now time.Time) {
+	if l.HoldFor > 0 && l.open() == 0 {
+		l.HeldUntil, l.changed, p.holds = clean(now.Add(l.HoldFor)), true, true
+	}
+}
+
+// offer finds the batches for a need: for all units, or with partial for as many as there are. Without
+// batches parts is nil. Most is the most units that the line could have been given.
+func (p *Product) offer(
+	free []Quantity, policy Policy, n need, partial bool, now time.Time,
+) (parts []Part, most Quantity) {
+	parts, most = p.choose(free, policy, n, now)
+	if parts == nil && partial && most > 0 {
+		n.units = most
+		parts, _ = p.choose(free, policy, n, now)
+	}
+	return parts, most
+}
+
+// wait lets a line wait for further units.
+func (p *Product) wait(l *line, units, wanted Quantity, now time.Time) {
+	q := &p.queue
+	if !q.any {
+		q.any, q.page = true, wholeQueue
+	}
+	l.Waiting += units
+	l.changed, l.removed = true, false
+	l.setWanted(wanted)
+	p.recordWaiting(l, now)
+}
+
+// stopWaiting ends the waiting of a line, which keeps the units that were given.
+func (p *Product) stopWaiting(l *line, now time.Time) {
+	l.Waiting, l.changed = 0, true
+	l.removed = len(l.Parts) == 0
+	p.recordWaiting(l, now)
+}
+
+func (p *Product) recordWaiting(l *line, now time.Time) {
+	p.record(LineWaiting{
+		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line,
+		Quantity: l.Waiting, Wanted: l.wanted(), NeededBy: l.NeededBy,
+	})
+}
+
+// isOverdue reports whether NeededBy of any line that waits has passed.
+func (q *queue) isOverdue(now time.Time) bool { return !q.needed.IsZero() && q.needed.Before(now) }
+
+// isOverdue reports whether the line waits although NeededBy has passed.
+func (l *line) isOverdue(now time.Time) bool {
+	return l.Waiting > 0 && !l.NeededBy.IsZero() && l.NeededBy.Before(now)
+}
+
+// dropOverdue ends the waiting of the loaded lines whose NeededBy has passed, and returns the number of
+// lines.
+func (p *Product) dropOverdue(now time.Time) (dropped int) {
+	if !p.queue.any {
+		return 0
+	}
+	var overdue []*line
+	for _, l := range p.lines {
+		if l.isOverdue(now) {
+			overdue = append(overdue, l)
+		}
+	}
+	slices.SortFunc(overdue, byAge)
+	for _, l := range overdue {
+		p.stopWaiting(l, now)
+	}
+	return len(overdue)
+}
+
+// servedAll returns an error if anybody who waits has yet to be offered what is free, lapsed holds
+// included: such a line comes before the line for which the method needs units.
+func (p *Product) servedAll(op string, now time.Time) error {
+	q := &p.queue
+	if !q.any {
+		return nil
+	}
+	if p.moreLapsed || p.hasLapsed(now) {
+		return p.lapsedRemain(op)
+	}
+	if q.serving == (Rank{}) {
+		return nil
+	}
+	if !q.page.covers(q.serving) {
+		q.missing = !q.page.endsBefore(q.serving)
+		return p.lapsedRemain(op)
+	}
+	free := p.free(now)
+	if p.anyFree(free, now) {
+		for _, l := range p.waitingFrom(q.serving) {
+			if l.isOverdue(now) {
+				continue
+			}
+			if parts, _ := p.offer(free, q.policy, l.need(l.Waiting), l.Partial, now); parts != nil {
+				return p.lapsedRemain(op)
+			}
+		}
+		if q.page.more {
+			return p.more(op)
+		}
+	}
+	q.serving = Rank{} // nobody from there on takes anything
+	return nil
+}
+
+// withUnits returns the live lines of an order that have units. If the lines are named, a line without units
+// is an error.
+func (p *Product) withUnits(op string, order OrderID, now time.Time, named bool) ([]*line, error) {
+	lines, err := p.live(op, order, now)
+	if err != nil || !p.queue.any {
+		return lines, err
+	}
+	for _, l := range lines {
+		if l.Quantity == 0 && named {
+			return nil, notAllowed(op, "order", order, l.Key().text()+" waits for units")
+		}
+	}
+	return slices.DeleteFunc(lines, func(l *line) bool { return l.Quantity == 0 }), nil
+}
+
+// hasLapsed reports whether any loaded hold has lapsed.
+func (p *Product) hasLapsed(now time.Time) bool {
+	return p.holds && slices.ContainsFunc(p.lines, func(l *line) bool { return !l.removed && l.Lapsed(now) })
+}
+
+// learnWaiting adds the lines that wait, unless known. A line that also has units was learned before.
+func (p *Product) learnWaiting(s State, q Query) error {
+	for _, a := range s.Waiting {
+		l := p.line(a.Key())
+		switch {
+		case a.Waiting < 1 || a.Quantity != 0 || len(a.Parts) > 0 || a.Wanted < a.Waiting || !s.AnyWaiting:
+			return contradiction(p.sku, "order %q, line %q waits for %d units of %d, and has %d",
+				a.OrderID, a.Line, a.Waiting, a.Wanted, a.Quantity)
+		case l == nil:
+			p.addLine(&line{Allocation: a, waited: true})
+		case !l.waited && !l.changed && !l.removed:
+			l.Waiting, l.waited = a.Waiting, true
+		}
+	}
+	switch {
+	case q.Waiting && q.Due:
+		p.queue.overdue, p.queue.moreLate = true, s.MoreWaiting
+	case q.Waiting && !p.queue.page.loaded:
+		p.queue.page = page{loaded: true, from: q.From, to: s.WaitingTo, more: s.MoreWaiting}
+	}
+	return nil
+}
+
+// units returns the line as stored with its units.
+func (l *line) units() Allocation {
+	a := l.Allocation
+	a.Waiting = 0
+	return a
+}
+
+// entry returns the line as stored among the lines that wait.
+func (l *line) entry() Allocation {
+	a := l.Allocation
+	a.Quantity, a.HeldUntil, a.Late, a.Parts = 0, time.Time{}, false, nil
+	return a
+}
+
+// addWaiting adds the change of a line that waits, or that waits in the store.
+func (c *Changes) addWaiting(l *line) {
+	switch {
+	case l.Waiting == 0:
+		c.EndedWaiting = append(c.EndedWaiting, l.Key())
+	case !l.changed:
+	case l.waited:
+		c.Waiting = append(c.Waiting, l.entry())
+	default:
+		c.NewWaiting = append(c.NewWaiting, l.entry())
+	}
+}

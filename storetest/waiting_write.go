@@ -106,7 +106,8 @@ func waitingTwice(b *bench) {
 	b.announce("apple", stock("a1", 9))
 	b.wait(waiter("o1", 3, 5, 7))
 	for _, further := range [][]allocation.Allocation{nil, {waiter("o2", 1, 0, 9)}} {
-		c := b.queued(func(c *allocation.Changes) { c.NewWaiting = append(slices.Clone(further), waiter("o1", 4, 0, 8)) })
+		lines := append(slices.Clone(further), waiter("o1", 4, 0, 8))
+		c := b.queued(func(c *allocation.Changes) { c.NewWaiting = lines })
 		before := b.state(pageOf(front, plenty))
 		b.wantError(b.try(c), allocation.ErrDuplicate, "Commit of a line that waits already")
 		b.wantStates([]allocation.State{b.state(pageOf(front, plenty))}, []allocation.State{before}, "the product")

@@ -99,7 +99,8 @@ func (v *verbs) waiting() {
 		crowd[i] = waits(allocation.OrderID(fmt.Sprint("crowd-", i)), 1)
 	}
 	v.allocate("Allocate with Wait", crowd...)
-	v.calls("AddBatch, if many wait", v.service.AddBatch(ctx, allocation.Batch{Ref: "bed-2", SKU: "bed", Purchased: 150}))
+	many := allocation.Batch{Ref: "bed-2", SKU: "bed", Purchased: 150}
+	v.calls("AddBatch, if many wait", v.service.AddBatch(ctx, many))
 	_, err = v.service.Sweep(ctx)
 	v.calls("Sweep, if many wait", err)
 }

@@ -64,7 +64,8 @@ var fill = map[*engine][]string{
 			SELECT 's' || n % 3000 + 1, n, 'x', 1, 0, 0, '{}', 3 FROM generate_series(1, 20000) n`,
 		`INSERT INTO allocation_purged SELECT 's' || n, 'batch-' || n, 1, 0 FROM generate_series(1, 3000) n`,
 		`INSERT INTO allocation_waiting
-			(order_id, sku, line, quantity, wanted, split, partial, needed_by, location, priority, handed_from, sequence)
+			(order_id, sku, line, quantity, wanted, split, partial, needed_by, location, priority, handed_from,
+				sequence)
 			SELECT 'w' || n, 's' || n % 3000 + 1, '', 1, 1, 0, 0, CASE WHEN n % 20 = 0 THEN 9000000000000000 + n END,
 				'', n % 5, '', n FROM generate_series(1, 20000) n`,
 		`VACUUM ANALYZE`, //nolint:misspell // so SQL spells it
@@ -84,7 +85,8 @@ var fill = map[*engine][]string{
 			SELECT CONCAT('s', seq % 3000 + 1), seq, 'x', 1, 0, 0, '{}', 3 FROM seq_1_to_20000`,
 		`INSERT INTO allocation_purged SELECT CONCAT('s', seq), CONCAT('batch-', seq), 1, 1 FROM seq_1_to_3000`,
 		`INSERT INTO allocation_waiting
-			(order_id, sku, line, quantity, wanted, split, partial, needed_by, location, priority, handed_from, sequence)
+			(order_id, sku, line, quantity, wanted, split, partial, needed_by, location, priority, handed_from,
+				sequence)
 			SELECT CONCAT('w', seq), CONCAT('s', seq % 3000 + 1), '', 1, 1, 0, 0,
 				IF(seq % 20 = 0, 9000000000000000 + seq, NULL), '', seq % 5, '', seq FROM seq_1_to_20000`,
 		//nolint:misspell // so SQL spells it

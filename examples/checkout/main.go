@@ -10,8 +10,9 @@
 //	go run ./checkout -engine postgresql -dsn postgres://user:password@host/database
 //	go run ./checkout -engine mariadb -dsn 'user:password@tcp(host)/database'
 //
-// A reader learns how a Service joins a transaction of the host, and when a transaction is tried again. Look at
-// tryToPlace in place.go first, then at Place. The differences between the engines are in engine.go.
+// A reader learns how the shop's rows and the allocations share a transaction, and when an order is placed again. Look
+// at tryToPlace in place.go first, then at Place. All that differs between the stores is in till.go and engine.go; the
+// tests run the same checkout on the store in memory.
 package main
 
 import (
@@ -53,7 +54,8 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags.SetOutput(stderr)
 	engine := flags.String("engine", "sqlite", "`name` of the database: sqlite, postgresql or mariadb")
 	dsn := flags.String("dsn", "", "data source `name`, as the engine's driver takes it; the file checkout.db if empty")
-	crash := flags.String("crash", "", "`order` at which the program dies, between the two writes")
+	crash := flags.String("crash", "", "`order` at which the program dies")
+	at := flags.String("at", written, "`step` of the order at which the program dies")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return 0
@@ -63,7 +65,7 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintf(stderr, "checkout: unexpected argument %q\n", flags.Arg(0))
 		return 2
 	}
-	if err := run(ctx, *engine, *dsn, allocation.OrderID(*crash), stdout); err != nil {
+	if err := run(ctx, *engine, *dsn, allocation.OrderID(*crash), *at, stdout); err != nil {
 		fmt.Fprintf(stderr, "checkout: %v\n", err)
 		return 1
 	}
@@ -71,15 +73,15 @@ func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // run opens the shop and lets its customers in.
-func run(ctx context.Context, name, dsn string, crash allocation.OrderID, out io.Writer) (err error) {
-	shop, err := open(ctx, name, dsn)
+func run(ctx context.Context, name, dsn string, crash allocation.OrderID, at string, out io.Writer) (err error) {
+	shop, err := open(ctx, name, dsn, nil)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, shop.Close()) }()
-	shop.between = func(id allocation.OrderID) {
-		if id == crash {
-			die(out, id)
+	shop.step = func(id allocation.OrderID, step string) {
+		if id == crash && step == at {
+			die(out, id, step)
 		}
 	}
 	if err := shop.announce(ctx, stock); err != nil {
@@ -104,8 +106,8 @@ func run(ctx context.Context, name, dsn string, crash allocation.OrderID, out io
 }
 
 // die ends the program as a power failure would: nothing is closed, rolled back or said to the database.
-func die(out io.Writer, id allocation.OrderID) {
-	fmt.Fprintf(out, "%s: the row is written, the goods are not allocated, and the program dies\n", id)
+func die(out io.Writer, id allocation.OrderID, step string) {
+	fmt.Fprintf(out, "%s: %s, and the program dies\n", id, step)
 	self, err := os.FindProcess(os.Getpid())
 	if err == nil {
 		err = self.Kill()
@@ -118,7 +120,7 @@ func die(out io.Writer, id allocation.OrderID) {
 
 // look prints whether each order in the database is whole.
 func look(ctx context.Context, shop *Shop, out io.Writer, when string) error {
-	books, err := shop.books(ctx)
+	books, err := shop.books(ctx, "RED-CHAIR", "LAMP")
 	if err != nil {
 		return err
 	}

@@ -36,21 +36,22 @@ func process(t *testing.T, args ...string) (out string, err error) {
 	return string(text), err
 }
 
-func TestAProgramThatDiesBetweenTheTwoWritesLeavesNeither(t *testing.T) {
+func TestAProgramThatDiesAtAnyStepLeavesRowAndGoodsOrNeither(t *testing.T) {
 	for _, name := range everyEngine {
 		t.Run(name, func(t *testing.T) {
 			args := []string{"-engine", name, "-dsn", database(t, name)}
-			out, err := process(t, append(args, "-crash", "order-2")...)
-			var died *exec.ExitError
-			require.ErrorAs(t, err, &died)
-			require.False(t, died.Exited(), "the program ended by itself:\n%s", out)
-			require.Contains(t, out, "order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1\n")
-			end := "order-2: the row is written, the goods are not allocated, and the program dies\n"
-			require.True(t, strings.HasSuffix(out, end), out)
-
-			out, err = process(t, args...)
+			for _, step := range []string{begun, written, allocated, committed} {
+				out, err := process(t, append(args, "-crash", "order-2", "-at", step)...)
+				var died *exec.ExitError
+				require.ErrorAs(t, err, &died)
+				require.False(t, died.Exited(), "the program ended by itself:\n%s", out)
+				require.Contains(t, out, "order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1\n")
+				require.Contains(t, out, "rows without goods: 0, goods without a row: 0\n")
+				require.True(t, strings.HasSuffix(out, "order-2: "+step+", and the program dies\n"), out)
+			}
+			out, err := process(t, args...)
 			require.NoError(t, err, out)
-			require.Equal(t, `At the start: rows of orders: 1, rows without goods: 0, goods without a row: 0
+			require.Equal(t, `At the start: rows of orders: 2, rows without goods: 0, goods without a row: 0
 order-1: placed, 2 RED-CHAIR from chairs-1, 1 LAMP from lamps-1
 order-2: placed, 2 RED-CHAIR from chairs-1
 order-3: out of stock, 2 RED-CHAIR wanted and 1 left

@@ -2,14 +2,9 @@ package main
 
 import (
 	"context"
-	"database/sql"
 	"errors"
-	"fmt"
-	"math/rand/v2"
-	"time"
 
 	"github.com/cosmic-go/allocation"
-	"github.com/cosmic-go/allocation/sqlstore"
 )
 
 // Order is a customer's basket.
@@ -27,89 +22,60 @@ type Item struct {
 
 // Shop sells the stock. A Shop is safe for concurrent use, also by several processes.
 type Shop struct {
-	db     *sql.DB
-	engine engine
-	store  *sqlstore.Store
-	policy allocation.Policy // nil for the default
+	till    till
+	service *allocation.Service
+	ledger  ledger
+	close   func() error
 
-	between func(allocation.OrderID)                     // runs between the two writes of an order
-	pause   func(ctx context.Context, attempt int) error // waits before the next attempt
+	step func(o allocation.OrderID, step string) // runs between any two steps of an order
 }
 
-// attempts is how often an order is tried before the last lost race is the answer.
-const attempts = 20
+// The steps of an order, as step hears of them.
+const (
+	begun     = "the transaction has begun"
+	written   = "the row is written, the goods are not allocated"
+	allocated = "row and goods are written, and not committed"
+	committed = "row and goods are committed"
+)
+
+// tries is how often an order is placed while the outcome stays unknown.
+const tries = 3
 
 // Place writes an order and promises its goods, both or neither. An order can be placed again after any error; if the
 // first try was committed, the second changes nothing. The error for too little stock is an
 // [*allocation.OutOfStockError], to be answered to the customer.
-func (s *Shop) Place(ctx context.Context, o Order) ([]allocation.Allocation, error) {
-	for attempt := 1; ; attempt++ {
-		given, err := s.tryToPlace(ctx, o)
-		if err == nil || attempt == attempts || !s.worthRepeating(err) {
+//
+// Lost races are repeated by the till. An unknown outcome is not, because only the shop knows that placing the order
+// again is safe: the order is there as a whole or not at all.
+func (s *Shop) Place(ctx context.Context, o Order) (given []allocation.Allocation, err error) {
+	for range tries {
+		given, err = s.tryToPlace(ctx, o)
+		if !errors.Is(err, allocation.ErrUnknownOutcome) {
 			return given, err
 		}
-		if ended := s.pause(ctx, attempt); ended != nil {
-			return nil, errors.Join(ended, err)
+	}
+	return nil, err
+}
+
+// tryToPlace is the whole checkout, the same for every till. The SKUs let customers of the same goods take turns. The
+// function may run several times, and leaves traces nowhere but in the transaction. A refusal is rolled back as well,
+// together with the event of the refusal.
+func (s *Shop) tryToPlace(ctx context.Context, o Order) (given []allocation.Allocation, err error) {
+	err = s.till.within(ctx, s.service, func(ctx context.Context, rows rows, inside *allocation.Service) error {
+		s.step(o.ID, begun)
+		if err := rows.insert(ctx, o); err != nil {
+			return err
 		}
-	}
-}
-
-// tryToPlace is one transaction. An early return rolls back the transaction, and so does a panic.
-//
-// The order's row is written first, for the sake of SQLite: a transaction that begins by writing waits for its turn,
-// while a transaction that begins by reading fails if another connection writes before it does. A refusal is rolled
-// back as well, together with the event of the refusal.
-func (s *Shop) tryToPlace(ctx context.Context, o Order) ([]allocation.Allocation, error) {
-	tx, err := s.db.BeginTx(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	defer tx.Rollback() // does nothing after Commit
-	if _, err := tx.ExecContext(ctx, s.engine.insert, string(o.ID), o.Customer); err != nil {
-		return nil, fmt.Errorf("write the order's row: %w", err)
-	}
-	s.between(o.ID)
-	units := allocation.NewUnitOfWork(s.store.Join(tx), nil)
-	service, err := allocation.New(units, &allocation.ServiceOptions{Policy: s.policy})
-	if err != nil {
-		return nil, err
-	}
-	given, err := service.Allocate(ctx, o.requests()...)
-	if err != nil {
-		return nil, err
-	}
-	if err := tx.Commit(); err != nil {
-		return nil, s.unsure(err)
-	}
-	return given, nil
-}
-
-// worthRepeating reports whether a new transaction may succeed. The store's error then is ErrConflict; the shop's own
-// statements return errors of the driver.
-func (s *Shop) worthRepeating(err error) bool {
-	return errors.Is(err, allocation.ErrConflict) || errors.Is(err, allocation.ErrUnknownOutcome) ||
-		s.engine.lostRace(err)
-}
-
-// unsure translates the error of a failed COMMIT. Unless the engine refused, or COMMIT was never sent, the answer may
-// have been lost. Placing the order again is safe, because the order is there as a whole or not at all.
-func (s *Shop) unsure(err error) error {
-	if s.engine.lostRace(err) || errors.Is(err, sql.ErrTxDone) {
+		s.step(o.ID, written)
+		given, err = inside.Allocate(ctx, o.requests()...)
+		s.step(o.ID, allocated)
 		return err
+	}, o.skus()...)
+	if err != nil {
+		return nil, err
 	}
-	return fmt.Errorf("%w: commit: %w", allocation.ErrUnknownOutcome, err)
-}
-
-// backOff waits for a random time, longer after each attempt, so that rivals don't meet again.
-func backOff(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(rand.N(time.Millisecond << min(attempt, 6)))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	s.step(o.ID, committed)
+	return given, nil
 }
 
 func (o Order) requests() []allocation.Request {
@@ -118,4 +84,13 @@ func (o Order) requests() []allocation.Request {
 		requests[i].OrderLine = allocation.OrderLine{OrderID: o.ID, SKU: item.SKU, Quantity: item.Quantity}
 	}
 	return requests
+}
+
+// skus returns the goods of an order whose items have different SKUs.
+func (o Order) skus() []allocation.SKU {
+	skus := make([]allocation.SKU, len(o.Items))
+	for i, item := range o.Items {
+		skus[i] = item.SKU
+	}
+	return skus
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"path/filepath"
 	"runtime"
@@ -36,10 +37,18 @@ func database(t *testing.T, name string) (dsn string) {
 	return "file:" + filepath.Join(t.TempDir(), "shop.db") + "?" + settings.Encode()
 }
 
-// opened is a shop with twelve chairs and three lamps, which never pauses.
+// everyStore is the store in memory and every engine.
+var everyStore = append([]string{"memory"}, everyEngine...)
+
+// opened is a shop with twelve chairs and three lamps.
 func opened(t *testing.T, name string) *Shop {
 	t.Helper()
-	shop, err := open(t.Context(), name, database(t, name))
+	return openedOn(t, name, database(t, name), nil)
+}
+
+func openedOn(t *testing.T, name, dsn string, opts *allocation.UnitOfWorkOptions) *Shop {
+	t.Helper()
+	shop, err := open(t.Context(), name, dsn, opts)
 	require.NoError(t, err)
 	return stocked(t, shop)
 }
@@ -47,7 +56,6 @@ func opened(t *testing.T, name string) *Shop {
 func stocked(t *testing.T, shop *Shop) *Shop {
 	t.Helper()
 	t.Cleanup(func() { require.NoError(t, shop.Close()) })
-	shop.pause = func(context.Context, int) error { return nil }
 	require.NoError(t, shop.announce(t.Context(), []allocation.Batch{
 		{Ref: "chairs-1", SKU: "chair", Purchased: 10}, {Ref: "chairs-2", SKU: "chair", Purchased: 2},
 		{Ref: "lamps", SKU: "lamp", Purchased: 3},
@@ -62,10 +70,10 @@ func basket(id allocation.OrderID, chairs, lamps allocation.Quantity) Order {
 // want checks the number of orders and of promised chairs, in the tables of shop and library.
 func (s *Shop) want(t *testing.T, orders int, chairs allocation.Quantity) {
 	t.Helper()
-	have, err := s.books(t.Context())
+	have, err := s.books(t.Context(), "chair", "lamp")
 	require.NoError(t, err)
 	assert.Equal(t, books{orders: orders}, have)
-	audit, err := s.store.Audit(t.Context(), "chair")
+	audit, err := s.ledger.Audit(t.Context(), "chair")
 	require.NoError(t, err)
 	promised := allocation.Quantity(0)
 	for _, tally := range audit.Tallies {
@@ -76,7 +84,7 @@ func (s *Shop) want(t *testing.T, orders int, chairs allocation.Quantity) {
 }
 
 func TestAnOrderAndItsAllocationCommitTogether(t *testing.T) {
-	for _, name := range everyEngine {
+	for _, name := range everyStore {
 		t.Run(name, func(t *testing.T) {
 			shop := opened(t, name)
 			given, err := shop.Place(t.Context(), basket("o1", 2, 1))
@@ -91,40 +99,46 @@ func TestAnOrderAndItsAllocationCommitTogether(t *testing.T) {
 	}
 }
 
-func TestAnOrderThatFailsBetweenTheTwoWritesLeavesNeither(t *testing.T) {
-	for _, name := range everyEngine {
+func TestAnOrderThatFailsBetweenAnyTwoStepsLeavesNothing(t *testing.T) {
+	for _, name := range everyStore {
 		t.Run(name, func(t *testing.T) {
-			for how, fail := range map[string]func(leave context.CancelFunc){
-				"panic":             func(context.CancelFunc) { panic("bug") },
-				"end of goroutine":  func(context.CancelFunc) { runtime.Goexit() },
-				"the customer left": func(leave context.CancelFunc) { leave() },
-			} {
-				t.Run(how, func(t *testing.T) {
-					shop := opened(t, name)
-					ctx, leave := context.WithCancel(t.Context())
-					defer leave()
-					shop.between = func(allocation.OrderID) { fail(leave) }
-					err := errors.New("did not return")
-					var over sync.WaitGroup
-					over.Go(func() {
-						defer func() { _ = recover() }()
-						_, err = shop.Place(ctx, basket("o1", 2, 1))
+			shop := opened(t, name)
+			for i, step := range []string{begun, written, allocated} {
+				for how, fail := range map[string]func(leave context.CancelFunc){
+					"panic":             func(context.CancelFunc) { panic("bug") },
+					"end of goroutine":  func(context.CancelFunc) { runtime.Goexit() },
+					"the customer left": func(leave context.CancelFunc) { leave() },
+				} {
+					t.Run(step+"/"+how, func(t *testing.T) {
+						ctx, leave := context.WithCancel(t.Context())
+						defer leave()
+						shop.step = func(_ allocation.OrderID, at string) {
+							if at == step {
+								fail(leave)
+							}
+						}
+						err := errors.New("did not return")
+						var over sync.WaitGroup
+						over.Go(func() {
+							defer func() { _ = recover() }()
+							_, err = shop.Place(ctx, chairs("o1", 2))
+						})
+						over.Wait()
+						require.Error(t, err)
+						shop.want(t, i, allocation.Quantity(i))
 					})
-					over.Wait()
-					require.Error(t, err)
-					shop.want(t, 0, 0)
-					shop.between = func(allocation.OrderID) {}
-					_, err = shop.Place(t.Context(), basket("o1", 2, 1))
-					require.NoError(t, err)
-					shop.want(t, 1, 2)
-				})
+				}
+				shop.step = func(allocation.OrderID, string) {}
+				_, err := shop.Place(t.Context(), chairs(fmt.Sprint("after ", step), 1))
+				require.NoError(t, err)
+				shop.want(t, i+1, allocation.Quantity(i+1))
 			}
 		})
 	}
 }
 
 func TestAShortageIsAnsweredAndLeavesNoOrder(t *testing.T) {
-	for _, name := range everyEngine {
+	for _, name := range everyStore {
 		t.Run(name, func(t *testing.T) {
 			shop := opened(t, name)
 			_, err := shop.Place(t.Context(), basket("o1", 11, 1))

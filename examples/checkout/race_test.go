@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -21,78 +22,94 @@ func chairs(id string, units allocation.Quantity) Order {
 }
 
 // The policy runs after the store has read the stock and before the store writes. SQLite lets no rival write then.
-func TestALostRaceIsTriedAgainUnseenByTheCustomer(t *testing.T) {
+func TestALostRaceIsRepeatedInsideTheTransaction(t *testing.T) {
 	for _, name := range everyEngine[1:] {
 		t.Run(name, func(t *testing.T) {
-			shop := opened(t, name)
-			rival, begun, lost := *shop, 0, 0
-			shop.between = func(allocation.OrderID) { begun++ }
-			shop.policy = func(allocation.Batch, allocation.Batch) int {
-				if lost < begun && lost < 2 {
-					lost++
-					_, err := rival.Place(t.Context(), chairs(fmt.Sprint("rival-", lost), 1))
+			dsn := database(t, name)
+			shop, rival, transactions, raced := openedOn(t, name, dsn, nil), openedOn(t, name, dsn, nil), 0, false
+			shop.step = func(_ allocation.OrderID, step string) {
+				if step == begun {
+					transactions++
+				}
+			}
+			shop.service = shop.service.WithPolicy(func(allocation.Batch, allocation.Batch) int {
+				if !raced {
+					raced = true
+					_, err := rival.Place(t.Context(), chairs("rival", 1))
 					require.NoError(t, err)
 				}
 				return 0
-			}
+			})
 			_, err := shop.Place(t.Context(), basket("o1", 2, 1))
 			require.NoError(t, err)
-			assert.Equal(t, 3, begun, "transactions")
-			shop.want(t, 3, 4)
+			assert.Equal(t, 1, transactions)
+			shop.want(t, 2, 3)
 		})
 	}
 }
 
-func TestAnOrderOnALockedFileIsTriedAgain(t *testing.T) {
-	shop := opened(t, "sqlite")
-	rival, err := shop.db.Conn(t.Context())
+// locked returns a shop on SQLite whose file is locked until an attempt, and the number of transactions tried.
+func locked(t *testing.T, until int) (shop *Shop, tried *int) {
+	t.Helper()
+	dsn, tried := database(t, "sqlite"), new(int)
+	var unlock func()
+	shop = openedOn(t, "sqlite", dsn, &allocation.UnitOfWorkOptions{
+		Attempts: 4,
+		Attempt: func(ctx context.Context, op string, number int) (context.Context, func(error)) {
+			if op != "Transact" {
+				return ctx, nil
+			}
+			if *tried = number; number == until {
+				unlock()
+			}
+			return ctx, nil
+		},
+	})
+	db, err := sql.Open("sqlite", dsn)
 	require.NoError(t, err)
-	defer rival.Close()
+	rival, err := db.Conn(t.Context())
+	require.NoError(t, err)
 	_, err = rival.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
 	require.NoError(t, err)
-	pauses := 0
-	shop.pause = func(context.Context, int) error {
-		if pauses++; pauses < 3 {
-			return nil
-		}
-		_, err := rival.ExecContext(t.Context(), `ROLLBACK`)
-		return err
-	}
-	_, err = shop.Place(t.Context(), basket("o1", 2, 1))
+	unlock = sync.OnceFunc(func() {
+		_, err := rival.ExecContext(context.Background(), `ROLLBACK`)
+		assert.NoError(t, errors.Join(err, rival.Close(), db.Close()))
+	})
+	t.Cleanup(unlock)
+	return shop, tried
+}
+
+func TestAnOrderOnALockedFileIsTriedAgain(t *testing.T) {
+	shop, tried := locked(t, 3)
+	_, err := shop.Place(t.Context(), basket("o1", 2, 1))
 	require.NoError(t, err)
-	assert.Equal(t, 3, pauses)
+	assert.Equal(t, 3, *tried)
 	shop.want(t, 1, 2)
 }
 
 func TestAnOrderThatLosesEveryRaceLeavesNothing(t *testing.T) {
-	shop := opened(t, "sqlite")
-	rival, err := shop.db.Conn(t.Context())
-	require.NoError(t, err)
-	defer rival.Close()
-	_, err = rival.ExecContext(t.Context(), `BEGIN IMMEDIATE`)
-	require.NoError(t, err)
-	_, err = shop.Place(t.Context(), basket("o1", 2, 1))
-	require.True(t, shop.worthRepeating(err), "Place() = %v, want that of the last lost race", err)
-	_, err = rival.ExecContext(t.Context(), `ROLLBACK`)
-	require.NoError(t, err)
+	shop, tried := locked(t, 5)
+	_, err := shop.Place(t.Context(), basket("o1", 2, 1))
+	require.ErrorIs(t, err, allocation.ErrConflict)
+	assert.Equal(t, 4, *tried)
 	shop.want(t, 0, 0)
 }
 
+// Two shops on one database are two processes. Both want the last units at the same time, 64 customers in all.
 func TestManyCustomersAtOnceGetExactlyTheStock(t *testing.T) {
-	for _, name := range everyEngine {
+	for _, name := range everyStore {
 		t.Run(name, func(t *testing.T) {
-			shop := opened(t, name)
-			shop.pause = backOff
+			dsn := strings.Replace(database(t, name), "busy_timeout%280%29", "busy_timeout%2810000%29", 1)
+			patient := &allocation.UnitOfWorkOptions{Attempts: 100}
+			shops := []*Shop{openedOn(t, name, dsn, patient)}
+			if name != "memory" {
+				shops = append(shops, openedOn(t, name, dsn, patient))
+			}
 			var placed sync.WaitGroup
-			results := make([]error, 16)
+			results := make([]error, 64)
 			for i := range results {
 				placed.Go(func() {
-					for {
-						_, results[i] = shop.Place(t.Context(), chairs(fmt.Sprint("o", i), 1))
-						if !shop.worthRepeating(results[i]) {
-							return
-						}
-					}
+					_, results[i] = shops[i%len(shops)].Place(t.Context(), chairs(fmt.Sprint("o", i), 1))
 				})
 			}
 			placed.Wait()
@@ -105,7 +122,7 @@ func TestManyCustomersAtOnceGetExactlyTheStock(t *testing.T) {
 				require.ErrorAs(t, err, new(*allocation.OutOfStockError))
 			}
 			assert.Equal(t, 12, sold)
-			shop.want(t, 12, 12)
+			shops[0].want(t, 12, 12)
 		})
 	}
 }
@@ -162,19 +179,22 @@ func TestALostAnswerToCommitIsFoundByPlacingAgain(t *testing.T) {
 	connector, err := sqlite.NewConnector(database(t, "sqlite"))
 	require.NoError(t, err)
 	losing := &forgetful{Connector: connector}
-	shop, err := newShop(t.Context(), sql.OpenDB(losing), engines["sqlite"])
+	shop, err := onDatabase(t.Context(), sql.OpenDB(losing), engines["sqlite"], nil)
 	require.NoError(t, err)
 	stocked(t, shop)
-	begun := 0
-	shop.between = func(allocation.OrderID) { begun++ }
-
+	transactions := 0
+	shop.step = func(_ allocation.OrderID, step string) {
+		if step == begun {
+			transactions++
+		}
+	}
 	losing.loses = 2
 	_, err = shop.Place(t.Context(), basket("o1", 2, 1))
 	require.NoError(t, err)
-	assert.Equal(t, 3, begun, "transactions")
+	assert.Equal(t, 3, transactions)
 	shop.want(t, 1, 2)
 
-	losing.loses = attempts
+	losing.loses = tries
 	_, err = shop.Place(t.Context(), basket("o2", 2, 1))
 	require.ErrorIs(t, err, allocation.ErrUnknownOutcome)
 	require.ErrorIs(t, err, errLost)

@@ -9,11 +9,25 @@ import (
 	"slices"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/views"
 )
 
-// open opens a shop and creates missing tables.
-func open(ctx context.Context, name, dsn string) (*Shop, error) {
+// ledger is a store with its books.
+type ledger interface {
+	allocation.Store
+	allocation.Ledger
+	views.OrderReader
+}
+
+// open opens a shop on a database and creates missing tables; the name "memory" needs no database. The options may be
+// nil.
+func open(ctx context.Context, name, dsn string, opts *allocation.UnitOfWorkOptions) (*Shop, error) {
+	if name == "memory" {
+		store := memory.New()
+		return newShop(&memoryTill{store: store, table: map[string]Order{}}, store, opts, func() error { return nil })
+	}
 	e, known := engines[name]
 	if !known {
 		return nil, fmt.Errorf("engine %q is none of %q", name, slices.Sorted(maps.Keys(engines)))
@@ -28,7 +42,7 @@ func open(ctx context.Context, name, dsn string) (*Shop, error) {
 	if err != nil {
 		return nil, err
 	}
-	shop, err := newShop(ctx, db, e)
+	shop, err := onDatabase(ctx, db, e, opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -41,7 +55,7 @@ const shopTables = `CREATE TABLE IF NOT EXISTS shop_orders (
 	customer VARCHAR(100) NOT NULL
 )`
 
-func newShop(ctx context.Context, db *sql.DB, e engine) (*Shop, error) {
+func onDatabase(ctx context.Context, db *sql.DB, e engine, opts *allocation.UnitOfWorkOptions) (*Shop, error) {
 	store, err := sqlstore.New(db, e.dialect, nil)
 	if err != nil {
 		return nil, err
@@ -52,21 +66,25 @@ func newShop(ctx context.Context, db *sql.DB, e engine) (*Shop, error) {
 	if _, err := db.ExecContext(ctx, shopTables); err != nil {
 		return nil, fmt.Errorf("create the shop's tables: %w", err)
 	}
-	return &Shop{db: db, engine: e, store: store, between: func(allocation.OrderID) {}, pause: backOff}, nil
+	return newShop(&sqlTill{db: db, store: store, engine: e}, store, opts, db.Close)
+}
+
+func newShop(t till, store ledger, opts *allocation.UnitOfWorkOptions, end func() error) (*Shop, error) {
+	service, err := allocation.New(allocation.NewUnitOfWork(store, opts), nil)
+	if err != nil {
+		return nil, err
+	}
+	return &Shop{till: t, service: service, ledger: store, close: end, step: func(allocation.OrderID, string) {}}, nil
 }
 
 // Close closes the database.
-func (s *Shop) Close() error { return s.db.Close() }
+func (s *Shop) Close() error { return s.close() }
 
 // announce takes batches into stock. There is nothing of the shop's own to commit with a batch, so the library's own
 // transaction is enough. A batch that was announced before is unchanged.
 func (s *Shop) announce(ctx context.Context, batches []allocation.Batch) error {
-	service, err := allocation.New(allocation.NewUnitOfWork(s.store, nil), nil)
-	if err != nil {
-		return err
-	}
 	for _, batch := range batches {
-		if err := service.AddBatch(ctx, batch); err != nil {
+		if err := s.service.AddBatch(ctx, batch); err != nil {
 			return err
 		}
 	}
@@ -78,14 +96,38 @@ type books struct {
 	orders, rowsWithoutGoods, goodsWithoutRow int
 }
 
-// books compares the shop's table with the table of allocations, which a host may read.
-func (s *Shop) books(ctx context.Context) (b books, err error) {
-	err = s.db.QueryRowContext(ctx, `SELECT
-		(SELECT COUNT(*) FROM shop_orders),
-		(SELECT COUNT(*) FROM shop_orders o
-			WHERE NOT EXISTS (SELECT 1 FROM allocation_lines l WHERE l.order_id = o.id)),
-		(SELECT COUNT(DISTINCT l.order_id) FROM allocation_lines l
-			WHERE NOT EXISTS (SELECT 1 FROM shop_orders o WHERE o.id = l.order_id))`,
-	).Scan(&b.orders, &b.rowsWithoutGoods, &b.goodsWithoutRow)
-	return b, err
+// books compares the shop's rows with the allocations of the goods on sale.
+func (s *Shop) books(ctx context.Context, skus ...allocation.SKU) (b books, err error) {
+	rows, err := s.till.orders(ctx)
+	if err != nil {
+		return b, err
+	}
+	b.orders = len(rows)
+	for _, id := range rows {
+		lines, err := s.ledger.Order(ctx, allocation.OrderID(id))
+		if err != nil {
+			return b, err
+		}
+		if len(lines) == 0 {
+			b.rowsWithoutGoods++
+		}
+	}
+	placed := map[allocation.OrderID]bool{}
+	for _, sku := range skus {
+		events, err := s.ledger.Events(ctx, sku, 0, 100_000)
+		if err != nil {
+			return b, err
+		}
+		for _, e := range events {
+			if given, is := e.(allocation.LineAllocated); is {
+				placed[given.OrderID] = true
+			}
+		}
+	}
+	for id := range placed {
+		if _, there := slices.BinarySearch(rows, string(id)); !there {
+			b.goodsWithoutRow++
+		}
+	}
+	return b, nil
 }

@@ -69,7 +69,7 @@ type planned struct {
 	*Request
 	parts   []Part
 	waits   Quantity // so many units are missing, and the line waits for them
-	already *line    // the line, if already allocated
+	already *line    // the line; nil until the request is carried out if the line is new
 }
 
 // plan judges merged requests one after the other and changes nothing. If any request can't be met,
@@ -246,24 +246,25 @@ func (p *Product) reserve(free []Quantity, parts []Part) {
 // carryOut allocates as planned. Lapsed holds are released first, since their units may be part of
 // the plan.
 func (p *Product) carryOut(plan []planned, now time.Time) []Allocation {
-	allocations := make([]Allocation, len(plan))
 	released := false // once is enough, since no line of this call can have lapsed already
 	for i := range plan {
 		step := &plan[i]
-		l := step.already
-		if l != nil {
-			p.strengthen(l, *step.Request, now)
-		} else {
-			if !released {
-				p.releaseLapsed(now)
-				released = true
-			}
-			l = p.open(step.Request)
-			p.begin(l, step, now)
+		if step.already != nil {
+			p.strengthen(step.already, *step.Request, now)
+			continue
 		}
-		allocations[i] = l.copy()
+		if !released {
+			p.releaseLapsed(now)
+			released = true
+		}
+		step.already = p.open(step.Request)
+		p.begin(step.already, step, now)
 	}
 	p.settle(now)
+	allocations := make([]Allocation, len(plan))
+	for i := range plan {
+		allocations[i] = plan[i].already.copy()
+	}
 	return allocations
 }
 

@@ -99,3 +99,21 @@ func TestR14_GrowthAfterNeededByIsNotLate(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, s.lateMarks(t))
 }
+
+// The answer to the repeat that finds a line late says so.
+func TestR14_TheAnswerOfARepeatTellsThatTheLineIsLate(t *testing.T) {
+	ship := stock("b1", "LAMP", 4)
+	ship.ETA = daysOn(1)
+	s := newShop(t, ship)
+	held := want("o1", "LAMP", 4)
+	held.NeededBy, held.HoldUntil = daysOn(2), daysOn(9)
+	_, err := s.Allocate(t.Context(), held)
+	require.NoError(t, err)
+	s.clock.Set(daysOn(3))
+	firm := held
+	firm.HoldUntil = time.Time{}
+	given, err := s.Allocate(t.Context(), firm)
+	require.NoError(t, err)
+	require.Len(t, given, 1)
+	assert.True(t, given[0].Late, "the commit that makes the hold firm tells LineLate, too")
+}

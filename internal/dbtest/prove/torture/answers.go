@@ -172,12 +172,7 @@ func (b *books) answered(s *step) {
 	for _, key := range b.subjects(cmd) {
 		a, told := answers[key]
 		delete(answers, key)
-		be := func(l lineState) bool {
-			if cmd.Verb == allocate {
-				a.Late = l.late // a repeat that makes a hold firm may find the line late after the answer was made up
-			}
-			return l.is(a) && cmd.done(key, l)
-		}
+		be := func(l lineState) bool { return l.is(a) && cmd.done(key, l) }
 		if !told && len(cmd.Lines) == 0 {
 			be = func(l lineState) bool { return len(l.parts) == 0 || cmd.Verb == handOver && l.from != cmd.Order }
 		}

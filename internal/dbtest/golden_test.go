@@ -186,6 +186,9 @@ var sentElsewhere = []string{
 	"guest: back to the savepoint",
 }
 
+// inPipeline ends the names of statements that are sent only over pgx.
+const inPipeline = ", in a pipeline"
+
 func TestEveryStatementOfAVerbIsInTheGoldenFile(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		g := goldenFiles[e.dialect]()
@@ -207,7 +210,7 @@ func TestEveryStatementOfAVerbIsInTheGoldenFile(t *testing.T) {
 			clear(unknown)
 		})
 		for _, name := range g.whole {
-			if !g.sent[name] && !slices.Contains(sentElsewhere, name) {
+			if !g.sent[name] && !slices.Contains(sentElsewhere, name) && !strings.HasSuffix(name, inPipeline) {
 				t.Errorf("no verb sends %q", name)
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,10 +57,11 @@ func (s pgxShop) want(t *testing.T, rows, orders []string) {
 	assert.ElementsMatch(t, orders, lines, "orders with a line")
 }
 
-// sentTexts collects what pgx sends: a batch as one entry.
+// sentTexts collects what pgx sends: a batch as one entry, and apart from that the statements of all batches.
 type sentTexts struct {
-	mu    sync.Mutex
-	texts []string
+	mu      sync.Mutex
+	texts   []string
+	batched []string
 }
 
 func (s *sentTexts) add(text string) {
@@ -84,7 +86,11 @@ func (s *sentTexts) TraceBatchStart(
 	return ctx
 }
 
-func (s *sentTexts) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+func (s *sentTexts) TraceBatchQuery(_ context.Context, _ *pgx.Conn, data pgx.TraceBatchQueryData) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.batched = append(s.batched, data.SQL)
+}
 
 func (s *sentTexts) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
 
@@ -95,6 +101,31 @@ func TestACommitWithGuestsOverPgxIsOneRoundTrip(t *testing.T) {
 	require.NoError(t, s.place(t.Context(), "o", s.Row("a"), s.Row("bb")))
 	assert.Equal(t, []string{"batch of 3"}, sent.texts)
 	s.want(t, []string{"a", "bb"}, []string{"o"})
+}
+
+func TestEveryStatementOfAPipelineIsInTheGoldenFile(t *testing.T) {
+	sent := &sentTexts{}
+	s := newPgxShop(t, func(c *pgxpool.Config) { c.ConnConfig.Tracer = sent })
+	require.NoError(t, s.place(t.Context(), "plain", s.Row("a")))
+	held := firm("held", "chair", 1)
+	held.HoldUntil = start.Add(time.Hour)
+	_, err := s.service.With(s.Row("b")).Allocate(t.Context(), held)
+	require.NoError(t, err)
+	_, errs := s.service.With(s.Row("c"), s.Row("d")).AllocateEach(t.Context(),
+		[][]allocation.Request{{firm("one", "chair", 1)}, {firm("two", "chair", 1)}})
+	require.Equal(t, []error{nil, nil}, errs)
+
+	g, names := readGolden("postgresql", sqlstore.PostgreSQL), map[string]bool{}
+	for _, text := range sent.batched {
+		if name, known := g.whole[normal(text)]; known {
+			names[name] = true
+		} else {
+			assert.Contains(t, text, hostTable, "a statement that is not in sqlstore/testdata")
+		}
+	}
+	for _, name := range g.whole {
+		assert.Equal(t, strings.HasSuffix(name, inPipeline), names[name], "a pipeline sends %q", name)
+	}
 }
 
 func TestALostRaceOverPgxLeavesNoGuest(t *testing.T) {

@@ -7,6 +7,7 @@ require (
 	github.com/ThreeDotsLabs/watermill-nats/v2 v2.1.3
 	github.com/cosmic-go/allocation v0.0.0
 	github.com/cosmic-go/allocation/internal/dbtest v0.0.0
+	github.com/cosmic-go/allocation/pgxstore v0.0.0
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nats-io/nats-server/v2 v2.15.2

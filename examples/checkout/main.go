@@ -8,6 +8,7 @@
 // Everything is kept in the SQLite file checkout.db, to be deleted for another try, or on a server:
 //
 //	go run ./checkout -engine postgresql -dsn postgres://user:password@host/database
+//	go run ./checkout -engine pgx -dsn postgres://user:password@host/database   # pgx in place of database/sql
 //	go run ./checkout -engine mariadb -dsn 'user:password@tcp(host)/database'
 //
 // A reader learns how the shop's rows and the allocations share a transaction, and when an order is placed again. Look
@@ -52,7 +53,7 @@ func main() {
 func command(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("checkout", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	engine := flags.String("engine", "sqlite", "`name` of the database: sqlite, postgresql or mariadb")
+	engine := flags.String("engine", "sqlite", "`name` of the database: sqlite, postgresql, pgx or mariadb")
 	dsn := flags.String("dsn", "", "data source `name`, as the engine's driver takes it; the file checkout.db if empty")
 	crash := flags.String("crash", "", "`order` at which the program dies")
 	at := flags.String("at", written, "`step` of the order at which the program dies")

@@ -65,6 +65,7 @@ func TestBadFlagsAreRefused(t *testing.T) {
 	for name, args := range map[string][]string{
 		"unknown engine":        {"-engine", "abacus"},
 		"server without a name": {"-engine", "mariadb"},
+		"pgx without a name":    {"-engine", "pgx"},
 		"unknown flag":          {"-fly"},
 		"argument":              {"order-1"},
 	} {

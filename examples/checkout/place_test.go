@@ -17,15 +17,15 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
 
-// everyEngine names the engines of the tests. Without a server a test is skipped, or fails if the environment demands
-// servers.
-var everyEngine = []string{"sqlite", "postgresql", "mariadb"}
+// everyEngine names the engines of the tests, PostgreSQL with database/sql and with pgx. Without a server a test is
+// skipped, or fails if the environment demands servers.
+var everyEngine = []string{"sqlite", "postgresql", "pgx", "mariadb"}
 
 // database names a new, empty database.
 func database(t *testing.T, name string) (dsn string) {
 	t.Helper()
 	switch name {
-	case "postgresql":
+	case "postgresql", "pgx":
 		return servers.Shared(t, servers.PostgreSQL).Database(t)
 	case "mariadb":
 		return servers.Shared(t, servers.MariaDB).Database(t)

@@ -8,8 +8,11 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/pgxstore"
 	"github.com/cosmic-go/allocation/sqlstore"
 	"github.com/cosmic-go/allocation/views"
 )
@@ -21,16 +24,19 @@ type ledger interface {
 	views.OrderReader
 }
 
-// open opens a shop on a database and creates missing tables; the name "memory" needs no database. The options may be
-// nil.
+// open opens a shop on a database and creates missing tables. The name "pgx" stands for PostgreSQL without
+// database/sql; the name "memory" needs no database. The options may be nil.
 func open(ctx context.Context, name, dsn string, opts *allocation.UnitOfWorkOptions) (*Shop, error) {
-	if name == "memory" {
+	switch name {
+	case "memory":
 		store := memory.New()
 		return newShop(&memoryTill{store: store, table: map[string]Order{}}, store, opts, func() error { return nil })
+	case "pgx":
+		return openPool(ctx, dsn, opts)
 	}
 	e, known := engines[name]
 	if !known {
-		return nil, fmt.Errorf("engine %q is none of %q", name, slices.Sorted(maps.Keys(engines)))
+		return nil, fmt.Errorf("engine %q is neither pgx nor one of %q", name, slices.Sorted(maps.Keys(engines)))
 	}
 	if dsn == "" {
 		dsn = e.dsn
@@ -49,12 +55,30 @@ func open(ctx context.Context, name, dsn string, opts *allocation.UnitOfWorkOpti
 	return shop, nil
 }
 
+// openPool opens a shop on PostgreSQL through pgx itself: stock and orders share a pool of connections.
+func openPool(ctx context.Context, dsn string, opts *allocation.UnitOfWorkOptions) (*Shop, error) {
+	if dsn == "" {
+		return nil, errors.New(`engine "pgx" needs a -dsn`)
+	}
+	pool, err := pgxpool.New(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	shop, err := onPool(ctx, pool, opts)
+	if err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return shop, nil
+}
+
 // shopTables are the shop's own, the same on every engine.
 const shopTables = `CREATE TABLE IF NOT EXISTS shop_orders (
 	id       VARCHAR(100) NOT NULL PRIMARY KEY,
 	customer VARCHAR(100) NOT NULL
 )`
 
+// onDatabase makes a shop whose Close closes db.
 func onDatabase(ctx context.Context, db *sql.DB, e engine, opts *allocation.UnitOfWorkOptions) (*Shop, error) {
 	store, err := sqlstore.New(db, e.dialect, nil)
 	if err != nil {
@@ -67,6 +91,22 @@ func onDatabase(ctx context.Context, db *sql.DB, e engine, opts *allocation.Unit
 		return nil, fmt.Errorf("create the shop's tables: %w", err)
 	}
 	return newShop(&sqlTill{db: db, store: store, engine: e}, store, opts, db.Close)
+}
+
+// onPool makes a shop whose Close closes the pool.
+func onPool(ctx context.Context, pool *pgxpool.Pool, opts *allocation.UnitOfWorkOptions) (*Shop, error) {
+	store, err := pgxstore.New(pool, nil)
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Migrate(ctx); err != nil {
+		return nil, err
+	}
+	if _, err := pool.Exec(ctx, shopTables); err != nil {
+		return nil, fmt.Errorf("create the shop's tables: %w", err)
+	}
+	end := func() error { pool.Close(); return nil }
+	return newShop(&pgxTill{pool: pool, store: store}, store, opts, end)
 }
 
 func newShop(t till, store ledger, opts *allocation.UnitOfWorkOptions, end func() error) (*Shop, error) {

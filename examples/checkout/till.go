@@ -7,8 +7,12 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/pgxstore"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -68,6 +72,36 @@ type sqlRows struct {
 
 func (r sqlRows) insert(ctx context.Context, o Order) error {
 	_, err := r.tx.ExecContext(ctx, r.text, string(o.ID), o.Customer)
+	return err
+}
+
+// pgxTill has the table in the database of the stock, PostgreSQL, through pgx in place of database/sql.
+type pgxTill struct {
+	pool  *pgxpool.Pool
+	store *pgxstore.Store
+}
+
+func (t *pgxTill) within(
+	ctx context.Context, service *allocation.Service,
+	fn func(ctx context.Context, rows rows, inside *allocation.Service) error, skus ...allocation.SKU,
+) error {
+	return t.store.Within(ctx, service, func(ctx context.Context, tx pgx.Tx, inside *allocation.Service) error {
+		return fn(ctx, pgxRows{tx}, inside)
+	}, skus...)
+}
+
+func (t *pgxTill) orders(ctx context.Context) ([]string, error) {
+	found, _ := t.pool.Query(ctx, `SELECT id FROM shop_orders`) // CollectRows returns the error
+	ids, err := pgx.CollectRows(found, pgx.RowTo[string])
+	slices.Sort(ids)
+	return ids, err
+}
+
+// pgxRows writes with the statement that the engine "postgresql" has.
+type pgxRows struct{ tx pgx.Tx }
+
+func (r pgxRows) insert(ctx context.Context, o Order) error {
+	_, err := r.tx.Exec(ctx, engines["postgresql"].insert, string(o.ID), o.Customer)
 	return err
 }
 

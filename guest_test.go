@@ -122,6 +122,33 @@ func TestCommandsOfSeveralCommitsTakeNoGuests(t *testing.T) {
 	}
 }
 
+func TestGuestsOfATransactionBelongToTheServiceInside(t *testing.T) {
+	store, host := furnished(t), newTable()
+	service := serve(t, store, settings{})
+	with := service.With(host.row("outside"))
+	const rule = "must be given to the Service inside the transaction"
+	err := store.Within(t.Context(), with, func(context.Context, *memory.Tx, *allocation.Service) error {
+		panic("the function runs")
+	})
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	require.ErrorContains(t, err, rule)
+	inside, _ := with.Inside(store.Join(store.Begin()))
+	_, err = inside.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	require.ErrorContains(t, err, rule)
+
+	failure := errors.New("the host rolls back")
+	for _, end := range []error{failure, nil} {
+		require.ErrorIs(t, store.Within(t.Context(), service,
+			func(ctx context.Context, _ *memory.Tx, inside *allocation.Service) error {
+				_, err := inside.With(host.row("inside")).Allocate(ctx, want("o1", "LAMP", 1))
+				return errors.Join(err, end)
+			}), end)
+		assert.Equal(t, end == nil, len(host.keys()) == 1, "rows %v after the end with %v", host.keys(), end)
+	}
+	assert.Equal(t, []allocation.OrderID{"o1"}, linesOf(store, "LAMP"))
+}
+
 func TestCommandsThatWriteNothingCarryOutNoGuest(t *testing.T) {
 	for mode, opts := range modes {
 		t.Run(mode, func(t *testing.T) {

@@ -35,7 +35,8 @@ import (
 // the commands inside. The Service inside is not safe for concurrent use, and ends with the transaction.
 //
 // If s can't run inside a transaction, every command of the Service inside returns the reason: [ErrInvalid] for a nil
-// store or a Service that is inside a transaction already, [errors.ErrUnsupported] over a host's own UnitOfWork.
+// store, for guests of s, which belong to commands of the Service inside, or for a Service that is inside a transaction
+// already, and [errors.ErrUnsupported] over a host's own UnitOfWork.
 func (s *Service) Inside(store Store) (inside *Service, committed func(ctx context.Context)) {
 	t := s.transaction(store, 1)
 	return t.service, func(ctx context.Context) { t.keep(); t.tell(ctx) }
@@ -90,6 +91,8 @@ func (s *Service) hosting(op string) (*unit, error) {
 		return nil, &Error{Op: op, Field: "unit of work", Value: fmt.Sprintf("%T", s.units), Err: errors.ErrUnsupported}
 	case u.mistake != nil:
 		return nil, u.mistake
+	case s.guests != nil:
+		return nil, invalid(op, "guests", len(s.guests.list), "must be given to the Service inside the transaction")
 	case u.joined:
 		return nil, invalid(op, "service", "inside a transaction", "must be outside of every transaction")
 	}

@@ -11,10 +11,11 @@ package allocation
 //
 // The guests go along with each command of the returned Service, so a guest usually serves a single command. With
 // [Service.AllocateEach] the i-th guest belongs to the i-th order, and the lengths of both lists have to be equal.
-// [Service.Sweep], [Service.Mend], [Service.PlanMend] and [Service.Reconcile] take no guests ([ErrInvalid]). Guests
-// need the library's own unit of work, with or without a wrapper, over a [GuestStore]; otherwise the error is
-// [errors.ErrUnsupported]. A guest that the store doesn't know is an ErrInvalid. Both errors come before anything is
-// read or written.
+// [Service.Sweep], [Service.Mend], [Service.PlanMend] and [Service.Reconcile] take no guests ([ErrInvalid]). Neither do
+// [Service.Transact] and [Service.Inside]: in a transaction of the host, the guests go along with commands of the
+// Service inside. Guests need the library's own unit of work, with or without a wrapper, over a [GuestStore]; otherwise
+// the error is [errors.ErrUnsupported]. A guest that the store doesn't know is an ErrInvalid. Both errors come before
+// anything is read or written.
 //
 // Guests of a group are carried out one after the other, in the order of the commands and behind all writes of the
 // library, so that a foreign key of a guest may point to a line. If a guest fails, the caller gets an [*Error] that

@@ -1,7 +1,6 @@
 package allocation
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
@@ -29,8 +28,8 @@ import (
 // are refused with that context ([ErrInvalid]), because such a command would wait for locks of the transaction. The
 // hook Attempt of the unit of work hears of each transaction as "Transact", and of the commands inside as usual.
 //
-// A bad argument, guests of s among them, is an ErrInvalid before anything begins. Over a host's own UnitOfWork
-// Transact returns [errors.ErrUnsupported].
+// A bad argument is an ErrInvalid before anything begins. So are guests of s: they belong to commands of the Service
+// inside. Over a host's own UnitOfWork Transact returns [errors.ErrUnsupported].
 func (s *Service) Transact(
 	ctx context.Context,
 	transaction func(ctx context.Context, fn func(Store) error) error,
@@ -42,7 +41,7 @@ func (s *Service) Transact(
 	if err != nil {
 		return err
 	}
-	if err := cmp.Or(s.refuseGuests(op), u.check(ctx, op)); err != nil {
+	if err := u.check(ctx, op); err != nil {
 		return err
 	}
 	if err := firstMistake(op, []mistake{

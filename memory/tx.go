@@ -126,8 +126,8 @@ func (tx *Tx) refused() error {
 	return nil
 }
 
-// Rollback ends the transaction: nothing was written, and the functions undo are called. After the end of the
-// transaction Rollback does nothing.
+// Rollback ends the transaction: nothing was written, and the functions undo of [Tx.Do] and Undo of guests, see [Func],
+// are called, the last first. After the end of the transaction Rollback does nothing.
 func (tx *Tx) Rollback() {
 	if tx.isOver() {
 		return

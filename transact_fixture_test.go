@@ -20,16 +20,21 @@ type till struct {
 	runs  int                  // of the function in the transaction
 }
 
+// newTill returns a till on a store with batches. A hook Committed in the settings is called besides the till's own.
 func newTill(t *testing.T, with settings, batches ...allocation.Batch) *till {
 	t.Helper()
 	c := &till{store: memory.New(), rows: map[allocation.OrderID]bool{}}
 	require.NoError(t, c.store.Seed(batches...))
 	with.units.Backoff, with.units.Now = 1, memory.NewClock(morning).Now
 	var mu sync.Mutex // the hook runs behind the gate, so that two callers may call it at a time
-	with.units.Committed = func(_ context.Context, events []allocation.Event) {
+	also := with.units.Committed
+	with.units.Committed = func(ctx context.Context, events []allocation.Event) {
 		mu.Lock()
-		defer mu.Unlock()
 		c.told = append(c.told, events)
+		mu.Unlock()
+		if also != nil {
+			also(ctx, events)
+		}
 	}
 	c.Service = serve(t, c.store, with)
 	return c

@@ -351,3 +351,8 @@ func (c *counting) CommitWith(
 	}
 	return c.Store.CommitWith(ctx, changes, guests)
 }
+
+func TestGuestErrorNamesTheGuestsAtFault(t *testing.T) {
+	err := &allocation.GuestError{Errs: []error{nil, errTaken, nil}}
+	assert.Equal(t, "allocation: guest 1: "+errTaken.Error(), err.Error())
+}

@@ -55,6 +55,17 @@ func TestLongestHold(t *testing.T) {
 		return err
 	})
 	refused(t, err, "Allocate", "hold until", until(16))
+	err = units.Do(t.Context(), func(_ context.Context, products allocation.Repository) error {
+		p, err := allocation.NewProduct("NEW")
+		require.NoError(t, err)
+		require.NoError(t, p.AddBatch(stock("b2", "NEW", 1), products.Now()))
+		require.NoError(t, products.Add(p))
+		r := want("new", "NEW", 1)
+		r.HoldUntil = until(16)
+		_, err = p.Allocate(products.Now(), nil, r)
+		return err
+	})
+	refused(t, err, "Allocate", "hold until", until(16))
 	clock.Advance(time.Minute)
 	lines, err := limited.Extend(t.Context(), "held", until(16))
 	require.NoError(t, err)

@@ -380,3 +380,16 @@ func TestC2_ASplitThatNeedsMoreSaysSo(t *testing.T) {
 		})
 	}
 }
+
+// A line whose terms the part doesn't fulfil never goes along, also if the part has room for exactly this line.
+func TestC2_NoLineGoesAlongOutsideOfItsTerms(t *testing.T) {
+	north := inWarehouse("a", 10)
+	north.Location = "NORTH"
+	p := newTested(t, north)
+	bound := whole("o", 6)
+	bound.Location = "NORTH"
+	p.allocates(bound)
+	released := p.splits("a", parted("part", 6, "SOUTH"))
+	assert.Equal(t, []allocation.OrderLine{lineOf("o", 6)}, released)
+	assert.Equal(t, "0/6", p.batch("part"))
+}

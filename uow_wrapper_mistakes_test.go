@@ -221,3 +221,18 @@ func TestWrapperThatSwallowsTheErrorOfItsFunction(t *testing.T) {
 		}
 	})
 }
+
+// A wrapper that swallows an error from before the commit leaves no doubt about the outcome.
+func TestWrapperThatSwallowsAnErrorOfTheRead(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+	store.FailLoad(errBroken)
+	swallows := func(ctx context.Context, fn decision, do doing) error {
+		_ = do(ctx, fn)
+		return nil
+	}
+	service := newService(t, wrap(allocation.NewUnitOfWork(store, nil), swallows), nil)
+	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	assert.NotErrorIs(t, err, allocation.ErrUnknownOutcome, "nothing was written")
+}

@@ -1,6 +1,7 @@
 package allocation_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -146,4 +147,11 @@ func TestC5_ABlockThatNeedsMoreLinesSaysSo(t *testing.T) {
 		_, err := loaded.BlockBatch("a", "recall", monday, nil)
 		return err
 	})
+}
+
+func TestBlockBatchNeedsAReason(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 5))
+	for _, reason := range []string{"", " recall", strings.Repeat("r", 256)} {
+		p.refuses(allocation.ErrInvalid, func() error { _, err := p.BlockBatch("a", reason, monday, nil); return err })
+	}
 }

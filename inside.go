@@ -35,10 +35,11 @@ import (
 // the commands inside. The Service inside is not safe for concurrent use, and ends with the transaction.
 //
 // If s can't run inside a transaction, every command of the Service inside returns the reason: [ErrInvalid] for a nil
-// store, for guests of s, which belong to commands of the Service inside, or for a Service that is inside a transaction
-// already, and [errors.ErrUnsupported] over a host's own UnitOfWork.
+// store, for a store in a transaction on other data than those of s, as far as the store can tell, for guests of s, which
+// belong to commands of the Service inside, or for a Service that is inside a transaction already, and
+// [errors.ErrUnsupported] over a host's own UnitOfWork.
 func (s *Service) Inside(store Store) (inside *Service, committed func(ctx context.Context)) {
-	t := s.transaction(store, 1)
+	t := s.transaction("Inside", store, 1)
 	return t.service, func(ctx context.Context) { t.keep(); t.tell(ctx) }
 }
 
@@ -56,19 +57,23 @@ const insideAttempts = 2
 
 // transaction returns the Service inside an attempt at a transaction. After a lost race the reason may be a stale
 // cached product, so further attempts read afresh, and with locks.
-func (s *Service) transaction(store Store, attempt int) *transaction {
-	outer, err := s.hosting("Inside")
+func (s *Service) transaction(op string, store Store, attempt int) *transaction {
+	outer, err := s.hosting(op)
 	u := &unit{store: store, joined: true, mistake: err}
 	t := &transaction{service: &Service{units: u, policy: s.policy}}
 	switch {
 	case err != nil:
 		return t
 	case isNil(store):
-		u.mistake = invalid("Inside", "store", nil, "must not be nil")
+		u.mistake = invalid(op, "store", nil, "must not be nil")
+		return t
+	case !isWithin(store, outer.store):
+		u.mistake = invalid(op, "store", fmt.Sprintf("%T", store), "must have the data of the store of the Service")
 		return t
 	}
 	_, locks := store.(Locker)
 	t.outer, u.opts = outer, outer.opts
+	u.policy.Store(outer.policy.Load())
 	u.opts.Attempts = insideAttempts
 	u.opts.LockFirst = locks && (outer.opts.LockFirst || attempt > 1)
 	if outer.opts.Committed != nil {
@@ -79,6 +84,13 @@ func (s *Service) transaction(store Store, attempt int) *transaction {
 		t.service.groups = t.groups
 	}
 	return t
+}
+
+// isWithin reports whether a store inside a transaction has the data of the store outside, as far as the store inside
+// can tell: a store with the method IsWithin knows the stores of its own kind, and no wrapper around a store.
+func isWithin(inside, outside Store) bool {
+	able, is := inside.(interface{ IsWithin(outside Store) bool })
+	return !is || able.IsWithin(outside)
 }
 
 // hosting returns the unit of work that a transaction of the host replaces inside.

@@ -2,12 +2,14 @@ package allocation_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 func TestInsideHearsOfTheCommitOnceTheHostSaysSo(t *testing.T) {
@@ -127,4 +129,47 @@ func TestInsideLocksAfterALostRaceOrFirst(t *testing.T) {
 			assert.Equal(t, tt.want, loads)
 		})
 	}
+}
+
+// Units that became free inside go to lines that wait under the policy of the unit of work outside.
+func TestInsideServesLinesThatWaitUnderThePolicyOutside(t *testing.T) {
+	policy := allocation.PreferLocations("Berlin")
+	for name, with := range map[string]settings{
+		"of the Service":      {service: allocation.ServiceOptions{Policy: policy}},
+		"of the unit of work": {units: allocation.UnitOfWorkOptions{Policy: policy}},
+	} {
+		c := newTill(t, with, stock("B-0", "LAMP", 1))
+		r := mayWait("waiter", "LAMP", 18)
+		r.Split = true
+		_, err := c.Allocate(t.Context(), r)
+		require.NoError(t, err)
+		far, near := stock("A", "LAMP", 8), stock("Z", "LAMP", 9)
+		far.Location, near.Location = "Munich", "Berlin"
+		require.NoError(t, c.store.Within(t.Context(), c.Service,
+			func(ctx context.Context, _ *memory.Tx, inside *allocation.Service) error {
+				return errors.Join(inside.AddBatch(ctx, far), inside.AddBatch(ctx, near))
+			}))
+		state, _ := c.store.Product("LAMP")
+		require.Len(t, state.Lines, 1, name)
+		assert.Equal(t, allocation.BatchRef("Z"), state.Lines[0].Parts[0].Batch, name)
+	}
+}
+
+// The store inside must keep the data of the store outside: cached products and the gate are of the store outside.
+func TestInsideRefusesATransactionOfAnotherStore(t *testing.T) {
+	c, other := newTill(t, settings{}, stock("b1", "LAMP", 10)), memory.New()
+	require.NoError(t, other.Seed(stock("b1", "LAMP", 10)))
+	tx := other.Begin()
+	defer tx.Rollback()
+	require.ErrorIs(t, commandOf(c.Inside(other.Join(tx))), allocation.ErrInvalid)
+	ran := false
+	err := other.Within(t.Context(), c.Service, func(context.Context, *memory.Tx, *allocation.Service) error {
+		ran = true
+		return nil
+	})
+	var detailed *allocation.Error
+	require.ErrorAs(t, err, &detailed)
+	assert.Equal(t, []any{"Transact", "store"}, []any{detailed.Op, detailed.Field})
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	assert.False(t, ran)
 }

@@ -29,7 +29,8 @@ import (
 // hook Attempt of the unit of work hears of each transaction as "Transact", and of the commands inside as usual.
 //
 // A bad argument is an ErrInvalid before anything begins. So are guests of s: they belong to commands of the Service
-// inside. Over a host's own UnitOfWork Transact returns [errors.ErrUnsupported].
+// inside. A transaction on other data than those of s is an ErrInvalid before fn runs, as far as the store inside can
+// tell. Over a host's own UnitOfWork Transact returns [errors.ErrUnsupported].
 func (s *Service) Transact(
 	ctx context.Context,
 	transaction func(ctx context.Context, fn func(Store) error) error,
@@ -96,8 +97,9 @@ type transacting struct {
 	last        *transaction // of the present attempt
 }
 
-// transactionKey is the key of a context inside a transaction; the value is the unit of work outside.
-type transactionKey struct{}
+// transactionKey is the key of a context inside a transaction. A context may be inside transactions of several units of
+// work, one within the other.
+type transactionKey struct{ outside *unit }
 
 // run makes attempts until one commits, or fails for good.
 func (t *transacting) run(ctx context.Context) error {
@@ -129,8 +131,11 @@ func (t *transacting) attempt(ctx context.Context, number int) (err error) {
 	}
 	done := false
 	err = t.transaction(ctx, func(store Store) error {
-		t.last = t.Service.transaction(store, number)
-		err := t.fn(context.WithValue(ctx, transactionKey{}, t.unit), t.last.service)
+		t.last = t.Service.transaction("Transact", store, number)
+		if t.last.outer == nil {
+			return ownUnit(t.last.service.units).mistake
+		}
+		err := t.fn(context.WithValue(ctx, transactionKey{t.unit}, true), t.last.service)
 		done = err == nil
 		return err
 	})

@@ -242,6 +242,20 @@ func commandOf(inside *allocation.Service, _ func(context.Context)) error {
 	return err
 }
 
+// A transaction of another Service inside doesn't make the outer Service usable again.
+func TestNestedTransactionsOfTwoServicesRefuseBoth(t *testing.T) {
+	c, other := newTill(t, settings{}, stock("b1", "LAMP", 10)), newTill(t, settings{}, stock("b2", "SOFA", 10))
+	err := c.store.Within(t.Context(), c.Service, func(ctx context.Context, _ *memory.Tx, _ *allocation.Service) error {
+		return other.place(ctx, func(ctx context.Context, _ *allocation.Service) error {
+			_, err := c.Allocate(ctx, want("o1", "LAMP", 1))
+			return err
+		}, want("o1", "SOFA", 1))
+	}, "LAMP")
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	assert.Empty(t, c.lines("LAMP"))
+	assert.Empty(t, other.rows)
+}
+
 // hosts is a host's own UnitOfWork.
 type hosts struct{ allocation.UnitOfWork }
 

@@ -120,7 +120,7 @@ func (u *unit) check(ctx context.Context, op string) error {
 		return u.mistake
 	case inside(ctx) != nil:
 		return invalid(op, "context", "of a unit of work", "units of work don't nest")
-	case ctx.Value(transactionKey{}) == any(u):
+	case ctx.Value(transactionKey{u}) != nil:
 		return invalid(op, "context", "of a transaction", "use the Service that the function was given")
 	}
 	return nil

@@ -170,6 +170,13 @@ var (
 // Joined tells [allocation.NewUnitOfWork] that only the host can begin again.
 func (joined) Joined() {}
 
+// IsWithin reports whether the transaction is one of the store outside, for [allocation.Service.Inside]; true for a
+// store of another type, such as a wrapper.
+func (j joined) IsWithin(outside allocation.Store) bool {
+	store, known := outside.(*Store)
+	return !known || store == j.store
+}
+
 // do runs fn on the data as the transaction sees the data.
 func (j joined) do(ctx context.Context, op string, fn func(view) error) error {
 	if err := j.store.check(ctx, op); err != nil {

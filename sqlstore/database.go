@@ -16,6 +16,8 @@ type sqlDatabase struct {
 
 var _ database = (*sqlDatabase)(nil)
 
+func (d *sqlDatabase) pool() any { return d.db }
+
 func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, error) {
 	if err := d.engine.fits(ctx, d, q.text, args); err != nil {
 		return 0, err

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
@@ -47,6 +48,28 @@ type joined struct{ *inside }
 
 // Joined tells [allocation.NewUnitOfWork] that only the host can retry.
 func (joined) Joined() {}
+
+// IsWithin reports whether the store outside has the same tables, for [allocation.Service.Inside]; true for a store of
+// another type, such as a wrapper.
+func (j joined) IsWithin(outside allocation.Store) bool {
+	other, known := outside.(interface{ self() *Store })
+	return !known || other.self().hasTablesOf(j.store)
+}
+
+// self is also a method of a type that embeds a *Store.
+func (s *Store) self() *Store { return s }
+
+// hasTablesOf reports whether two stores have the same tables, on the same pool of connections.
+func (s *Store) hasTablesOf(other *Store) bool {
+	if s == nil || other == nil || s.engine == nil || other.engine == nil {
+		return true // and every method says what is wrong
+	}
+	return s.engine == other.engine && s.templates.schema == other.templates.schema &&
+		s.templates.prefix == other.templates.prefix && isSame(s.db.pool(), other.db.pool())
+}
+
+// isSame compares pools; true for pools that can't be compared.
+func isSame(a, b any) bool { return !reflect.ValueOf(a).Comparable() || a == b }
 
 // Locked runs fn with a store in the same transaction that locks the products before reading. The locks stay until the
 // host ends the transaction; Locked commits nothing.

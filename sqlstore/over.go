@@ -64,6 +64,8 @@ type overDatabase struct {
 
 var _ database = overDatabase{}
 
+func (d overDatabase) pool() any { return d.db }
+
 func (overDatabase) prepare(context.Context, []*query) error { return nil }
 
 func (d overDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driverTransaction, error) {

@@ -82,6 +82,9 @@ type database interface {
 
 	// connect reserves a connection until close.
 	connect(ctx context.Context) (connection, error)
+
+	// pool is the same for two databases with the same connections.
+	pool() any
 }
 
 // runner runs statements, each by itself or all in one transaction.

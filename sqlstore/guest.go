@@ -94,11 +94,12 @@ func (g Row) check(op string, e *engine) error {
 	return checkLiterals(op, g.Values)
 }
 
-// checkLiterals refuses values that have no text.
+// checkLiterals refuses values that have no text, or whose method Value panics.
 func checkLiterals(op string, values []any) error {
 	for _, value := range values {
-		if err := (&tupleList{}).value(value); err != nil {
-			reason := fmt.Errorf("%w: %w", allocation.ErrInvalid, err)
+		l := &literalText{}
+		if l.value(value); l.err != nil {
+			reason := fmt.Errorf("%w: %w", allocation.ErrInvalid, l.err)
 			return &allocation.Error{Op: op, Field: "value", Value: fmt.Sprintf("%T", value), Err: reason}
 		}
 	}

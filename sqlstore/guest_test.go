@@ -1,11 +1,13 @@
 package sqlstore
 
 import (
+	"context"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +135,54 @@ func TestValuesBecomeText(t *testing.T) {
 	require.NoError(t, l.value([]byte(nil)))
 	assert.Equal(t, "NULL", string(l.out))
 	assert.Error(t, MariaDB.engine.statementOf(Statement{SQL: "f(?)", Args: []any{named(-1)}}).err, "a panic")
+}
+
+// CheckGuest also runs on the goroutine of another caller, who must not hear of the panic.
+func TestCheckGuestTurnsAPanicIntoAnError(t *testing.T) {
+	store := storeOf(t, MariaDB)
+	for _, guest := range []allocation.Guest{item(named(-1)), Statement{SQL: "f(?)", Args: []any{named(-1)}}} {
+		require.ErrorIs(t, store.CheckGuest(guest), allocation.ErrInvalid)
+	}
+}
+
+// answers is a runner that answers every query with the versions of products.
+type answers map[allocation.SKU]int64
+
+func (answers) exec(context.Context, *query, ...any) (int64, error) { return 1, nil }
+
+func (a answers) each(_ context.Context, _ *query, _ []any, row func(scanner) error) error {
+	for sku, version := range a {
+		if err := row(versionRow{sku, version}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type versionRow struct {
+	sku     allocation.SKU
+	version int64
+}
+
+func (v versionRow) Scan(targets ...any) error {
+	*targets[0].(*allocation.SKU), *targets[1].(*int64) = v.sku, v.version
+	return nil
+}
+
+// If a guest fails, a second transaction writes the same rows, and checks the same versions.
+func TestWritingKeepsTheVersionsToCheck(t *testing.T) {
+	for _, dialect := range []*Dialect{PostgreSQL, MariaDB, SQLite} {
+		store := storeOf(t, dialect)
+		rows, err := relationsOf([]allocation.Changes{
+			{SKU: "LAMP", Read: 1, Version: 2}, {SKU: "SOFA", Read: 7, Version: 7},
+		})
+		require.NoError(t, err)
+		before := slices.Clone(rows.products)
+		if dialect != PostgreSQL { // which answers with other columns
+			require.NoError(t, store.statements.writer.write(t.Context(), answers{"LAMP": 1, "SOFA": 7}, rows))
+		}
+		assert.Equal(t, before, rows.products, dialect.engine.name)
+	}
 }
 
 func TestCheckGuestFindsMistakes(t *testing.T) {

@@ -96,6 +96,9 @@ func (w *mariaDBCommit) write(ctx context.Context, r runner, rows *relations) er
 		if err := w.lockAndCompare(ctx, r, rows); err != nil {
 			return err
 		}
+		changed := *rows // a second transaction needs the versions to check again
+		changed.products = slices.DeleteFunc(slices.Clone(rows.products), productRow.isChecked)
+		rows = &changed
 	}
 	if err := w.counters(ctx, r, rows); err != nil {
 		return err
@@ -106,11 +109,7 @@ func (w *mariaDBCommit) write(ctx context.Context, r runner, rows *relations) er
 // lockAndCompare locks all products in the order of the SKUs, and compares the versions. A commit that only checks
 // some products needs the lock, because an UPDATE without a change reports no row on MariaDB.
 func (w *mariaDBCommit) lockAndCompare(ctx context.Context, r runner, rows *relations) error {
-	if err := checkVersions(ctx, r, w.engine, w.lockProducts, rows.products); err != nil {
-		return err
-	}
-	rows.products = slices.DeleteFunc(rows.products, productRow.isChecked)
-	return nil
+	return checkVersions(ctx, r, w.engine, w.lockProducts, rows.products)
 }
 
 // counters writes products and batches: with one statement if there is one of each, otherwise products first,

@@ -115,10 +115,20 @@ func sqlState(err error) (state string, ok bool) {
 
 // hasOldPlan reports whether somebody changed the type of a column since the driver prepared the statement on this
 // connection ("cached plan must not change result type"). The driver then forgets the prepared statement. The server
-// has no other reason to answer 0A000, not supported, to the statements of this package.
+// has no other reason to answer 0A000, not supported, to the statements of this package. A statement of the host may
+// have many reasons, so the place in the server's source tells them apart, if the driver says the place.
 func hasOldPlan(err error) bool {
 	state, ok := sqlState(err)
-	return ok && state == "0A000"
+	return ok && state == "0A000" && !fromElsewhere(err, "RevalidateCachedQuery")
+}
+
+// fromElsewhere reports whether the driver names another function of the server as the place of an error.
+func fromElsewhere(err error, function string) bool {
+	place, _ := find(err, func(err error) (string, bool) {
+		v := field(err, "Routine")
+		return v.String(), v.IsValid() && v.String() != ""
+	})
+	return place != "" && place != function
 }
 
 // rolledBack is what drivers say if the server answers COMMIT with ROLLBACK, because an earlier statement has failed:
@@ -143,8 +153,11 @@ func classifyPostgreSQL(err error) class {
 		return conflict
 	case "57P01", "57P05": // ended by an administrator or as idle: the statement is undone
 		return conflict
-	case "0A000": // see hasOldPlan
-		return conflict
+	case "0A000":
+		if hasOldPlan(err) {
+			return conflict
+		}
+		return answered
 	case "57P02", "40003": // ended by the crash of another process: the statement may have committed
 		return unanswered
 	case "23505":

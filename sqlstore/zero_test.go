@@ -19,7 +19,8 @@ func TestAStoreThatNewDidNotMakeIsErrInvalid(t *testing.T) {
 			for _, s := range []any{store, store.Join(nil), JoinOver(store, nil), allocation.Store(store)} {
 				v := reflect.ValueOf(s)
 				for i := range v.NumMethod() {
-					if method := v.Type().Method(i).Name; !slices.Contains([]string{"Join", "Joined", "IsWithin"}, method) {
+					method := v.Type().Method(i).Name
+					if !slices.Contains([]string{"Join", "Joined", "IsWithin"}, method) {
 						assertNotMadeByNew(t, method, v.Method(i))
 						methods++
 					}

@@ -186,7 +186,7 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 	switch {
 	case errors.Is(err, errMore), errors.Is(err, ErrConflict):
 		return err
-	case m.cached && (err != nil || !wrote):
+	case m.cached && (err != nil || !wrote || m.waits()):
 		return errStale
 	case err != nil && len(c.pending) == 1 && asLapsed(err) == nil: // to a wrapper, lapsed holds are no error
 		c.judged = true

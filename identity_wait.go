@@ -1,6 +1,9 @@
 package allocation
 
-import "context"
+import (
+	"context"
+	"slices"
+)
 
 // loadQueues reads a page of those who wait for each of the loaded products, if serving has to go on, if an
 // earlier run of the function needed the page, or if the query is one of a command that may free units. For
@@ -77,4 +80,10 @@ func (w *work) unserved(m *identityMap, err error) error {
 		}
 	}
 	return nil
+}
+
+// waits reports whether any line waits. Products with such lines are not cached, so after a run on cached products a
+// line has begun to wait that may have units in the store already, which only a fresh read shows.
+func (m *identityMap) waits() bool {
+	return slices.ContainsFunc(m.products, func(p present) bool { return p.queue.any })
 }

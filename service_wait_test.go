@@ -224,3 +224,12 @@ func (s shop) mustAddAll(batches ...allocation.Batch) {
 		require.NoError(s.t, s.AddBatch(s.t.Context(), b))
 	}
 }
+
+func TestARepeatThatMayWaitIsComparedWithTheLineInTheStore(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 15))
+	s.mustAllocate(want("order", "LAMP", 2)) // the product is cached, without the line
+	_, err := s.Allocate(t.Context(), mayWait("order", "LAMP", 14))
+	require.ErrorIs(t, err, allocation.ErrMismatch)
+	assert.Empty(t, s.queue("LAMP"))
+	assert.EqualValues(t, 2, s.has("order", "LAMP"))
+}

@@ -133,8 +133,8 @@ func (tx *Tx) Rollback() {
 		return
 	}
 	tx.ended = true
-	for _, undo := range slices.Backward(tx.undo) {
-		undo()
+	for _, undo := range tx.undo {
+		defer undo() // the last first, and also after the panic of another
 	}
 }
 

@@ -190,6 +190,15 @@ func TestUndoRunsBackwardsAndOnlyWithoutACommit(t *testing.T) {
 	require.ErrorIs(t, write(tx, "d"), allocation.ErrInvalid)
 }
 
+func TestAnUndoThatPanicsKeepsNoOtherFromRunning(t *testing.T) {
+	tx := filled(t).Begin()
+	row := false
+	require.NoError(t, tx.Do(func() error { row = true; return nil }, func() { row = false }))
+	require.NoError(t, tx.Do(func() error { return nil }, func() { panic("a mistake of the host") }))
+	assert.Panics(t, tx.Rollback)
+	assert.False(t, row)
+}
+
 func TestATransactionIsSpoiltByAnErrorOtherThanAConflict(t *testing.T) {
 	ctx := t.Context()
 	store := filled(t)

@@ -35,8 +35,8 @@ import (
 // the commands inside. The Service inside is not safe for concurrent use, and ends with the transaction.
 //
 // If s can't run inside a transaction, every command of the Service inside returns the reason: [ErrInvalid] for a nil
-// store, for a store in a transaction on other data than those of s, as far as the store can tell, for guests of s, which
-// belong to commands of the Service inside, or for a Service that is inside a transaction already, and
+// store, for a store in a transaction on other data than those of s, as far as the store can tell, for guests of s,
+// which belong to commands of the Service inside, or for a Service that is inside a transaction already, and
 // [errors.ErrUnsupported] over a host's own UnitOfWork.
 func (s *Service) Inside(store Store) (inside *Service, committed func(ctx context.Context)) {
 	t := s.transaction("Inside", store, 1)

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -161,11 +163,20 @@ func (d database) Pipeline(ctx context.Context, statements []seam.Statement) (su
 }
 
 // isUndone reports whether a batch failed before pgx sent the statements: at preparing, or at encoding an argument. A
-// failure while sending or receiving ends the connection.
+// failure while sending or receiving ends the connection. A batch is also undone if the server has answered up to the
+// end and a statement has failed with a state that a lost connection may have, too.
 func isUndone(conn *pgx.Conn, err error) bool {
 	var before pgx.ErrPreprocessingBatch
+	return pgconn.SafeToRetry(err) || errors.As(err, &before) || !conn.IsClosed() && !isPlain(err)
+}
+
+// isPlain reports whether an error is an answer of the server that a store takes for an answer: neither about a
+// connection, such as the connection of a foreign table, nor a system's or an internal error.
+func isPlain(err error) bool {
 	var answer *pgconn.PgError
-	return pgconn.SafeToRetry(err) || errors.As(err, &before) || !errors.As(err, &answer) && !conn.IsClosed()
+	return errors.As(err, &answer) && !slices.ContainsFunc([]string{"08", "58", "XX"}, func(class string) bool {
+		return strings.HasPrefix(answer.Code, class)
+	})
 }
 
 // transaction is the [seam.Transaction] over a transaction of pgx.

@@ -14,7 +14,8 @@ import (
 // Statement is a guest of a command, see [allocation.Service.With]: a statement of the host's own, with the engine's
 // placeholders. A statement must neither begin nor end a transaction. Rows of an answer are not read.
 //
-// On MariaDB the values go into the text, see [Row], and the text has no question mark but the placeholders.
+// On MariaDB the values go into the text, see [Row], and the text has no question mark but the placeholders. Statements
+// that MariaDB commits by itself, such as TRUNCATE, are refused.
 type Statement struct {
 	SQL  string
 	Args []any
@@ -62,13 +63,20 @@ var endings = []string{
 	"ABORT", "BEGIN", "COMMIT", "END", "RELEASE", "ROLLBACK", "SAVEPOINT", "START", "XA",
 }
 
+// endingsOfMariaDB begin the statements that MariaDB commits before: the transaction would be cut in two.
+var endingsOfMariaDB = []string{
+	"ALTER", "ANALYZE", "CREATE", "DROP", "FLUSH", "GRANT", "LOCK", "OPTIMIZE", "RENAME", "REVOKE", "TRUNCATE",
+	"UNLOCK",
+}
+
 func (g Statement) check(op string, e *engine) error {
 	text := strings.TrimSpace(g.SQL)
 	letters := strings.IndexFunc(text+" ", func(r rune) bool { return !unicode.IsLetter(r) })
 	switch {
 	case text == "":
 		return invalid(op, "SQL", g.SQL, "must not be empty")
-	case slices.Contains(endings, strings.ToUpper(text[:letters])):
+	case slices.Contains(endings, strings.ToUpper(text[:letters])),
+		e.literals && slices.Contains(endingsOfMariaDB, strings.ToUpper(text[:letters])):
 		return invalid(op, "SQL", g.SQL, "must neither begin nor end a transaction")
 	case !e.literals:
 		return nil

@@ -202,6 +202,7 @@ func TestCheckGuestFindsMistakes(t *testing.T) {
 		"too few arguments":  Statement{SQL: "DELETE FROM orders WHERE id = ?"},
 		"too many arguments": Statement{SQL: "DELETE FROM orders WHERE id = 1", Args: []any{1}},
 		"a question mark":    Statement{SQL: "DELETE FROM orders WHERE id = '?'"},
+		"a hidden COMMIT":    Statement{SQL: "TRUNCATE orders"}, "another": Statement{SQL: "create table x (id INT)"},
 	} {
 		assert.ErrorIs(t, storeOf(t, MariaDB).CheckGuest(guest), allocation.ErrInvalid, name)
 	}

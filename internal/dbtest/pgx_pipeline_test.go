@@ -165,6 +165,9 @@ func TestAGuestOverPgxThatFails(t *testing.T) {
 		"number":    sqlstore.Statement{SQL: "INSERT INTO parents VALUES ($1)", Args: []any{1, 2, 3}},
 		"check":     sqlstore.Statement{SQL: "SELECT 1 / 0"},
 		"logarithm": sqlstore.Statement{SQL: "SELECT ln(0)"},
+		"elsewhere": sqlstore.Statement{SQL: "INSERT INTO elsewhere.public.orders VALUES (1)"},
+		"foreign":   raising("08001"), // a server behind the server can't be reached
+		"internal":  raising("XX000"),
 	} {
 		for _, before := range [][]allocation.Guest{nil, {s.Row("x"), s.Row("yy")}} {
 			t.Run(name+" behind "+strconv.Itoa(len(before)), func(t *testing.T) {
@@ -195,6 +198,11 @@ func TestAGuestOverPgxThatFails(t *testing.T) {
 		require.NoError(t, s.place(ctx, "o", s.Row("x"), lock, named))
 		s.want(t, []string{"x", "z"}, []string{"o"})
 	})
+}
+
+// raising is a guest that fails with a state.
+func raising(state string) sqlstore.Statement {
+	return sqlstore.Statement{SQL: "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '" + state + "'; END $$"}
 }
 
 // angry is an argument that panics.

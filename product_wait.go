@@ -112,6 +112,10 @@ func (p *Product) serveFrom(place Rank, free []Quantity, now time.Time) {
 			continue
 		}
 		if !p.serve(l, free, q.policy, now) {
+			if p.moreLapsed {
+				q.serving = l.place() // the units of further lapsed holds may be all that the line needs
+				return
+			}
 			continue
 		}
 		if served++; !p.anyFree(free, now) {

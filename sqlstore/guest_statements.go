@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -170,19 +171,27 @@ func (l *tupleList) value(value any) error {
 		}
 		l.out = strconv.AppendFloat(l.out, v, 'g', -1, 64)
 	case string:
+		if !utf8.ValidString(v) { // such as the bytes of a UUID, for a column of bytes
+			l.bytes([]byte(v))
+			return nil
+		}
 		l.text(v)
 	case []byte:
 		if v == nil {
 			l.null()
 			return nil
 		}
-		l.out = append(hex.AppendEncode(append(l.out, "x'"...), v), '\'')
+		l.bytes(v)
 	case time.Time:
 		l.text(timeText(v))
 	default:
 		return fmt.Errorf("a value of type %T", value)
 	}
 	return nil
+}
+
+func (l *tupleList) bytes(b []byte) {
+	l.out = append(hex.AppendEncode(append(l.out, "x'"...), b), '\'')
 }
 
 // timeText is a time in UTC as MariaDB writes times.

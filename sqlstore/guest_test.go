@@ -124,7 +124,8 @@ func TestValuesBecomeText(t *testing.T) {
 	assert.Equal(t, "CALL f('a?b', 7)'c'", MariaDB.engine.statementOf(g).text)
 	for want, value := range map[string]any{
 		"NULL": nil, "'it'": "it", "_utf8mb4 x'69742773'": "it's", "_utf8mb4 x'c3a9'": "é", "_utf8mb4 x'5c'": `\`,
-		"7": int8(7), "1": true, "0": false, "1.5": float32(1.5), "x'00ff'": []byte{0, 255}, "'red'": colour("red"),
+		"7": int8(7), "1": true, "0": false, "1.5": float32(1.5), "x'00ff'": []byte{0, 255},
+		"x'ff27'": "\xff'", "'red'": colour("red"),
 		"'number 3'": named(3), "'2030-05-06 08:00:00.12'": at, "'0000-00-00'": time.Time{}, "x''": []byte{},
 	} {
 		l := &tupleList{}

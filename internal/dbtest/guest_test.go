@@ -225,6 +225,8 @@ func TestLiteralsMeanWhatArgumentsMean(t *testing.T) {
 		{"é 日本 🪑\n\x00", []byte{}, math.MaxInt64, -0.1, at.Truncate(time.Second)},
 		{nil, nil, nil, nil, nil},
 		{note("x"), nil, true, float32(0.5), nil},
+		{[]byte("é"), "\xff\x00'\\", []byte("12"), "1.25", "2030-05-06 09:10:11.5"},
+		{7, 7, "-3", 7, nil},
 	}
 	for i, row := range rows {
 		exec(t, s.db, `INSERT INTO host_values VALUES (?, ?, ?, ?, ?, ?)`, append([]any{i}, row...)...)

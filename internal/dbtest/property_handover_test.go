@@ -65,6 +65,7 @@ func (n *naive) handOver(from, to allocation.OrderID, skus []allocation.SKU, now
 
 func (m *machine) handOver(t *rapid.T) {
 	from, to := m.order(t), m.order(t)
+	m.inTime(t, from, to)
 	var skus []allocation.SKU
 	if rapid.Bool().Draw(t, "named") {
 		skus = m.skusOf(t)

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -16,8 +17,12 @@ func (m *machine) line(t *rapid.T) allocation.LineID {
 }
 
 // crowd begins with a batch that has a line of most orders, which differ in all that decides who loses at a cut.
+// If lines may wait, the batch has units for few of them.
 func (m *machine) crowd(t *rapid.T) {
 	b := allocation.Batch{Ref: "b1", SKU: m.skus[0], Purchased: 15}
+	if m.waiting {
+		b.Purchased = 4 // most lines wait
+	}
 	m.batches = 1
 	m.run(t, outcome{}, func(s *allocation.Service) (any, error) { return nil, s.AddBatch(t.Context(), b) })
 	b.AnnouncedQuantity, b.ArrivedAt = b.Purchased, m.now()
@@ -29,6 +34,10 @@ func (m *machine) crowd(t *rapid.T) {
 		r.Split, r.Priority = rapid.Bool().Draw(t, "split"), rapid.IntRange(-1, 1).Draw(t, "priority")
 		if rapid.Bool().Draw(t, "hold") {
 			r.HoldUntil = m.now().AddDate(0, 0, 1)
+		}
+		if m.waiting {
+			r.Wait, r.HoldUntil, r.HoldFor = true, time.Time{}, r.HoldUntil.Sub(m.now())
+			r.HoldFor = max(0, r.HoldFor)
 		}
 	}
 	m.run(t, m.naive.allocate(requests, m.now()), func(s *allocation.Service) (any, error) {
@@ -112,4 +121,31 @@ func (n *naive) one(key allocation.LineKey, now time.Time, as change) (want outc
 		*n = *after
 	}
 	return want
+}
+
+func (m *machine) extend(t *rapid.T) {
+	until := m.now().Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "hours")) * time.Hour)
+	m.each(t, func(
+		s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU,
+	) ([]allocation.Allocation, error) {
+		return s.Extend(ctx, order, until, skus...)
+	}, extended(until, m.now()))
+}
+
+func (m *machine) shipPart(t *rapid.T) {
+	line := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Line: m.line(t), Quantity: m.some(t, 1, 10)}
+	m.inTime(t, line.OrderID)
+	before := m.naive.clone()
+	ship := func(l allocation.Allocation, want *outcome) allocation.Allocation {
+		if line.Quantity <= l.Shipped() {
+			return l // a repeat, however late
+		}
+		return m.naive.shipped(line.Quantity)(l, want)
+	}
+	want := m.naive.one(line.Key(), m.now(), ship)
+	m.naive.settle(before, m.now())
+	m.run(t, want, func(s *allocation.Service) (any, error) {
+		a, err := s.ShipPart(t.Context(), line)
+		return a.OrderLine, err
+	})
 }

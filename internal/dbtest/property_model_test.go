@@ -152,16 +152,18 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 	}
 	after := n.clone()
 	for _, r := range merged {
+		if _, there := n.live(r.Key(), now); !there {
+			after.serve(r.SKU, now) // before any newcomer
+		}
+	}
+	for _, r := range merged {
 		key := r.Key()
 		old, there := after.live(key, now)
 		switch {
 		case !n.known(r.SKU):
 			return outcome{reasons: []error{allocation.ErrNotFound}} // products are looked up before any line is judged
 		case there && repeats(r, old):
-			if !old.HeldUntil.IsZero() && (r.HoldUntil.IsZero() || r.HoldUntil.After(old.HeldUntil)) {
-				old.HeldUntil = r.HoldUntil
-				after.lines[key] = old
-			}
+			after.lines[key] = strengthened(old, r)
 			continue
 		case there:
 			want.because(allocation.ErrMismatch)
@@ -170,17 +172,9 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 			want.because(allocation.ErrInvalid)
 			continue
 		}
-		l := allocation.Allocation{
-			OrderLine: r.OrderLine, Split: r.Split, HeldUntil: r.HoldUntil,
-			NeededBy: r.NeededBy, FreshUntil: r.FreshUntil, Location: r.Location, Priority: r.Priority,
-		}
-		parts, most := after.pick(l, r.Quantity, now)
-		if parts == nil {
+		if most, placed := after.place(r, now); !placed {
 			want.short = append(want.short, allocation.Shortage{OrderLine: r.OrderLine, Available: most})
-			continue
 		}
-		l.Parts = parts
-		after.lines[key] = l
 	}
 	if want.ok() {
 		*n = *after
@@ -188,12 +182,24 @@ func (n *naive) allocate(requests []allocation.Request, now time.Time) (want out
 	return want
 }
 
+// strengthened is the line after a repeat (R3).
+func strengthened(l allocation.Allocation, r allocation.Request) allocation.Allocation {
+	switch {
+	case r.HoldFor > 0:
+	case r.HoldUntil.IsZero():
+		l.HeldUntil, l.HoldFor = time.Time{}, 0
+	case !l.HeldUntil.IsZero() && r.HoldUntil.After(l.HeldUntil):
+		l.HeldUntil = r.HoldUntil
+	}
+	return l
+}
+
 // passed says whether a time that was set has passed.
 func passed(at, now time.Time) bool { return !at.IsZero() && at.Before(now) }
 
 // repeats says whether a request has the terms that a repeat must have (R3).
 func repeats(r allocation.Request, l allocation.Allocation) bool {
-	return r.Quantity == l.Quantity && r.Split == l.Split && r.Location == l.Location &&
+	return r.Quantity == wantedBy(l) && r.Split == l.Split && r.Partial == l.Partial && r.Location == l.Location &&
 		r.NeededBy.Equal(l.NeededBy) && r.FreshUntil.Equal(l.FreshUntil)
 }
 
@@ -205,6 +211,7 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 		case i < 0:
 			merged = append(merged, r)
 		case merged[i].Split != r.Split || merged[i].Location != r.Location || merged[i].Priority != r.Priority ||
+			merged[i].Wait != r.Wait || merged[i].Partial != r.Partial || merged[i].HoldFor != r.HoldFor ||
 			!merged[i].HoldUntil.Equal(r.HoldUntil) ||
 			!merged[i].NeededBy.Equal(r.NeededBy) || !merged[i].FreshUntil.Equal(r.FreshUntil):
 			return nil, false
@@ -219,7 +226,7 @@ func merge(requests []allocation.Request) (merged []allocation.Request, consiste
 // change is a command's effect on one line. It adds to the outcome the reasons against the command.
 type change = func(l allocation.Allocation, want *outcome) allocation.Allocation
 
-// put stores a line without empty parts, and deletes a line without units.
+// put stores a line without empty parts, and deletes a line without units that waits for no units.
 func (n *naive) put(l allocation.Allocation) {
 	l.Parts = slices.DeleteFunc(l.Parts, func(p allocation.Part) bool { return p.Quantity == 0 })
 	l.Quantity = 0
@@ -227,13 +234,20 @@ func (n *naive) put(l allocation.Allocation) {
 		l.Quantity += part.Quantity
 	}
 	key := l.Key()
-	if n.lines[key] = l; l.Quantity == 0 {
+	if l.Wanted <= l.Quantity {
+		l.Wanted = 0
+	}
+	if len(l.Parts) == 0 {
+		l.Parts = nil
+	}
+	if n.lines[key] = l; l.Quantity == 0 && l.Waiting == 0 {
 		delete(n.lines, key)
 	}
 }
 
 // cancelled is the line without its unshipped units.
 func cancelled(l allocation.Allocation, _ *outcome) allocation.Allocation {
+	l.Waiting, l.Wanted = 0, 0
 	return shrunk(l, l.Shipped())
 }
 
@@ -248,8 +262,11 @@ func shrunk(l allocation.Allocation, to allocation.Quantity) allocation.Allocati
 	return l
 }
 
-func confirmed(l allocation.Allocation, _ *outcome) allocation.Allocation {
-	l.HeldUntil = time.Time{}
+func confirmed(l allocation.Allocation, want *outcome) allocation.Allocation {
+	if l.Quantity == 0 {
+		want.because(allocation.ErrNotAllowed)
+	}
+	l.HeldUntil, l.HoldFor = time.Time{}, 0
 	return l
 }
 
@@ -274,7 +291,7 @@ func (n *naive) shipped(total allocation.Quantity) change {
 		if total == 0 {
 			total = l.Quantity
 		}
-		if total > l.Quantity || !l.HeldUntil.IsZero() {
+		if total > l.Quantity || l.Quantity == 0 || !l.HeldUntil.IsZero() {
 			want.because(allocation.ErrNotAllowed)
 			return l
 		}
@@ -319,12 +336,19 @@ func (n *naive) changeLine(wanted allocation.OrderLine, now time.Time) (want out
 	case !there:
 		want.because(errGone)
 		return want
+	case wanted.Quantity == wantedBy(l):
+		return want
 	case wanted.Quantity < l.Shipped():
 		want.because(allocation.ErrNotAllowed)
 		return want
 	case wanted.Quantity <= l.Quantity:
+		l.Waiting, l.Wanted = 0, 0
 		n.put(shrunk(l, wanted.Quantity))
 		return want
+	case n.serve(wanted.SKU, now):
+		return n.changeLine(wanted, now)
+	case l.Waiting > 0 || l.Split && (l.Partial || l.MayWait):
+		return n.grow(l, wanted, now)
 	}
 	had, more, base := l.Quantity, wanted.Quantity-l.Quantity, l.Quantity
 	if home := slices.IndexFunc(l.Parts, func(p allocation.Part) bool { return p.Quantity > p.Shipped }); !l.Split {

@@ -116,8 +116,11 @@ func (m *machine) checkSplit(
 	for _, old := range m.leavingOrder(before) {
 		a, units := m.naive.lines[old.Key()], openOn(old, from)
 		require.Equal(t, old.Quantity, a.Quantity+lost[old.Key()], "units of order %q, kept and lost", old.OrderID)
+		m.checkPutBack(t, old, a, lost[old.Key()])
 		require.Equal(t, old.Shipped(), a.Shipped(), "shipped units of order %q", old.OrderID)
 		switch {
+		case units == 0 && dropsOut(old, m.now()):
+			continue
 		case units == 0 || goes != nil && goes[old.Key()] == 0:
 			require.Equal(t, old, a, "a line without need to move")
 			continue

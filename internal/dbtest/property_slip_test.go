@@ -117,10 +117,18 @@ func recordedLate(a allocation.Allocation, events []allocation.Event) (late []bo
 // release sweeps: lapsed holds, batches that have expired, and lines whose units have not arrived by NeededBy.
 func (m *machine) release(t *rapid.T) {
 	page := rapid.IntRange(1, 3).Draw(t, "page")
-	units := allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
+	store := m.store
+	if m.pages() {
+		store = m.copied(t) // who is served depends on the page
+	}
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
 	due := 0
 	for _, s := range m.states() {
-		for _, a := range s.Lines {
+		m.refused[s.SKU] = len(s.Lines) > 0
+		for _, a := range linesOf(s) {
+			if dropsOut(a, m.now()) && !a.Lapsed(m.now()) {
+				due++
+			}
 			if a.Lapsed(m.now()) || m.isOverdue(a) && !a.Late {
 				due++
 			}
@@ -134,6 +142,11 @@ func (m *machine) release(t *rapid.T) {
 	swept, err := newService(t, units, nil).Sweep(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, due, swept, "Sweep(), with pages of %d", page)
+	if store != m.store {
+		swept, err = m.service.Sweep(t.Context())
+		require.NoError(t, err)
+		require.Equal(t, due, swept, "Sweep()")
+	}
 }
 
 // isOverdue says whether units of a line have not arrived although NeededBy has passed.

@@ -29,6 +29,11 @@ type machine struct {
 	skus    []allocation.SKU
 	orders  []allocation.OrderID
 	batches int
+
+	waiting bool                    // lines may wait
+	before  *naive                  // before the last command
+	refused map[allocation.SKU]bool // by the last command
+	version map[allocation.SKU]int64
 }
 
 // modes have group commit and cache switched on and off. No mode may change an answer.
@@ -43,6 +48,8 @@ func newMachine(t *rapid.T, skus []allocation.SKU, orders []allocation.OrderID) 
 	m := &machine{store: memory.New(), clock: memory.NewClock(time.Date(2031, 3, 3, 9, 0, 0, 0, time.UTC))}
 	m.skus, m.orders, m.naive = skus, orders, newNaive()
 	m.units = allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now})
+	m.before, m.refused, m.version = newNaive(), map[allocation.SKU]bool{}, map[allocation.SKU]int64{}
+	m.waiting = rapid.Bool().Draw(t, "waiting")
 	mode := rapid.SampledFrom(slices.Sorted(maps.Keys(modes))).Draw(t, "mode")
 	m.service = newService(t, m.units, modes[mode])
 	m.trials = m.smallPages
@@ -67,6 +74,7 @@ func (m *machine) copied(t *rapid.T) *memory.Store {
 		changes = append(changes, allocation.Changes{
 			SKU: s.SKU, Version: s.Version, Refused: s.Refused, LowStock: s.LowStock, Low: s.Low,
 			NewBatches: s.Batches, NewLines: s.Lines, Events: events,
+			NewWaiting: s.Waiting, Serving: s.Serving, NewServing: true,
 		})
 	}
 	store := memory.New()
@@ -197,19 +205,25 @@ func answer(value any, err error) string {
 // run gives a command to the trials and then to the service. It compares the answers with each other and with the
 // outcome of the naive model, and, after an error, the stored products with the products before.
 func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service) (any, error)) {
-	before := m.states()
+	before, pages := m.states(), m.pages()
 	var trials []string
 	for _, s := range m.trials(t) {
 		trials = append(trials, answer(call(s)))
 	}
 	value, err := call(m.service)
 	for i, trial := range trials {
+		if pages {
+			break
+		}
 		require.Equal(t, answer(value, err), trial, "answer with pages of 100, and of %d", i+1)
 	}
 	var short *allocation.OutOfStockError
 	var shortages []allocation.Shortage
 	if errors.As(err, &short) {
 		shortages = short.Shortages
+		for _, s := range shortages {
+			m.refused[s.SKU] = true
+		}
 	}
 	switch {
 	case want.reasons != nil:
@@ -287,8 +301,13 @@ func (m *machine) allocate(t *rapid.T) {
 		}
 		r.NeededBy, r.FreshUntil, r.Location = m.someDay(t, "needed by"), m.someDay(t, "fresh until"), m.place(t)
 		r.Priority = rapid.IntRange(-1, 1).Draw(t, "priority") // counts for nothing in a repeat
+		m.mayWait(t, r)
+		m.inTime(t, r.OrderID)
 		if l, there := m.naive.lines[r.Key()]; there && rapid.Bool().Draw(t, "repeat") {
-			r.Quantity, r.Split = l.Quantity, l.Split
+			r.Quantity, r.Split, r.Partial = wantedBy(l), l.Split, l.Partial
+			if r.Partial {
+				r.HoldUntil, r.HoldFor = time.Time{}, 0
+			}
 			r.NeededBy, r.FreshUntil, r.Location = l.NeededBy, l.FreshUntil, l.Location
 		}
 	}
@@ -297,6 +316,9 @@ func (m *machine) allocate(t *rapid.T) {
 		given, err := s.Allocate(t.Context(), requests...)
 		return quantities(given), err
 	})
+	if want.ok() {
+		m.checkAges(t, requests)
+	}
 }
 
 // quantities leaves out the batches: the choice between batches may depend on the pages of lapsed holds.
@@ -309,6 +331,7 @@ func quantities(given []allocation.Allocation) (lines []allocation.OrderLine) {
 
 func (m *machine) changeLine(t *rapid.T) {
 	wanted := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Line: m.line(t), Quantity: m.some(t, 1, 15)}
+	m.inTime(t, wanted.OrderID)
 	var want outcome
 	if m.naive.known(wanted.SKU) {
 		want = m.naive.changeLine(wanted, m.now())
@@ -334,6 +357,7 @@ type verb = func(
 // command is drawn: the answer depends on whether the lapsed holds have been released already.
 func (m *machine) each(t *rapid.T, v verb, as change) {
 	order, skus, before := m.order(t), m.skusOf(t), m.naive.clone()
+	m.inTime(t, order)
 	for _, sku := range skus {
 		if _, mixed := m.naive.linesOf(order, sku, m.now()); mixed {
 			t.Skip("a hold of the order has lapsed")
@@ -362,31 +386,5 @@ func (m *machine) confirm(t *rapid.T) { m.each(t, (*allocation.Service).Confirm,
 func (m *machine) ship(t *rapid.T) {
 	m.each(t, (*allocation.Service).Ship, func(l allocation.Allocation, want *outcome) allocation.Allocation {
 		return m.naive.shipped(0)(l, want)
-	})
-}
-
-func (m *machine) extend(t *rapid.T) {
-	until := m.now().Add(time.Duration(rapid.IntRange(1, 60).Draw(t, "hours")) * time.Hour)
-	m.each(t, func(
-		s *allocation.Service, ctx context.Context, order allocation.OrderID, skus ...allocation.SKU,
-	) ([]allocation.Allocation, error) {
-		return s.Extend(ctx, order, until, skus...)
-	}, extended(until, m.now()))
-}
-
-func (m *machine) shipPart(t *rapid.T) {
-	line := allocation.OrderLine{OrderID: m.order(t), SKU: m.sku(t), Line: m.line(t), Quantity: m.some(t, 1, 10)}
-	before := m.naive.clone()
-	ship := func(l allocation.Allocation, want *outcome) allocation.Allocation {
-		if line.Quantity <= l.Shipped() {
-			return l // a repeat, however late
-		}
-		return m.naive.shipped(line.Quantity)(l, want)
-	}
-	want := m.naive.one(line.Key(), m.now(), ship)
-	m.naive.settle(before, m.now())
-	m.run(t, want, func(s *allocation.Service) (any, error) {
-		a, err := s.ShipPart(t.Context(), line)
-		return a.OrderLine, err
 	})
 }

@@ -29,13 +29,13 @@ func TestPropertiesOfViews(t *testing.T) {
 	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		db, store := e.fresh(t)
 		rapid.Check(t, func(t *rapid.T) {
-			for _, table := range []string{"events", "lines", "batches", "products"} {
+			for _, table := range []string{"waiting", "events", "lines", "batches", "products"} {
 				_, err := db.ExecContext(t.Context(), `DELETE FROM allocation_`+table)
 				require.NoError(t, err)
 			}
 			v := newViewer(t, store)
 			actions := v.actions()
-			actions[""] = func(*rapid.T) {}
+			actions[""] = v.serve
 			actions["release"] = v.releaseBoth
 			actions["look"] = v.look
 			t.Repeat(actions)
@@ -82,6 +82,7 @@ func (v *viewer) lookAtStock(t *rapid.T, now time.Time) {
 		v.compareStock(t, now, stocks[i], "")
 	}
 	order := rapid.SampledFrom(v.orders).Draw(t, "order")
+	asked = slices.DeleteFunc(asked, func(sku allocation.SKU) bool { return len(known[sku].Waiting) > 0 })
 	own, err := v.reader.StockFor(t.Context(), now, order, asked...)
 	require.NoError(t, err)
 	require.Len(t, own, len(asked))
@@ -132,12 +133,15 @@ func (v *viewer) lookAtOrders(t *rapid.T) {
 	for _, order := range v.orders {
 		var want []views.Line
 		for _, sku := range slices.Sorted(maps.Keys(states)) {
-			for _, a := range states[sku].Lines {
+			for _, a := range linesOf(states[sku]) {
 				if a.OrderID == order {
 					want = append(want, viewed(a, states[sku].Batches))
 				}
 			}
 		}
+		slices.SortStableFunc(want, func(a, b views.Line) int {
+			return cmp.Or(cmp.Compare(a.SKU, b.SKU), cmp.Compare(a.OrderLine.Line, b.OrderLine.Line))
+		})
 		lines, err := v.reader.Order(t.Context(), order)
 		require.NoError(t, err)
 		require.Equal(t, want, lines, "lines of order %q", order)
@@ -149,6 +153,7 @@ func viewed(a allocation.Allocation, batches []allocation.Batch) views.Line {
 	line := views.Line{
 		OrderLine: a.OrderLine, HeldUntil: a.HeldUntil, Sequence: a.Sequence,
 		NeededBy: a.NeededBy, FreshUntil: a.FreshUntil, Location: a.Location, Priority: a.Priority, Late: a.Late,
+		Waiting: a.Waiting,
 	}
 	for _, part := range a.Parts {
 		b := batches[slices.IndexFunc(batches, func(b allocation.Batch) bool { return b.Ref == part.Batch })]

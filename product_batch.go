@@ -113,7 +113,8 @@ func (p *Product) lose(m move, b *batch, wanted Quantity, now time.Time) OrderLi
 	p.record(LineReleased{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: b.Ref, Quantity: m.lost})
 	if l.MayWait {
 		if l.open() == 0 && m.moved == 0 {
-			l.HeldUntil, l.Late = time.Time{}, false
+			l.HeldUntil = time.Time{}
+			p.forgetLate(l, now)
 		}
 		p.wait(l, m.lost, wanted, now)
 	} else if l.Wanted > 0 {
@@ -122,6 +123,14 @@ func (p *Product) lose(m move, b *batch, wanted Quantity, now time.Time) OrderLi
 	lost := l.OrderLine
 	lost.Quantity = m.lost
 	return lost
+}
+
+// forgetLate tells that a line without units is not late.
+func (p *Product) forgetLate(l *line, now time.Time) {
+	if l.Late {
+		l.Late = false
+		p.record(LineLate{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, NeededBy: l.NeededBy})
+	}
 }
 
 // move is the fate of a line that leaves a batch: some units go to other batches, the rest is lost.

@@ -194,6 +194,7 @@ func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 		}
 	}
 	p.read, p.skipped, p.complete = p.Version(), 0, false
+	p.queue.stored = p.queue.serving
 	p.keepForSale()
 	p.forgetLines()
 	return expires, len(p.batches) > 0

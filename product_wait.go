@@ -49,6 +49,13 @@ func (g page) covers(place Rank) bool {
 // one commit.
 func (g page) endsBefore(place Rank) bool { return g.loaded && g.more && g.to.isBefore(place) }
 
+// reaches reports whether the page has the place where serving goes on, and notes a missing page.
+func (q *queue) reaches() bool {
+	reached := q.page.covers(q.serving)
+	q.missing = q.missing || !reached && !q.page.endsBefore(q.serving)
+	return reached
+}
+
 // isBefore reports whether the place is served before another.
 func (r Rank) isBefore(other Rank) bool { return r.Compare(other) > 0 }
 
@@ -76,10 +83,11 @@ func (l *line) setWanted(units Quantity) {
 // or nobody is left. Lapsed holds are released before, since their units are free.
 func (p *Product) serveWaiting(now time.Time) {
 	q := &p.queue
-	if !q.any {
-		q.freed = false
+	if !q.any { // the last in line may have been cancelled after serving stopped
+		q.freed, q.serving = false, Rank{}
 		return
 	}
+	q.missing = false // the page may have been loaded since
 	p.releaseLapsed(now)
 	if q.freed {
 		q.serving, q.freed = firstInLine, false
@@ -91,8 +99,7 @@ func (p *Product) serveWaiting(now time.Time) {
 	switch {
 	case !p.anyFree(free, now):
 		q.serving = Rank{}
-	case !q.page.covers(q.serving):
-		q.missing = !q.page.endsBefore(q.serving)
+	case !q.reaches():
 	default:
 		p.serveFrom(q.serving, free, now)
 	}
@@ -258,8 +265,7 @@ func (p *Product) servedAll(op string, now time.Time) error {
 	if q.serving == (Rank{}) {
 		return nil
 	}
-	if !q.page.covers(q.serving) {
-		q.missing = !q.page.endsBefore(q.serving)
+	if !q.reaches() {
 		return p.lapsedRemain(op)
 	}
 	free := p.free(now)

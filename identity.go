@@ -15,6 +15,7 @@ type identityMap struct {
 	store    Store
 	now      time.Time
 	page     int
+	most     int           // of those who wait, so many are served by one method
 	longest  time.Duration // UnitOfWorkOptions.LongestHold
 	policy   Policy        // UnitOfWorkOptions.Policy
 	queues   map[SKU]Rank  // where to begin reading queues

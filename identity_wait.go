@@ -10,7 +10,8 @@ import (
 // the sweep of a product loadQueues also reads the lines whose NeededBy has passed.
 func (m *identityMap) loadQueues(ctx context.Context, loaded []*Product, q Query) error {
 	for _, p := range loaded {
-		if !p.queue.any || q.Due && len(q.SKUs) == 0 {
+		from, needed := m.queues[p.sku]
+		if !p.queue.any || q.Due && len(q.SKUs) == 0 && !needed {
 			continue
 		}
 		if q.Due && p.queue.isOverdue(m.now) && !p.queue.overdue {
@@ -18,7 +19,6 @@ func (m *identityMap) loadQueues(ctx context.Context, loaded []*Product, q Query
 				return err
 			}
 		}
-		from, needed := m.queues[p.sku]
 		switch {
 		case p.queue.page.loaded:
 			continue
@@ -51,14 +51,14 @@ func (m *identityMap) loadQueue(ctx context.Context, q Query) error {
 
 // equip gives a product the settings of the unit of work.
 func (m *identityMap) equip(p *Product) {
-	p.longestHold, p.queue.policy, p.queue.most = m.longest, m.policy, m.page
+	p.longestHold, p.queue.policy, p.queue.most = m.longest, m.policy, m.most
 }
 
 // unserved returns an error for another run of the function if somebody who waits has to be served who was
 // not loaded, whatever the outcome of the function: errAgain to read the queue, or errMore for larger pages.
 func (w *work) unserved(m *identityMap, err error) error {
 	for _, p := range m.products {
-		if !p.queue.missing {
+		if !p.queue.missing || p.queue.serving == (Rank{}) {
 			continue
 		}
 		if from, known := w.queues[p.sku]; known && !p.queue.serving.isBefore(from) {
@@ -75,8 +75,9 @@ func (w *work) unserved(m *identityMap, err error) error {
 		if p.queue.passed && w.page < maxPage {
 			return p.more(w.op)
 		}
-		if need != nil && p.queue.serving != (Rank{}) && p.queue.serving != p.queue.stored {
-			return p.more(w.op) // only this unit of work can serve those who come first
+		if need != nil && p.queue.serving != (Rank{}) && len(p.events) > 0 && w.most < maxPage {
+			w.most = min(w.most*pageGrowth, maxPage) // only this unit of work can serve those who come first
+			return errAgain
 		}
 	}
 	return nil

@@ -147,6 +147,20 @@ func TestServiceB10AReceiptServesManyOverSeveralCommits(t *testing.T) {
 	assert.ErrorAs(t, err, &short)
 }
 
+func TestServiceB10ALineThatIsPassedOverMakesNoLargerCommit(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	s.crowd("LAMP", 1000, func(r *allocation.Request) {
+		if r.OrderID == "LAMP-00007" {
+			r.Location = "Berlin"
+		}
+	})
+	require.NoError(t, s.AddBatch(t.Context(), stock("B-2", "LAMP", 1500)))
+	assert.Len(t, s.queue("LAMP"), 900, "a page of lines was served, and one line passed over")
+	s.mustAllocate(want("walk-in", "LAMP", 501))
+	assert.Equal(t, []allocation.OrderID{"LAMP-00007"}, s.queue("LAMP"))
+}
+
 func TestServiceB10TheSweepGoesOnServing(t *testing.T) {
 	s := newShop(t, stock("B-1", "LAMP", 1))
 	s.mustAllocate(want("owner", "LAMP", 1))
@@ -176,6 +190,120 @@ func TestServiceFreesAndTakesInOneDo(t *testing.T) {
 	require.NoError(t, err)
 	assert.Empty(t, s.queue("LAMP"))
 	assert.EqualValues(t, 150, s.has("mine", "LAMP"))
+}
+
+// wait lets a line wait for what the owner of all units has.
+func (s shop) wait(order allocation.OrderID, units allocation.Quantity) {
+	s.t.Helper()
+	s.mustAllocate(want("owner", "LAMP", s.product("LAMP").Batches[0].Available()))
+	s.mustAllocate(mayWait(order, "LAMP", units))
+}
+
+func TestServiceServesAQueueThatIsLoadedLate(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 2))
+	s.wait("waiter", 3)
+	runs := 0
+	err := s.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		runs++
+		p, err := products.Get(ctx, "LAMP", "owner")
+		if err != nil {
+			return err
+		}
+		if _, err := p.Cancel("owner", products.Now()); err != nil { // the queue is not loaded
+			return err
+		}
+		if _, err := products.GetByBatch(ctx, "B-1"); err != nil { // loads the queue
+			return err
+		}
+		_, err = p.ChangeBatchQuantity(counted("B-1", 4, morning), products.Now(), nil)
+		return err
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, s.has("waiter", "LAMP"))
+	assert.Equal(t, 1, runs, "everybody was served")
+}
+
+func TestServiceSweepsProductsThatAreDueInOneDo(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	hold := want("hold", "LAMP", 1)
+	hold.HoldUntil = morning.Add(time.Minute)
+	s.mustAllocate(hold)
+	s.mustAllocate(mayWait("waiter", "LAMP", 1))
+	s.clock.Advance(time.Minute)
+	err := s.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		due, err := products.GetDue(ctx, allocation.Turn{})
+		for _, p := range due {
+			p.Sweep(products.Now())
+		}
+		return err
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, s.has("waiter", "LAMP"))
+}
+
+// pageOf gives the shop a unit of work with another PageSize.
+func (s *shop) pageOf(lines int) {
+	s.units = allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: lines})
+	s.Service = newService(s.t, s.units, nil)
+}
+
+func TestServiceFreesAndTakesInOneDoFromTheMarkOn(t *testing.T) {
+	shipment := stock("late", "LAMP", 2)
+	shipment.ETA = morning.Add(time.Minute)
+	s := newShop(t, shipment)
+	s.pageOf(1)
+	s.clock.Advance(time.Hour) // nobody who needs the units by any time takes the overdue shipment
+	dated, far := mayWait("dated", "LAMP", 6), mayWait("far", "LAMP", 1)
+	dated.Split, dated.Partial, dated.NeededBy = true, true, s.clock.Now().Add(time.Hour)
+	far.Location = "Berlin"
+	s.mustAllocate(dated)
+	s.mustAllocate(far)
+	require.NoError(t, s.AddBatch(t.Context(), stock("B-2", "LAMP", 1)))
+	mark := s.product("LAMP").Serving
+	require.NotZero(t, mark)
+	err := s.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		p, err := products.Get(ctx, "LAMP", "walk-in")
+		if err != nil {
+			return err
+		}
+		if err := p.AddBatch(stock("B-3", "LAMP", 1), products.Now()); err != nil { // serving stops at the mark again
+			return err
+		}
+		_, err = p.Allocate(products.Now(), nil, want("walk-in", "LAMP", 1))
+		return err
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 2, s.has("dated", "LAMP"))
+	assert.EqualValues(t, 1, s.has("walk-in", "LAMP"))
+}
+
+func TestServiceSweepEndsIfTheLastInLineLeft(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 150))
+	last := mayWait("last", "LAMP", 250)
+	last.Split, last.Partial, last.Priority = true, true, -1
+	s.mustAllocate(last)
+	s.crowd("LAMP", 100, nil)
+	_, err := s.Cancel(t.Context(), "last")
+	require.NoError(t, err)
+	require.Empty(t, s.queue("LAMP"))
+	_, err = s.Sweep(t.Context())
+	require.NoError(t, err)
+	for _, order := range []allocation.OrderID{"one", "two"} {
+		s.mustAllocate(want(order, "LAMP", 1))
+		assert.Zero(t, s.product("LAMP").Serving)
+	}
+}
+
+func TestServiceARepeatOnACachedProductDoesNotWaitBesideItsLine(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 8))
+	first := s.mustAllocate(mayWait("order", "LAMP", 5))
+	for _, r := range []allocation.Request{mayWait("order", "LAMP", 5), mayWait("order", "LAMP", 5)} {
+		s.mustAllocate(want("other", "LAMP", 1)) // the product is cached, without lines, and has too few units
+		s.unchanged("LAMP", func() { assert.Equal(t, first, s.mustAllocate(r)) })
+	}
+	_, err := s.Allocate(t.Context(), mayWait("order", "LAMP", 7))
+	require.ErrorIs(t, err, allocation.ErrMismatch)
+	assert.Empty(t, s.queue("LAMP"))
 }
 
 func TestServiceB11OneProductWaits(t *testing.T) {
@@ -214,7 +342,12 @@ func TestServiceServesUnderItsPolicy(t *testing.T) {
 	r := mayWait("waiter", "LAMP", 18)
 	r.Split = true
 	s.mustAllocate(r)
-	s.mustAddAll(far, near)
+	s.mustAddAll(far)
+	tx := s.store.Begin()
+	inside, committed := s.Inside(s.store.Join(tx)) // under the same policy
+	require.NoError(t, inside.AddBatch(t.Context(), near))
+	require.NoError(t, tx.Commit())
+	committed(t.Context())
 	assert.Equal(t, []allocation.Part{part("Z", 9, 0), part("A", 9, 0)}, s.product("LAMP").Lines[1].Parts)
 }
 

@@ -174,7 +174,8 @@ type work struct {
 	records bool     // collect the events for Committed
 	later   *[]Event // where the events go for a call of Committed later on; nil for a call at once
 	page    int
-	queues  map[SKU]Rank // where the queues begin that products needed; nil for none
+	most    int          // of those who wait, so many are served by one method
+	queues  map[SKU]Rank // where the queues begin that products needed in this attempt
 	stale   bool         // a cached product was stale: another process is at work
 	events  []Event
 
@@ -229,10 +230,10 @@ func (w *work) report(ctx context.Context) error {
 
 // run makes attempts until an attempt commits, or fails for good.
 func (w *work) run(ctx context.Context) error {
-	w.page = w.opts.PageSize
+	w.page, w.most, w.queues = w.opts.PageSize, w.opts.PageSize, nil
 	marked := context.WithValue(ctx, insideKey{}, w)
 	duplicates := 0
-	for attempt := 1; ; attempt++ {
+	for attempt := 1; ; attempt, w.queues = attempt+1, nil {
 		err := w.attempt(marked, attempt)
 		if err == nil {
 			return nil
@@ -336,7 +337,7 @@ func (w *work) locked(ctx context.Context, locker Locker) error {
 // race, because this unit of work had not read the product.
 func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	w.events = nil
-	m := &identityMap{store: store, locks: locks, now: clean(w.opts.Now()), page: w.page, trace: w.trace}
+	m := &identityMap{store: store, locks: locks, now: clean(w.opts.Now()), page: w.page, most: w.most, trace: w.trace}
 	m.products, m.hook, m.longest, m.queues = m.first[:0], w.opts.Commit, w.opts.LongestHold, w.queues
 	if policy := w.policy.Load(); policy != nil {
 		m.policy = *policy

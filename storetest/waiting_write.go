@@ -86,6 +86,7 @@ func waitingChanged(b *bench) {
 func waitingServing(b *bench) {
 	b.announce("apple", stock("a1", 9))
 	b.announce("pear", stock("p1", 9))
+	b.wait(waiter("o1", 1, 0, 10)) // if nobody waits, a product ends the serving
 	for _, serving := range []allocation.Rank{{Priority: -32_768, Sequence: 1 << 53}, front, {}, {Sequence: 1}} {
 		both := []allocation.Changes{
 			b.queued(func(c *allocation.Changes) { c.Serving, c.NewServing = serving, true }),

@@ -40,18 +40,24 @@ func (t *templates) expiryOf(sku string) string {
 	return ` WHEN ` + sku + ` THEN (` + strings.ReplaceAll(t.expiringArm, ":sku", sku) + `)`
 }
 
-// lapsedOfOrder is lapsed for the products of an order: lapsedArm for the first SKUs, and lapsed for any others.
+// lapsedOfOrder is lapsed for the products of an order: lapsedArm for the first SKUs with units, and lapsed for any
+// others.
 func (t *templates) lapsedOfOrder() string {
-	others := "FROM chosen c WHERE c.sku > " + skuOfOrder(fewSKUs-1)
+	first := make([]string, fewSKUs)
+	for n := range first {
+		first[n] = "COALESCE(" + skuOfOrder(n) + ", '')"
+	}
+	others := "FROM chosen c WHERE c.sku NOT IN (" + strings.Join(first, ", ") + ")"
 	return t.lapsedUnion(fewSKUs, skuOfOrder) + ` UNION` + strings.Replace(t.engine.lapsed, "FROM chosen c", others, 1)
 }
 
 // skuParameter is the n-th SKU of a statement with a parameter for each SKU.
 func skuParameter(n int) string { return ":sku" + strconv.Itoa(n) }
 
-// skuOfOrder selects the n-th SKU of an order.
+// skuOfOrder selects the n-th SKU for which an order has units. MariaDB takes the answer for a constant, unless the
+// select has a UNION with the SKUs for which the order only waits.
 func skuOfOrder(n int) string {
-	return `(SELECT of_order.sku FROM (` + chosenByOrder + `) of_order ORDER BY of_order.sku LIMIT 1 OFFSET ` +
+	return `(SELECT DISTINCT sku FROM {lines} WHERE order_id = :order AND part = 0 ORDER BY sku LIMIT 1 OFFSET ` +
 		strconv.Itoa(n) + `)`
 }
 

@@ -59,10 +59,9 @@ FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id A
 
 -- name: load by order
 -- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
--- Parameters: order, order, orders, orders, order, order, now, more, order, order, now, more, order, order,
--- now, more, order, order, now, more, now, limit, now, now, limit, order, order, order, order, order, order,
--- now, order, order, order, order, now, order, order, order, order, now, order, order, order, order, now,
--- now.
+-- Parameters: order, order, orders, orders, order, now, more, order, now, more, order, now, more, order,
+-- now, more, now, limit, now, now, limit, order, order, order, order, order, order, now, order, order, now,
+-- order, order, now, order, order, now, now.
 WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0
   UNION SELECT sku FROM allocation_waiting WHERE order_id = ?),
 wanted (sku, order_id) AS (
@@ -74,28 +73,20 @@ wanted (sku, order_id) AS (
     STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value AND w.sku IN (SELECT sku FROM chosen)
   UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-      AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 0) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 0) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-      AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 1) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 1) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-      AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 2) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 2) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   (SELECT l.sku, l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-    WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-      AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 3) AND l.held_until <= ?
+    WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until <= ?
     ORDER BY l.held_until, l.order_id LIMIT ?) UNION
   SELECT l.sku, l.order_id FROM (
     SELECT c.sku,
@@ -105,11 +96,13 @@ wanted (sku, order_id) AS (
       (SELECT l.order_id FROM allocation_lines l FORCE INDEX (allocation_lines_held)
         WHERE l.held_sku = c.sku AND l.held_until <= ?
         ORDER BY l.held_until, l.order_id LIMIT 1 OFFSET ?) AS order_id
-    FROM chosen c WHERE c.sku > (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
-      WHERE order_id = ? AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 3) LIMIT 1000000000) last
-    STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
+    FROM chosen c WHERE c.sku NOT IN (COALESCE((SELECT DISTINCT sku FROM allocation_lines
+      WHERE order_id = ? AND part = 0 ORDER BY sku LIMIT 1 OFFSET 0), ''), COALESCE((SELECT DISTINCT sku
+      FROM allocation_lines WHERE order_id = ? AND part = 0 ORDER BY sku LIMIT 1 OFFSET 1), ''),
+      COALESCE((SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+      ORDER BY sku LIMIT 1 OFFSET 2), ''), COALESCE((SELECT DISTINCT sku FROM allocation_lines
+      WHERE order_id = ? AND part = 0 ORDER BY sku LIMIT 1 OFFSET 3), '')) LIMIT 1000000000) last
+      STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku BETWEEN last.sku AND last.sku AND l.held_until <= last.until
     AND (last.order_id IS NULL OR l.held_until < last.until OR l.order_id <= last.order_id)),
 shown (ref) AS (
@@ -122,42 +115,26 @@ shown (ref) AS (
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN (SELECT of_order.sku FROM (SELECT sku
-  FROM allocation_lines WHERE order_id = ? AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 0) THEN (
+  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN (SELECT DISTINCT sku
+  FROM allocation_lines WHERE order_id = ? AND part = 0 ORDER BY sku LIMIT 1 OFFSET 0) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 0) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1) WHEN (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
-    WHERE order_id = ? AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 1) THEN (
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 0) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 1) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 1) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1) WHEN (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
-    WHERE order_id = ? AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 2) THEN (
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 1) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 2) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 2) AND l.held_until > ?
-    ORDER BY l.held_until LIMIT 1) WHEN (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines
-    WHERE order_id = ? AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 3) THEN (
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 2) AND l.held_until > ?
+    ORDER BY l.held_until LIMIT 1) WHEN (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ?
+    AND part = 0 ORDER BY sku LIMIT 1 OFFSET 3) THEN (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
-  WHERE l.held_sku = (SELECT of_order.sku FROM (SELECT sku FROM allocation_lines WHERE order_id = ?
-    AND part = 0
-  UNION SELECT sku FROM allocation_waiting WHERE order_id = ?) of_order
-    ORDER BY of_order.sku LIMIT 1 OFFSET 3) AND l.held_until > ? ORDER BY l.held_until LIMIT 1) ELSE (
+  WHERE l.held_sku = (SELECT DISTINCT sku FROM allocation_lines WHERE order_id = ? AND part = 0
+    ORDER BY sku LIMIT 1 OFFSET 3) AND l.held_until > ? ORDER BY l.held_until LIMIT 1) ELSE (
   SELECT l.held_until FROM allocation_lines l FORCE INDEX (allocation_lines_held)
   WHERE l.held_sku = p.sku AND l.held_until > ? ORDER BY l.held_until LIMIT 1) END), NULL, NULL, NULL, NULL,
     NULL, NULL, NULL

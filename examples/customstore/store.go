@@ -5,7 +5,8 @@
 //	go test ./customstore
 //
 // A reader learns what Load and Commit have to promise. Look at Load and Commit in store.go first, then at
-// TestStoreKeepsItsPromises, which runs the suite. Below Commit are helpers.
+// TestStoreKeepsItsPromises, which runs the suite. Below Commit are helpers. What concerns lines that wait is in
+// waiting.go.
 package customstore
 
 import (
@@ -132,15 +133,23 @@ func (all products) apply(c allocation.Changes) error {
 		b.CountedAt, b.CountedQuantity = change.CountedAt, change.CountedQuantity
 		b.Blocked, b.Expired, b.Due, b.Dated = change.Blocked, change.Expired, change.Due, change.Dated
 	}
-	for _, l := range c.NewLines {
-		if slices.ContainsFunc(p.Lines, named(l.Key())) {
+	if err := replace(&p.Lines, c.NewLines, c.Lines, c.Removed); err != nil {
+		return err
+	}
+	return applyWaiting(p, c)
+}
+
+// replace adds the added lines, replaces the changed ones, and deletes the removed ones.
+func replace(lines *[]line, added, changed []line, removed []allocation.LineKey) error {
+	for _, l := range added {
+		if slices.ContainsFunc(*lines, named(l.Key())) {
 			return fmt.Errorf("customstore: order %q: %w", l.OrderID, allocation.ErrDuplicate)
 		}
 	}
-	p.Lines = slices.DeleteFunc(p.Lines, func(old line) bool {
-		return slices.Contains(c.Removed, old.Key()) || slices.ContainsFunc(c.Lines, named(old.Key()))
+	kept := slices.DeleteFunc(*lines, func(old line) bool {
+		return slices.Contains(removed, old.Key()) || slices.ContainsFunc(changed, named(old.Key()))
 	})
-	p.Lines = slices.Concat(p.Lines, c.NewLines, c.Lines)
+	*lines = slices.Concat(kept, added, changed)
 	return nil
 }
 
@@ -148,7 +157,8 @@ func (all products) apply(c allocation.Changes) error {
 func (all products) selected(q allocation.Query) (found []*allocation.State) {
 	for sku, p := range all {
 		if slices.Contains(q.SKUs, sku) || q.Due && len(q.SKUs) == 0 && len(due(p, q)) > 0 ||
-			slices.ContainsFunc(p.Lines, of(q.Order)) || slices.ContainsFunc(p.Batches, is(q.Batch)) {
+			slices.ContainsFunc(p.Lines, of(q.Order)) || slices.ContainsFunc(p.Waiting, of(q.Order)) ||
+			slices.ContainsFunc(p.Batches, is(q.Batch)) {
 			found = append(found, p)
 		}
 	}
@@ -169,13 +179,14 @@ func asked(p allocation.State, q allocation.Query) allocation.State {
 		p.LinesFrom = open[q.Limit-1].Rank()
 	}
 	orders := append([]allocation.OrderID{q.Order}, q.Orders...)
-	for _, l := range slices.Concat(gone[:min(len(gone), q.Limit)], open[:min(len(open), q.Limit)]) {
+	for _, l := range slices.Concat(gone[:min(len(gone), q.Limit)], open[:min(len(open), q.Limit)], page(&p, q)) {
 		orders = append(orders, l.OrderID)
 	}
 	if live := filter(p.Lines, byExpiry, func(l line) bool { return l.HeldUntil.After(q.Now) }); len(live) > 0 {
 		p.NextExpiry = live[0].HeldUntil
 	}
 	p.Lines = filter(p.Lines, byRank, func(l line) bool { return slices.Contains(orders, l.OrderID) })
+	askedWaiting(&p, q, orders)
 	p.Batches = slices.DeleteFunc(p.Batches, func(b allocation.Batch) bool {
 		from := func(part allocation.Part) bool { return part.Batch == b.Ref }
 		uses := func(l line) bool { return slices.ContainsFunc(l.Parts, from) }
@@ -199,8 +210,8 @@ func lapsed(p *allocation.State, q allocation.Query) []line {
 // due lists the turns at which something of a product is due behind the turn of the query.
 func due(p *allocation.State, q allocation.Query) (turns []allocation.Turn) {
 	note := func(at time.Time) {
-		if turn := (allocation.Turn{At: at, SKU: p.SKU}); byTurn(q.After, turn) < 0 {
-			turns = append(turns, turn)
+		if isBehind(q, at, p.SKU) {
+			turns = append(turns, allocation.Turn{At: at, SKU: p.SKU})
 		}
 	}
 	for _, l := range lapsed(p, q) {
@@ -211,6 +222,7 @@ func due(p *allocation.State, q allocation.Query) (turns []allocation.Turn) {
 			note(b.Due)
 		}
 	}
+	dueWaiting(p, q, note)
 	return slices.SortedFunc(slices.Values(turns), byTurn)
 }
 
@@ -218,10 +230,8 @@ func byTurn(a, b allocation.Turn) int {
 	return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.SKU, b.SKU))
 }
 
-func byRank(a, b line) int { return a.Rank().Compare(b.Rank()) }
-func byExpiry(a, b line) int {
-	return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
-}
+func byRank(a, b line) int   { return a.Rank().Compare(b.Rank()) }
+func byExpiry(a, b line) int { return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), byKey(a, b)) }
 
 func is(ref allocation.BatchRef) func(allocation.Batch) bool {
 	return func(b allocation.Batch) bool { return b.Ref == ref }

@@ -299,3 +299,11 @@ func TestR11_TermsAreCutToMicrosecondsInUTC(t *testing.T) {
 	assert.Equal(t, []time.Time{mondayPlus(1), mondayPlus(2)}, []time.Time{a.NeededBy, a.FreshUntil})
 	p.stays(func() error { _, err := p.Allocate(monday, nil, r); return err })
 }
+
+// Every field of a request is checked, also behind a good location.
+func TestR12_TheFieldsBehindTheLocationAreChecked(t *testing.T) {
+	p := newTested(t, at("NORTH", inWarehouse("a", 5)))
+	r := whole("o", 1)
+	r.Location, r.Priority = "NORTH", 40_000
+	p.refuses(allocation.ErrInvalid, func() error { _, err := p.Allocate(monday, nil, r); return err })
+}

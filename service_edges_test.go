@@ -10,14 +10,6 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Every field of a request is checked, also behind a good location.
-func TestR12_TheFieldsBehindTheLocationAreChecked(t *testing.T) {
-	p := newTested(t, at("NORTH", inWarehouse("a", 5)))
-	r := whole("o", 1)
-	r.Location, r.Priority = "NORTH", 40_000
-	p.refuses(allocation.ErrInvalid, func() error { _, err := p.Allocate(monday, nil, r); return err })
-}
-
 // A product that can't be read ends the sweep with the error.
 func TestSweepTellsThatAProductCannotBeRead(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 5))

@@ -98,10 +98,8 @@ func TestAStoreInATransactionOfTheHostKeepsItsPromises(t *testing.T) {
 	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		next := e.emptyPlaces(t)
 		storetest.Run(t, storetest.Config{
-			New: func(t testing.TB) allocation.Store { return hosted{reach(t, next(t))} },
-			Topics: []storetest.Topic{
-				storetest.Load, storetest.Values, storetest.Commit, storetest.Context, storetest.Ledger,
-			},
+			New:    func(t testing.TB) allocation.Store { return hosted{reach(t, next(t))} },
+			Topics: []storetest.Topic{storetest.Load, storetest.Commit, storetest.Context, storetest.Ledger},
 		})
 	})
 }
@@ -158,10 +156,8 @@ func TestAStoreWithLocksKeepsItsPromises(t *testing.T) {
 	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		next := e.emptyPlaces(t)
 		storetest.Run(t, storetest.Config{
-			New: func(t testing.TB) allocation.Store { return lockers{reach(t, next(t))} },
-			Topics: []storetest.Topic{
-				storetest.Load, storetest.Values, storetest.Commit, storetest.Context, storetest.Isolation,
-			},
+			New:    func(t testing.TB) allocation.Store { return lockers{reach(t, next(t))} },
+			Topics: []storetest.Topic{storetest.Load, storetest.Commit, storetest.Context, storetest.Isolation},
 		})
 	})
 }

@@ -31,8 +31,7 @@ var otherDrivers = []*engine{
 			return pq.NewConnector(dsn + "&binary_parameters=yes")
 		},
 		topics: []storetest.Topic{ // about what travels as a parameter
-			storetest.Load, storetest.Values, storetest.Commit, storetest.Ledger, storetest.Outbox, storetest.Upkeep,
-			storetest.Views,
+			storetest.Values, storetest.Commit, storetest.Outbox, storetest.Views,
 		},
 	},
 	{

@@ -45,7 +45,7 @@ func pgxReach(t testing.TB, dsn string, opts *pgxstore.Options, settings ...func
 // TestTheStoreOverPgxKeepsItsPromises runs the whole suite in the default mode of pgx, and the topics that depend on
 // the mode or on the level of isolation in some others.
 func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
-	few := []storetest.Topic{storetest.Commit, storetest.Guests, storetest.Outbox}
+	few := []storetest.Topic{storetest.Commit, storetest.Guests}
 	mode := func(mode pgx.QueryExecMode) func(*pgxpool.Config) {
 		return func(c *pgxpool.Config) { c.ConnConfig.DefaultQueryExecMode = mode }
 	}
@@ -58,7 +58,7 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 		"simple protocol": {mode(pgx.QueryExecModeSimpleProtocol), few},
 		"serializable": {func(c *pgxpool.Config) {
 			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
-		}, []storetest.Topic{storetest.Isolation, storetest.Locker, storetest.Guests}},
+		}, []storetest.Topic{storetest.Isolation, storetest.Guests}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,8 @@ import (
 func TestTheStoreKeepsItsPromises(t *testing.T) {
 	storetest.Run(t, storetest.Config{
 		New: func(t testing.TB) allocation.Store {
-			pragmas := []string{"foreign_keys(1)", "journal_mode(WAL)", "busy_timeout(10000)", "synchronous(OFF)"}
+			// The timeout comes first, so that the pragmas behind wait for a lock, too.
+			pragmas := []string{"busy_timeout(10000)", "foreign_keys(1)", "journal_mode(WAL)", "synchronous(OFF)"}
 			file := filepath.Join(t.TempDir(), "stock.db")
 			db, err := sql.Open("sqlite3", "file:"+file+"?"+url.Values{"_pragma": pragmas}.Encode())
 			require.NoError(t, err)

@@ -4,9 +4,9 @@
 //
 //	go test ./customstore
 //
-// A reader learns what Load and Commit have to promise. Look at Load and Commit in store.go first, then at
-// TestStoreKeepsItsPromises, which runs the suite. Below Commit are helpers. What concerns lines that wait is in
-// waiting.go.
+// A reader learns the promises of Load and Commit. Look at Load and Commit in store.go first, then at
+// TestStoreKeepsItsPromises, which runs the suite. Below Commit are helpers; the
+// file waiting.go is about lines that wait.
 package customstore
 
 import (
@@ -139,7 +139,7 @@ func (all products) apply(c allocation.Changes) error {
 	return applyWaiting(p, c)
 }
 
-// replace adds the added lines, replaces the changed ones, and deletes the removed ones.
+// replace adds new lines, replaces changed lines, and deletes removed lines.
 func replace(lines *[]line, added, changed []line, removed []allocation.LineKey) error {
 	for _, l := range added {
 		if slices.ContainsFunc(*lines, named(l.Key())) {

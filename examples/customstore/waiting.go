@@ -16,7 +16,7 @@ func applyWaiting(p *allocation.State, c allocation.Changes) error {
 	return replace(&p.Waiting, c.NewWaiting, c.Waiting, c.EndedWaiting)
 }
 
-// page lists the page of the lines that wait, if the query asks for the page, and notes whether there are more.
+// page lists a page of the lines that wait, if the query asks for a page, and notes whether there are more.
 func page(p *allocation.State, q allocation.Query) []line {
 	var found []line
 	switch {
@@ -35,7 +35,7 @@ func page(p *allocation.State, q allocation.Query) []line {
 	return found
 }
 
-// askedWaiting cuts the lines that wait down to those of the orders, and notes what the query asks about all of them.
+// askedWaiting leaves out the waiting lines of other orders, and notes the answers about all waiting lines.
 func askedWaiting(p *allocation.State, q allocation.Query, orders []allocation.OrderID) {
 	p.AnyWaiting = len(p.Waiting) > 0
 	if behind := needed(p, func(l line) bool { return isBehind(q, tooLate(l), p.SKU) }); q.Due && len(behind) > 0 {
@@ -59,7 +59,7 @@ func overdue(p *allocation.State, q allocation.Query) []line {
 	return needed(p, func(l line) bool { return l.NeededBy.Before(q.Now) })
 }
 
-// needed lists the wanted ones of the lines that wait and have NeededBy, the earliest first.
+// needed lists the wanted lines with NeededBy among the waiting lines, the earliest first.
 func needed(p *allocation.State, wanted func(line) bool) []line {
 	return filter(p.Waiting, byNeed, func(l line) bool { return !l.NeededBy.IsZero() && wanted(l) })
 }
@@ -76,7 +76,7 @@ func isFrom(l line, place allocation.Rank) bool {
 	return cmp.Or(cmp.Compare(place.Priority, l.Priority), cmp.Compare(l.Sequence, place.Sequence)) >= 0
 }
 
-// byServing sorts by the order of serving: the highest priority first, then whoever came first.
+// byServing sorts by the order of serving: the highest priority first, then the oldest line.
 func byServing(a, b line) int {
 	return cmp.Or(cmp.Compare(b.Priority, a.Priority), cmp.Compare(a.Sequence, b.Sequence), byKey(a, b))
 }

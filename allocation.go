@@ -28,8 +28,9 @@ import (
 type Service struct {
 	units  UnitOfWork
 	policy Policy
-	groups *groupCommit // nil without group commit
-	guests *guests      // nil for none
+	heard  func(ctx context.Context, op string) (context.Context, func(err error)) // the hook Command, or nil
+	groups *groupCommit                                                            // nil without group commit
+	guests *guests                                                                 // nil for none
 
 	// gate is where transactions of Transact wait for the products that they name; nil inside a transaction and over a
 	// host's own unit of work.
@@ -49,7 +50,7 @@ func New(units UnitOfWork, opts *ServiceOptions) (*Service, error) {
 	if err := opts.check(units); err != nil {
 		return nil, err
 	}
-	s := &Service{units: units, policy: opts.Policy}
+	s := &Service{units: units, policy: opts.Policy, heard: opts.Command}
 	u := ownUnit(units)
 	if u != nil && opts.Policy != nil {
 		u.policy.CompareAndSwap(nil, &opts.Policy)
@@ -101,9 +102,16 @@ func (s *Service) WithPolicy(policy Policy) *Service {
 // do runs one command, on the caller's goroutine or on the goroutine of a leader. As long as the command needs
 // further lapsed holds, do clears holds by commands of their own and runs the command again, so that other callers
 // can go in between. Unless do returns nil, the command may still be running, and nobody may read the results.
-func (s *Service) do(ctx context.Context, c command) error {
+func (s *Service) do(ctx context.Context, c command) (err error) {
 	if err := s.seatGuests(&c); err != nil {
 		return err
+	}
+	if s.heard != nil && ctx != nil && c.clearing == nil {
+		var end func(error)
+		if ctx, end = s.begin(ctx, c.op); end != nil {
+			err = errUnfinished // stays if the command panics or ends the goroutine
+			defer func() { end(err) }()
+		}
 	}
 	if s.groups == nil {
 		return s.doAlone(ctx, c)
@@ -127,11 +135,20 @@ func (s *Service) do(ctx context.Context, c command) error {
 	if err := s.groups.queue.Do(ctx, w); err != nil {
 		return leftError(c.op, err)
 	}
-	err := p.outcome(ctx, u)
+	err = p.outcome(ctx, u)
 	if need := asLapsed(err); need != nil {
 		return s.afterClearing(ctx, c, need)
 	}
 	return err
+}
+
+// begin calls the hook Command. A hook that returns no context leaves the caller's.
+func (s *Service) begin(ctx context.Context, op string) (within context.Context, end func(error)) {
+	within, end = s.heard(ctx, op)
+	if within == nil {
+		within = ctx
+	}
+	return within, end
 }
 
 // afterClearing clears lapsed holds and runs the command again.

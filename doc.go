@@ -127,10 +127,11 @@
 // [UnitOfWorkOptions] have hooks for spans, counters and logs: Attempt runs around each attempt of a
 // unit of work, Commit around each call of the store's Commit, and Committed gets the events of a
 // commit. TraceParent ties each event to the trace of the caller. Logger hears of lost races.
-// [ServiceOptions] have two hooks more: Group gets the number of commands that share a commit, and
-// CacheLookup gets each hit or miss of the product cache. A host may also wrap the library's
-// [UnitOfWork]; a method Unwrap on the wrapper keeps group commit and the cache working. No setting
-// is ignored: a setting that can't be honoured is an error of [New].
+// [ServiceOptions] have three hooks more: Command runs around each command as its caller sees it, Group
+// gets the number of commands that share a commit, and CacheLookup gets each hit or miss of the product
+// cache. A host may also wrap the library's [UnitOfWork]; a method Unwrap on the wrapper keeps group
+// commit and the cache working. No setting is ignored: a setting that can't be honoured is an error of
+// [New]. The module telemetry has all of these hooks for OpenTelemetry.
 //
 // # Writing a store
 //

@@ -60,7 +60,7 @@ const insideAttempts = 2
 func (s *Service) transaction(op string, store Store, attempt int) *transaction {
 	outer, err := s.hosting(op)
 	u := &unit{store: store, joined: true, mistake: err}
-	t := &transaction{service: &Service{units: u, policy: s.policy}}
+	t := &transaction{service: &Service{units: u, policy: s.policy, heard: s.heard}}
 	switch {
 	case err != nil:
 		return t

@@ -121,6 +121,18 @@ type ServiceOptions struct {
 	// and a positive CacheSize is an error.
 	CacheSize int
 
+	// Command, if set, is called before each command of the Service, on the caller's goroutine, with the
+	// name of the method. The command runs under the context that Command returns; the returned function,
+	// which may be nil, is called with the answer that the caller gets, an [*OutOfStockError] after a
+	// refusal. Command is the place for a span, and for counters and durations as callers see them: with
+	// the wait for a group, all attempts, and the clearing of lapsed holds.
+	//
+	// Each order of [Service.AllocateEach] is a command, which lasts until the call ends; with group
+	// commit the order runs under the context of the call. Within [Service.Sweep] each look for due
+	// products, and each page of holds or lines, is a command called "Sweep"; so is, with group commit, a
+	// page of lapsed holds that another command needs. A call whose arguments are refused is no command.
+	Command func(ctx context.Context, op string) (context.Context, func(err error))
+
 	// Group, if set, is called before each group of commands is carried out, with the number of
 	// commands: 1 for a command that met no other. Group is called on the goroutine of the leader,
 	// with the context of the group, and needs group commit.

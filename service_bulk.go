@@ -27,6 +27,7 @@ func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [
 	}
 	s = s.withoutGuests()
 	b := bulk{service: s, ctx: ctx}
+	defer b.end()
 	items := make([]*item, len(orders))
 	for i, requests := range orders {
 		order, err := newOrder(op, s.policy, requests)
@@ -45,6 +46,7 @@ func (s *Service) AllocateEach(ctx context.Context, orders [][]Request) (given [
 	for i, it := range items {
 		if it != nil {
 			given[i], errs[i] = it.answer()
+			it.tell(errs[i])
 		}
 	}
 	return given, errs
@@ -71,6 +73,23 @@ type item struct {
 
 	kind     SKU  // equal for orders connected by products
 	reported bool // Committed has the events
+
+	heard func(error) // what the hook Command has returned, nil if there is nobody to tell
+}
+
+// tell gives the answer of the order to the hook Command, once.
+func (it *item) tell(err error) {
+	if heard := it.heard; heard != nil {
+		it.heard = nil
+		heard(err)
+	}
+}
+
+// end tells the hook Command of the orders without an answer, after a panic or at the end of the goroutine.
+func (b *bulk) end() {
+	for _, it := range b.items {
+		it.tell(errUnfinished)
+	}
 }
 
 // commandWith returns the command of the i-th order, with the order's guest.
@@ -93,6 +112,9 @@ func (b *bulk) add(order *order, c command) (*item, error) {
 	}
 	it := &item{order: order, left: errUnfinished}
 	it.command, it.trace = c, u.opts.traceParent(b.ctx)
+	if b.service.heard != nil {
+		_, it.heard = b.service.begin(b.ctx, c.op)
+	}
 	b.items = append(b.items, it)
 	return it, nil
 }

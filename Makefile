@@ -70,6 +70,10 @@ upgrade: ## apply the last migration to a million lines of the version before, a
 flood: ## measure the figures beside a million lapsed holds, on ENGINE
 	@go -C internal/dbtest run ./measure flood -engine $(ENGINE)
 
+.PHONY: versions
+versions: ## run the tests of the store on PostgreSQL 16, 17 and 18, which npm installs into a temporary folder
+	@.ci/versions
+
 .PHONY: relay
 relay: ## send 100,000 events through relays that are killed every second
 	@go -C internal/dbtest run ./prove relay -engine postgresql -events 100000

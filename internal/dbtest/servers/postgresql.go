@@ -55,10 +55,18 @@ const (
 	postgresUser   = "postgres"
 	postgresFolder = "/usr/lib/postgresql"
 	postgresLeast  = 15
+
+	// postgresVariable names the folder with the programs of another version.
+	postgresVariable = "ALLOCATION_POSTGRES_BIN"
 )
 
-// findPostgreSQL takes the highest version that Debian's packages have installed side by side.
+// findPostgreSQL takes the programs that the environment names, or else the highest version that Debian's packages have
+// installed side by side.
 func findPostgreSQL() (programs, error) {
+	if bin := os.Getenv(postgresVariable); bin != "" {
+		_, err := os.Stat(filepath.Join(bin, "initdb"))
+		return postgresPrograms(bin), err
+	}
 	highest := 0
 	versions, _ := os.ReadDir(postgresFolder) // none, if there is no such folder
 	for _, entry := range versions {
@@ -73,8 +81,11 @@ func findPostgreSQL() (programs, error) {
 	if highest == 0 {
 		return programs{}, fmt.Errorf("there is no PostgreSQL %d or later in %s", postgresLeast, postgresFolder)
 	}
-	bin := filepath.Join(postgresFolder, strconv.Itoa(highest), "bin")
-	return programs{setup: filepath.Join(bin, "initdb"), server: filepath.Join(bin, "postgres")}, nil
+	return postgresPrograms(filepath.Join(postgresFolder, strconv.Itoa(highest), "bin")), nil
+}
+
+func postgresPrograms(bin string) programs {
+	return programs{setup: filepath.Join(bin, "initdb"), server: filepath.Join(bin, "postgres")}
 }
 
 // postgresDatabase puts a database into either form of DSN, a URL or words like host=127.0.0.1.

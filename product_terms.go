@@ -20,6 +20,14 @@ func (b *Batch) good(now time.Time) bool {
 	return !b.Expired && (b.BestBefore.IsZero() || b.BestBefore.After(now) && b.BestBefore.After(b.ETA))
 }
 
+// Serves reports whether units of the batch may be promised at now to a line with the request's NeededBy,
+// FreshUntil and Location (R13, R14), however many units there are. Serves looks at no other field of the
+// request.
+func (b Batch) Serves(r Request, now time.Time) bool {
+	r = r.clean()
+	return b.serves(r.need().terms, clean(now))
+}
+
 // forSale reports whether the batch belongs to every [State] of the product. By the clock alone a
 // batch for sale may be unsaleable.
 func (b *batch) forSale() bool { return b.Available() > 0 && b.Blocked == "" && !b.Expired }
@@ -41,7 +49,7 @@ type need struct {
 // serves reports whether a line with the terms may be given units of the batch at now. Allocation,
 // growth, cuts, splits, blocks and slips all ask serves, so that no policy can sell anything else (R13,
 // R14).
-func (b *batch) serves(t terms, now time.Time) bool {
+func (b *Batch) serves(t terms, now time.Time) bool {
 	return b.saleable(now) && b.arrivesBy(t.neededBy, now) && b.keepsBeyond(t.freshUntil) &&
 		(t.location == "" || t.location == b.Location)
 }
@@ -49,13 +57,13 @@ func (b *batch) serves(t terms, now time.Time) bool {
 // arrivesBy reports whether the batch is in the warehouse or arrives by the given time; the zero time
 // accepts every arrival. An overdue shipment arrives by no given time, since nobody knows when the
 // shipment will come, until the shipment is rescheduled or received.
-func (b *batch) arrivesBy(by, now time.Time) bool {
+func (b *Batch) arrivesBy(by, now time.Time) bool {
 	return by.IsZero() || b.ETA.IsZero() || !b.ETA.After(by) && !b.ETA.Before(now)
 }
 
 // keepsBeyond reports whether the batch is still good after the given time; the zero time accepts
 // every batch.
-func (b *batch) keepsBeyond(until time.Time) bool {
+func (b *Batch) keepsBeyond(until time.Time) bool {
 	return until.IsZero() || b.BestBefore.IsZero() || b.BestBefore.After(until)
 }
 

@@ -307,3 +307,26 @@ func TestR12_TheFieldsBehindTheLocationAreChecked(t *testing.T) {
 	r.Location, r.Priority = "NORTH", 40_000
 	p.refuses(allocation.ErrInvalid, func() error { _, err := p.Allocate(monday, nil, r); return err })
 }
+
+func TestR14_ServesSaysWhichBatchesFitTheTerms(t *testing.T) {
+	berlin := bestBefore(5, arriving("berlin", 5, 2))
+	berlin.Location = "Berlin"
+	for name, c := range map[string]struct {
+		request allocation.Request
+		now     int
+		want    bool
+	}{
+		"no terms":                    {allocation.Request{}, 0, true},
+		"arrives at the last moment":  {allocation.Request{NeededBy: mondayPlus(2)}, 0, true},
+		"arrives too late":            {allocation.Request{NeededBy: mondayPlus(1)}, 0, false},
+		"overdue":                     {allocation.Request{NeededBy: mondayPlus(4)}, 3, false},
+		"keeps":                       {allocation.Request{FreshUntil: mondayPlus(4)}, 0, true},
+		"doesn't keep":                {allocation.Request{FreshUntil: mondayPlus(5)}, 0, false},
+		"there":                       {allocation.Request{Location: "Berlin"}, 0, true},
+		"elsewhere":                   {allocation.Request{Location: "Munich"}, 0, false},
+		"expired":                     {allocation.Request{}, 5, false},
+		"other fields change nothing": {allocation.Request{HoldUntil: monday, Priority: -9}, 1, true},
+	} {
+		assert.Equal(t, c.want, berlin.Serves(c.request, mondayPlus(c.now)), name)
+	}
+}

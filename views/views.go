@@ -2,7 +2,8 @@
 // aggregate.
 //
 // Each kind of query is a small interface that a store may implement. Packages memory and sqlstore implement all of
-// them, see [Reader]; in sqlstore each method sends a single query to the database.
+// them, see [Reader]; in sqlstore most methods send a single query to the database, and every query finds its rows by
+// an index. [LotReader], [DueReader] and [ListReader] are for whoever traces goods and operates a shop.
 //
 // A view is for display only. The result was true at one moment, and no commit checks the result again. To decide on
 // stock, call the Service:
@@ -12,8 +13,8 @@
 //
 // # Errors
 //
-// A nil or ended context has the errors of an [allocation.Store]. An invalid identifier, or a limit below 1, is an
-// [*allocation.Error] that wraps [allocation.ErrInvalid]. An unknown order, SKU or batch is no error: the result
+// A nil or ended context has the errors of an [allocation.Store]. An invalid identifier, prefix or kind, or a limit
+// below 1, is an [*allocation.Error] that wraps [allocation.ErrInvalid]. An unknown order, SKU or batch is no error: the result
 // leaves out the unknown SKU, or is empty.
 package views
 
@@ -24,13 +25,16 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Reader is a store with all read models. An implementation of Reader, or of any of the four interfaces, must be safe
+// Reader is a store with all read models. An implementation of Reader, or of any of the interfaces, must be safe
 // for concurrent use.
 type Reader interface {
 	OrderReader
 	StockReader
 	BatchReader
 	LineReader
+	LotReader
+	DueReader
+	ListReader
 }
 
 // OrderReader reads the lines of an order.
@@ -95,6 +99,12 @@ type BatchReader interface {
 	Batches(
 		ctx context.Context, now time.Time, sku allocation.SKU, after allocation.BatchRef, limit int,
 	) ([]Batch, error)
+
+	// OpenBatches returns the batches with units that can be promised at the time now, in the order of skus, and the
+	// batches of a product sorted by Ref. An unknown SKU is left out, and a repeated SKU is repeated. The sums of Free
+	// are those of [StockReader]. One call answers what is available where, when, and under which terms:
+	// [allocation.Batch.Serves] says whether a batch serves a request.
+	OpenBatches(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]Batch, error)
 }
 
 // Batch is a batch with its free units.

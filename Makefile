@@ -14,6 +14,9 @@ TORTURETIME = 60s
 # The modes of the torture runs, any of: all alone unkept locked.
 TORTUREMODES = all
 
+# The seeds of the torture runs on a cluster.
+GALERASEEDS = 1 2 3 4 5 6 7 8 9 10
+
 # The database engines of the yardstick and of the upgrade: sqlite, postgresql, mariadb or all.
 ENGINE = all
 
@@ -57,6 +60,12 @@ torture: ## prove under load and kills that nothing is sold twice, TORTURETIME i
 		go -C internal/dbtest run ./prove torture -engine $$engine -mode $$mode -for $(TORTURETIME); \
 	done; done; \
 	go -C internal/dbtest run ./prove torture -engine postgresql -pgx -for $(TORTURETIME)
+
+.PHONY: galera
+galera: ## the same on a cluster of three MariaDB servers that all take commands, with the seeds of GALERASEEDS
+	@set -e; for seed in $(GALERASEEDS); do \
+		go -C internal/dbtest run ./prove torture -engine galera -seed $$seed -for $(TORTURETIME); \
+	done
 
 .PHONY: bench
 bench: ## measure the figures of docs/measurements.md

@@ -7,8 +7,14 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
+// Querier is a database, or one connection to a database.
+type Querier interface {
+	// QueryContext is the method of [sql.DB] and [sql.Conn].
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+}
+
 // Rows calls a function for each row of a statement.
-func Rows(ctx context.Context, db *sql.DB, statement string, row func(*sql.Rows) error) error {
+func Rows(ctx context.Context, db Querier, statement string, row func(*sql.Rows) error) error {
 	rows, err := db.QueryContext(ctx, statement)
 	if err != nil {
 		return err

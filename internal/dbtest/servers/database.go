@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"database/sql"
@@ -61,4 +62,6 @@ func (s *Server) execute(ctx context.Context, statement string) error {
 }
 
 // ping asks the server whether it answers.
-func (s *Server) ping(ctx context.Context) error { return s.execute(ctx, "SELECT 1") }
+func (s *Server) ping(ctx context.Context) error {
+	return s.execute(ctx, cmp.Or(s.engine.ready, "SELECT 1"))
+}

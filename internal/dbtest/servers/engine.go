@@ -1,6 +1,7 @@
 package servers
 
 import (
+	"context"
 	"errors"
 	"fmt"
 )
@@ -13,7 +14,7 @@ var ErrNoServer = errors.New("no server")
 type Engine struct {
 	name     string
 	driver   string   // of database/sql
-	variable string   // of the environment, for the DSN of a server that runs already
+	variable string   // of the environment, for the DSN of a server that runs already; "" for none
 	accounts []string // of the system, the first that exists runs the server if we are root
 	signal   string   // ends a server whose data nobody needs any more, and leaves nothing of it in the system
 	fast     []string // arguments: no waiting for the disk, little memory
@@ -33,12 +34,20 @@ type Engine struct {
 	dsn func(port int, password string) string
 	// in is a data source name with another database in the place of the one it has.
 	in func(dsn, database string) (string, error)
+
+	// ready is a statement that succeeds as soon as the server works for clients; SELECT 1 if empty.
+	ready string
+	// once returns more arguments, for the next start of the server alone. May be nil.
+	once func(ctx context.Context, s *Server) ([]string, error)
+	// taken are ports that the server's port must differ from.
+	taken []int
 }
 
 // programs are the installed programs of an engine.
 type programs struct {
-	setup  string
-	server string
+	setup    string
+	server   string
+	provider string // of a cluster
 }
 
 // Engines are all that there are, for a test that runs on each.
@@ -53,7 +62,10 @@ func (e *Engine) Driver() string { return e.driver }
 // installed are the programs of the engine, or an error that wraps ErrNoServer.
 func (e *Engine) installed() (programs, error) {
 	found, err := e.find()
-	if err != nil {
+	switch {
+	case err != nil && e.variable == "":
+		return programs{}, fmt.Errorf("%w: %w", ErrNoServer, err)
+	case err != nil:
 		return programs{}, fmt.Errorf("%w: %s is not set and %w", ErrNoServer, e.variable, err)
 	}
 	return found, nil

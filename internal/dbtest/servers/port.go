@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 )
 
@@ -17,8 +18,8 @@ const (
 	abovePorts = 32_768 // Linux; others begin higher
 )
 
-// freePort is a port of the loopback interface on which nobody listens.
-func freePort(ctx context.Context) (int, error) {
+// freePort is a port of the loopback interface on which nobody listens. The port is not among the taken ports.
+func freePort(ctx context.Context, taken []int) (int, error) {
 	above := abovePorts
 	if content, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range"); err == nil {
 		var first int
@@ -29,6 +30,9 @@ func freePort(ctx context.Context) (int, error) {
 	var last error
 	for range 100 {
 		port := lowestPort + rand.IntN(above-lowestPort)
+		if slices.Contains(taken, port) {
+			continue
+		}
 		if last = listens(ctx, port); last == nil {
 			return port, nil
 		}

@@ -61,6 +61,7 @@ func crash(cmd *exec.Cmd) error {
 	for _, child := range children {
 		_ = syscall.Kill(child.pid, syscall.SIGKILL) // it may have ended already
 	}
+	_ = syscall.Kill(-pid, syscall.SIGKILL) // grandchildren too, unless they have a group of their own
 	if err := cmd.Process.Kill(); err != nil {
 		return err
 	}

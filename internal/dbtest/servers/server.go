@@ -45,6 +45,7 @@ type Server struct {
 	mu      sync.Mutex
 	running *exec.Cmd // nil while it is killed or stopped
 	stopped bool
+	started bool // the server has answered once
 }
 
 // Open answers the server that the environment names or, if it names none, does what Start does.
@@ -97,7 +98,7 @@ func (s *Server) create(ctx context.Context, found programs, opts *Options) erro
 		return err
 	}
 	for attempt := 1; ; attempt++ {
-		port, err := freePort(ctx)
+		port, err := freePort(ctx, s.engine.taken)
 		if err != nil {
 			return err
 		}
@@ -172,7 +173,11 @@ func (s *Server) Start(ctx context.Context) error {
 		return err
 	}
 	defer log.Close()
-	cmd := s.guard.command(ctx, s.argv)
+	argv, err := s.command(ctx)
+	if err != nil {
+		return err
+	}
+	cmd := s.guard.command(ctx, argv)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return err
@@ -181,7 +186,17 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := s.awaitAnswer(ctx); err != nil {
 		return fmt.Errorf("start %s: %w\n%s", s.engine, errors.Join(err, s.kill()), s.Log())
 	}
+	s.started = true
 	return nil
+}
+
+// command returns the command for the next start.
+func (s *Server) command(ctx context.Context) ([]string, error) {
+	if s.engine.once == nil {
+		return s.argv, nil
+	}
+	more, err := s.engine.once(ctx, s)
+	return slices.Concat(s.argv, more), err
 }
 
 // awaitAnswer waits until the server answers, has ended, or the context has.

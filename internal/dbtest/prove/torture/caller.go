@@ -87,7 +87,7 @@ func (c *caller) try(ctx context.Context, number int, cmd command, hangUp bool, 
 	c.journal.write(entry{Caller: c.id, Number: number, At: c.clock.tick(), Trace: t.trace, Command: &cmd})
 	a, err := cmd.run(context.WithValue(ctx, tryKey{}, t), c.service)
 	now := c.clock.Now()
-	told, why := judge(err, cmd, now)
+	told, why := c.settings.judge(err, cmd, now)
 	e := entry{
 		Caller: c.id, Number: number, At: now.UnixMicro(), Told: t.told,
 		Outcome: told, Why: why, Answer: a, Tallies: c.watch.take(),

@@ -42,8 +42,8 @@ func TestTheSeedDecidesEverything(t *testing.T) {
 	assert.Equal(t, first, decided(&again, 5, 300))
 	assert.NotEqual(t, first, decided(s, 6, 300), "another caller")
 	assert.NotEqual(t, first, decided(&other, 5, 300), "another seed")
-	assert.Equal(t, s.troubles(true), again.troubles(true))
-	assert.NotEqual(t, s.troubles(true), other.troubles(true))
+	assert.Equal(t, s.troubles(3), again.troubles(3))
+	assert.NotEqual(t, s.troubles(3), other.troubles(3))
 }
 
 func TestEveryKindOfCommandIsChosen(t *testing.T) {

@@ -6,11 +6,17 @@
 //	go run ./prove torture -engine postgresql -for 60s
 //	go run ./prove torture -engine mariadb -seed 42 -processes 6 -callers 16 -kills 10 -restarts 4
 //	go run ./prove torture -engine sqlite -mode alone
+//	go run ./prove torture -engine galera -writers 3
 //
 // All callers of a client share one Service, so the Service commits their commands in groups and finds products in
 // its cache. Every fourth client locks rows from the start, and every fourth client places hardly anything but new
 // lines, since no other command uses cached products. The modes switch parts off: alone has neither groups nor cached
 // products, unkept has no cached products, and with locked every client locks from the start.
+//
+// The engine galera is a cluster of three MariaDB servers. Each client has connections to the
+// first servers, as many as -writers says, and to the other servers while all writers are down. Restarts kill a single
+// server at a time, which then joins the cluster again. On a cluster a command may fail with a deadlock after the last
+// attempt, since servers learn of each other's locks only at COMMIT.
 //
 // # Records
 //
@@ -37,6 +43,7 @@
 //   - A refused or failed command has changed nothing, and the number in a refusal is true. An order is in the tables
 //     with all of its lines or with none.
 //   - Reconcile finds no drift. No caller gets a deadlock or an unforeseen error, and every command ends.
+//   - All servers of a cluster have the same rows.
 //
 // One case is counted and is no fault: the answer to a commit is lost with its client or connection, the repeat is
 // refused, and the commit arrives after the refusal. The whole order is in the tables then, once.

@@ -31,6 +31,9 @@ type engine struct {
 
 // find finds an engine by its name.
 func find(name string) (engine, error) {
+	if name == galera {
+		name = "mariadb"
+	}
 	e, err := harness.ByName(name)
 	switch name {
 	case "sqlite":
@@ -116,6 +119,9 @@ func connectMariaDB(dsn string, cut *cutter) (driver.Connector, error) {
 	config.Logger = &mysql.NopLogger{} // it would tell of every cut
 	if cut != nil {
 		config.DialFunc = cut.dial
+	}
+	if config.Net == anyNode {
+		config.DialFunc = newNodes(config.DialFunc).dial
 	}
 	return mysql.NewConnector(config)
 }

@@ -37,6 +37,7 @@ const (
 	conflict   = "conflict"   // every attempt of a unit of work lost its race
 	cancelled  = "cancelled"  // by the caller
 	connection = "connection" // cut, or the server is down
+	exhausted  = "exhausted"  // a cluster ended the transaction of every attempt
 )
 
 // judge says what an error means to a caller at the given time, and why.

@@ -29,6 +29,7 @@ type report struct {
 	Commands, Attempts                   int
 	Acknowledged, Refused                int
 	Conflicts, Cancelled, Disconnected   int // failures, by reason
+	Exhausted                            int // of the conflicts: deadlocks
 	Unknown, Killed                      int // attempts without an answer
 	CarriedOut                           int // of these
 	Belated                              int // of these, after their repeat was refused
@@ -76,6 +77,9 @@ func (r *report) count(s *step) {
 			switch a.why {
 			case conflict:
 				r.Conflicts++
+			case exhausted:
+				r.Conflicts++
+				r.Exhausted++
 			case cancelled:
 				r.Cancelled++
 			default:
@@ -92,8 +96,9 @@ func (r *report) count(s *step) {
 func (r *report) write(w io.Writer, s *settings) {
 	fmt.Fprintf(w, "%s, %s, seed %d: %d commands in %d attempts: %d acknowledged, %d refused\n",
 		s.Engine, s.Mode, s.Seed, r.Commands, r.Attempts, r.Acknowledged, r.Refused)
-	fmt.Fprintf(w, "  failed: %d conflicts, %d hung up, %d disconnected; cured: %d lost races, %d deadlocks\n",
-		r.Conflicts, r.Cancelled, r.Disconnected, r.Tallies.Lost, r.Tallies.Deadlocks)
+	fmt.Fprintf(w, "  failed: %d conflicts (%d deadlocks), %d hung up, %d disconnected; ",
+		r.Conflicts, r.Exhausted, r.Cancelled, r.Disconnected)
+	fmt.Fprintf(w, "cured: %d lost races, %d deadlocks\n", r.Tallies.Lost, r.Tallies.Deadlocks)
 	fmt.Fprintf(w,
 		"  groups: %d commits of several callers; on cached products: %d commits, %d attempts found one outdated\n",
 		r.Tallies.Groups, r.Tallies.Cached, r.Tallies.Outdated)

@@ -19,7 +19,8 @@ import (
 type run struct {
 	settings *settings
 	engine   engine
-	server   *servers.Server // nil for a file
+	servers  []*servers.Server // none for a file, several for a cluster
+	dsns     []string          // of the database on each server of a cluster
 	dsn      string
 	clients  []*process
 	report   report
@@ -44,6 +45,9 @@ func torture(ctx context.Context, s *settings, folder string) (found *report, er
 	if err := s.check(); err != nil {
 		return nil, err
 	}
+	if s.Engine == galera {
+		return tortureCluster(ctx, s, folder)
+	}
 	e, err := harness.ByName(s.Engine)
 	if err != nil {
 		return nil, err
@@ -66,7 +70,11 @@ func tortureAt(ctx context.Context, s *settings, folder string, at *harness.Plac
 	if err != nil {
 		return nil, err
 	}
-	return tortureIn(ctx, folder, &run{settings: s, engine: e, server: at.Running, dsn: dsn})
+	r := &run{settings: s, engine: e, dsn: dsn}
+	if at.Running != nil {
+		r.servers = []*servers.Server{at.Running}
+	}
+	return tortureIn(ctx, folder, r)
 }
 
 // tortureIn is torture in an empty database.
@@ -87,6 +95,9 @@ func tortureIn(ctx context.Context, folder string, r *run) (*report, error) {
 		return nil, err
 	}
 	if err := r.check(ctx, db, store, did); err != nil {
+		return nil, err
+	}
+	if err := r.compareNodes(ctx); err != nil {
 		return nil, err
 	}
 	return &r.report, nil

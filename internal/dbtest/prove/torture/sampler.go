@@ -67,15 +67,20 @@ func (r *run) look(ctx context.Context, db *sql.DB) error {
 // endSession lets the server end the connection of a client. That it can't, because it is down or the session has just
 // ended, is no matter.
 func (r *run) endSession(ctx context.Context, db *sql.DB, random *rand.Rand) {
+	conn, err := db.Conn(ctx) // the ids are those of one server of a cluster
+	if err != nil {
+		return
+	}
+	defer conn.Close()
 	var ids []int64
-	err := harness.Rows(ctx, db, r.engine.sessions, func(rows *sql.Rows) error {
+	err = harness.Rows(ctx, conn, r.engine.sessions, func(rows *sql.Rows) error {
 		ids = append(ids, 0)
 		return rows.Scan(&ids[len(ids)-1])
 	})
 	if err != nil || len(ids) == 0 {
 		return
 	}
-	if _, err := db.ExecContext(ctx, fmt.Sprintf(r.engine.end, ids[random.IntN(len(ids))])); err == nil {
+	if _, err := conn.ExecContext(ctx, fmt.Sprintf(r.engine.end, ids[random.IntN(len(ids))])); err == nil {
 		r.report.Ended++
 	}
 }

@@ -23,7 +23,9 @@ type settings struct {
 	For       time.Duration
 	Cut       float64 // probability that a request to the database, or its answer, takes the connection with it
 	Kills     int     // of clients
-	Restarts  int     // of the server
+	Restarts  int     // of servers
+	Writers   int     // servers of a cluster that take commands as long as they are up
+	Attempts  int     // of a unit of work; 0 for the default
 
 	Pgx bool // the clients use pgx itself, in place of database/sql
 
@@ -32,7 +34,7 @@ type settings struct {
 
 // define makes a flag of each setting.
 func (s *settings) define(flags *flag.FlagSet) {
-	flags.StringVar(&s.Engine, "engine", "sqlite", "sqlite, postgresql or mariadb")
+	flags.StringVar(&s.Engine, "engine", "sqlite", "sqlite, postgresql, mariadb or galera (a cluster of three servers)")
 	s.Mode = everything
 	const modeUsage = "how the clients' Services work: all (the default), alone without group commit, " +
 		"unkept without cached products, locked with locks from the start"
@@ -48,7 +50,9 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.DurationVar(&s.For, "for", time.Minute, "how long the clients send commands")
 	flags.Float64Var(&s.Cut, "cut", 0.01, "probability that a request or an answer cuts its connection")
 	flags.IntVar(&s.Kills, "kills", 8, "how often a client is killed and started again")
-	flags.IntVar(&s.Restarts, "restarts", 2, "how often the server is killed and started again (not sqlite)")
+	flags.IntVar(&s.Restarts, "restarts", 2, "how often a server is killed and started again (not sqlite)")
+	flags.IntVar(&s.Writers, "writers", clusterSize, "servers of a cluster that take commands while they are up")
+	flags.IntVar(&s.Attempts, "attempts", 0, "of each unit of work; 0 for the default")
 	flags.BoolVar(&s.Pgx, "pgx", false, "the clients use pgx itself, in place of database/sql (postgresql only)")
 	flags.Func("set", "a `name=value` of the server's configuration; may be repeated", func(text string) error {
 		if !strings.Contains(text, "=") {
@@ -65,6 +69,12 @@ func (s *settings) String() string {
 	fmt.Fprintf(&line, "go run ./prove torture -engine %s -mode %s -seed %d", s.Engine, s.Mode, s.Seed)
 	fmt.Fprintf(&line, " -processes %d -callers %d -skus %d -commands %d", s.Processes, s.Callers, s.SKUs, s.Commands)
 	fmt.Fprintf(&line, " -for %s -cut %g -kills %d -restarts %d", s.For, s.Cut, s.Kills, s.Restarts)
+	if s.Engine == galera {
+		fmt.Fprintf(&line, " -writers %d", s.Writers)
+	}
+	if s.Attempts > 0 {
+		fmt.Fprintf(&line, " -attempts %d", s.Attempts)
+	}
 	if s.Pgx {
 		line.WriteString(" -pgx")
 	}
@@ -89,8 +99,11 @@ func (s *settings) check() error {
 	if s.Processes < 1 || s.Callers < 1 || s.SKUs < 1 || s.Commands < 1 || s.For <= 0 {
 		return fmt.Errorf("processes, callers, skus, commands and for must be positive: %s", s)
 	}
-	if s.Cut < 0 || s.Cut >= 1 || s.Kills < 0 || s.Restarts < 0 {
-		return fmt.Errorf("cut must be 0 to 1, kills and restarts not negative: %s", s)
+	if s.Cut < 0 || s.Cut >= 1 || s.Kills < 0 || s.Restarts < 0 || s.Attempts < 0 {
+		return fmt.Errorf("cut must be 0 to 1, kills, restarts and attempts not negative: %s", s)
+	}
+	if s.Engine == galera && (s.Writers < 1 || s.Writers > clusterSize) {
+		return fmt.Errorf("writers must be 1 to %d: %s", clusterSize, s)
 	}
 	if s.Pgx && s.Engine != "postgresql" {
 		return fmt.Errorf("pgx needs the engine postgresql: %s", s)

@@ -22,6 +22,7 @@ func newShop(process int, s *settings, j *journal, store allocation.Store, past 
 	w, watched := newWatch(store)
 	h := &shop{settings: s, journal: j, clock: newClock(s.owners(), 1+process, past.end()), watch: w}
 	o, opts := s.Mode.options(process)
+	o.Attempts = s.Attempts
 	o.Now, o.Attempt, o.Committed, o.TraceParent = h.clock.Now, w.attempt, committed, traceParent
 	service, err := allocation.New(allocation.NewUnitOfWork(watched, &o), opts)
 	h.service = service

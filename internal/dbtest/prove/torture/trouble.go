@@ -10,23 +10,28 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// trouble is a kill of a client or of the server, at a time after the start of a run.
+// trouble is a kill of a client or of a server, at a time after the start of a run.
 type trouble struct {
 	after  time.Duration
-	client int // to kill; -1 kills the server
+	client int // to kill; -1 kills a server
+	server int // to kill, of a cluster
 	down   time.Duration
 }
 
 // troubles are the kills of a run, in their order.
-func (s *settings) troubles(server bool) []trouble {
+func (s *settings) troubles(servers int) []trouble {
 	r := s.random(1 << 61)
 	var all []trouble
 	for range s.Kills {
 		all = append(all, trouble{after: s.moment(r), client: r.IntN(s.Processes), down: upTo(r, 200*time.Millisecond)})
 	}
-	if server {
+	if servers > 0 {
 		for range s.Restarts {
-			all = append(all, trouble{after: s.moment(r), client: -1, down: upTo(r, 300*time.Millisecond)})
+			t := trouble{after: s.moment(r), client: -1, down: upTo(r, 300*time.Millisecond)}
+			if servers > 1 {
+				t.server = r.IntN(servers)
+			}
+			all = append(all, t)
 		}
 	}
 	slices.SortFunc(all, func(a, b trouble) int { return int(a.after - b.after) })
@@ -40,9 +45,9 @@ func upTo(r *rand.Rand, longest time.Duration) time.Duration {
 	return time.Duration(r.Int64N(int64(longest) + 1))
 }
 
-// makeTrouble kills clients and the server.
+// makeTrouble kills clients and servers, of a cluster one at a time.
 func (r *run) makeTrouble(ctx context.Context, began time.Time) error {
-	for _, b := range r.settings.troubles(r.server != nil) {
+	for _, b := range r.settings.troubles(len(r.servers)) {
 		harness.Rest(ctx, time.Until(began.Add(b.after)))
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -69,12 +74,13 @@ func (r *run) killClient(ctx context.Context, b trouble) error {
 }
 
 func (r *run) killServer(ctx context.Context, b trouble) error {
-	if err := r.server.Kill(); err != nil {
+	server := r.servers[b.server]
+	if err := server.Kill(); err != nil {
 		return err
 	}
 	harness.Rest(ctx, b.down)
-	if err := r.server.Start(ctx); err != nil {
-		return errors.Join(err, errors.New(r.server.Log()))
+	if err := server.Start(ctx); err != nil {
+		return errors.Join(err, errors.New(server.Log()))
 	}
 	r.report.Restarts++
 	return nil

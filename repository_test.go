@@ -209,6 +209,21 @@ func (l liar) Load(ctx context.Context, q allocation.Query) ([]allocation.State,
 	return states, err
 }
 
+// doubled answers with every state twice.
+type doubled struct{ *memory.Store }
+
+func (d doubled) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	states, err := d.Store.Load(ctx, q)
+	return append(states, states...), err
+}
+
+func TestTwoStatesOfOneProductAreRefused(t *testing.T) {
+	s, _ := newSpy(t, stock("b1", "LAMP", 5))
+	units := allocation.NewUnitOfWork(doubled{s.Store}, nil)
+	_, err := newService(t, units, nil).Cancel(t.Context(), "o1", "LAMP")
+	require.ErrorContains(t, err, "two states of one product")
+}
+
 func TestAStateThatContradictsItselfIsRefused(t *testing.T) {
 	lies := map[string]func(*allocation.State){
 		"part of a batch that isn't there": func(s *allocation.State) { s.Batches = nil },

@@ -1,0 +1,75 @@
+package allocation_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+)
+
+func TestServiceR15ANamedSKUWithALineThatWaitsCanNotBeShippedOrConfirmed(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	served, waits := want("o", "LAMP", 1), mayWait("o", "LAMP", 1)
+	served.Line, waits.Line = "1", "2"
+	s.mustAllocate(served)
+	s.mustAllocate(waits)
+	ctx := t.Context()
+	for name, command := range map[string]func() ([]allocation.Allocation, error){
+		"Ship":    func() ([]allocation.Allocation, error) { return s.Ship(ctx, "o", "LAMP") },
+		"Confirm": func() ([]allocation.Allocation, error) { return s.Confirm(ctx, "o", "LAMP") },
+		"Extend": func() ([]allocation.Allocation, error) {
+			return s.Extend(ctx, "o", morning.AddDate(0, 0, 1), "LAMP")
+		},
+	} {
+		s.unchanged("LAMP", func() {
+			_, err := command()
+			require.ErrorIs(t, err, allocation.ErrNotAllowed, name)
+			require.ErrorContains(t, err, `line "2"`, name)
+		})
+	}
+	lines, err := s.Ship(ctx, "o")
+	require.NoError(t, err)
+	require.Len(t, lines, 1, "without SKUs the line that waits is passed over")
+}
+
+func TestServiceR15ALineThatGrowsAndIsServedWholeTellsNothingOfWaiting(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 5))
+	r := mayWait("o", "LAMP", 2)
+	r.Split, r.Partial = true, true
+	s.mustAllocate(r)
+	before := s.product("LAMP").Version
+	grown, err := s.ChangeLine(t.Context(), allocation.OrderLine{OrderID: "o", SKU: "LAMP", Quantity: 5})
+	require.NoError(t, err)
+	assert.EqualValues(t, 5, grown.Quantity)
+	assert.EqualValues(t, 0, grown.Waiting)
+	assert.Equal(t, []string{"LineAllocated"}, s.kinds("LAMP", before))
+}
+
+func TestServiceR15ACachedCopyIsKeptOnlyWhileNobodyWaits(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 9))
+	var hits []bool
+	s.Service = newService(t, s.units, &allocation.ServiceOptions{
+		CacheLookup: func(_ context.Context, _ allocation.SKU, hit bool) { hits = append(hits, hit) },
+	})
+	s.mustAllocate(want("o-1", "LAMP", 1))
+	s.mustAllocate(want("o-2", "LAMP", 1)) // from the cache
+	s.mustAllocate(mayWait("waiter", "LAMP", 20))
+	s.mustAllocate(want("o-3", "LAMP", 1))
+	s.mustAllocate(want("o-4", "LAMP", 1))
+	require.Len(t, hits, 5)
+	assert.Equal(t, []bool{true, false, false}, []bool{hits[1], hits[3], hits[4]}, "hits of o-2, o-3 and o-4")
+}
+
+func TestServiceR12TermsDoNotHideABadLine(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 9))
+	for _, bad := range []allocation.Request{want("", "LAMP", 1), want("o", "", 1), want("o", "LAMP", 0)} {
+		bad.Priority = 1
+		s.unchanged("LAMP", func() {
+			_, err := s.Allocate(t.Context(), bad)
+			require.ErrorIs(t, err, allocation.ErrInvalid)
+		})
+	}
+}

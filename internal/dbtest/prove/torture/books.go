@@ -12,10 +12,13 @@ type books struct {
 	settings *settings
 	report   *report
 	batches  map[allocation.BatchRef]*account
+	stock    map[allocation.SKU][]*account
 	lines    map[allocation.LineKey]timeline
 	keys     map[allocation.OrderID][]allocation.LineKey // of all lines that the order ever had
 	held     map[allocation.LineKey]bool                 // now
-	versions map[allocation.SKU]int                      // numbers of events
+	queues   map[allocation.SKU]map[allocation.LineKey]bool
+	latest   map[allocation.SKU]time.Time // of all events
+	versions map[allocation.SKU]int       // numbers of events
 
 	byCaller map[int][]*trace // in the order of their times
 	byParent map[string]*trace
@@ -23,6 +26,7 @@ type books struct {
 
 // account is a batch's.
 type account struct {
+	ref                  allocation.BatchRef
 	sku                  allocation.SKU
 	purchased, allocated allocation.Quantity
 	announced            allocation.Quantity
@@ -52,9 +56,12 @@ func newBooks(s *settings, did *history, found *report) *books {
 	b := &books{
 		settings: s, report: found,
 		batches:  map[allocation.BatchRef]*account{},
+		stock:    map[allocation.SKU][]*account{},
 		lines:    map[allocation.LineKey]timeline{},
 		keys:     map[allocation.OrderID][]allocation.LineKey{},
 		held:     map[allocation.LineKey]bool{},
+		queues:   map[allocation.SKU]map[allocation.LineKey]bool{},
+		latest:   map[allocation.SKU]time.Time{},
 		versions: map[allocation.SKU]int{},
 		byCaller: map[int][]*trace{},
 		byParent: map[string]*trace{},
@@ -113,6 +120,7 @@ func (b *books) push(key allocation.LineKey, v version) {
 	if !v.held.IsZero() && len(v.parts) > 0 {
 		b.held[key] = true
 	}
+	b.queue(key, v.lineState)
 }
 
 // free is what each batch of a product could give to a line with the terms in the middle of a commit: units that are

@@ -25,6 +25,7 @@ var spoilers = map[string]spoiler{
 	"commits never made":          func(s allocation.Store) allocation.Store { return &forgetful{bookkeeper: full(s)} },
 	"commits said to have failed": func(s allocation.Store) allocation.Store { return &denying{bookkeeper: full(s)} },
 	"callers mixed up":            func(s allocation.Store) allocation.Store { return &confused{bookkeeper: full(s)} },
+	"the queue is forgotten":      func(s allocation.Store) allocation.Store { return &careless{bookkeeper: full(s)} },
 	"terms are forgotten":         func(s allocation.Store) allocation.Store { return &lax{bookkeeper: full(s)} },
 }
 
@@ -47,6 +48,7 @@ func TestTortureFindsBrokenStores(t *testing.T) {
 		{"commits said to have failed", alone, []harness.FaultKind{leftover}},
 		{"callers mixed up", everything, []harness.FaultKind{wrong}},
 		{"terms are forgotten", alone, []harness.FaultKind{unfit}},
+		{"the queue is forgotten", alone, []harness.FaultKind{jumped, unserved}},
 	} {
 		t.Run(row.spoiler+"/"+string(row.mode), func(t *testing.T) {
 			t.Setenv(spoilVariable, row.spoiler)
@@ -174,6 +176,22 @@ func (l *lax) Load(ctx context.Context, q allocation.Query) ([]allocation.State,
 	for _, s := range states {
 		for i := range s.Lines {
 			s.Lines[i].NeededBy, s.Lines[i].FreshUntil, s.Lines[i].Location = time.Time{}, time.Time{}, ""
+		}
+	}
+	return states, err
+}
+
+// careless loads products as if nobody waited, unless an order is asked for.
+type careless struct{ bookkeeper }
+
+func (c *careless) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	states, err := c.bookkeeper.Load(ctx, q)
+	for i := range states {
+		s := &states[i]
+		if q.Order == "" && !slices.ContainsFunc(q.Orders, func(order allocation.OrderID) bool {
+			return slices.ContainsFunc(s.Waiting, func(a allocation.Allocation) bool { return a.OrderID == order })
+		}) {
+			s.AnyWaiting, s.Serving, s.Waiting, s.MoreWaiting = false, allocation.Rank{}, nil, false
 		}
 	}
 	return states, err

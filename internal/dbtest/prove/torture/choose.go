@@ -56,7 +56,38 @@ func (ch *chooser) opening(number int, k *knowledge, r *rand.Rand) command {
 	if r.IntN(2) == 0 {
 		c.Hold = ch.until(r)
 	}
+	ch.mayWait(&c, r)
 	return c
+}
+
+// mayWait lets the lines of many orders wait, take a part of the units, or be held from the moment when the units are
+// given. Nobody waits for the first of several products, so that the Services have a product to cache.
+func (ch *chooser) mayWait(c *command, r *rand.Rand) {
+	first := func(line allocation.OrderLine) bool { return line.SKU == ch.settings.sku(0) }
+	t, dice := &c.Terms, r.IntN(8)
+	if dice < 5 && ch.settings.SKUs > 1 {
+		if c.Lines = slices.DeleteFunc(c.Lines, first); len(c.Lines) == 0 {
+			c.Lines = []allocation.OrderLine{{OrderID: c.Order, SKU: ch.settings.sku(1), Quantity: units(r, 6)}}
+		}
+	}
+	switch dice {
+	case 0, 1:
+		t.Wait = true
+	case 2:
+		t.Wait, t.HoldFor = true, ch.length(r)
+	case 3, 4:
+		t.Wait, t.Partial, t.Split = true, true, true
+	case 5:
+		t.Partial, t.Split = true, true
+	case 6:
+		t.HoldFor = ch.length(r)
+	default:
+		return
+	}
+	c.Hold = time.Time{}
+	if t.Wait && r.IntN(3) > 0 { // so that lines compete for the same units
+		t.NeededBy, t.FreshUntil, t.Location = time.Time{}, time.Time{}, ""
+	}
 }
 
 // cart holds a little for a while; most carts are left standing.
@@ -65,7 +96,11 @@ func (ch *chooser) cart(number int, r *rand.Rand) command {
 	if r.IntN(2) == 0 {
 		c.Terms = ch.terms(r)
 	}
-	for _, i := range r.Perm(ch.settings.SKUs)[:1+r.IntN(min(2, ch.settings.SKUs))] {
+	skus := r.Perm(ch.settings.SKUs)[:1+r.IntN(min(2, ch.settings.SKUs))]
+	if r.IntN(2) == 0 {
+		skus = []int{0} // nobody waits for this product, so that the Services cache it
+	}
+	for _, i := range skus {
 		line := allocation.OrderLine{OrderID: c.Order, SKU: ch.settings.sku(i), Quantity: units(r, 2)}
 		c.Lines = append(c.Lines, line)
 	}
@@ -80,7 +115,12 @@ func units(r *rand.Rand, most int) allocation.Quantity { return allocation.Quant
 
 // until is when a hold shall lapse: soon, so that many do.
 func (ch *chooser) until(r *rand.Rand) time.Time {
-	return ch.clock.Now().Add(time.Duration(20+r.IntN(400)) * time.Millisecond)
+	return ch.clock.Now().Add(ch.length(r))
+}
+
+// length is how long a hold lasts.
+func (ch *chooser) length(r *rand.Rand) time.Duration {
+	return time.Duration(20+r.IntN(400)) * time.Millisecond
 }
 
 // terms binds the lines of an order, many of them to nothing.
@@ -142,7 +182,7 @@ func (ch *chooser) ofOrder(number int, k *knowledge, r *rand.Rand) command {
 		line.Quantity = units(r, 9)
 		return command{Verb: change, Order: o.id, Lines: []allocation.OrderLine{line}}
 	case dice < 50:
-		line.Quantity = units(r, int(line.Quantity))
+		line.Quantity = units(r, max(1, int(line.Quantity)))
 		return command{Verb: shipPart, Order: o.id, Lines: []allocation.OrderLine{line}}
 	case dice < 75:
 		return command{Verb: ship, Order: o.id, SKUs: some}

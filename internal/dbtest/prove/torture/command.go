@@ -97,6 +97,9 @@ func (c command) run(ctx context.Context, s *allocation.Service) (a answer, err 
 	return a, err
 }
 
+// holds says that the lines of an allocation are held.
+func (c command) holds() bool { return !c.Hold.IsZero() || c.Terms.HoldFor > 0 }
+
 func only(line allocation.Allocation, err error) ([]allocation.Allocation, error) {
 	return []allocation.Allocation{line}, err
 }
@@ -108,6 +111,7 @@ func (c command) requests() []allocation.Request {
 			OrderLine: line, Split: c.Terms.Split, HoldUntil: c.Hold,
 			NeededBy: c.Terms.NeededBy, FreshUntil: c.Terms.FreshUntil, Location: c.Terms.Location,
 			Priority: c.Terms.Priority,
+			Wait:     c.Terms.Wait, Partial: c.Terms.Partial, HoldFor: c.Terms.HoldFor,
 		}
 	}
 	return requests
@@ -120,6 +124,12 @@ func (c command) wanted() map[allocation.LineKey]allocation.Quantity {
 		units[line.Key()] += line.Quantity
 	}
 	return units
+}
+
+// places says that the command says how many units a line is to have.
+func (c command) places(key allocation.LineKey) bool {
+	_, named := c.wanted()[key]
+	return named && (c.Verb == allocate || c.Verb == change)
 }
 
 // counts says that the command sets the quantity of a batch.

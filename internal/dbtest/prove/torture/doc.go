@@ -36,6 +36,10 @@
 //   - At no event is a line given units of a batch outside the line's terms, and after no commit does a line have such
 //     units, unless a slip of the batch marked the line as late. The mark is told when the mark changes, and at no
 //     other time. Expiry is told once, and a part has exactly the units that the split batch gave.
+//   - Nobody is given units out of turn: at no event does a line get units while another line that comes first, by
+//     priority and age, would have taken the units that were free just before, under its own terms; a line that did not
+//     wait comes after every line that waits. Lines that lose their places in a batch come before both. After no commit
+//     are units free that somebody in line would take, unless the commit served a page of lines.
 //   - Every event was recorded while its attempt was under way. An attempt whose caller left a running commit may
 //     have ended before its event; a repeat then gets no final answer before that commit has ended.
 //   - An acknowledged command is in the ledger once, and the answer shows the line as the line was at that time. The

@@ -10,7 +10,16 @@ import (
 
 // judge looks at what a commit did to each line, and notes what has become of them.
 func (b *books) judge(c *commit) {
+	b.grew(c)
 	for key, now := range c.lines {
+		if c.by != nil && c.by.step.command.Verb == change && c.by.step.command.places(key) && c.changed[key] {
+			now.asked = c.by.step.command.wanted()[key] // a change can be seen by its units alone
+			c.lines[key] = now
+		}
+		if now.waiting < 0 || now.waiting > 0 && now.quantity()+now.waiting != now.asked {
+			b.report.fault(wrong, "%+v has %d units and waits for %d of %d after %s",
+				key, now.quantity(), now.waiting, now.asked, c.at)
+		}
 		v := version{lineState: now}
 		switch {
 		case c.by == nil:
@@ -20,14 +29,9 @@ func (b *books) judge(c *commit) {
 			if c.changed[key] {
 				b.judgeOwn(c, key)
 			}
-		case c.changed[key] && c.by.step.command.displaces():
-			was := c.before[key]
-			if now.quantity() != was.quantity()-c.released[key] || now.shipped() != was.shipped() {
-				b.report.fault(wrong,
-					"order %q had %d of %q before its units were moved at %s and %d after, and %d were released",
-					key.OrderID, was.quantity(), key.SKU, c.at, now.quantity(), c.released[key])
-			}
-		case c.changed[key]:
+		case !c.changed[key] || c.by.step.command.displaces():
+			b.judgeOther(c, key)
+		default:
 			b.report.fault(wrong, "%s of order %q changed %q of order %q",
 				c.by.step.command.Verb, c.by.step.command.Order, key.SKU, key.OrderID)
 		}
@@ -57,7 +61,7 @@ func orderLine(key allocation.LineKey, units allocation.Quantity) allocation.Ord
 // judgeOwn looks at what a command did to a line of its own order.
 func (b *books) judgeOwn(c *commit, key allocation.LineKey) {
 	cmd, was, now := c.by.step.command, c.before[key], c.lines[key]
-	if cmd.Verb == allocate && len(was.parts) > 0 && !was.lapsed(c.at) {
+	if cmd.Verb == allocate && !was.gone() && !was.lapsed(c.at) {
 		b.report.fault(doubled, "order %q had %d of %q and was allocated again at %s",
 			key.OrderID, was.quantity(), key.SKU, c.at)
 	}
@@ -66,33 +70,31 @@ func (b *books) judgeOwn(c *commit, key allocation.LineKey) {
 			key.OrderID, len(now.parts), key.SKU, c.at)
 	}
 	if !cmd.done(key, now) {
-		b.report.fault(wrong, "%s left order %q with %d of %q, %d of them shipped, held until %s, at %s",
-			cmd.Verb, key.OrderID, now.quantity(), key.SKU, now.shipped(), now.held, c.at)
+		b.report.fault(wrong, "%s left %+v with %d units, %d of them shipped, %d of %d to come, held until %s, at %s",
+			cmd.Verb, key, now.quantity(), now.shipped(), now.waiting, now.asked, now.held, c.at)
 	}
 }
 
 // done says that a line is as it must be at the moment at which the command is done.
 func (c command) done(key allocation.LineKey, l lineState) bool {
 	switch c.Verb {
-	case allocate:
-		return l.quantity() == c.wanted()[key]
+	case allocate, change:
+		return l.asked == c.wanted()[key] && l.isPlaced()
 	case handOver:
 		if key.OrderID == c.Order {
-			return len(l.parts) == 0
+			return l.gone()
 		}
-		return len(l.parts) > 0 && l.from == c.Order
+		return (!l.gone() || l.dropped) && l.from == c.Order
 	case confirm:
 		return len(l.parts) > 0 && l.held.IsZero()
 	case extend:
 		return len(l.parts) > 0 && !l.held.Before(c.Hold)
-	case change:
-		return l.quantity() == c.wanted()[key]
 	case ship:
-		return len(l.parts) > 0 && l.shipped() == l.quantity()
+		return len(l.parts) > 0 && l.shipped() == l.quantity()-l.given
 	case shipPart:
 		return l.shipped() >= c.wanted()[key]
 	case cancel:
-		return l.shipped() == l.quantity()
+		return l.shipped() == l.quantity() && l.waiting == 0
 	}
 	return false
 }

@@ -37,7 +37,7 @@ func (k *knowledge) learn(c command, o outcome, a answer) {
 	case allocate:
 		k.forget(c.Order)
 		if !gone && len(a.Lines) > 0 { // or the answer is wrong
-			k.orders = latest(append(k.orders, order{id: c.Order, lines: lines(a), held: !c.Hold.IsZero()}), ordersKept)
+			k.orders = latest(append(k.orders, order{id: c.Order, lines: lines(a), held: c.holds()}), ordersKept)
 			k.past = latest(append(k.past, c), pastKept)
 		}
 	case confirm, extend:
@@ -130,6 +130,7 @@ func lines(a answer) []allocation.OrderLine {
 	lines := make([]allocation.OrderLine, len(a.Lines))
 	for i, line := range a.Lines {
 		lines[i] = line.OrderLine
+		lines[i].Quantity = max(line.Quantity, line.Wanted)
 	}
 	return lines
 }

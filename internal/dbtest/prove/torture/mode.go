@@ -33,11 +33,18 @@ func (m mode) caches() bool { return m == everything }
 // locksEvery is the number of clients of which one locks rows from the start. The others lock after a lost race.
 const locksEvery = 4
 
+// smallPage is the page size of every second client, so that lines which wait are served over several commits.
+const smallPage = 3
+
 // options are those of a client, 0 to Processes-1, and of its Service.
 func (m mode) options(process int) (allocation.UnitOfWorkOptions, *allocation.ServiceOptions) {
 	service := &allocation.ServiceOptions{NoGroupCommit: !m.groups()}
 	if !m.caches() {
 		service.CacheSize = -1
 	}
-	return allocation.UnitOfWorkOptions{LockFirst: m == locked || process%locksEvery == locksEvery-1}, service
+	o := allocation.UnitOfWorkOptions{LockFirst: m == locked || process%locksEvery == locksEvery-1}
+	if process%2 == 1 {
+		o.PageSize = smallPage
+	}
+	return o, service
 }

@@ -8,14 +8,18 @@ import (
 
 // commit is what one command told of one product in one commit, which it may have shared with others.
 type commit struct {
-	sku allocation.SKU
-	at  time.Time
-	by  *trace // nil for what the parent did
+	sku    allocation.SKU
+	at     time.Time
+	by     *trace // nil for what the parent did
+	number int64  // of the event
 
 	before, lines map[allocation.LineKey]lineState
 	released      map[allocation.LineKey]allocation.Quantity
-	changed       map[allocation.LineKey]bool // otherwise than by lapsing and by a mark
-	late          []allocation.LineKey        // lines that became late
+	served        map[allocation.LineKey]allocation.Quantity // to lines that waited
+	grown         map[allocation.LineKey]allocation.Quantity // to lines that waited, perhaps by a change of the line
+	moved, lapsed map[allocation.LineKey]bool                // lines that left a batch, and holds that ended
+	changed       map[allocation.LineKey]bool                // otherwise than by lapsing and by a mark
+	late          []allocation.LineKey                       // lines that became late
 	slipped       []allocation.BatchRef
 	received      allocation.BatchRef // the batch that arrived, at the moment of the count
 	arrived       time.Time
@@ -25,6 +29,7 @@ type commit struct {
 // replay goes through the ledger of a product, in which each event has the trace parent of who caused it.
 func (b *books) replay(sku allocation.SKU, events []allocation.Event, parents []string) {
 	b.versions[sku] = len(events)
+	number, served := int64(0), 0
 	if len(parents) != len(events) {
 		b.report.fault(drift, "product %q has %d events and %d trace parents", sku, len(events), len(parents))
 		return
@@ -34,45 +39,58 @@ func (b *books) replay(sku allocation.SKU, events []allocation.Event, parents []
 		for n < len(events) && parents[n] == parents[0] && events[n].Time().Equal(events[0].Time()) {
 			n++
 		}
-		b.commit(sku, events[:n], parents[0])
+		if c := b.commit(sku, events[:n], parents[0], number); c != nil {
+			served += len(c.served)
+			if n == len(events) || !events[n].Time().Equal(c.at) { // otherwise the commit goes on
+				b.judgeServed(c, served)
+				served = 0
+			}
+		}
+		number += int64(n)
 		events, parents = events[n:], parents[n:]
 	}
 }
 
-func (b *books) commit(sku allocation.SKU, events []allocation.Event, parent string) {
+// commit replays what a command told in a commit whose first event comes after the given number.
+func (b *books) commit(sku allocation.SKU, events []allocation.Event, parent string, number int64) *commit {
 	c := &commit{
-		sku: sku, at: events[0].Time(),
+		sku: sku, at: events[0].Time(), number: number,
 		before: map[allocation.LineKey]lineState{}, lines: map[allocation.LineKey]lineState{},
 		released: map[allocation.LineKey]allocation.Quantity{}, changed: map[allocation.LineKey]bool{},
+		served: map[allocation.LineKey]allocation.Quantity{}, grown: map[allocation.LineKey]allocation.Quantity{},
+		moved: map[allocation.LineKey]bool{}, lapsed: map[allocation.LineKey]bool{},
 		split: map[allocation.BatchRef]allocation.Quantity{},
 	}
 	if parent != "" || ownerOf(c.at, b.settings.owners()) != 0 {
 		if c.by = b.whose(parent, c.at); c.by == nil {
 			b.report.fault(unexplained, "%s of %q at %s by %q", events[0].Kind(), sku, c.at, parent)
-			return
+			return nil
 		}
 		c.by.events += len(events)
 	}
 	for _, e := range events {
+		c.number++
 		b.event(c, e)
 	}
 	b.judge(c)
+	if c.at.After(b.latest[sku]) {
+		b.latest[sku] = c.at
+	}
+	return c
 }
 
 // event replays one event.
 func (b *books) event(c *commit, event allocation.Event) {
-	if c.by != nil {
-		switch event.(type) {
-		case allocation.LineRefused:
-			c.by.refusals++
-		case allocation.HoldLapsed, allocation.BatchExpired, allocation.LineLate: // a refusal sweeps, too
-		default:
-			c.by.committed(c.at)
-		}
+	if _, refused := event.(allocation.LineRefused); c.by != nil && refused {
+		c.by.refusals++
+	} else if c.by != nil && !c.sweeps(event) {
+		c.by.committed(c.at)
 	}
 	switch e := event.(type) {
 	case allocation.LineAllocated, allocation.LineDeallocated, allocation.LineReleased, allocation.LineShipped:
 		b.line(c, event)
+	case allocation.LineWaiting:
+		b.waits(c, e)
 	case allocation.LineLate:
 		b.marked(c, e)
 	case allocation.LineHandedOver:
@@ -93,11 +111,14 @@ func (b *books) line(c *commit, event allocation.Event) {
 	case allocation.LineAllocated:
 		b.allocated(c, e)
 	case allocation.LineDeallocated:
-		key := c.key(e.OrderID, e.Line)
-		c.change(key, c.line(b, key).add(e.Batch, -e.Quantity, 0))
+		b.deallocated(c, e)
 	case allocation.LineReleased:
 		key := c.key(e.OrderID, e.Line)
-		c.change(key, c.line(b, key).add(e.Batch, -e.Quantity, 0))
+		l := c.line(b, key).add(e.Batch, -e.Quantity, 0)
+		if !l.terms.Wait {
+			l.asked -= e.Quantity
+		}
+		c.change(key, l)
 		c.released[key] += e.Quantity
 	case allocation.LineShipped:
 		key := c.key(e.OrderID, e.Line)
@@ -108,19 +129,45 @@ func (b *books) line(c *commit, event allocation.Event) {
 // allocated replays a promise, which only a batch that fits the line's terms may give.
 func (b *books) allocated(c *commit, e allocation.LineAllocated) {
 	key := c.key(e.OrderID, e.Line)
-	was := c.line(b, key)
+	was := c.begin(b, key)
 	if len(was.parts) > 0 && !was.held.Equal(e.HeldUntil) {
 		b.report.fault(wrong, "%+v: units held until %s beside others until %s", key, e.HeldUntil, was.held)
 	}
-	if len(was.parts) == 0 && c.by != nil && c.by.step.command.Verb == allocate && c.by.step.command.owns(key.OrderID) {
-		was.terms, was.late, was.from = c.by.step.command.Terms, false, ""
+	if until := c.at.Add(was.terms.HoldFor); was.terms.HoldFor > 0 && was.quantity() == was.shipped() &&
+		!c.moved[key] && !until.Equal(e.HeldUntil) {
+		b.report.fault(wrong, "%+v was given at %s for %s and is held until %s",
+			key, c.at, was.terms.HoldFor, e.HeldUntil)
+	}
+	if !c.moved[key] { // those who lost their places come before those who wait
+		b.checkTurn(c, key, was, e.Waited)
 	}
 	if a := b.batches[e.Batch]; a != nil && !a.serves(was.terms, c.at) {
 		b.report.fault(unfit, "%+v was given units of batch %q at %s: terms %+v, batch %+v",
 			key, e.Batch, c.at, was.terms, *a)
 	}
 	was.held = e.HeldUntil
-	c.change(key, was.add(e.Batch, e.Quantity, 0))
+	l := was.add(e.Batch, e.Quantity, 0)
+	if e.Waited {
+		b.given(c, key, l, e.Quantity)
+		return
+	}
+	c.change(key, l)
+}
+
+// deallocated replays the end of a promise. If the owner lets a line grow, and the line moves to a batch with more
+// room, those who wait come first.
+func (b *books) deallocated(c *commit, e allocation.LineDeallocated) {
+	key := c.key(e.OrderID, e.Line)
+	was := c.line(b, key)
+	l := was.add(e.Batch, -e.Quantity, 0)
+	if c.by != nil && c.by.step.command.Verb == change && c.by.step.command.wanted()[key] > was.quantity() {
+		b.checkTurn(c, key, was, false)
+	}
+	if c.by != nil && c.by.step.command.Verb == cancel {
+		l.asked = l.quantity()
+	}
+	c.moved[key] = true
+	c.change(key, l)
 }
 
 // hold replays what happened to a hold.
@@ -129,10 +176,10 @@ func (b *books) hold(c *commit, event allocation.Event) {
 	case allocation.HoldConfirmed:
 		key := c.key(e.OrderID, e.Line)
 		l := c.line(b, key)
-		if l.held.IsZero() || l.lapsed(c.at) {
+		if l.held.IsZero() && l.terms.HoldFor == 0 || l.lapsed(c.at) {
 			b.report.fault(wrong, "order %q, held until %s, was confirmed at %s", e.OrderID, l.held, c.at)
 		}
-		l.held = time.Time{}
+		l.held, l.terms.HoldFor = time.Time{}, 0
 		c.change(key, l)
 	case allocation.HoldExtended:
 		key := c.key(e.OrderID, e.Line)
@@ -148,7 +195,9 @@ func (b *books) hold(c *commit, event allocation.Event) {
 		if !l.held.Equal(e.HeldUntil) || !l.lapsed(c.at) {
 			b.report.fault(wrong, "order %q, held until %s, lapsed at %s", e.OrderID, l.held, c.at)
 		}
-		c.lines[key] = l.add(e.Batch, -e.Quantity, 0)
+		l = l.add(e.Batch, -e.Quantity, 0)
+		l.waiting, l.asked = 0, l.quantity()
+		c.lines[key], c.lapsed[key] = l, true
 	}
 }
 
@@ -162,6 +211,7 @@ func (c *commit) line(b *books, key allocation.LineKey) lineState {
 	l, touched := c.lines[key]
 	if !touched {
 		l = b.lines[key].now()
+		l.given = 0
 		c.before[key], c.lines[key] = l, l
 	}
 	return l
@@ -194,6 +244,9 @@ func (b *books) move(e allocation.Event) {
 func (b *books) refusal(c *commit, e allocation.LineRefused) {
 	if c.by == nil || c.by.step.command.Verb != allocate {
 		return // what a line could grow to depends on where it is
+	}
+	if c.by.step.command.Terms.Wait {
+		b.report.fault(wrong, "order %q, which waits, was refused %d of %q", e.OrderID, e.Quantity, c.sku)
 	}
 	var most, sum, others allocation.Quantity
 	for _, units := range b.free(c, c.by.step.command.Terms) {

@@ -40,13 +40,14 @@ func (b *books) added(c *commit, e allocation.BatchAdded) {
 		return
 	}
 	a := &account{
-		sku: c.sku, announced: e.Quantity, from: e.SplitFrom, lot: e.Lot, location: e.Location,
+		ref: e.Batch, sku: c.sku, announced: e.Quantity, from: e.SplitFrom, lot: e.Lot, location: e.Location,
 		eta: e.ETA, bestBefore: e.BestBefore, blocked: e.Blocked != "",
 	}
 	if a.lot == "" {
 		a.lot = e.Batch
 	}
 	b.batches[e.Batch] = a
+	b.stock[c.sku] = append(b.stock[c.sku], a)
 	if e.SplitFrom == "" {
 		return
 	}

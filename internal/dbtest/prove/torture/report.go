@@ -16,6 +16,8 @@ const (
 	torn        harness.FaultKind = "torn"        // an order of which a part is there
 	untrue      harness.FaultKind = "untrue"      // a refusal with a wrong number
 	unfit       harness.FaultKind = "unfit"       // units outside the terms of their line
+	jumped      harness.FaultKind = "out of turn" // units for a line although another line comes first
+	unserved    harness.FaultKind = "unserved"    // units left although somebody waits for them
 	wrong       harness.FaultKind = "wrong"       // a change against the rules
 	unexplained harness.FaultKind = "unexplained" // an event of which no journal knows
 	drift       harness.FaultKind = "drift"       // accounts that disagree
@@ -37,6 +39,7 @@ type report struct {
 	Cut, Ended, Kills, Restarts, Samples int
 	Events, Orders                       int
 	Slips, Expired, Late, InTime, Handed int // events: slips, expiries, lines late and in time again, hand-overs
+	Waited, Served, Dropped              int // events: lines that wait, were given units, and waited until NeededBy
 	Tallies                              tallies
 
 	faults harness.Faults
@@ -44,7 +47,8 @@ type report struct {
 
 // kinds are all kinds of faults, in the order in which a report lists them.
 var kinds = []harness.FaultKind{
-	oversold, lost, doubled, leftover, torn, untrue, unfit, wrong, unexplained, drift, deadlocks, surprise, stuck,
+	oversold, lost, doubled, leftover, torn, untrue, unfit, jumped, unserved, wrong, unexplained, drift,
+	deadlocks, surprise, stuck,
 }
 
 // fault notes what is wrong.
@@ -110,5 +114,7 @@ func (r *report) write(w io.Writer, s *settings) {
 	fmt.Fprintf(w, "  checked: %d samples, %d events, %d orders; ", r.Samples, r.Events, r.Orders)
 	fmt.Fprintf(w, "%d batches slipped, %d expired, %d lines late, %d in time again, %d handed over\n",
 		r.Slips, r.Expired, r.Late, r.InTime, r.Handed)
+	fmt.Fprintf(w, "  waiting: %d times in line, %d times given units, %d times until it was too late\n",
+		r.Waited, r.Served, r.Dropped)
 	r.faults.Write(w, kinds)
 }

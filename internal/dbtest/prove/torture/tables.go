@@ -3,6 +3,7 @@ package torture
 import (
 	"context"
 	"database/sql"
+	"time"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
@@ -38,7 +39,7 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 	}
 	r.report.Orders = len(b.keys)
 	b.compare()
-	for _, compare := range []func(context.Context, *sql.DB) error{b.numbers, b.counters, b.parts} {
+	for _, compare := range []func(context.Context, *sql.DB) error{b.numbers, b.counters, b.parts, b.waiting} {
 		if err := compare(ctx, db); err != nil {
 			return err
 		}
@@ -106,7 +107,8 @@ func (b *books) counters(ctx context.Context, db *sql.DB) error {
 func (b *books) parts(ctx context.Context, db *sql.DB) error {
 	const lines = `
 		SELECT order_id, sku, line, batch_ref, quantity, shipped, CASE WHEN held_until IS NULL THEN 0 ELSE 1 END,
-			late, location, priority, handed_from
+			late, location, priority, handed_from, partial, may_wait, COALESCE(wanted, 0), COALESCE(hold_for, 0),
+			sequence
 		FROM allocation_lines`
 	rest := map[allocation.LineKey]lineState{}
 	for key, line := range b.lines {
@@ -120,8 +122,11 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 		var quantity, shipped allocation.Quantity
 		var held bool
 		var is lineState
+		var holdFor int64
 		err := rows.Scan(&key.OrderID, &key.SKU, &key.Line, &ref, &quantity, &shipped, &held,
-			&is.late, &is.terms.Location, &is.terms.Priority, &is.from)
+			&is.late, &is.terms.Location, &is.terms.Priority, &is.from,
+			&is.terms.Partial, &is.terms.Wait, &is.asked, &holdFor, &is.place)
+		is.terms.HoldFor = time.Duration(holdFor) * time.Microsecond
 		if err != nil {
 			return err
 		}
@@ -130,7 +135,7 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 			b.report.fault(drift, "%+v: held %t, by the ledger until %s", key, held, l.held)
 		}
 		if is.late != l.late || is.terms.Location != l.terms.Location || is.terms.Priority != l.terms.Priority ||
-			is.from != l.from {
+			is.from != l.from || !is.isAskedFor(b.lines[key].now()) {
 			b.report.fault(drift, "%+v: %+v, by the ledger %+v", key, is, l)
 		}
 		rest[key] = l.add(ref, -quantity, -shipped)
@@ -140,6 +145,46 @@ func (b *books) parts(ctx context.Context, db *sql.DB) error {
 		if len(l.parts) > 0 {
 			b.report.fault(drift, "%+v: the ledger has more (or less) than the tables by %+v", key, l.parts)
 		}
+	}
+	return err
+}
+
+// isAskedFor compares what was asked for with the ledger. A line that has all of its units has no number in the tables.
+func (l lineState) isAskedFor(ledger lineState) bool {
+	return l.terms.Partial == ledger.terms.Partial && l.terms.Wait == ledger.terms.Wait &&
+		l.terms.HoldFor == ledger.terms.HoldFor && l.place == ledger.place &&
+		max(l.asked, ledger.quantity()) == ledger.asked
+}
+
+// waiting compares the lines that wait with what the ledger says of them.
+func (b *books) waiting(ctx context.Context, db *sql.DB) error {
+	const waiting = `SELECT order_id, sku, line, quantity, wanted, priority, sequence, partial, handed_from, location
+		FROM allocation_waiting`
+	rest := map[allocation.LineKey]lineState{}
+	for key, line := range b.lines {
+		if now := line.now(); now.waiting > 0 {
+			rest[key] = now
+		}
+	}
+	err := harness.Rows(ctx, db, waiting, func(rows *sql.Rows) error {
+		var key allocation.LineKey
+		var is lineState
+		err := rows.Scan(&key.OrderID, &key.SKU, &key.Line, &is.waiting, &is.asked, &is.terms.Priority, &is.place,
+			&is.terms.Partial, &is.from, &is.terms.Location)
+		if err != nil {
+			return err
+		}
+		l := rest[key]
+		delete(rest, key)
+		if is.waiting != l.waiting || is.asked != l.asked || is.terms.Priority != l.terms.Priority ||
+			is.place != l.place || is.terms.Partial != l.terms.Partial || is.from != l.from ||
+			is.terms.Location != l.terms.Location {
+			b.report.fault(drift, "%+v waits: %+v, by the ledger %+v", key, is, l)
+		}
+		return nil
+	})
+	for key, l := range rest {
+		b.report.fault(lost, "%+v waits by the ledger, and not by the tables: %+v", key, l)
 	}
 	return err
 }

@@ -13,12 +13,17 @@ type terms struct {
 	FreshUntil time.Time           `json:"fresh_until,omitzero"`
 	Location   allocation.Location `json:"location,omitzero"`
 	Priority   int                 `json:"priority,omitzero"`
+
+	Wait    bool          `json:"wait,omitzero"`
+	Partial bool          `json:"partial,omitzero"`
+	HoldFor time.Duration `json:"hold_for,omitzero"` // zero once the line was confirmed
 }
 
 // are reports whether an answer has the terms.
 func (t terms) are(a allocation.Allocation) bool {
 	return t.Split == a.Split && t.NeededBy.Equal(a.NeededBy) && t.FreshUntil.Equal(a.FreshUntil) &&
-		t.Location == a.Location && t.Priority == a.Priority
+		t.Location == a.Location && t.Priority == a.Priority &&
+		t.Wait == a.MayWait && t.Partial == a.Partial && t.HoldFor == a.HoldFor
 }
 
 // sells reports whether units of the batch may be promised at a time, whatever the terms.
@@ -108,6 +113,7 @@ func (b *books) marked(c *commit, e allocation.LineLate) {
 		overdue := !a.eta.IsZero() && !l.terms.NeededBy.IsZero() && c.at.After(l.terms.NeededBy)
 		late = late || p.Quantity > p.Shipped && (overdue || a.comesLate(l.terms.NeededBy))
 	}
+	late = late && l.quantity() > l.shipped() // a line that waits again is no longer late
 	if l.late == e.Late || late != e.Late || !l.terms.NeededBy.Equal(e.NeededBy) || l.lapsed(c.at) {
 		b.report.fault(wrong, "%+v, needed by %s, was told late %t at %s, before %t, by batches %t: %+v",
 			key, l.terms.NeededBy, e.Late, c.at, l.late, late, l.parts)
@@ -146,14 +152,14 @@ func (b *books) handedOver(c *commit, e allocation.LineHandedOver) {
 	l, there := c.line(b, from), c.line(b, to)
 	asked := c.by != nil && c.by.step.command.Verb == handOver &&
 		c.by.step.command.Order == e.From && c.by.step.command.To == e.OrderID
-	if !asked || len(l.parts) == 0 || l.lapsed(c.at) {
+	if !asked || l.gone() || l.lapsed(c.at) {
 		b.report.fault(wrong, "%+v, held until %s, was handed over at %s", from, l.held, c.at)
 	}
-	again := len(there.parts) > 0
+	again := !there.gone()
 	for _, key := range b.keys[e.OrderID] {
 		if _, touched := c.lines[key]; key.SKU == c.sku && !touched {
 			other := b.lines[key].now()
-			again = again || other.from == e.From && len(other.parts) > 0 && !other.lapsed(c.at)
+			again = again || other.from == e.From && !other.gone() && !other.lapsed(c.at)
 		}
 	}
 	if again {

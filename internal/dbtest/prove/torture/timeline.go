@@ -15,7 +15,16 @@ type lineState struct {
 	terms terms
 	late  bool               // so the last LineLate said
 	from  allocation.OrderID // the order that the line was handed over from
+
+	waiting allocation.Quantity // units that the line waits for
+	asked   allocation.Quantity // units that the line is to have in all
+	place   int64               // number of the first event about the line
+	dropped bool                // the line waited until NeededBy
+	given   allocation.Quantity // units that the line got in the last commit because the line had waited
 }
+
+// gone says that the line has no units and waits for none.
+func (l lineState) gone() bool { return len(l.parts) == 0 && l.waiting == 0 }
 
 // add returns the state with more or fewer units from a batch, and more or fewer of them shipped.
 func (l lineState) add(ref allocation.BatchRef, units, shipped allocation.Quantity) lineState {
@@ -56,7 +65,8 @@ func (l lineState) is(a allocation.Allocation) bool {
 	byBatch := func(a, b allocation.Part) int { return cmp.Compare(a.Batch, b.Batch) }
 	parts := slices.SortedFunc(slices.Values(a.Parts), byBatch)
 	return slices.Equal(l.parts, parts) && l.held.Equal(a.HeldUntil) && l.terms.are(a) &&
-		l.late == a.Late && l.from == a.HandedFrom
+		l.late == a.Late && l.from == a.HandedFrom && l.waiting == a.Waiting &&
+		l.asked == max(a.Quantity, a.Wanted) && l.place == a.Sequence
 }
 
 // version is a state, and the owner's command that led to it; 0 if it was a command about something else.

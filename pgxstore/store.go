@@ -104,10 +104,7 @@ func (s *Store) Within(
 	var host func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error
 	if fn != nil {
 		host = func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error {
-			own := tx.(*ownTransaction)
-			err := fn(ctx, own.tx, inside)
-			own.note(err) // of a statement of the host
-			return err
+			return fn(ctx, tx.(transaction).tx, inside)
 		}
 	}
 	err := sqlstore.WithinOver(ctx, s.Store, service, host, skus...)

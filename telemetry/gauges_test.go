@@ -1,0 +1,117 @@
+package telemetry
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/outbox"
+	"github.com/cosmic-go/allocation/views"
+)
+
+func TestLapsedHoldsAndOverdueShipmentsAreMeasured(t *testing.T) {
+	s := open(t, Options{})
+	due := []string{"allocation.hold", "allocation.shipment"}
+	eta := morning.Add(time.Hour)
+	require.NoError(t, s.AddBatch(t.Context(), allocation.Batch{Ref: "ship", SKU: "LAMP", Purchased: 9, ETA: eta}))
+	hold := lamps("order-1", 1)
+	hold.HoldUntil = morning.Add(time.Minute)
+	_, err := s.Allocate(t.Context(), hold)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]float64{
+		"allocation.hold.lapsed.count{}": 0, "allocation.hold.lapsed.age{}": 0,
+		"allocation.shipment.overdue.count{}": 0,
+	}, only(s.counts(t), due...))
+
+	s.clock.Advance(2 * time.Hour)
+	assert.Equal(t, map[string]float64{
+		"allocation.hold.lapsed.count{}": 1, "allocation.hold.lapsed.age{}": 119 * 60,
+		"allocation.shipment.overdue.count{}": 1,
+	}, only(s.counts(t), due...))
+
+	_, err = s.Sweep(t.Context())
+	require.NoError(t, err)
+	_, err = s.ReceiveBatch(t.Context(), allocation.Count{Batch: "ship", Quantity: 9, At: s.clock.Now()})
+	require.NoError(t, err)
+	assert.Equal(t, map[string]float64{
+		"allocation.hold.lapsed.count{}": 0, "allocation.hold.lapsed.age{}": 0,
+		"allocation.shipment.overdue.count{}": 0,
+	}, only(s.counts(t), due...))
+}
+
+func TestCloseEndsTheGauges(t *testing.T) {
+	s := open(t, Options{})
+	assert.NotEmpty(t, only(s.counts(t), "allocation.outbox"))
+	require.NoError(t, s.tel.Close())
+	require.NoError(t, s.tel.Close())
+	assert.Empty(t, only(s.counts(t), "allocation.outbox"))
+}
+
+// lettered is a store with a number of failed events.
+type lettered struct {
+	outbox.Maintainer
+	allocation.Store
+	failures int
+	asked    int
+}
+
+func (l *lettered) Backlog(context.Context) (outbox.Backlog, error) { return outbox.Backlog{}, nil }
+
+func (l *lettered) Failures(_ context.Context, _ allocation.SKU, limit int) ([]outbox.Failure, error) {
+	l.asked++
+	page := make([]outbox.Failure, min(limit, l.failures))
+	l.failures -= len(page)
+	for i := range page {
+		page[i] = outbox.Failure{SKU: "LAMP", Dead: i%2 == 0}
+	}
+	return page, nil
+}
+
+func TestCountingDeadLettersHasABound(t *testing.T) {
+	few := &lettered{failures: 2500}
+	dead, err := deadLetters(t.Context(), few)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1250, dead)
+	many := &lettered{failures: 1_000_000}
+	dead, err = deadLetters(t.Context(), many)
+	require.NoError(t, err)
+	assert.EqualValues(t, 5000, dead)
+	assert.Equal(t, 10, many.asked)
+}
+
+// sluggish is a store with a number of lapsed holds.
+type sluggish struct {
+	allocation.Store
+	holds int
+	asked int
+}
+
+func (s *sluggish) Due(
+	_ context.Context, _ time.Time, _ views.Key, limit int, _ ...views.DueKind,
+) ([]views.Due, error) {
+	s.asked++
+	page := make([]views.Due, min(limit, s.holds))
+	s.holds -= len(page)
+	for i := range page {
+		page[i] = views.Due{At: morning, Kind: views.DueHold, SKU: "LAMP"}
+	}
+	return page, nil
+}
+
+func TestCountingWhatIsDueHasABound(t *testing.T) {
+	s := open(t, Options{})
+	few := &sluggish{holds: 2500}
+	rows, first, err := s.tel.due(t.Context(), few, views.DueHold)
+	require.NoError(t, err)
+	assert.EqualValues(t, 2500, rows)
+	assert.Equal(t, morning, first)
+	many := &sluggish{holds: 1_000_000}
+	rows, _, err = s.tel.due(t.Context(), many, views.DueHold)
+	require.NoError(t, err)
+	assert.EqualValues(t, 10_000, rows)
+	assert.Equal(t, 10, many.asked)
+}

@@ -4,7 +4,7 @@
 MODULES = . pgxstore telemetry internal/dbtest examples recipes
 
 # The packages whose statement coverage is checked, each by itself, and the least coverage in percent.
-COVERED = . ./memory ./bus ./outbox ./views
+COVERED = . ./memory ./bus ./outbox ./views ./console
 COVER_LEAST = 90
 
 # The time of each fuzz target, and of each torture run.

@@ -88,6 +88,7 @@ func TestWalls(t *testing.T) {
 		"./bus":              {may: []string{module, combine}, never: []string{"database/sql", "net/http", "testing"}},
 		"./outbox":           {may: []string{module, combine}, never: []string{"database/sql", "net/http", "testing"}},
 		"./views":            {may: []string{module, combine}, never: []string{"database/sql", "net/http", "testing"}},
+		"./console":          {may: ports, never: []string{"database/sql", "testing"}},
 		"./memory":           {may: ports, never: []string{"database/sql", "net/http", "testing"}},
 		"./sqlstore":         {may: append(ports, module+"/sqlstore/seam"), never: []string{"net/http", "testing"}},
 		"./sqlstore/seam":    {never: []string{module, "net/http", "testing"}},

@@ -9,7 +9,9 @@
 //	service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
 //
 // The pool may also serve the host's own statements. Every mode of execution of pgx is possible; behind PgBouncer in
-// transaction mode choose QueryExecModeCacheDescribe or QueryExecModeExec.
+// transaction mode choose QueryExecModeExec, QueryExecModeCacheDescribe or QueryExecModeSimpleProtocol, by
+// default_query_exec_mode in the data source name. CheckSchema refuses the other modes there. Notifications pass a
+// pooler in one direction only, see [Store.Listen].
 //
 // # The host's transaction
 //

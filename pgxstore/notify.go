@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/cosmic-go/allocation"
@@ -84,7 +85,8 @@ type ListenOptions struct {
 	// Pause is the time between a lost connection and the next attempt to connect, by default a second.
 	Pause time.Duration
 
-	// Logger, if set, gets a warning for each lost connection and each failed attempt to connect.
+	// Logger, if set, gets a warning for each lost connection, each failed attempt to connect, and each connection
+	// that leads through a pooler.
 	Logger *slog.Logger
 }
 
@@ -94,7 +96,8 @@ type ListenOptions struct {
 //
 // Listen also calls wake each time that Listen has connected, because notifications may have been missed. Calls of wake
 // follow each other. Listen uses a connection of its own, outside of the limit of the pool. LISTEN needs a session: a
-// pooler such as PgBouncer in transaction mode loses notifications. A relay that also polls misses nothing.
+// pooler such as PgBouncer in transaction mode answers LISTEN and loses every notification, so Listen needs a store
+// over a pool that leads to the server itself. NOTIFY may go through a pooler. A relay that polls misses nothing.
 func (s *Store) Listen(ctx context.Context, wake func(), opts *ListenOptions) error {
 	if err := s.check(ctx, "Listen"); err != nil {
 		return err
@@ -113,7 +116,7 @@ func (s *Store) Listen(ctx context.Context, wake func(), opts *ListenOptions) er
 		pause = time.Second
 	}
 	for {
-		err := s.listen(ctx, wake)
+		err := s.listen(ctx, wake, opts.Logger)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -129,7 +132,7 @@ func (s *Store) Listen(ctx context.Context, wake func(), opts *ListenOptions) er
 }
 
 // listen calls wake for every notification on one connection, and returns the error that ends the connection.
-func (s *Store) listen(ctx context.Context, wake func()) error {
+func (s *Store) listen(ctx context.Context, wake func(), logger *slog.Logger) error {
 	pooled, err := s.pool.Acquire(ctx)
 	if err != nil {
 		return err
@@ -143,10 +146,22 @@ func (s *Store) listen(ctx context.Context, wake func()) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+s.channel); err != nil {
 		return err
 	}
+	if logger != nil && leadsThroughPooler(ctx, conn) {
+		logger.WarnContext(ctx, "pgxstore: LISTEN through a pooler, which loses notifications in transaction mode",
+			"channel", s.channel)
+	}
 	for {
 		wake()
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return err
 		}
 	}
+}
+
+// leadsThroughPooler reports whether the process that answers is another one than the process that pgx was told of. A
+// pooler invents the number that it tells.
+func leadsThroughPooler(ctx context.Context, conn *pgx.Conn) bool {
+	var pid uint32
+	err := conn.QueryRow(ctx, "SELECT pg_backend_pid()", pgx.QueryExecModeSimpleProtocol).Scan(&pid)
+	return err == nil && pid != conn.PgConn().PID()
 }

@@ -153,6 +153,12 @@ type engine struct {
 
 	classify func(error) class
 
+	// pooled says that a pooler may stand between the driver and the server, and that CheckSchema looks for one.
+	pooled bool
+
+	// advise puts what a host should change before an error that a wrong setting causes. advise may be nil.
+	advise func(error) error
+
 	// unprepared reports whether the server prepared no statement because of a limit, so that the statement can be
 	// sent with the values in the text. unprepared may be nil.
 	unprepared func(error) bool

@@ -27,7 +27,9 @@
 //	store, err := sqlstore.New(db, sqlstore.PostgreSQL, &sqlstore.Options{Schema: "stock"})
 //
 // jackc/pgx caches prepared statements; lib/pq needs binary_parameters=yes, or each statement takes two round trips.
-// Every level of isolation is safe.
+// Every level of isolation is safe. Behind a pooler in transaction mode, such as PgBouncer, pgx needs
+// default_query_exec_mode=exec, cache_describe or simple_protocol, and lib/pq binary_parameters=yes. With other
+// settings commands fail, or run with another caller's statement; [Store.CheckSchema] finds out.
 //
 // # Opening MariaDB
 //

@@ -121,11 +121,18 @@ func (s *Store) undo(ctx context.Context, conn connection) {
 }
 
 // CheckSchema returns [ErrNotMigrated] unless the tables have the version of this package, and
-// [allocation.ErrInvalid] if a connection lacks a setting on which the guarantees of this package depend.
+// [allocation.ErrInvalid] if a connection lacks a setting on which the guarantees of this package depend. On PostgreSQL
+// CheckSchema also takes a second connection, if one is free, and returns ErrInvalid for a pooler in transaction mode
+// with a driver whose settings don't suit the pooler.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	const op = "CheckSchema"
 	if err := s.check(ctx, op); err != nil {
 		return err
+	}
+	if s.engine.pooled {
+		if err := s.checkSessions(ctx, op); err != nil {
+			return err
+		}
 	}
 	if err := s.checkVersion(ctx, op); err != nil {
 		return err

@@ -95,6 +95,8 @@ var postgreSQL = engine{
 	writer:       newPostgreSQLCommit,
 	oneStatement: true,
 	classify:     classifyPostgreSQL,
+	pooled:       true,
+	advise:       withPooler,
 	again:        hasOldPlan,
 }
 
@@ -124,11 +126,17 @@ func hasOldPlan(err error) bool {
 
 // fromElsewhere reports whether the driver names another function of the server as the place of an error.
 func fromElsewhere(err error, function string) bool {
+	place := placeOf(err)
+	return place != "" && place != function
+}
+
+// placeOf returns the function of the server that made the error, "" if the driver doesn't say.
+func placeOf(err error) string {
 	place, _ := find(err, func(err error) (string, bool) {
 		v := field(err, "Routine")
 		return v.String(), v.IsValid() && v.String() != ""
 	})
-	return place != "" && place != function
+	return place
 }
 
 // rolledBack is what drivers say if the server answers COMMIT with ROLLBACK, because an earlier statement has failed:
@@ -168,6 +176,8 @@ func classifyPostgreSQL(err error) class {
 	switch {
 	case strings.HasPrefix(state, "23"):
 		return refused
+	case isOfPooler(err), state == "08P01" && isUnsentByPooler(err):
+		return answered
 	case strings.HasPrefix(state, "08"), strings.HasPrefix(state, "58"), strings.HasPrefix(state, "XX"):
 		return unanswered // connection, system, internal error: possible during a commit
 	}

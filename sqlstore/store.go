@@ -64,6 +64,8 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 		reason = fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case class == duplicate, class == refused:
 		reason = fmt.Errorf("refused by the database: %w", err)
+	case s.engine.advise != nil:
+		reason = s.engine.advise(err)
 	}
 	return &allocation.Error{Op: op, Field: at.field, Value: at.value, Err: reason}
 }

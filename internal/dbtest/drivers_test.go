@@ -99,6 +99,7 @@ func TestErrorsAreToldApartByWhatDriversTell(t *testing.T) {
 		"ended by administrator": {onPostgreSQL, stateError{"57P01"}, allocation.ErrConflict},
 		"another one's crash":    {onPostgreSQL, stateError{"57P02"}, allocation.ErrUnknownOutcome},
 		"connection failure":     {onPostgreSQL, stateError{"08006"}, allocation.ErrUnknownOutcome},
+		"a pooler's lost server": {onPostgreSQL, stateError{"08P01"}, allocation.ErrUnknownOutcome},
 		"check":                  {onPostgreSQL, stateError{"23514"}, nil},
 		"unnamed unique key":     {onPostgreSQL, stateError{"23505"}, nil},
 		"statement timeout":      {onPostgreSQL, stateError{"57014"}, nil},

@@ -60,18 +60,48 @@ var (
 
 func (d database) Exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
 	err = d.retry(ctx, func() error {
-		changed, err = runner{d.pool}.Exec(ctx, text, args...)
-		return err
+		return d.on(ctx, func(conn *pgxpool.Conn) error {
+			changed, err = runner{conn}.Exec(ctx, text, args...)
+			return err
+		})
 	})
 	return changed, err
+}
+
+// on runs fn with a connection, which then returns to the pool, or leaves the pool if the server refuses writes.
+func (d database) on(ctx context.Context, fn func(conn *pgxpool.Conn) error) error {
+	conn, err := d.pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { release(ctx, conn, err) }()
+	err = fn(conn)
+	return err
+}
+
+// release returns a connection to the pool, unless the error says that the server refuses writes, as a standby does.
+// The pool would lead the next writer to the server again, and a new connection may find the primary.
+func release(ctx context.Context, conn *pgxpool.Conn, err error) {
+	if isReadOnly(err) {
+		discard(ctx, conn)
+		return
+	}
+	conn.Release()
+}
+
+func isReadOnly(err error) bool {
+	var answer *pgconn.PgError
+	return errors.As(err, &answer) && answer.Code == "25006"
 }
 
 func (d database) Each(ctx context.Context, text string, args []any, row func(seam.Row) error) error {
 	rows := 0
 	return d.retry(ctx, func() error {
-		err := runner{d.pool}.Each(ctx, text, args, func(r seam.Row) error {
-			rows++
-			return row(r)
+		err := d.on(ctx, func(conn *pgxpool.Conn) error {
+			return runner{conn}.Each(ctx, text, args, func(r seam.Row) error {
+				rows++
+				return row(r)
+			})
 		})
 		if err != nil && rows > 0 {
 			return final{err}
@@ -120,15 +150,21 @@ func (d database) Begin(ctx context.Context, level sql.IsolationLevel) (seam.Tra
 	if !known {
 		return nil, fmt.Errorf("PostgreSQL has no level %s", level)
 	}
-	var tx pgx.Tx
-	err := d.retry(ctx, func() (err error) {
-		tx, err = d.pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: isolation})
-		return err
+	var begun seam.Transaction
+	err := d.retry(ctx, func() error {
+		conn, err := d.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: isolation})
+		if err != nil {
+			release(ctx, conn, err)
+			return err
+		}
+		begun = &ownTransaction{transaction: transaction{runner{tx}, tx}, conn: conn}
+		return nil
 	})
-	if err != nil {
-		return nil, err
-	}
-	return transaction{runner{tx}, tx}, nil
+	return begun, err
 }
 
 func (d database) Connect(ctx context.Context) (seam.Connection, error) {
@@ -145,7 +181,7 @@ func (d database) Pipeline(ctx context.Context, statements []seam.Statement) (su
 	if err != nil {
 		return 0, true, err
 	}
-	defer conn.Release()
+	defer func() { release(ctx, conn, err) }()
 	batch := &pgx.Batch{}
 	for _, s := range statements {
 		batch.Queue(s.Text, s.Args...)
@@ -203,6 +239,52 @@ func (rolledBackError) SQLState() string { return "25P02" }
 
 func (t transaction) Rollback(ctx context.Context) { _ = t.tx.Rollback(ctx) } // pgx closes the connection on an error
 
+// ownTransaction is a transaction on a connection of the pool. The connection leaves the pool if a statement met a
+// server that refuses writes; the connection of a host's transaction is the host's.
+type ownTransaction struct {
+	transaction
+	conn    *pgxpool.Conn
+	refused error
+}
+
+func (t *ownTransaction) Exec(ctx context.Context, text string, args ...any) (int64, error) {
+	changed, err := t.transaction.Exec(ctx, text, args...)
+	t.note(err)
+	return changed, err
+}
+
+func (t *ownTransaction) Each(ctx context.Context, text string, args []any, row func(seam.Row) error) error {
+	err := t.transaction.Each(ctx, text, args, row)
+	t.note(err)
+	return err
+}
+
+func (t *ownTransaction) note(err error) {
+	if isReadOnly(err) {
+		t.refused = err
+	}
+}
+
+func (t *ownTransaction) Commit(ctx context.Context) error {
+	err := t.transaction.Commit(ctx)
+	t.note(err)
+	t.end(ctx)
+	return err
+}
+
+func (t *ownTransaction) Rollback(ctx context.Context) {
+	if t.conn != nil {
+		t.transaction.Rollback(ctx)
+		t.end(ctx)
+	}
+}
+
+// end gives the connection back, once.
+func (t *ownTransaction) end(ctx context.Context) {
+	release(ctx, t.conn, t.refused)
+	t.conn = nil
+}
+
 // connection is the [seam.Connection] over a connection of a pool.
 type connection struct {
 	runner
@@ -219,8 +301,10 @@ func (c connection) Close() error {
 // goodbye limits the time for telling the server that a connection ends.
 const goodbye = time.Second
 
-func (c connection) Discard() {
-	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+func (c connection) Discard() { discard(context.Background(), c.conn) }
+
+func discard(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
 	defer cancel()
-	_ = c.conn.Hijack().Close(ctx)
+	_ = conn.Hijack().Close(ctx)
 }

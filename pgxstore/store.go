@@ -104,7 +104,10 @@ func (s *Store) Within(
 	var host func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error
 	if fn != nil {
 		host = func(ctx context.Context, tx seam.Transaction, inside *allocation.Service) error {
-			return fn(ctx, tx.(transaction).tx, inside)
+			own := tx.(*ownTransaction)
+			err := fn(ctx, own.tx, inside)
+			own.note(err) // of a statement of the host
+			return err
 		}
 	}
 	err := sqlstore.WithinOver(ctx, s.Store, service, host, skus...)

@@ -100,6 +100,9 @@ func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool,
 	}
 	r := &noted{connection: conn}
 	err = s.statements.writer.write(ctx, r, rows)
+	if s.leaves(r.err) {
+		conn.discard()
+	}
 	closed := conn.close()
 	switch {
 	case err == nil:

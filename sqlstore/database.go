@@ -19,6 +19,12 @@ var _ database = (*sqlDatabase)(nil)
 func (d *sqlDatabase) pool() any { return d.db }
 
 func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, error) {
+	changed, err := d.execOnce(ctx, q, args)
+	d.leave(ctx, err)
+	return changed, err
+}
+
+func (d *sqlDatabase) execOnce(ctx context.Context, q *query, args []any) (int64, error) {
 	if err := d.engine.fits(ctx, d, q.text, args); err != nil {
 		return 0, err
 	}
@@ -41,6 +47,18 @@ func (d *sqlDatabase) exec(ctx context.Context, q *query, args ...any) (int64, e
 	return affected(q, result, err)
 }
 
+// leave gives up the connection on which a server has answered that another server must do the work. database/sql
+// doesn't tell which connection a statement took, but hands out the connection that came back last. Another caller may
+// be faster; then leave may give up a good connection, and the other caller meets the error and leaves in turn.
+func (d *sqlDatabase) leave(ctx context.Context, err error) {
+	if err == nil || d.engine.classify(err) != elsewhere || d.db.Stats().Idle == 0 {
+		return
+	}
+	if conn, failed := d.connect(ctx); failed == nil {
+		conn.discard()
+	}
+}
+
 // isUnprepared reports whether a statement didn't run because the server prepares no more statements.
 func (d *sqlDatabase) isUnprepared(err error) bool {
 	return err != nil && d.engine.unprepared != nil && d.engine.unprepared(err)
@@ -55,6 +73,7 @@ func (d *sqlDatabase) each(ctx context.Context, q *query, args []any, row func(s
 			rows++
 			return row(r)
 		})
+		d.leave(ctx, err)
 		if err == nil || d.engine.again == nil || !d.engine.again(err) || rows > 0 || sendings == 0 {
 			return err
 		}
@@ -126,6 +145,7 @@ func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driv
 	if err != nil {
 		detach()
 		cancel()
+		d.leave(ctx, err)
 		return nil, err
 	}
 	t := &sqlTransaction{tx: tx, engine: d.engine, cancel: cancel}

@@ -15,11 +15,15 @@ const (
 	unanswered class = iota // not an answer of the engine, as far as the package can tell
 	answered                // a definite failure
 	conflict                // a fresh attempt may cure it
+	elsewhere               // the server carries nothing out now; a fresh attempt on another connection may succeed
 	duplicate               // a unique key exists
 	refused                 // another constraint was broken
 	undefined               // possibly a missing table or column
 	tooLarge                // the statement is larger than the server accepts
 )
+
+// isCurable reports whether nothing was written and a fresh attempt may succeed.
+func (c class) isCurable() bool { return c == conflict || c == elsewhere }
 
 // This package imports no driver, so the package recognises the errors of drivers by methods and fields.
 

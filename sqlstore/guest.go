@@ -220,7 +220,7 @@ func (s *Store) runGuests(ctx context.Context, r runner, statements []guestState
 
 // concernsAll reports whether the error of a guest's statement concerns the whole commit.
 func (s *Store) concernsAll(ctx context.Context, err error) bool {
-	return past(ctx) != nil || s.classify(err) == conflict
+	return past(ctx) != nil || s.classify(err).isCurable()
 }
 
 // runGuest carries out one statement. A panic of an argument's method Value becomes an error, because the goroutine

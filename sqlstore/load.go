@@ -42,7 +42,7 @@ func (s *Store) parts(q allocation.Query) (parts []allocation.Query) {
 }
 
 // atOneMoment runs fn, which reads with a number of statements. Several statements share a snapshot.
-func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner) error) error {
+func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner) error) (err error) {
 	if statements <= 1 {
 		return fn(s.db)
 	}
@@ -50,6 +50,7 @@ func (s *Store) atOneMoment(ctx context.Context, statements int, fn func(runner)
 	if err != nil {
 		return err
 	}
+	defer func() { s.db.leave(ctx, err) }() // after the rollback
 	defer t.rollback(ctx)
 	return fn(t)
 }

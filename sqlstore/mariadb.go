@@ -189,6 +189,12 @@ func classifyMariaDB(err error) class {
 		if strings.Contains(err.Error(), "@@in_transaction") {
 			return conflict
 		}
+	case 1290: // an option of the server forbids the statement
+		if strings.Contains(err.Error(), "read-only") {
+			return elsewhere
+		}
+	case 1836, 1792: // read-only mode, read-only transaction by default
+		return elsewhere
 	case 1213, 1205, 1020: // deadlock, lock wait timeout, record has changed since last read
 		return conflict
 	case 9007, 8028, 8022: // the same in TiDB

@@ -193,7 +193,7 @@ func (s *Store) commitScript(
 		return true, err
 	}
 	t := &scriptTransaction{conn: conn}
-	defer t.end(ctx)
+	defer func() { t.end(ctx, s.leaves(err)) }()
 	if _, err = conn.exec(ctx, &query{text: text.text.String(), literal: true}); err != nil {
 		class := s.classify(err)
 		known := conn.unsent(err) || w.unexpected(err) || class == duplicate || class == refused
@@ -235,9 +235,9 @@ func (t *scriptTransaction) last(ctx context.Context, statement string) error {
 }
 
 // end rolls back unless the commit was answered, and returns the connection to the pool. A connection that fails to
-// roll back is given up.
-func (t *scriptTransaction) end(ctx context.Context) {
-	if !t.over && t.last(ctx, "ROLLBACK") != nil {
+// roll back is given up, and so is a connection to a server that leaves the work to another server.
+func (t *scriptTransaction) end(ctx context.Context, leaves bool) {
+	if !t.over && t.last(ctx, "ROLLBACK") != nil || leaves {
 		t.conn.discard()
 	}
 	_ = t.conn.close()

@@ -83,7 +83,7 @@ const attempts = 5
 
 func (s *Store) retry(ctx context.Context, fn func() error) (err error) {
 	for range attempts {
-		if err = fn(); err == nil || ctx.Err() != nil || s.classify(err) != conflict {
+		if err = fn(); err == nil || ctx.Err() != nil || !s.classify(err).isCurable() {
 			return err
 		}
 	}
@@ -149,7 +149,7 @@ func (s *Store) lease(ctx context.Context, c outbox.Claim) (*lease, error) {
 		if l.claimable, err = jsonOf(some); err == nil {
 			err = s.take(ctx, l)
 		}
-		if err != nil && len(l.tries) > 0 && s.classify(err) == conflict {
+		if err != nil && len(l.tries) > 0 && s.classify(err).isCurable() {
 			return l, nil // the products leased so far are enough
 		}
 		if err != nil {

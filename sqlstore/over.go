@@ -76,6 +76,9 @@ func (d overDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driv
 	return overTransaction{over{tx}, tx}, nil
 }
 
+// leave does nothing, because an implementation of the seam gives such connections up.
+func (overDatabase) leave(context.Context, error) {}
+
 func (d overDatabase) connect(ctx context.Context) (connection, error) {
 	conn, err := d.db.Connect(ctx)
 	if err != nil {

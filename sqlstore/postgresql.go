@@ -159,6 +159,8 @@ func classifyPostgreSQL(err error) class {
 	switch state {
 	case "40001", "40P01", "55P03": // not serialisable, deadlock, lock not available
 		return conflict
+	case "25006": // the server is a standby or refuses writes, so the statement has done nothing
+		return elsewhere
 	case "57P01", "57P05": // ended by an administrator or as idle: the statement is undone
 		return conflict
 	case "0A000":

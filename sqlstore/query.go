@@ -83,6 +83,10 @@ type database interface {
 	// connect reserves a connection until close.
 	connect(ctx context.Context) (connection, error)
 
+	// leave is called with the error of a transaction that has ended. After an error of class elsewhere the connection
+	// leaves the pool, so that the next attempt may reach another server.
+	leave(ctx context.Context, err error)
+
 	// pool is the same for two databases with the same connections.
 	pool() any
 }

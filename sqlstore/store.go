@@ -29,6 +29,9 @@ func (s *Store) classify(err error) class {
 	return s.engine.classify(err)
 }
 
+// leaves reports whether the connection with the error should leave the pool.
+func (s *Store) leaves(err error) bool { return err != nil && s.classify(err) == elsewhere }
+
 // explain is like meaning, and detects missing tables. No transaction may be open, because explain may query the
 // database.
 func (s *Store) explain(ctx context.Context, op string, err error) error {
@@ -56,7 +59,7 @@ func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	case errors.Is(err, allocation.ErrConflict):
 	case past(ctx) != nil:
 		return ended(op, past(ctx))
-	case class == conflict:
+	case class.isCurable():
 		reason = fmt.Errorf("%w: %w", allocation.ErrConflict, err)
 	case class == duplicate && at.taken != nil:
 		reason = fmt.Errorf("%w: %w", at.taken, err)

@@ -43,7 +43,7 @@ func (t *transaction) note(err error) {
 // fn are prepared before the transaction takes a connection, if the engine prepares statements of transactions.
 func (s *Store) inTransaction(
 	ctx context.Context, level sql.IsolationLevel, queries []*query, fn func(*transaction) error,
-) error {
+) (err error) {
 	if err := s.db.prepare(ctx, queries); err != nil {
 		return err
 	}
@@ -51,6 +51,7 @@ func (s *Store) inTransaction(
 	if err != nil {
 		return err
 	}
+	defer func() { s.db.leave(ctx, err) }() // after the rollback
 	t := &transaction{driverTransaction: begun}
 	defer t.rollback(ctx)
 	if err := fn(t); err != nil {

@@ -25,9 +25,9 @@ import (
 //
 // The level of isolation is [Options].Isolation, by default READ COMMITTED; on SQLite the transaction has the write
 // lock from the beginning. Only Within commits and rolls back. Return every error of a statement: after an error the
-// server may have ended the transaction. An error of fn that says deadlock, lost race or lock timeout gets an
-// [allocation.ErrConflict] in front, so that fn runs again; any other error of fn is returned unchanged. Close the rows
-// of a query before a command of inside.
+// server may have ended the transaction. An error of fn that says deadlock, lost race, lock timeout or read-only server
+// gets an [allocation.ErrConflict] in front, so that fn runs again; any other error of fn is returned unchanged. Close
+// the rows of a query before a command of inside.
 func (s *Store) Within(
 	ctx context.Context, service *allocation.Service,
 	fn func(ctx context.Context, tx *sql.Tx, inside *allocation.Service) error, skus ...allocation.SKU,
@@ -103,7 +103,7 @@ func (s *Store) ofHost(ctx context.Context, op string, err error) error {
 		return err
 	case over != nil && !errors.Is(err, over) && isEnd(err):
 		return fmt.Errorf("sqlstore: %s: %w: %v", op, over, err) //nolint:errorlint // the context's error alone
-	case over == nil && s.classify(err) == conflict:
+	case over == nil && s.classify(err).isCurable():
 		return fmt.Errorf("%w: %w", allocation.ErrConflict, err)
 	}
 	return err

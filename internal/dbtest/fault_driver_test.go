@@ -21,7 +21,8 @@ type breaker struct {
 	fault  *fault
 	passed []exchange // before it
 	struck *exchange
-	later  []exchange // after it
+	victim *brokenConn // of the exchange that went wrong, nil for a connect
+	later  []exchange  // after it
 
 	// look is called after every exchange; a query's is over once its rows were read.
 	look func(x exchange)
@@ -41,6 +42,9 @@ type fault struct {
 	done bool  // the request was carried out; only its answer is lost
 	cut  bool  // the connection is gone, and with it the transaction
 
+	// leaves says that the connection has to leave the pool, unless it is in a host's transaction.
+	leaves bool
+
 	torn bool // the server ends the transaction beforehand, and nobody hears of that
 
 	// ends is what the server does to an open transaction when it fails with err.
@@ -52,7 +56,7 @@ func (b *breaker) arm(n int, f *fault, counts func(x exchange) bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.at, b.fault, b.counts = n, f, counts
-	b.passed, b.struck, b.later = nil, nil, nil
+	b.passed, b.struck, b.victim, b.later = nil, nil, nil, nil
 }
 
 // disarm returns the exchange that went wrong, nil if there was none, and those before and after it.
@@ -139,6 +143,7 @@ func across[T any](c *brokenConn, kind, text string, do func() (T, error)) (T, e
 			return none, err
 		}
 	}
+	c.breaker.victim = c
 	c.fail(kind, f)
 	return none, f.err
 }

@@ -24,6 +24,7 @@ func (r *brokenRows) Next(values []driver.Value) error {
 		if f := r.conn.breaker.strikes(r.exchange()); f != nil {
 			_ = drain(r.Rows) // which is when a statement of its own is committed
 			_ = r.Rows.Close()
+			r.conn.breaker.victim = r.conn
 			r.conn.fail("rows", f)
 			return f.err
 		}

@@ -82,6 +82,7 @@ func (r *rig) tryJoined(t testing.TB, c command, rec record, f judged, n int, su
 	where := fmt.Sprintf("%s at %d, %+v", f.name, n, *struck)
 	require.ErrorIs(t, err, f.err, where)
 	require.NotErrorIs(t, err, allocation.ErrUnknownOutcome, where)
+	require.Equal(t, f.cut, r.breaker.victim.gone, "whether the host's connection is gone after %s", where)
 	require.Equal(t, f.verdict == curable, isConflict(err), "%s: is %v a conflict?", where, err)
 
 	r.breaker.arm(math.MaxInt, nil, func(exchange) bool { return true })

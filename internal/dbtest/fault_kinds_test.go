@@ -49,17 +49,26 @@ func (e *engine) faults() []judged {
 			{fault{name: "40001", err: sqlstate("40001"), ends: abort}, curable},
 			{fault{name: "40P01", err: sqlstate("40P01"), ends: abort}, curable},
 			{fault{name: "57P01", err: sqlstate("57P01"), cut: true}, curable},
+			{fault{name: "25006", err: sqlstate("25006"), ends: abort, leaves: true}, curable},
 			{fault{name: "53100", err: sqlstate("53100"), ends: abort}, incurable},
 		},
 		sqlstore.MariaDB: {
 			{fault{name: "1213", err: number("40001", 1213), ends: takeBack}, curable},
 			{fault{name: "1020", err: number("HY000", 1020), ends: takeBack}, curable},
 			{fault{name: "1205", err: number("HY000", 1205)}, curable},
+			{fault{name: "1290", err: errReadOnly, leaves: true}, curable},
+			{fault{name: "1836", err: number("HY000", 1836), leaves: true}, curable},
 			{fault{name: "1114", err: number("HY000", 1114)}, incurable},
 			{fault{name: "1153", err: number("08S01", 1153), cut: true}, incurable},
 			{fault{name: "1927", err: number("70100", 1927), cut: true}, silent},
 		},
 	}[e.dialect]...)
+}
+
+// errReadOnly is the answer of MariaDB with the option read_only.
+var errReadOnly = &mysql.MySQLError{
+	Number:  1290,
+	Message: "The MariaDB server is running with the --read-only option so it cannot execute this statement",
 }
 
 func sqlstate(code string) error {

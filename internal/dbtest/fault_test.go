@@ -167,6 +167,9 @@ func (r *rig) try(t testing.TB, c command, rec record, f judged, n int, suits fu
 	}
 	require.Equal(t, state, r.by.look(t), "state after %s", where)
 	require.Zero(t, r.db.Stats().InUse, "connections in use after %s", where)
+	if f.leaves {
+		require.True(t, r.breaker.victim.gone, "the connection stays in the pool after %s", where)
+	}
 	r.repeat(t, c, rec, state, where)
 	return true
 }

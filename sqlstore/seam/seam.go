@@ -17,7 +17,8 @@
 // An implementation returns the errors of the driver as they are, wrapped or not. An answer of the server must have a
 // method SQLState() string, and a field ConstraintName or Constraint for a broken constraint. Any other error counts as
 // a lost connection: a commit ends with allocation.ErrUnknownOutcome unless [Connection].Unsent says that nothing was
-// sent.
+// sent. After the answer 25006, of a standby for example, an implementation closes its own connection, because a new
+// connection may lead to the primary.
 //
 // # Contexts
 //

@@ -107,3 +107,21 @@ func TestR10_ALineThatCannotGrowIsARefusalToo(t *testing.T) {
 	assert.Equal(t, given, s.product("LAMP").Lines)
 	assert.Equal(t, []string{"LineRefused"}, s.kinds("LAMP", 2))
 }
+
+// unmarked is a host's own unit of work, whose context knows nothing of the library.
+type unmarked struct{ units allocation.UnitOfWork }
+
+func (u unmarked) Do(
+	ctx context.Context, fn func(ctx context.Context, products allocation.Repository) error,
+) error {
+	return u.units.Do(ctx, func(_ context.Context, products allocation.Repository) error { return fn(ctx, products) })
+}
+
+func TestServiceR10ARefusalOverAHostsUnitOfWorkIsRecorded(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	before := s.product("LAMP").Version
+	_, err := newService(t, unmarked{s.units}, nil).Allocate(t.Context(), want("o", "LAMP", 2))
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short)
+	assert.Equal(t, []string{"LineRefused"}, s.kinds("LAMP", before))
+}

@@ -3,6 +3,7 @@ package allocation_test
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -71,5 +72,47 @@ func TestServiceR12TermsDoNotHideABadLine(t *testing.T) {
 			_, err := s.Allocate(t.Context(), bad)
 			require.ErrorIs(t, err, allocation.ErrInvalid)
 		})
+	}
+}
+
+func TestServiceR15AFreedUnitIsNotGivenToALineWhoseTimeHasPassed(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	late := mayWait("late", "LAMP", 1)
+	late.NeededBy = morning.Add(time.Hour)
+	s.mustAllocate(late)
+	s.mustAllocate(mayWait("patient", "LAMP", 1))
+	s.clock.Advance(2 * time.Hour)
+	before := s.product("LAMP").Version
+	_, err := s.Cancel(t.Context(), "owner")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"LineDeallocated", "LineWaiting", "LineAllocated"}, s.kinds("LAMP", before))
+	assert.EqualValues(t, 1, s.has("patient", "LAMP"))
+	assert.Empty(t, s.queue("LAMP"))
+}
+
+func TestServiceR15ASweepThatEndsTheWaitingOfSomeServesTheFirstInLine(t *testing.T) {
+	for _, alone := range []bool{false, true} {
+		s := newShop(t, stock("B-1", "LAMP", 2))
+		s.Service = newService(t, s.units, &allocation.ServiceOptions{NoGroupCommit: alone})
+		for _, order := range []allocation.OrderID{"hold-1", "hold-2"} {
+			hold := want(order, "LAMP", 1)
+			hold.HoldUntil = morning.Add(time.Hour)
+			s.mustAllocate(hold)
+		}
+		for i, order := range []allocation.OrderID{"third", "second", "first"} {
+			r := mayWait(order, "LAMP", 1)
+			r.Priority = i
+			if order == "third" {
+				r.NeededBy = morning.Add(time.Hour)
+			}
+			s.mustAllocate(r)
+		}
+		s.clock.Advance(2 * time.Hour)
+		_, err := s.Sweep(t.Context())
+		require.NoError(t, err)
+		assert.EqualValues(t, 1, s.has("first", "LAMP"))
+		assert.EqualValues(t, 1, s.has("second", "LAMP"))
+		assert.Empty(t, s.queue("LAMP"))
 	}
 }

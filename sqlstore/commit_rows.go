@@ -53,7 +53,7 @@ func newRowCommit(t *templates) *rowCommit {
 	return &rowCommit{
 		addProduct: compileRow(t, productColumns, insertRow("products", productColumns.stored())),
 		setProduct: compileRow(t, productColumns, `
-			UPDATE {products} SET `+productColumns.assignments("", "", ":")+`
+			UPDATE {products} SET `+productColumns.assignments("", "", ":")+t.signature+`
 			WHERE sku = :sku AND version = :seen`+t.guarded("AND")),
 		checkProduct: compileRow(t, productColumns, `
 			UPDATE {products} SET version = version WHERE sku = :sku AND version = :seen`),
@@ -61,11 +61,10 @@ func newRowCommit(t *templates) *rowCommit {
 		changeBatch:    changeBatch(changedColumns),
 		changeCounters: changeBatch(changedCounters),
 		addPart:        compileRow(t, lineColumns, insertRow("lines", lineColumns)),
-		addPlainPart: compileRow(t, lineColumns, `
-			INSERT INTO {lines} (`+plainColumns.list("")+`) VALUES (`+plainColumns.plainList(":")+`)`),
+		addPlainPart:   compileRow(t, lineColumns, insertPlainRow("lines", plainColumns)),
 		removeLine: compileRow(t, removedColumns, `DELETE FROM {lines} 
 			WHERE order_id = :order_id AND sku = :sku AND line = :line`),
-		addEvent: compileRow(t, eventColumns, insertRow("events", eventColumns)),
+		addEvent: compileRow(t, eventColumns, insertPlainRow("events", eventColumns)),
 		endWaiting: compileRow(t, removedColumns, `DELETE FROM {waiting}
 			WHERE order_id = :order_id AND sku = :sku AND line = :line`+t.guarded("AND")),
 		addWaiting: compileRow(t, waitingColumns, insertRow("waiting", waitingColumns)),
@@ -80,6 +79,12 @@ func insertRow[R any](table string, c columns[R]) string {
 			INSERT INTO {` + table + `} (` + c.list("") + `) VALUES (` + c.list(":") + `)`
 }
 
+// insertPlainRow is insertRow with the usual values in the text.
+func insertPlainRow[R any](table string, c columns[R]) string {
+	return `
+			INSERT INTO {` + table + `} (` + c.list("") + `) VALUES (` + c.plainList(":") + `)`
+}
+
 func (w *rowCommit) queries() []*query {
 	return []*query{
 		w.addProduct.query, w.setProduct.query, w.checkProduct.query, w.addBatch.query, w.changeBatch.query,
@@ -89,12 +94,16 @@ func (w *rowCommit) queries() []*query {
 }
 
 // write writes batches before the lines that refer to the batches.
+//
+// Only the first statement has to wait for other writers, so the end of ctx interrupts that statement, and is noticed
+// before each further statement: for every statement that can be interrupted some drivers start a goroutine.
 func (w *rowCommit) write(ctx context.Context, r runner, rows *relations) error {
 	for i := range rows.products {
 		if err := w.product(ctx, r, rows, &rows.products[i]); err != nil {
 			return err
 		}
 	}
+	r = uninterrupted{r}
 	if err := writeEach(ctx, r, rows, w.addBatch, rows.newBatches, aboutNewBatch); err != nil {
 		return err
 	}
@@ -118,6 +127,16 @@ func (w *rowCommit) write(ctx context.Context, r runner, rows *relations) error 
 		return err
 	}
 	return writeEach(ctx, r, rows, w.addEvent, rows.events, aboutEvent)
+}
+
+// uninterrupted runs each statement to the end, unless the context has ended before.
+type uninterrupted struct{ runner }
+
+func (u uninterrupted) exec(ctx context.Context, q *query, args ...any) (int64, error) {
+	if ctx.Err() == nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	return u.runner.exec(ctx, q, args...)
 }
 
 // waiting writes what changed about lines that wait.

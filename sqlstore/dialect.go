@@ -15,10 +15,14 @@ type engine struct {
 	name   string
 	folder string // folder of the migrations, below schema
 
-	// placeholder writes the n-th parameter of a statement, counted from 1. If numbered is true, all uses of a
-	// parameter share one placeholder; otherwise each use is a separate parameter.
-	placeholder func(n int) string
+	// placeholder writes the n-th parameter of a statement, counted from 1; repeated is true unless this is the first
+	// use. If numbered is true, all uses share one parameter; otherwise each use is a separate parameter.
+	placeholder func(n int, repeated bool) string
 	numbered    bool
+
+	// signature is a further assignment in a change of a product, without which the tables refuse the change, so that
+	// no program writes that was made for an older schema; empty where the tables tell by the events.
+	signature string
 
 	// list returns a relation with one column, value, over a parameter with a JSON array of strings. A statement
 	// over a list takes any number of values with the same text.
@@ -218,7 +222,9 @@ func (t *templates) compile(text string) *query {
 			continue
 		}
 		q.parts = append(q.parts, out.String()[start:])
-		out.WriteString(t.placeholder(q.param(name)))
+		known := len(q.params)
+		n := q.param(name)
+		out.WriteString(t.placeholder(n, n <= known))
 		start = out.Len()
 	}
 }
@@ -239,8 +245,8 @@ func (t *templates) qualifier() string {
 	return t.schema + "."
 }
 
-func numbered(sign string) func(int) string {
-	return func(n int) string { return sign + strconv.Itoa(n) }
+func numbered(sign string) func(int, bool) string {
+	return func(n int, _ bool) string { return sign + strconv.Itoa(n) }
 }
 
 // fromLeft returns a lookup for an engine with a keyword that fixes the order of a join from left to right.

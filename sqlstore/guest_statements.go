@@ -99,7 +99,7 @@ func (e *engine) insert(kind rowKind, rows [][]any) guestStatement {
 		for _, value := range row {
 			text.WriteString(separator)
 			args = append(args, value)
-			text.WriteString(e.placeholder(len(args)))
+			text.WriteString(e.placeholder(len(args), false))
 			separator = ", "
 		}
 		separator = "), ("

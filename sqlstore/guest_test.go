@@ -45,12 +45,12 @@ func TestRowsOfOneKindAreInsertedTogether(t *testing.T) {
 			"INSERT INTO items (id) VALUES ($1, $2) [1 2]",
 		},
 		SQLite: {
-			"INSERT INTO orders (id, n) VALUES (?1, ?2), (?3, ?4) [a 1 c 1]",
-			"INSERT INTO items (id) VALUES (?1), (?2) [b d]",
+			"INSERT INTO orders (id, n) VALUES (?, ?), (?, ?) [a 1 c 1]",
+			"INSERT INTO items (id) VALUES (?), (?) [b d]",
 			"UPDATE x []",
-			"INSERT INTO orders (id, n) VALUES (?1, ?2) [e 1]",
-			"INSERT INTO items (id) VALUES (?1) [f]",
-			"INSERT INTO items (id) VALUES (?1, ?2) [1 2]",
+			"INSERT INTO orders (id, n) VALUES (?, ?) [e 1]",
+			"INSERT INTO items (id) VALUES (?) [f]",
+			"INSERT INTO items (id) VALUES (?, ?) [1 2]",
 		},
 		MariaDB: {
 			"INSERT INTO orders (id, n) VALUES ('a', 1), ('c', 1) []",

@@ -12,7 +12,7 @@ var MariaDB = &Dialect{&mariaDB}
 var mariaDB = engine{
 	name:        "mariadb",
 	folder:      "mariadb",
-	placeholder: func(int) string { return "?" },
+	placeholder: func(int, bool) string { return "?" },
 	lookup:      fromLeft("STRAIGHT_JOIN", forceIndex),
 	list:        func(param string) string { return jsonTable(param, "value VARBINARY(255) PATH '$'") },
 	indexHint:   forceIndex,

@@ -14,6 +14,7 @@ import (
 // unusualLines change one field of a plain line each, by the column.
 var unusualLines = map[string]func(l *lineRow){
 	"line":        func(l *lineRow) { l.Line = "2" },
+	"part":        func(l *lineRow) { l.number = 1 },
 	"shipped":     func(l *lineRow) { l.part.Shipped = 1 },
 	"split":       func(l *lineRow) { l.Split = true },
 	"held_until":  func(l *lineRow) { l.HeldUntil = time.Unix(1, 0) },
@@ -34,8 +35,7 @@ func TestALineIsPlainIfEveryUsualColumnHasItsValue(t *testing.T) {
 		Allocation: &allocation.Allocation{
 			OrderLine: allocation.OrderLine{OrderID: "order-1", SKU: "chair", Quantity: 5}, Sequence: 7,
 		},
-		number: 1,
-		part:   allocation.Part{Batch: "batch-1", Quantity: 5},
+		part: allocation.Part{Batch: "batch-1", Quantity: 5},
 	}
 	assert.True(t, lineColumns.arePlain(nil))
 	assert.True(t, lineColumns.arePlain([]lineRow{plain, plain}))

@@ -135,7 +135,7 @@ var lineColumns = columns[lineRow]{
 	textColumn("order_id", func(l *lineRow) *allocation.OrderID { return &l.OrderID }).in(roleKey),
 	textColumn("sku", func(l *lineRow) *allocation.SKU { return &l.SKU }).in(roleKey),
 	textColumn("line", func(l *lineRow) *allocation.LineID { return &l.Line }).in(roleKey).usuallyByDefault("''"),
-	numberColumn("part", func(l *lineRow) *int { return &l.number }).as("int").in(roleKey),
+	numberColumn("part", func(l *lineRow) *int { return &l.number }).as("int").in(roleKey).usually("0"),
 	textColumn("batch_ref", func(l *lineRow) *allocation.BatchRef { return &l.part.Batch }),
 	numberColumn("quantity", func(l *lineRow) *allocation.Quantity { return &l.part.Quantity }),
 	numberColumn("shipped", func(l *lineRow) *allocation.Quantity { return &l.part.Shipped }).usually("0"),

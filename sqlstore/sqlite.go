@@ -1,6 +1,9 @@
 package sqlstore
 
-import "strings"
+import (
+	"strconv"
+	"strings"
+)
 
 // SQLite is the dialect of SQLite 3.37 or later, for drivers whose errors have the extended result code, such as
 // those of modernc.org, mattn and ncruces.
@@ -9,8 +12,9 @@ var SQLite = &Dialect{&sqlite}
 var sqlite = engine{
 	name:        "sqlite",
 	folder:      "sqlite",
-	placeholder: numbered("?"),
+	placeholder: onceUnnamed,
 	numbered:    true,
+	signature:   ", written = :version",
 	lookup:      fromLeft("CROSS JOIN", indexedBy),
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
 	indexHint:   indexedBy,
@@ -96,6 +100,15 @@ func extracted(columns ...string) string {
 		values[i] = `json_extract(value, '$.` + name + `') AS ` + name
 	}
 	return `(SELECT ` + strings.Join(values, ", ") + ` FROM json_each(:rows)) x`
+}
+
+// onceUnnamed has a number only where a parameter is repeated: some drivers ask for the name of each numbered parameter
+// whenever a statement runs.
+func onceUnnamed(n int, repeated bool) string {
+	if repeated {
+		return "?" + strconv.Itoa(n)
+	}
+	return "?"
 }
 
 func indexedBy(index string) string { return "INDEXED BY {#" + index + "}" }

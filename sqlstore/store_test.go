@@ -103,6 +103,6 @@ func TestCompileWritesTablesAndParameters(t *testing.T) {
 	q := (&templates{engine: &sqlite, prefix: "shop_"}).compile(
 		`SELECT sku FROM {lines} l INDEXED BY {#lines_leaving} WHERE sku = :sku AND a > :now AND b < :sku`)
 	assert.Equal(t,
-		`SELECT sku FROM shop_lines l INDEXED BY shop_lines_leaving WHERE sku = ?1 AND a > ?2 AND b < ?1`, q.text)
+		`SELECT sku FROM shop_lines l INDEXED BY shop_lines_leaving WHERE sku = ? AND a > ? AND b < ?1`, q.text)
 	assert.Equal(t, []string{"sku", "now"}, q.params)
 }

@@ -1122,8 +1122,8 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- name: commit: plain lines of a product
 -- Allocate of several firm orders without terms.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence,
--- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_batch_ref, l_quantity, l_sequence, e_sku,
+-- e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
 -- e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
@@ -1137,32 +1137,32 @@ changed AS (
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
-  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
-    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS int[])),
-    (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (order_id,
-    sku, part, batch_ref, quantity, sequence)
+  SELECT x.order_id, x.sku, 0, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS text[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[]))) x (order_id, sku, batch_ref, quantity,
+    sequence)
   WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($28 AS bigint)
+    FROM changed) = CAST($27 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
 -- name: commit: plain lines of a product, in a pipeline
 -- The same with guests in the same round trip. A lost race is an error.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence,
--- e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
+-- b_ref, b_sku, b_purchased, b_allocated, l_order_id, l_sku, l_batch_ref, l_quantity, l_sequence, e_sku,
+-- e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent,
 -- e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
@@ -1176,24 +1176,24 @@ changed AS (
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
-  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
-    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS int[])),
-    (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (order_id,
-    sku, part, batch_ref, quantity, sequence)
+  SELECT x.order_id, x.sku, 0, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS text[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[]))) x (order_id, sku, batch_ref, quantity,
+    sequence)
   WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($28 AS bigint)
+    FROM changed) = CAST($27 AS bigint)
     THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM versions_match) AS double precision))
 ;
@@ -1248,8 +1248,8 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- name: commit: plain lines of several products
 -- Allocate of a firm order without terms, and AllocateEach.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, b_ref, b_sku, b_purchased,
--- b_allocated, l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- b_allocated, l_order_id, l_sku, l_batch_ref, l_quantity, l_sequence, e_sku, e_sequence, e_kind, e_at,
+-- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
@@ -1272,24 +1272,24 @@ changed AS (
     AND EXISTS (SELECT 1 FROM versions_match) RETURNING 1),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
-  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
-    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS int[])),
-    (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[]))) x (order_id,
-    sku, part, batch_ref, quantity, sequence)
+  SELECT x.order_id, x.sku, 0, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS text[])),
+    (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS bigint[]))) x (order_id, sku, batch_ref, quantity,
+    sequence)
   WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])),
-    (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS text[])),
-    (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
-    (SELECT CAST($25 AS uuid[])), (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
+    (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($28 AS bigint)
+    FROM changed) = CAST($27 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -1353,9 +1353,9 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- name: commit: plain lines of a product, in the place of others
 -- Allocate of what lapsed holds had.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku, l_part,
--- l_batch_ref, l_quantity, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased,
--- e_allocated, e_data, e_id, e_trace_parent, e_unsent_from, changed.
+-- b_ref, b_sku, b_purchased, b_allocated, r_order_id, r_sku, r_line, r_part, l_order_id, l_sku, l_batch_ref,
+-- l_quantity, l_sequence, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated, e_data,
+-- e_id, e_trace_parent, e_unsent_from, changed.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
@@ -1374,24 +1374,24 @@ removed AS (
     AND EXISTS (SELECT 1 FROM versions_match)),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
-  SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
-    FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS int[])),
-    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS bigint[]))) x (order_id,
-    sku, part, batch_ref, quantity, sequence)
+  SELECT x.order_id, x.sku, 0, x.batch_ref, x.quantity, 0, 0, x.sequence
+    FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS bigint[]))) x (order_id, sku, batch_ref, quantity,
+    sequence)
   WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
-    (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
-    (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
-    (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
+    (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
+    (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match),
   1 / CASE WHEN NOT EXISTS (SELECT 1 FROM versions_match) OR (SELECT COUNT(*)
-    FROM changed) = CAST($32 AS bigint)
+    FROM changed) = CAST($31 AS bigint)
     THEN 1 ELSE 0 END
 ;
 
@@ -2298,13 +2298,12 @@ SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (
 
 -- name: part: add plain lines
 -- A part of commits with firm new lines without terms, each from one batch.
--- Parameters: l_order_id, l_sku, l_part, l_batch_ref, l_quantity, l_sequence.
+-- Parameters: l_order_id, l_sku, l_batch_ref, l_quantity, l_sequence.
 new_lines AS (
 INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
-SELECT x.order_id, x.sku, x.part, x.batch_ref, x.quantity, 0, 0, x.sequence
-  FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS int[])),
-  (SELECT CAST($4 AS text[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS bigint[]))) x (order_id, sku,
-  part, batch_ref, quantity, sequence)
+SELECT x.order_id, x.sku, 0, x.batch_ref, x.quantity, 0, 0, x.sequence
+  FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS text[])),
+  (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[]))) x (order_id, sku, batch_ref, quantity, sequence)
 WHERE EXISTS (SELECT 1 FROM versions_match))
 ;
 

@@ -4,9 +4,9 @@
 -- name: load by SKU
 -- Reads products by their SKUs, with the lines of some orders. On MariaDB: more than 50 products.
 -- Parameters: skus, orders, now, more.
-WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?1)) k),
+WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?)) k),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
@@ -15,8 +15,8 @@ wanted (sku, order_id) AS (
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ? + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
@@ -50,10 +50,10 @@ FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND 
 -- name: load by order
 -- Reads all products of an order: Cancel, Confirm, Extend and Ship without SKUs.
 -- Parameters: order, orders, now, more.
-WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ?1 AND part = 0
+WITH chosen (sku) AS (SELECT sku FROM allocation_lines WHERE order_id = ? AND part = 0
   UNION SELECT sku FROM allocation_waiting WHERE order_id = ?1),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
@@ -62,8 +62,8 @@ wanted (sku, order_id) AS (
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ? + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
@@ -97,9 +97,9 @@ FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND 
 -- name: load by batch
 -- Reads the product of a batch with a page of the newest lines: ReceiveBatch, ChangeBatchQuantity and others.
 -- Parameters: batch, orders, now, more.
-WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?1),
+WITH chosen (sku) AS (SELECT sku FROM allocation_batches WHERE ref = ?),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
@@ -108,8 +108,8 @@ wanted (sku, order_id) AS (
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?4))) first
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ? + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first
   UNION
   SELECT leaving.sku, leaving.order_id FROM (
     SELECT l.sku, l.order_id FROM allocation_lines l INDEXED BY allocation_lines_leaving
@@ -150,9 +150,9 @@ FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND 
 -- name: load by SKU, with what is due
 -- Reads a product with the batches that are due: Sweep. On MariaDB: more than 50 products.
 -- Parameters: skus, orders, now, more, from, behind.
-WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?1)) k),
+WITH chosen (sku) AS (SELECT DISTINCT value FROM (SELECT value FROM json_each(?)) k),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
@@ -161,8 +161,8 @@ wanted (sku, order_id) AS (
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?4))) first),
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ? + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
@@ -179,7 +179,7 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
     ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by)
     FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
-  WHERE w.sku = p.sku AND w.needed_by >= ?5 - 1 AND (w.needed_by > ?5 - 1 OR w.sku > ?6)), NULL, NULL, NULL,
+  WHERE w.sku = p.sku AND w.needed_by >= ? - 1 AND (w.needed_by > ?5 - 1 OR w.sku > ?)), NULL, NULL, NULL,
     NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
@@ -207,9 +207,9 @@ WITH chosen (sku) AS (
     SELECT due.sku FROM (
       SELECT holds.moment, holds.sku FROM (
         SELECT l.held_until AS moment, l.sku FROM allocation_lines l INDEXED BY allocation_lines_lapsing
-        WHERE l.part = 0 AND l.held_until <= ?1 + 0
-          AND l.held_until >= ?2 + 0 AND (l.held_until > ?2 + 0 OR l.sku > ?3)
-        ORDER BY l.held_until, l.sku LIMIT ?4) holds
+        WHERE l.part = 0 AND l.held_until <= ? + 0
+          AND l.held_until >= ? + 0 AND (l.held_until > ?2 + 0 OR l.sku > ?)
+        ORDER BY l.held_until, l.sku LIMIT ?) holds
       UNION ALL
       SELECT lots.moment, lots.sku FROM (
         SELECT b.due AS moment, b.sku FROM allocation_batches b INDEXED BY allocation_batches_due
@@ -230,7 +230,7 @@ WITH chosen (sku) AS (
         ORDER BY marked.sku LIMIT ?4) serving) due
     ORDER BY due.moment, due.sku LIMIT ?4) oldest),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?5)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?5)) o CROSS JOIN allocation_waiting w
@@ -240,7 +240,7 @@ wanted (sku, order_id) AS (
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
       WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?1 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?6))) first),
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
@@ -280,9 +280,9 @@ FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND 
 -- name: load of those who wait
 -- Reads a page of the lines of a product that wait: Cancel, AddBatch and others, if anybody waits.
 -- Parameters: skus, orders, now, more, sku0, serving_priority, serving_sequence.
-WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?)) k),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
@@ -291,13 +291,13 @@ wanted (sku, order_id) AS (
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?4))) first
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ? + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first
   UNION
   SELECT page.sku, page.order_id FROM (
     SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence
       FROM allocation_waiting w INDEXED BY allocation_waiting_served
-      WHERE w.sku = ?5 AND w.priority = ?6 AND w.sequence >= ?7
+      WHERE w.sku = ? AND w.priority = ? AND w.sequence >= ?
       ORDER BY w.sequence LIMIT ?4) same
     UNION ALL
     SELECT * FROM (SELECT w.sku, w.order_id, w.priority, w.sequence
@@ -338,9 +338,9 @@ FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND 
 -- name: load of those who wait no longer
 -- Reads a page of the lines of a product that wait although NeededBy has passed: Sweep.
 -- Parameters: skus, orders, now, more, sku0, from, behind.
-WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?)) k),
 wanted (sku, order_id) AS (
-  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_lines l
+  SELECT l.sku, l.order_id FROM (SELECT value FROM json_each(?)) o CROSS JOIN allocation_lines l
     WHERE l.order_id = o.value AND l.part = 0 AND l.sku IN (SELECT sku FROM chosen)
   UNION
   SELECT w.sku, w.order_id FROM (SELECT value FROM json_each(?2)) o CROSS JOIN allocation_waiting w
@@ -349,12 +349,12 @@ wanted (sku, order_id) AS (
   SELECT c.sku, first.value FROM chosen c CROSS JOIN json_each((
     SELECT json_group_array(order_id) FROM (
       SELECT l.order_id FROM allocation_lines l INDEXED BY allocation_lines_held
-      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ?3 + 0
-      ORDER BY l.held_until, l.order_id LIMIT ?4))) first
+      WHERE l.sku = c.sku AND l.part = 0 AND l.held_until <= ? + 0
+      ORDER BY l.held_until, l.order_id LIMIT ?))) first
   UNION
   SELECT page.sku, page.order_id FROM (
     SELECT w.sku, w.order_id FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
-    WHERE w.sku = ?5 AND w.needed_by < ?3 ORDER BY w.needed_by, w.order_id, w.line LIMIT ?4) page),
+    WHERE w.sku = ? AND w.needed_by < ?3 ORDER BY w.needed_by, w.order_id, w.line LIMIT ?4) page),
 shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale
     WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
@@ -371,7 +371,7 @@ SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.lo
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > ?3 + 0
     ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by)
     FROM allocation_waiting w INDEXED BY allocation_waiting_needed_by_sku
-  WHERE w.sku = p.sku AND w.needed_by >= ?6 - 1 AND (w.needed_by > ?6 - 1 OR w.sku > ?7)), NULL, NULL, NULL,
+  WHERE w.sku = p.sku AND w.needed_by >= ? - 1 AND (w.needed_by > ?6 - 1 OR w.sku > ?)), NULL, NULL, NULL,
     NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
@@ -399,14 +399,14 @@ UPDATE allocation_products SET version = version WHERE sku = ''
 -- name: check versions
 -- A commit of a unit of work that read products and changed none.
 -- Parameters: skus.
-SELECT p.sku, p.version FROM (SELECT value FROM json_each(?1)) k CROSS JOIN allocation_products p
+SELECT p.sku, p.version FROM (SELECT value FROM json_each(?)) k CROSS JOIN allocation_products p
   WHERE p.sku = k.value
 ;
 
 -- name: audit
 -- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
 -- Parameters: sku.
-SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM allocation_events WHERE sku = ?1), 0)
+SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM allocation_events WHERE sku = ?), 0)
 FROM allocation_products WHERE sku = ?1
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
@@ -427,26 +427,26 @@ SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = ?1
 -- Reads a page of a product's events: Events.
 -- Parameters: sku, after, limit.
 SELECT sequence, kind, data FROM allocation_events
-WHERE sku = ?1 AND sequence > ?2 ORDER BY sequence LIMIT ?3
+WHERE sku = ? AND sequence > ? ORDER BY sequence LIMIT ?
 ;
 
 -- name: commit: add a product
 -- A commit with a new product: AddBatch for a new SKU.
 -- Parameters: sku, version, refused, low_stock, low.
-INSERT INTO allocation_products (sku, version, refused, low_stock, low) VALUES (?1, ?2, ?3, ?4, ?5)
+INSERT INTO allocation_products (sku, version, refused, low_stock, low) VALUES (?, ?, ?, ?, ?)
 ;
 
 -- name: commit: change a product
 -- A commit that changes a product: nearly every verb.
 -- Parameters: version, refused, low_stock, low, sku, seen.
-UPDATE allocation_products SET version = ?1, refused = ?2, low_stock = ?3, low = ?4
-WHERE sku = ?5 AND version = ?6
+UPDATE allocation_products SET version = ?, refused = ?, low_stock = ?, low = ?, written = ?1
+WHERE sku = ? AND version = ?
 ;
 
 -- name: commit: check a product
 -- A commit that changes one product and only checks the version of another.
 -- Parameters: sku, seen.
-UPDATE allocation_products SET version = version WHERE sku = ?1 AND version = ?2
+UPDATE allocation_products SET version = version WHERE sku = ? AND version = ?
 ;
 
 -- name: commit: add a batch
@@ -456,25 +456,24 @@ UPDATE allocation_products SET version = version WHERE sku = ?1 AND version = ?2
 -- counted_quantity, shipped_at.
 INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
   announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
-  dated, counted_at, counted_quantity, shipped_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,
-  ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)
+  dated, counted_at, counted_quantity, shipped_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
+  ?, ?, ?)
 ;
 
 -- name: commit: change a batch
 -- A commit that changes more of a batch than the counters: ReceiveBatch and others.
 -- Parameters: purchased, allocated, eta, arrived_at, blocked, expired, due, dated, counted_at,
 -- counted_quantity, shipped_at, ref, sku.
-UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2, eta = ?3,
-  arrived_at = ?4, blocked = ?5, expired = ?6, due = ?7, dated = ?8, counted_at = ?9, counted_quantity = ?10,
-  shipped_at = ?11
-WHERE ref = ?12 AND sku = ?13
+UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?, eta = ?, arrived_at = ?,
+  blocked = ?, expired = ?, due = ?, dated = ?, counted_at = ?, counted_quantity = ?, shipped_at = ?
+WHERE ref = ? AND sku = ?
 ;
 
 -- name: commit: change the counters of a batch
 -- A commit that changes the counters of a batch alone: Allocate, Cancel and others.
 -- Parameters: purchased, allocated, ref, sku.
-UPDATE allocation_batches SET purchased = purchased + ?1, allocated = allocated + ?2
-WHERE ref = ?3 AND sku = ?4
+UPDATE allocation_batches SET purchased = purchased + ?, allocated = allocated + ?
+WHERE ref = ? AND sku = ?
 ;
 
 -- name: commit: add a part of a line
@@ -483,37 +482,35 @@ WHERE ref = ?3 AND sku = ?4
 -- needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait, hold_for.
 INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
   held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
-  hold_for) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
-  ?21)
+  hold_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ;
 
 -- name: commit: add a plain line
 -- A commit with firm lines without terms, each from one batch, for each line: Allocate.
--- Parameters: order_id, sku, part, batch_ref, quantity, sequence.
-INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence) VALUES (?1,
-  ?2, ?3, ?4, ?5, 0, 0, ?6)
+-- Parameters: order_id, sku, batch_ref, quantity, sequence.
+INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence) VALUES (?,
+  ?, 0, ?, ?, 0, 0, ?)
 ;
 
 -- name: commit: remove a line
 -- A commit that removes a line, or writes a line anew: Cancel, Ship.
 -- Parameters: order_id, sku, line.
 DELETE FROM allocation_lines
-WHERE order_id = ?1 AND sku = ?2 AND line = ?3
+WHERE order_id = ? AND sku = ? AND line = ?
 ;
 
 -- name: commit: add an event
 -- Every commit that changes anything, for each event.
--- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from,
--- written_for.
+-- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from, written_for) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
+  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 3)
 ;
 
 -- name: commit: wait no longer
 -- A commit with a line that waits no longer, or for other units: the fill of a line, Cancel.
 -- Parameters: order_id, sku, line.
 DELETE FROM allocation_waiting
-WHERE order_id = ?1 AND sku = ?2 AND line = ?3
+WHERE order_id = ? AND sku = ? AND line = ?
 ;
 
 -- name: commit: wait
@@ -521,14 +518,13 @@ WHERE order_id = ?1 AND sku = ?2 AND line = ?3
 -- Parameters: order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by, fresh_until,
 -- location, priority, handed_from, sequence.
 INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, hold_for, needed_by,
-  fresh_until, location, priority, handed_from, sequence) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,
-  ?12, ?13, ?14)
+  fresh_until, location, priority, handed_from, sequence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ;
 
 -- name: commit: change where serving goes on
 -- A commit that served a page of those who wait, or everybody: ReceiveBatch of many units.
 -- Parameters: serving_priority, serving_sequence, sku.
-UPDATE allocation_products SET serving_priority = ?1, serving_sequence = ?2 WHERE sku = ?3
+UPDATE allocation_products SET serving_priority = ?, serving_sequence = ? WHERE sku = ?
 ;
 
 -- name: outbox: find claimable products
@@ -536,17 +532,17 @@ UPDATE allocation_products SET serving_priority = ?1, serving_sequence = ?2 WHER
 -- Parameters: now, after, products.
 WITH RECURSIVE busy (sku) AS (
   SELECT d.sku FROM allocation_deliveries d
-  WHERE d.not_before > ?1 OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
+  WHERE d.not_before > ? OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
     FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = d.sku
     AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)),
 walk (sku, found) AS (
-  SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent WHERE e.sku > ?2
+  SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent WHERE e.sku > ?
     AND e.unsent_from IS NOT NULL), 0
   UNION ALL
   SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent
     WHERE e.sku > w.sku AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku
     FROM busy) THEN 0 ELSE 1 END FROM walk w
-  WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < ?3)
+  WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < ?)
 SELECT w.sku, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent
   WHERE h.sku = w.sku AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0 FROM walk w
   WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)
@@ -556,9 +552,9 @@ SELECT w.sku, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocati
 -- Leases products for a relay: Claim.
 -- Parameters: owner, claim, until, rows, now.
 INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
-SELECT x.sku, ?1, ?2, ?3, x.sequence, 0, 0, 0, ''
+SELECT x.sku, ?, ?, ?, x.sequence, 0, 0, 0, ''
 FROM (SELECT json_extract(value, '$.sku') AS sku, json_extract(value, '$.sequence') AS sequence
-  FROM json_each(?4)) x WHERE true
+  FROM json_each(?)) x WHERE true
 ON CONFLICT (sku) DO UPDATE SET
   owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
   sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence
@@ -566,7 +562,7 @@ ON CONFLICT (sku) DO UPDATE SET
   tries = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN 0 ELSE
     allocation_deliveries.tries END,
   dead = 0
-WHERE allocation_deliveries.not_before <= ?5
+WHERE allocation_deliveries.not_before <= ?
   AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < excluded.sequence)
 RETURNING sku, sequence, tries, claim
 ;
@@ -579,10 +575,10 @@ WITH RECURSIVE leased (sku, sequence, last) AS (
     WHERE h.sku = k.value AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1),
     (SELECT h.sequence FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = k.value
       AND h.unsent_from IS NOT NULL ORDER BY h.sequence DESC LIMIT 1)
-  FROM (SELECT value FROM json_each(?1)) k),
+  FROM (SELECT value FROM json_each(?)) k),
 wanted (sku, sequence, until, last) AS (
   SELECT l.sku, l.sequence,
-    CASE WHEN l.last - l.sequence < ?2 THEN l.last ELSE l.sequence + ?2 - 1 END, l.last
+    CASE WHEN l.last - l.sequence < ? THEN l.last ELSE l.sequence + ?2 - 1 END, l.last
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
@@ -593,15 +589,15 @@ SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
 -- name: outbox: release a product
 -- Ends the lease of a product that has no unsent events any more: Claim.
 -- Parameters: sku, claim.
-DELETE FROM allocation_deliveries WHERE sku = ?1 AND claim = ?2
+DELETE FROM allocation_deliveries WHERE sku = ? AND claim = ?
 ;
 
 -- name: outbox: mark events as sent
 -- Settle of a delivery without a failure; PostgreSQL ends the lease in the same statement.
 -- Parameters: sent, sku.
 UPDATE allocation_events AS e INDEXED BY allocation_events_unsent
-SET unsent_from = CASE WHEN e.sequence <= ?1 THEN NULL ELSE ?1 + 1 END
-WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
+SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ?1 + 1 END
+WHERE e.sku = ? AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
   SELECT MIN(h.sequence) FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
     AND h.unsent_from IS NOT NULL AND h.sequence >= ?1), ?1)
 ;
@@ -610,15 +606,15 @@ WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.seq
 -- Settle of a delivery without a failure.
 -- Parameters: sku, owner, sent.
 DELETE FROM allocation_deliveries
-WHERE sku = ?1 AND owner = ?2 AND claim IS NOT NULL AND (tries = 0 OR sequence <= ?3)
+WHERE sku = ? AND owner = ? AND claim IS NOT NULL AND (tries = 0 OR sequence <= ?)
 ;
 
 -- name: outbox: mark events before a failure as sent
 -- Settle of a delivery with a failure; PostgreSQL keeps the failure in the same statement.
 -- Parameters: sent, sku.
 UPDATE allocation_events AS e INDEXED BY allocation_events_unsent
-SET unsent_from = CASE WHEN e.sequence <= ?1 THEN NULL ELSE ?1 + 1 END
-WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
+SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ?1 + 1 END
+WHERE e.sku = ? AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
   SELECT MIN(h.sequence) FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
     AND h.unsent_from IS NOT NULL AND h.sequence >= ?1), ?1)
 ;
@@ -626,16 +622,16 @@ WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.seq
 -- name: outbox: keep a failure
 -- Settle of a delivery with a failure.
 -- Parameters: retry_at, sequence, tries, dead, error, sku, owner.
-UPDATE allocation_deliveries SET claim = NULL, not_before = ?1, retry_at = ?1,
-  sequence = ?2, tries = ?3, dead = ?4, error = ?5
-WHERE sku = ?6 AND owner = ?7 AND claim IS NOT NULL
+UPDATE allocation_deliveries SET claim = NULL, not_before = ?, retry_at = ?1,
+  sequence = ?, tries = ?, dead = ?, error = ?
+WHERE sku = ? AND owner = ? AND claim IS NOT NULL
 ;
 
 -- name: outbox: give a product back
 -- Settle of a delivery of which nothing new was sent: the failure stays, the lease ends.
 -- Parameters: sku, owner.
 UPDATE allocation_deliveries SET claim = NULL, not_before = retry_at
-WHERE sku = ?1 AND owner = ?2 AND claim IS NOT NULL
+WHERE sku = ? AND owner = ? AND claim IS NOT NULL
 ;
 
 -- name: outbox: backlog
@@ -652,10 +648,10 @@ FROM (
 -- Lists the products whose first unsent event failed: Failures.
 -- Parameters: after, limit.
 SELECT d.sku, d.sequence, d.tries, d.retry_at, d.dead, d.error FROM allocation_deliveries d
-WHERE d.sku > ?1 AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from
+WHERE d.sku > ? AND d.tries > 0 AND d.sequence = (SELECT h.unsent_from
   FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = d.sku
   AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
-ORDER BY d.sku LIMIT ?2
+ORDER BY d.sku LIMIT ?
 ;
 
 -- name: outbox: forget a failure
@@ -663,7 +659,7 @@ ORDER BY d.sku LIMIT ?2
 -- Parameters: sku.
 UPDATE allocation_deliveries SET tries = 0, dead = 0,
   not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
-WHERE sku = ?1 AND tries > 0 AND sequence = (SELECT h.unsent_from
+WHERE sku = ? AND tries > 0 AND sequence = (SELECT h.unsent_from
   FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?1
   AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
 ;
@@ -673,17 +669,17 @@ WHERE sku = ?1 AND tries > 0 AND sequence = (SELECT h.unsent_from
 -- Parameters: sku, sequence.
 UPDATE allocation_deliveries SET tries = 0, dead = 0,
   not_before = CASE WHEN claim IS NULL THEN -62135596800000000 ELSE not_before END
-WHERE sku = ?1 AND tries > 0 AND sequence = (SELECT h.unsent_from
+WHERE sku = ? AND tries > 0 AND sequence = (SELECT h.unsent_from
   FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?1
-  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1) AND sequence = ?2
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1) AND sequence = ?
 ;
 
 -- name: outbox: mark a skipped event as sent
 -- Gives a failed event up: Skip, second statement.
 -- Parameters: sent, sku.
 UPDATE allocation_events AS e INDEXED BY allocation_events_unsent
-SET unsent_from = CASE WHEN e.sequence <= ?1 THEN NULL ELSE ?1 + 1 END
-WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
+SET unsent_from = CASE WHEN e.sequence <= ? THEN NULL ELSE ?1 + 1 END
+WHERE e.sku = ? AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.sequence <= COALESCE((
   SELECT MIN(h.sequence) FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
     AND h.unsent_from IS NOT NULL AND h.sequence >= ?1), ?1)
 ;
@@ -692,22 +688,22 @@ WHERE e.sku = ?2 AND e.unsent_from IS NOT NULL AND e.unsent_from <= ?1 AND e.seq
 -- Reads a page of products with the time of the first event of each: Purge.
 -- Parameters: after, limit.
 SELECT p.sku, (SELECT e.at FROM allocation_events e WHERE e.sku = p.sku ORDER BY e.sequence LIMIT 1)
-FROM (SELECT sku FROM allocation_products WHERE sku > ?1 ORDER BY sku LIMIT ?2) p ORDER BY p.sku
+FROM (SELECT sku FROM allocation_products WHERE sku > ? ORDER BY sku LIMIT ?) p ORDER BY p.sku
 ;
 
 -- name: outbox: events of a product
 -- Finds how far a product's events are sent and old: Purge.
 -- Parameters: before, sku, limit.
-SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= ?1 THEN t.sequence END),
-  (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?2
+SELECT MIN(t.sequence), MAX(t.sequence), MIN(CASE WHEN t.at >= ? THEN t.sequence END),
+  (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = ?
     AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)
-FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ?2 ORDER BY e.sequence LIMIT ?3) t
+FROM (SELECT e.sequence, e.at FROM allocation_events e WHERE e.sku = ?2 ORDER BY e.sequence LIMIT ?) t
 ;
 
 -- name: outbox: delete events
 -- Deletes the old events of a product: Purge.
 -- Parameters: sku, end.
-DELETE FROM allocation_events WHERE sku = ?1 AND sequence < ?2 RETURNING batch_ref, purchased, allocated
+DELETE FROM allocation_events WHERE sku = ? AND sequence < ? RETURNING batch_ref, purchased, allocated
 ;
 
 -- name: outbox: add to the sums
@@ -717,7 +713,7 @@ DELETE FROM allocation_events WHERE sku = ?1 AND sequence < ?2 RETURNING batch_r
   SELECT x.sku, x.batch_ref, x.purchased, x.allocated
   FROM (SELECT json_extract(value, '$.sku') AS sku, json_extract(value, '$.batch_ref') AS batch_ref,
     json_extract(value, '$.purchased') AS purchased, json_extract(value, '$.allocated') AS allocated
-    FROM json_each(?1)) x WHERE true
+    FROM json_each(?)) x WHERE true
 ON CONFLICT (sku, batch_ref) DO UPDATE
 SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocation_purged.purchased END +
   excluded.purchased,
@@ -729,7 +725,7 @@ SET purchased = CASE WHEN allocation_purged.batch_ref = '' THEN 0 ELSE allocatio
 -- Parameters: order.
 SELECT l.sku, l.line, l.held_until, l.sequence, l.needed_by, l.fresh_until, l.location, l.priority, l.late,
   l.batch_ref, l.quantity, l.shipped, b.eta, b.location, b.best_before, 0, l.part AS part
-FROM (SELECT * FROM allocation_lines WHERE order_id = ?1) l CROSS JOIN allocation_batches b
+FROM (SELECT * FROM allocation_lines WHERE order_id = ?) l CROSS JOIN allocation_batches b
   WHERE b.ref = l.batch_ref
 UNION ALL
 SELECT w.sku, w.line, NULL, w.sequence, w.needed_by, w.fresh_until, w.location, w.priority, 0,
@@ -745,9 +741,9 @@ SELECT order_id, line, quantity, shipped, held_until, priority, sequence FROM (
   SELECT * FROM (
     SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
       FROM allocation_lines l INDEXED BY allocation_lines_leaving
-    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1) AND l.batch_ref = ?1 AND l.open = 1
-      AND l.held = ?2 AND l.priority = CAST(?3 AS BIGINT) AND l.sequence < ?4
-    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?5) arm1
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?) AND l.batch_ref = ?1 AND l.open = 1
+      AND l.held = ? AND l.priority = CAST(? AS BIGINT) AND l.sequence < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm1
   UNION ALL
   SELECT * FROM (
     SELECT l.order_id, l.line, l.quantity, l.shipped, l.held_until, l.priority, l.sequence, l.held
@@ -768,11 +764,11 @@ ORDER BY held DESC, priority, sequence DESC LIMIT ?5
 -- name: view: batches
 -- Reads a page of the batches of a product: Batches.
 -- Parameters: sku, now, after, page.
-WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?1),
+WITH chosen (sku) AS (SELECT sku FROM allocation_products WHERE sku = ?),
 found (ref, split, units) AS (
   SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
   FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
-  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 GROUP BY h.batch_ref),
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
 unbound (ref, units) AS (
   SELECT u.ref, SUM(u.units) FROM (
     SELECT f.ref, f.units FROM found f
@@ -789,7 +785,7 @@ SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocke
   page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b INDEXED BY allocation_batches_by_sku
-  WHERE b.sku = ?1 AND b.ref > ?3 ORDER BY b.ref LIMIT ?4) page
+  WHERE b.sku = ?1 AND b.ref > ? ORDER BY b.ref LIMIT ?) page
 UNION ALL
 SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
   FROM unbound u
@@ -798,11 +794,11 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
 -- Parameters: skus, now, order.
-WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?1)) k),
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?)) k),
 found (ref, split, units) AS (
   SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
   FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
-  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 GROUP BY h.batch_ref),
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
 unbound (ref, units) AS (
   SELECT u.ref, SUM(u.units) FROM (
     SELECT f.ref, f.units FROM found f
@@ -818,7 +814,7 @@ freed (ref, units) AS (
     SELECT u.ref, u.units FROM unbound u
     UNION ALL
     SELECT l.batch_ref, l.quantity - l.shipped
-    FROM chosen c CROSS JOIN allocation_lines l WHERE ?3 <> '' AND l.order_id = ?3 AND l.sku = c.sku
+    FROM chosen c CROSS JOIN allocation_lines l WHERE ? <> '' AND l.order_id = ?3 AND l.sku = c.sku
       AND l.shipped < l.quantity
       AND (l.held_until IS NULL OR l.held_until > ?2)) f
   GROUP BY f.ref)
@@ -882,7 +878,7 @@ ROLLBACK
 -- name: schema: is there a version
 -- Looks for the table of versions: Migrate, CheckSchema, and any method that misses a table.
 -- Parameters: table.
-SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?1
+SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?
 ;
 
 -- name: schema: version

@@ -2,15 +2,16 @@
 -- customers who wait. {prefix} stands for the table prefix.
 --
 -- Stop the programs of version 2 before this migration: such a program would sell blocked batches. A program that was
--- forgotten fails at its next commit, because the program inserts events without written_for.
+-- forgotten fails at its next commit of a known product, because the program changes version without written.
 --
 -- All statements belong in one transaction. The lines are copied; nobody else can write meanwhile.
 
 -- written_for is the version of the schema for which the writing program was made; 2 stands for 1, too. A new column
--- of SQLite needs a default, so the trigger demands that every program says the version.
+-- of SQLite needs a default, so written demands that every program knows the new columns: every change of version
+-- changes written as well. 0 is for a new product. A trigger on the events would cost a sale more than the check.
 ALTER TABLE {prefix}events ADD COLUMN written_for INTEGER NOT NULL DEFAULT 2;
-CREATE TRIGGER {prefix}events_written_for BEFORE INSERT ON {prefix}events WHEN NEW.written_for < 3
-BEGIN SELECT RAISE(ABORT, 'the program is too old for these tables'); END;
+ALTER TABLE {prefix}products ADD COLUMN written INTEGER NOT NULL DEFAULT 0 CHECK (written IN (0, version));
+UPDATE {prefix}products SET written = version;
 
 -- low is 1 if the last LowStockCrossed said that the stock is low. serving_priority and serving_sequence are the place
 -- in the queue of the waiting lines where serving goes on, 0 if every waiting line was offered all that is free.

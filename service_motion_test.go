@@ -377,3 +377,20 @@ func isShort(err error) bool {
 	var short *allocation.OutOfStockError
 	return errors.As(err, &short)
 }
+
+func TestAPartWithABadFieldIsRefused(t *testing.T) {
+	s := newShop(t, stock("a", "LAMP", 10))
+	for field, part := range map[string]allocation.Batch{
+		"sku":      {Ref: "b", Purchased: 1, SKU: " LAMP"},
+		"quantity": {Ref: "b", Purchased: 0, SKU: "LAMP"},
+		"location": {Ref: "b", Purchased: 1, SKU: "LAMP", Location: " "},
+	} {
+		s.unchanged("LAMP", func() {
+			_, err := s.SplitBatch(t.Context(), "a", part)
+			var bad *allocation.Error
+			require.ErrorAs(t, err, &bad, field)
+			require.ErrorIs(t, err, allocation.ErrInvalid, field)
+			assert.Equal(t, field, bad.Field)
+		})
+	}
+}

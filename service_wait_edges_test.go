@@ -116,3 +116,26 @@ func TestServiceR15ASweepThatEndsTheWaitingOfSomeServesTheFirstInLine(t *testing
 		assert.Empty(t, s.queue("LAMP"))
 	}
 }
+
+func TestServiceR11HoldForIsCutToMicroseconds(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	r := want("o", "LAMP", 1)
+	r.HoldFor = time.Minute + 1500*time.Nanosecond
+	given := s.mustAllocate(r)
+	assert.Equal(t, time.Minute+time.Microsecond, given[0].HoldFor)
+	assert.Equal(t, morning.Add(time.Minute+time.Microsecond), given[0].HeldUntil)
+}
+
+func TestServiceAPartialLineGrowsByWhatThereIs(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 3))
+	r := want("o", "LAMP", 2)
+	r.Split, r.Partial = true, true
+	s.mustAllocate(r)
+	grown, err := s.ChangeLine(t.Context(), allocation.OrderLine{OrderID: "o", SKU: "LAMP", Quantity: 5})
+	require.NoError(t, err)
+	assert.EqualValues(t, 3, grown.Quantity)
+	assert.EqualValues(t, 5, grown.Wanted)
+	_, err = s.ChangeLine(t.Context(), allocation.OrderLine{OrderID: "o", SKU: "LAMP", Quantity: 6})
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short, "no further unit is there")
+}

@@ -27,7 +27,7 @@ func (s *Store) Commit(ctx context.Context, changes []allocation.Changes) error 
 			err = s.commitTransaction(ctx, rows)
 		}
 	}
-	return s.explain(ctx, op, err)
+	return s.explain(ctx, op, s.retryable(ctx, err))
 }
 
 // checkVersions runs a statement that selects versions by SKU, and returns a conflict unless each product has the
@@ -107,7 +107,7 @@ func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool,
 	switch {
 	case err == nil:
 		return false, closed
-	case r.err != nil && !conn.unsent(r.err) && s.classify(r.err) == unanswered:
+	case r.err != nil && !conn.unsent(r.err) && s.classify(r.err).isUnknown():
 		return false, fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 	}
 	return conn.unsent(r.err), err

@@ -16,6 +16,7 @@ const (
 	answered                // a definite failure
 	conflict                // a fresh attempt may cure it
 	elsewhere               // the server carries nothing out now; a fresh attempt on another connection may succeed
+	lost                    // the connection has ended; a COMMIT, or a write without a transaction, may have succeeded
 	duplicate               // a unique key exists
 	refused                 // another constraint was broken
 	undefined               // possibly a missing table or column
@@ -24,6 +25,9 @@ const (
 
 // isCurable reports whether nothing was written and a fresh attempt may succeed.
 func (c class) isCurable() bool { return c == conflict || c == elsewhere }
+
+// isUnknown reports whether a COMMIT with the error may have been carried out.
+func (c class) isUnknown() bool { return c == unanswered || c == lost }
 
 // This package imports no driver, so the package recognises the errors of drivers by methods and fields.
 

@@ -135,7 +135,7 @@ func (s *Store) CommitWith(ctx context.Context, changes []allocation.Changes, gu
 	if failed := asGuestError(err); failed != nil {
 		return failed
 	}
-	return s.explain(ctx, op, err)
+	return s.explain(ctx, op, s.retryable(ctx, err))
 }
 
 func (s *Store) checkGuests(guests []allocation.Guest) error {
@@ -213,7 +213,7 @@ func (s *Store) runGuests(ctx context.Context, r runner, statements []guestState
 		case s.concernsAll(ctx, err):
 			return err
 		}
-		return &guestFailureError{err: err, answered: s.classify(err) != unanswered}
+		return &guestFailureError{err: err, answered: !s.classify(err).isUnknown()}
 	}
 	return nil
 }

@@ -136,6 +136,9 @@ func (in *inside) explain(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if in.savepoint == nil { // a transaction of the store's own
+		err = in.store.retryable(ctx, err)
+	}
 	err = in.store.meaning(ctx, op, in.withOpenRows(err))
 	if in.transaction.broken != nil {
 		in.transaction.spoilt = err

@@ -15,7 +15,7 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit
 		return allocation.Audit{}, err
 	}
 	a, err := s.audit(ctx, s.db, sku)
-	return a, s.explain(ctx, op, err)
+	return a, s.explain(ctx, op, s.retryable(ctx, err))
 }
 
 func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (allocation.Audit, error) {

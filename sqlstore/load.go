@@ -22,7 +22,7 @@ func (s *Store) Load(ctx context.Context, q allocation.Query) ([]allocation.Stat
 		states, err = s.load(ctx, r, q, parts)
 		return err
 	})
-	return states, s.explain(ctx, op, err)
+	return states, s.explain(ctx, op, s.retryable(ctx, err))
 }
 
 // parts cuts a query that names more products and orders than one statement takes. Each part has some products with

@@ -2,6 +2,8 @@ package sqlstore
 
 import (
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"strings"
 )
 
@@ -176,6 +178,9 @@ func classifyMariaDB(err error) class {
 		if strings.Contains(err.Error(), "packet for query is too large") { // go-sql-driver has not sent the statement
 			return tooLarge
 		}
+		if errors.Is(err, driver.ErrBadConn) || strings.Contains(err.Error(), "invalid connection") { // go-sql-driver
+			return lost
+		}
 		return unanswered
 	}
 	switch number {
@@ -193,7 +198,7 @@ func classifyMariaDB(err error) class {
 		if strings.Contains(err.Error(), "read-only") {
 			return elsewhere
 		}
-	case 1836, 1792: // read-only mode, read-only transaction by default
+	case 1836, 1792, 1047: // read-only mode, read-only transaction by default, a server that has left its cluster
 		return elsewhere
 	case 1213, 1205, 1020: // deadlock, lock wait timeout, record has changed since last read
 		return conflict
@@ -205,8 +210,12 @@ func classifyMariaDB(err error) class {
 		return refused
 	case 1049, 1054, 1146, 1176: // database, column, table, key
 		return undefined
-	case 1053, 1180, 1927: // shutdown, error during COMMIT, connection killed
+	case 1180: // error during COMMIT; of a cluster's server that lost the others, which may have received the commit
 		return unanswered
+	case 1053, 1927: // shutdown, connection killed
+		return lost
+	case 2006, 2013, 4031: // connection lost, as a proxy says; connection ended as idle, as MySQL says
+		return lost
 	}
 	return answered
 }

@@ -211,7 +211,7 @@ func (s *Store) commitScript(
 		return true, ctx.Err()
 	}
 	if err := t.last(ctx, "COMMIT"); err != nil {
-		if s.classify(err) == unanswered {
+		if s.classify(err).isUnknown() {
 			return true, fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 		}
 		return true, err

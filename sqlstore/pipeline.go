@@ -40,7 +40,7 @@ func (s *Store) tryPipeline(ctx context.Context, rows *relations, guests []guest
 		return true, s.unknown(err)
 	case needsBlock(err):
 		return false, nil
-	case s.concernsAll(ctx, err), s.classify(err) == unanswered:
+	case s.concernsAll(ctx, err), s.classify(err).isUnknown():
 		return true, s.unknown(err)
 	}
 	return true, &guestFailureError{err: err, answered: true}
@@ -76,7 +76,7 @@ func (s *Store) pipelineOf(rows *relations, guests []guestStatement) (statements
 
 // unknown marks an error that is no answer of the server.
 func (s *Store) unknown(err error) error {
-	if s.classify(err) != unanswered {
+	if !s.classify(err).isUnknown() {
 		return err
 	}
 	return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)

@@ -32,6 +32,15 @@ func (s *Store) classify(err error) class {
 // leaves reports whether the connection with the error should leave the pool.
 func (s *Store) leaves(err error) bool { return err != nil && s.classify(err) == elsewhere }
 
+// retryable makes an ErrConflict of a connection lost before COMMIT, for reads and transactions: nothing has been
+// written, and another connection may reach another server.
+func (s *Store) retryable(ctx context.Context, err error) error {
+	if err == nil || past(ctx) != nil || errors.Is(err, allocation.ErrUnknownOutcome) || s.classify(err) != lost {
+		return err
+	}
+	return fmt.Errorf("%w: %w", allocation.ErrConflict, err)
+}
+
 // explain is like meaning, and detects missing tables. No transaction may be open, because explain may query the
 // database.
 func (s *Store) explain(ctx context.Context, op string, err error) error {

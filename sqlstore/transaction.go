@@ -64,7 +64,7 @@ func (s *Store) inTransaction(
 		return ctx.Err()
 	}
 	if err := t.commit(ctx); err != nil {
-		if s.classify(err) == unanswered {
+		if s.classify(err).isUnknown() {
 			return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 		}
 		return err

@@ -92,7 +92,7 @@ func (s *Store) inLocking(ctx context.Context, op string, fn func(*transaction) 
 	if err == nil || decided != nil {
 		return decided
 	}
-	return s.explain(ctx, op, err)
+	return s.explain(ctx, op, s.retryable(ctx, err))
 }
 
 // ofHost returns an error of the host's function. The error of a statement is the driver's: a lost race becomes an
@@ -105,6 +105,8 @@ func (s *Store) ofHost(ctx context.Context, op string, err error) error {
 		return fmt.Errorf("sqlstore: %s: %w: %v", op, over, err) //nolint:errorlint // the context's error alone
 	case over == nil && s.classify(err).isCurable():
 		return fmt.Errorf("%w: %w", allocation.ErrConflict, err)
+	case over == nil && !errors.Is(err, driver.ErrBadConn): // which may be about open rows, see withOpenRows
+		return s.retryable(ctx, err)
 	}
 	return err
 }

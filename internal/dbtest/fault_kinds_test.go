@@ -58,9 +58,12 @@ func (e *engine) faults() []judged {
 			{fault{name: "1205", err: number("HY000", 1205)}, curable},
 			{fault{name: "1290", err: errReadOnly, leaves: true}, curable},
 			{fault{name: "1836", err: number("HY000", 1836), leaves: true}, curable},
+			{fault{name: "1047", err: errNotReady, leaves: true}, curable},
 			{fault{name: "1114", err: number("HY000", 1114)}, incurable},
 			{fault{name: "1153", err: number("08S01", 1153), cut: true}, incurable},
 			{fault{name: "1927", err: number("70100", 1927), cut: true}, silent},
+			{fault{name: "1053", err: number("08S01", 1053), cut: true}, silent},
+			{fault{name: "2013", err: number("HY000", 2013), cut: true}, silent},
 		},
 	}[e.dialect]...)
 }
@@ -69,6 +72,11 @@ func (e *engine) faults() []judged {
 var errReadOnly = &mysql.MySQLError{
 	Number:  1290,
 	Message: "The MariaDB server is running with the --read-only option so it cannot execute this statement",
+}
+
+// errNotReady is the answer of a server that has left its Galera cluster, or has not joined yet.
+var errNotReady = &mysql.MySQLError{
+	Number: 1047, Message: "WSREP has not yet prepared node for application use",
 }
 
 func sqlstate(code string) error {

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore"
 )
 
 // told is what the caller of a command is told.
@@ -31,8 +32,22 @@ func (r *rig) outcome(f judged, x exchange) told {
 		return cured
 	case commit && (f.verdict == silent || f.verdict == unsent): // a driver can't always tell whether COMMIT was sent
 		return unknown
+	case f.verdict == silent || f.verdict == unsent:
+		return r.lost(x)
 	}
 	return definite
+}
+
+// lost is what has to come of a lost connection before the commit. On MariaDB, where such a connection may be one to a
+// server that leaves its cluster, another connection is tried.
+func (r *rig) lost(exchange) told {
+	switch {
+	case r.dialect != sqlstore.MariaDB:
+		return definite
+	case r.opts.Attempts == 1:
+		return lostRace
+	}
+	return cured
 }
 
 func isConflict(err error) bool { return errors.Is(err, allocation.ErrConflict) }

@@ -118,10 +118,17 @@ func (n *nodes) dial(ctx context.Context, _, addresses string) (conn net.Conn, e
 }
 
 // judge is judge, except that on a cluster a command may fail because the transactions of all attempts have lost
-// against other servers. A row lock holds on a single server, so another server can commit first.
+// against other servers. A row lock holds on a single server, so another server can commit first. A server that has
+// left the cluster answers a read with 1047, or with 1205 if the read was waiting for other servers.
 func (s *settings) judge(err error, c command, now time.Time) (outcome, string) {
-	if s.Engine == galera && isDeadlock(err) && errors.Is(err, allocation.ErrConflict) {
+	conflicts := errors.Is(err, allocation.ErrConflict)
+	var inMariaDB *mysql.MySQLError
+	switch {
+	case s.Engine != galera:
+	case conflicts && isDeadlock(err):
 		return failed, exhausted
+	case !conflicts && errors.As(err, &inMariaDB) && (inMariaDB.Number == 1047 || inMariaDB.Number == 1205):
+		return failed, connection
 	}
 	return judge(err, c, now)
 }

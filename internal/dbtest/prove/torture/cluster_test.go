@@ -3,14 +3,36 @@ package torture
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
+
+// The short form of the load proof on a cluster: commands through all servers at once, one of which is killed and joins
+// again. `make galera` takes longer, and more of everything.
+func TestTortureOfACluster(t *testing.T) {
+	cluster := servers.DedicatedCluster(t, clusterSize, &servers.Options{Fast: true})
+	s := &settings{
+		Engine: galera, Mode: everything, Seed: rand.Uint64N(1_000_000),
+		Processes: 3, Callers: 4, SKUs: 3, Commands: 10_000,
+		For: 8 * time.Second, Cut: 0.01, Kills: 1, Restarts: 1, Writers: clusterSize,
+	}
+	found, err := tortureNodes(context.WithoutCancel(t.Context()), s, t.TempDir(), cluster)
+	logged(t, s, found, err)
+	assert.Empty(t, found.faults)
+	assert.Positive(t, found.Acknowledged, "acknowledged")
+	assert.Positive(t, found.Samples, "samples")
+	assert.Equal(t, s.Kills, found.Kills, "client kills")
+	assert.Equal(t, s.Restarts, found.Restarts, "server restarts")
+}
 
 // dialled returns the servers that answer a number of dials while some servers are down.
 func dialled(t *testing.T, writers, dials int, down ...string) []string {

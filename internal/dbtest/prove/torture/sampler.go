@@ -31,7 +31,7 @@ func (r *run) sample(ctx context.Context, db *sql.DB, random *rand.Rand) {
 	for ctx.Err() == nil {
 		began := time.Now()
 		if err := r.look(ctx, db); err != nil {
-			if told, _ := judge(err, command{}, began); told != failed {
+			if told, _ := r.settings.judge(err, command{}, began); told != failed {
 				r.report.fault(surprise, "sampling: %v", err)
 			}
 		} else {

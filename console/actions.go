@@ -14,13 +14,13 @@ import (
 // longestForm is the largest body of a POST, in bytes.
 const longestForm = 8 << 10
 
-// deed carries out an action that was allowed, and returns the page to show next, with a notice.
+// deed carries out an allowed action, and returns the page to show next, with a notice.
 type deed struct {
 	action Action
 	do     func(ctx context.Context, form url.Values) (next string, err error)
 }
 
-// actions lists the actions that this console can carry out, by path.
+// actions lists the possible actions by path: none without Authorize, retry and skip with an outbox, sweep with Sweep.
 func (c *console) actions() map[string]deed {
 	able := map[string]deed{}
 	if c.Authorize == nil {
@@ -36,7 +36,7 @@ func (c *console) actions() map[string]deed {
 	return able
 }
 
-// act carries out an action, and leads the browser to a page that can be loaded again without effect.
+// act carries out an action, and leads the browser to a page, since loading a page again has no effect.
 func (c *console) act(ctx context.Context, w http.ResponseWriter, r *http.Request, d deed) {
 	if r.Method != http.MethodPost {
 		c.wrongMethod(w, "POST")
@@ -64,7 +64,7 @@ func (c *console) act(ctx context.Context, w http.ResponseWriter, r *http.Reques
 		return
 	}
 	c.record(ctx, slog.LevelInfo, d.action, r.PostForm, nil)
-	w.Header().Set("Location", next) // relative, unlike that of http.Redirect, which doesn't know the prefix
+	w.Header().Set("Location", next) // relative, since http.Redirect doesn't know the prefix
 	w.WriteHeader(http.StatusSeeOther)
 }
 
@@ -82,6 +82,7 @@ func (c *console) record(ctx context.Context, level slog.Level, action Action, f
 	c.Logger.LogAttrs(ctx, level, "console", attrs...)
 }
 
+// retry makes the event due; the try is left to the next relay with a claim on the product.
 func (c *console) retry(ctx context.Context, form url.Values) (string, error) {
 	sku := allocation.SKU(form.Get("sku"))
 	if err := sku.Validate(); err != nil {
@@ -90,6 +91,8 @@ func (c *console) retry(ctx context.Context, form url.Values) (string, error) {
 	return afterOutbox("retried", c.outbox.Retry(ctx, sku))
 }
 
+// skip gives up the event with the number in the form and no other: a repeated form doesn't give up the next event. The
+// tick is asked for here, too, since a program may send the form without.
 func (c *console) skip(ctx context.Context, form url.Values) (string, error) {
 	sku := allocation.SKU(form.Get("sku"))
 	sequence, err := strconv.ParseInt(form.Get("sequence"), 10, 64)
@@ -104,7 +107,7 @@ func (c *console) skip(ctx context.Context, form url.Values) (string, error) {
 	return afterOutbox("skipped", c.outbox.Skip(ctx, sku, sequence))
 }
 
-// afterOutbox leads back to the failed events. An event that is no longer there was sent or decided upon meanwhile.
+// afterOutbox leads back to the failed events. A missing event was sent or decided upon meanwhile.
 func afterOutbox(notice string, err error) (string, error) {
 	if errors.Is(err, allocation.ErrNotFound) {
 		return "outbox?notice=gone", nil
@@ -112,7 +115,7 @@ func afterOutbox(notice string, err error) (string, error) {
 	return "outbox?notice=" + notice, err
 }
 
-// sweep may end by the limit of time: what was swept by then counts, and the next sweep goes on.
+// sweep may end by the limit of time: everything swept until then counts, and the next sweep goes on.
 func (c *console) sweep(ctx context.Context, _ url.Values) (string, error) {
 	swept, err := c.Sweep(ctx)
 	if swept > 0 && err != nil && ctx.Err() != nil {
@@ -121,8 +124,8 @@ func (c *console) sweep(ctx context.Context, _ url.Values) (string, error) {
 	return "due?notice=swept&n=" + strconv.Itoa(swept), err
 }
 
-// noticeOf returns the sentence about the action that led to a page. The address says which sentence, so the sentences
-// claim nothing that could mislead if a stranger made the address.
+// noticeOf returns the sentence about the last action. The address chooses among fixed sentences, so a stranger who
+// makes up an address can't add words to a page.
 func noticeOf(values url.Values) string {
 	swept := "The sweep is done. Holds, batches and lines concerned: "
 	n, err := strconv.Atoi(values.Get("n"))

@@ -21,6 +21,8 @@ type batchPage struct {
 	First     bool
 }
 
+// readBatch sends two statements: the first finds the batch, the second reads a page of the lines. An unknown batch
+// is [allocation.ErrNotFound].
 func (c *console) readBatch(ctx context.Context, q query) (any, error) {
 	ref := allocation.BatchRef(q.values.Get("ref"))
 	if err := ref.Validate(); err != nil {

@@ -18,7 +18,7 @@ type bar struct {
 	Closed   float64 // neither promised nor for sale
 }
 
-// Text of the lengths, where the second and third begin.
+// FreeFrom and ClosedFrom are where the second and the third part of the bar begin.
 func (b bar) FreeFrom() float64   { return b.Promised }
 func (b bar) ClosedFrom() float64 { return b.Promised + b.Free }
 
@@ -41,11 +41,11 @@ type plot struct {
 	Levels     []string
 	Weeks      []time.Time
 	Steps      []step
-	Hidden     int // steps that the table leaves out
+	Hidden     int // steps left out of the table
 	Last       step
 }
 
-// step is a moment at which units arrive, and how many are available from then on.
+// step is the arrival of units, and how many are available from then on.
 type step struct {
 	At        time.Time // zero for units in the warehouse
 	Arriving  allocation.Quantity
@@ -53,7 +53,7 @@ type step struct {
 	Overdue   bool
 }
 
-// The plot's canvas, in units of the picture, and what the canvas shows.
+// The plot's canvas, in units of the picture, and the length of time shown.
 const (
 	plotWidth  = 1000
 	plotHeight = 200
@@ -61,7 +61,7 @@ const (
 	plotLevels = 4
 )
 
-// plotOf draws the stock as of now. Units of shipments that are overdue count from the beginning, as they do for
+// plotOf draws the stock as of now. Units of overdue shipments count from the beginning, as for
 // [views.Stock.AvailableBy].
 func plotOf(stock views.Stock, now time.Time, most int) plot {
 	var p plot
@@ -82,6 +82,7 @@ func plotOf(stock views.Stock, now time.Time, most int) plot {
 	return p
 }
 
+// stepsOf adds up the arrivals. A sum beyond the largest quantity is the largest quantity.
 func stepsOf(stock views.Stock, now time.Time) []step {
 	sum := stock.InWarehouse
 	steps := []step{{Arriving: sum, Available: sum}}
@@ -126,8 +127,8 @@ func draw(steps []step, now, end time.Time, top float64) (line, area string) {
 	return path.String(), fmt.Sprintf("%sV%dH0Z", path.String(), plotHeight)
 }
 
-// levelOf returns the distance of the lines behind a plot: a round number, and the highest level is at least as high as
-// the plot.
+// levelOf returns the distance of the lines behind a plot: a round number, large enough for the highest line to be
+// above the plot.
 func levelOf(highest float64) float64 {
 	if highest <= plotLevels {
 		return 1

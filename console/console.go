@@ -11,11 +11,11 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// New returns the pages over a store; opts may be nil. The handler answers paths below its own root alone, so a host
-// that mounts the handler below a prefix strips the prefix, see [net/http.StripPrefix]. All links are relative, and the
-// prefix ends with a slash. The handler is safe for concurrent use.
+// New returns the pages over a store; opts may be nil. The handler knows no prefix: a host mounts the handler below a
+// prefix with a slash at the end, and strips the prefix without the slash, see [net/http.StripPrefix]. All links are
+// relative. The handler is safe for concurrent use.
 //
-// New reads nothing from the store. A nil store, or a setting that has no effect or a bad value, is an
+// New reads nothing from the store. A nil store, and a setting with a bad value or without effect, is an
 // [*allocation.Error] that wraps [allocation.ErrInvalid].
 func New(store allocation.Store, opts *Options) (http.Handler, error) {
 	if store == nil {
@@ -49,7 +49,7 @@ type console struct {
 	pages     map[string]page
 }
 
-// abilities are the store's optional abilities; nil for an ability that the store lacks.
+// abilities are the store's optional abilities; nil for a missing ability.
 type abilities struct {
 	orders  views.OrderReader
 	stock   views.StockReader
@@ -76,11 +76,11 @@ func abilitiesOf(store allocation.Store) (a abilities) {
 // now returns the time as stores keep it: in UTC and whole microseconds (R11).
 func (c *console) now() time.Time { return c.Now().UTC().Truncate(time.Microsecond) }
 
-// page is a page of the console. Read returns the data for the template of the same name.
+// page is a page of the console. Read returns the data for the template.
 type page struct {
 	template string
 	heading  string
-	section  string // the entry of the navigation that the page belongs to
+	section  string // the entry of the navigation
 	offers   []Action
 	read     func(ctx context.Context, q query) (any, error)
 }

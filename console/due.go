@@ -7,20 +7,21 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// dueKinds are the kinds of what is due, with their names in a row and, for what is due now, on the overview.
+// dueKinds are the kinds of due things, each with a name for a row and a name for the overview, which counts the things
+// due now.
 var dueKinds = []struct {
 	Kind views.DueKind
 	Name string
 	Now  string
 }{
-	{views.DueArrival, "arrival", "Overdue shipments"},
-	{views.DueLate, "line needed", "Late lines"},
-	{views.DueExpiry, "expiry", "Expired batches"},
-	{views.DueHold, "end of a hold", "Lapsed holds"},
-	{views.DueWaiting, "end of waiting", "Waited too long"},
+	{views.DueArrival, "Arrival", "Overdue shipments"},
+	{views.DueLate, "Line is needed", "Late lines"},
+	{views.DueExpiry, "Expiry", "Expired batches"},
+	{views.DueHold, "End of a hold", "Lapsed holds"},
+	{views.DueWaiting, "End of waiting", "Waited too long"},
 }
 
-// horizons are the lengths of time that the page can look ahead.
+// horizons say how far ahead the page can look.
 var horizons = []choice{
 	{Value: "now", Name: "now"}, {Value: "day", Name: "within a day"}, {Value: "week", Name: "within a week"},
 	{Value: "all", Name: "at any time"},
@@ -32,6 +33,7 @@ type choice struct {
 	Chosen      bool
 }
 
+// choose returns the choices with the given value chosen.
 func choose(choices []choice, value string) []choice {
 	made := make([]choice, len(choices))
 	for i, c := range choices {
@@ -56,7 +58,7 @@ func horizon(value string, now time.Time) (by time.Time, err error) {
 	return now, badValue("within", value)
 }
 
-// duePage is a page of what is due.
+// duePage is a page of the list of everything due.
 type duePage struct {
 	Missing  string
 	Kinds    []choice
@@ -68,12 +70,14 @@ type duePage struct {
 	First    bool
 }
 
+// dueRow is a row with the name of the kind; Past says that the time has come.
 type dueRow struct {
 	views.Due
 	Name string
 	Past bool
 }
 
+// readDue reads a page of one kind or of all kinds, with a single call of the store.
 func (c *console) readDue(ctx context.Context, q query) (any, error) {
 	p := duePage{Kind: q.values.Get("kind"), Within: q.values.Get("within")}
 	by, err := horizon(p.Within, q.at)
@@ -107,7 +111,7 @@ func (c *console) readDue(ctx context.Context, q query) (any, error) {
 	return p, err
 }
 
-// listDue returns a page of what is due, or the name of the ability that the store lacks.
+// listDue returns a page of due things, or the name of the missing ability.
 func (c *console) listDue(
 	ctx context.Context, by time.Time, after views.Key, limit int, kinds ...views.DueKind,
 ) (rows []views.Due, missing string, err error) {

@@ -180,6 +180,7 @@ func checkHeaders(t *testing.T, h http.Header) {
 func checkMarkup(t *testing.T, body string) {
 	t.Helper()
 	assert.NotContains(t, body, "ZgotmplZ", "a value in a place where none is safe")
+	assert.NotContains(t, body, "0001-01-01", "a time that is not set, or a whole struct")
 	decoder := xml.NewDecoder(strings.NewReader(body))
 	decoder.Strict, decoder.AutoClose, decoder.Entity = false, xml.HTMLAutoClose, xml.HTMLEntity
 	ids, pointers := map[string]bool{}, map[string]string{}

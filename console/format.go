@@ -21,7 +21,7 @@ func grouped[N ~int64 | ~int](n N) string {
 	return sign + digits
 }
 
-// signed writes a difference; "" for none.
+// signed writes a difference with a sign; "" for none, and a column without differences stays empty.
 func signed(n allocation.Quantity) string {
 	switch {
 	case n == 0:
@@ -32,9 +32,9 @@ func signed(n allocation.Quantity) string {
 	return grouped(n)
 }
 
-// stamp writes a time in UTC, with seconds unless the minute is full.
+// stamp writes a time in UTC, with seconds if there are any.
 func stamp(t time.Time) string {
-	if t.UTC().Truncate(time.Minute).Equal(t) {
+	if t.Second() == 0 {
 		return t.UTC().Format("2006-01-02 15:04")
 	}
 	return t.UTC().Format("2006-01-02 15:04:05")
@@ -46,7 +46,7 @@ func day(t time.Time) string { return t.UTC().Format("2 Jan") }
 // machine writes a time for programs.
 func machine(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// since says how far a time lies from now, in the largest unit that gives at least 2.
+// since says how far a time lies from now, in the largest unit with a number of at least 2.
 func since(now, t time.Time) string {
 	if t.IsZero() {
 		return ""
@@ -61,7 +61,7 @@ func since(now, t time.Time) string {
 	return "in " + span(away)
 }
 
-// span writes a length of time in the largest unit that gives at least 2.
+// span writes a length of time in the largest unit with a number of at least 2.
 func span(d time.Duration) string {
 	const aDay = 24 * time.Hour
 	for _, unit := range []struct {

@@ -61,7 +61,7 @@ func TestEventsShowAllTheirFields(t *testing.T) {
 	})
 	assert.Equal(t, ledgerRow{
 		Number: 7, At: noon, Name: "Line allocated", Order: "o", Line: "l", Batch: "b", Allocated: 3,
-		Details: []detail{{"held until", "2030-01-01 12:00"}, {"waited", "yes"}},
+		Details: []detail{{"held until", "2030-01-01 12:00 UTC"}, {"waited", "yes"}},
 	}, row)
 	row = rowOf(8, allocation.LineRefused{SKU: "chair", At: noon, OrderID: "o", Quantity: 3000, Available: 1})
 	assert.Equal(t, []detail{{"quantity", "3,000"}, {"available", "1"}}, row.Details)

@@ -8,7 +8,7 @@ import (
 	"net/http"
 )
 
-// cookieName names the cookie that a form's token belongs to.
+// cookieName names the cookie to which the token of a form belongs.
 const cookieName = "allocation-console"
 
 // forms makes and checks the tokens of forms: a token is the signature of the cookie's value, so only a page of the
@@ -50,6 +50,7 @@ func (f forms) check(r *http.Request) bool {
 	return err == nil && hmac.Equal(given, f.sign(cookie.Value))
 }
 
+// sign returns the signature of a cookie's value.
 func (f forms) sign(value string) []byte {
 	mac := hmac.New(sha256.New, f.key)
 	mac.Write([]byte(value))

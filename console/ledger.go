@@ -46,6 +46,7 @@ type ledgerPage struct {
 	First  bool
 }
 
+// readLedger begins with the newest events. Without a number in the address a load finds the number of the last event.
 func (c *console) readLedger(ctx context.Context, q query) (any, error) {
 	sku, err := q.sku()
 	if err != nil {
@@ -90,6 +91,7 @@ func (c *console) readEntries(
 	return s, err
 }
 
+// rowOf takes the row from the event's movement and JSON. The quantity of a movement is shown once.
 func rowOf(number int64, e allocation.Event) ledgerRow {
 	r := ledgerRow{Number: number, At: e.Time(), Name: words(e.Kind())}
 	_, r.Purchased, r.Allocated = e.Movement()
@@ -131,7 +133,7 @@ func words(kind string) string {
 	return b.String()
 }
 
-// fields yields the fields of an event's JSON, in their order, so that fields of later versions are shown, too.
+// fields yields the fields of an event's JSON, in order. Fields of later versions are shown, too.
 func fields(e allocation.Event) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		text, err := json.Marshal(e)
@@ -171,7 +173,7 @@ func plain(value json.Token) string {
 		}
 	case string:
 		if at, err := time.Parse(time.RFC3339Nano, v); err == nil {
-			return stamp(at)
+			return stamp(at) + " UTC"
 		}
 	}
 	return fmt.Sprint(value)

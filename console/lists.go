@@ -8,11 +8,11 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// isUnsupported reports whether a store lacks an ability although it has the methods: a wrapper around another store,
-// for example.
+// isUnsupported reports whether a store lacks an ability in spite of the methods, as a wrapper around another store
+// may.
 func isUnsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
 
-// productsPage is a page of the products that pass a filter.
+// productsPage is a page of products with a filter.
 type productsPage struct {
 	Prefix string
 	Low    bool
@@ -20,17 +20,20 @@ type productsPage struct {
 	First bool
 }
 
+// productSection is a list of products, on a page of its own or on the overview.
 type productSection struct {
 	Missing string
 	Rows    []productRow
 	Next    allocation.SKU // the page behind; "" for none
 }
 
+// productRow is a product with a sum, since a template can't add up.
 type productRow struct {
 	views.Product
 	Coming allocation.Quantity // free units on the way
 }
 
+// readProducts reads a page by SKU. An empty prefix is no filter.
 func (c *console) readProducts(ctx context.Context, q query) (any, error) {
 	p := productsPage{Prefix: q.values.Get("prefix"), Low: q.values.Get("low") == "yes"}
 	after := allocation.SKU(q.values.Get("after"))
@@ -40,6 +43,7 @@ func (c *console) readProducts(ctx context.Context, q query) (any, error) {
 	return p, err
 }
 
+// listProducts asks for limit products and another, to know whether there is a page behind.
 func (c *console) listProducts(
 	ctx context.Context, q query, filter views.ProductFilter, after allocation.SKU, limit int,
 ) (productSection, error) {
@@ -64,7 +68,7 @@ func (c *console) listProducts(
 	return s, err
 }
 
-// ordersPage is a page of the orders whose id has a prefix.
+// ordersPage is a page of the orders with a prefix.
 type ordersPage struct {
 	Prefix  string
 	Missing string
@@ -73,6 +77,7 @@ type ordersPage struct {
 	First   bool
 }
 
+// readOrders reads a page of order ids alone; an order's lines are on the order's page.
 func (c *console) readOrders(ctx context.Context, q query) (any, error) {
 	after := allocation.OrderID(q.values.Get("after"))
 	p := ordersPage{Prefix: q.values.Get("prefix"), First: after == ""}

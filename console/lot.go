@@ -7,7 +7,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// lotPage is a lot: its batches, and a page of the lines that got units of the lot.
+// lotPage is a lot: a page of batches, and a page of the lines with units of the lot.
 type lotPage struct {
 	Lot     allocation.BatchRef
 	Missing string
@@ -17,8 +17,11 @@ type lotPage struct {
 	First   bool
 }
 
+// readLots has nothing to read: the page asks for the name of a lot.
 func (c *console) readLots(_ context.Context, _ query) (any, error) { return nil, nil }
 
+// readLot reads a page of batches and a page of lines. A link to a further page of either list leads back to the first
+// page of the other list.
 func (c *console) readLot(ctx context.Context, q query) (any, error) {
 	lot := allocation.BatchRef(q.values.Get("ref"))
 	if err := lot.Validate(); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// Action is one of the three changes that the console can make.
+// Action is a change that the console can make; there are three.
 type Action string
 
 // The actions.
@@ -33,28 +33,28 @@ type Options struct {
 	Now func() time.Time
 
 	// Authorize says whether the sender of a request may carry out an action. Without Authorize the console is read
-	// only. The host knows its users, for example by the context of the request. The console calls Authorize for
-	// each action that a page could offer, and again before each action. Authorize must be safe for concurrent use,
+	// only. The host knows the users, for example by the context of the request. The console calls Authorize for
+	// each possible action of a page, and again before each action. Authorize must be safe for concurrent use,
 	// and must not read the body of the request.
 	Authorize func(r *http.Request, action Action) bool
 
-	// Sweep carries out the action of that name; usually [allocation.Service.Sweep] of the host's Service, so that
+	// Sweep carries out the action Sweep; usually [allocation.Service.Sweep] of the host's Service, so that
 	// the host hears of the events. Without Sweep the action isn't offered. Sweep needs Authorize.
 	Sweep func(ctx context.Context) (swept int, err error)
 
-	// Key signs the tokens of forms; a random key by default. Processes behind one load balancer need a common key,
-	// or a form from one process is refused by another. A key has at least 32 bytes and stays secret. Key needs
+	// Key signs the tokens of forms; a random key by default. Processes behind a load balancer need a common key, or
+	// a form from a page of another process is refused. A key has at least 32 bytes and stays secret. Key needs
 	// Authorize.
 	Key []byte
 
 	// PageSize is the largest number of rows in a list; 50 by default, 500 at most.
 	PageSize int
 
-	// Timeout is the longest time for a request's reading, and for an action; 10 s by default. A sweep that takes
-	// longer keeps what was swept, and the next sweep goes on.
+	// Timeout is the longest time for a request's reading, and for an action; 10 s by default. After a
+	// longer sweep everything swept so far is kept, and the next sweep goes on.
 	Timeout time.Duration
 
-	// Logger logs pages that failed (Error) and actions (Info, or Warn for actions that were refused). By default
+	// Logger logs failed pages (Error) and actions (Info, or Warn for refused actions). By default
 	// nothing is logged. Pages never show an error of the store, so set Logger.
 	Logger *slog.Logger
 }
@@ -67,7 +67,7 @@ const (
 	usualTimeout = 10 * time.Second
 )
 
-// checked returns the options with defaults, or an error that names the first bad setting.
+// checked returns the options with defaults, or an error with the name of the first bad setting.
 func (o Options) checked(canMaintain bool) (Options, error) {
 	switch {
 	case o.Authorize == nil && o.Sweep != nil:
@@ -95,6 +95,7 @@ func (o Options) checked(canMaintain bool) (Options, error) {
 	return o, nil
 }
 
+// invalid is the error of New.
 func invalid(field string, value any, rule string) error {
 	return &allocation.Error{
 		Op: "console.New", Field: field, Value: value, Err: fmt.Errorf("%w: %s", allocation.ErrInvalid, rule),

@@ -7,19 +7,23 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// orderPage is an order with its lines.
+// orderPage is an order with all lines.
 type orderPage struct {
 	ID      allocation.OrderID
 	Missing string
 	Lines   []orderLine
 }
 
+// orderLine is a line with sums, since a template can't add up.
 type orderLine struct {
 	views.Line
+	ID        allocation.LineID // of the line; Line is the embedded struct
 	HasLapsed bool
 	Shipped   allocation.Quantity
 }
 
+// readOrder sends a single statement. An order without lines is no error, since the lines of a known order may all have
+// been cancelled: the page says so.
 func (c *console) readOrder(ctx context.Context, q query) (any, error) {
 	id := allocation.OrderID(q.values.Get("id"))
 	if err := id.Validate(); err != nil {
@@ -34,7 +38,7 @@ func (c *console) readOrder(ctx context.Context, q query) (any, error) {
 	}
 	p := orderPage{ID: id}
 	for _, l := range lines {
-		line := orderLine{Line: l, HasLapsed: l.Lapsed(q.at)}
+		line := orderLine{Line: l, ID: l.OrderLine.Line, HasLapsed: l.Lapsed(q.at)}
 		for _, part := range l.Parts {
 			line.Shipped += part.Shipped
 		}

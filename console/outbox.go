@@ -12,10 +12,12 @@ type outboxFigures struct {
 	Missing string
 	outbox.Backlog
 	Failed int  // products with a failed event, on the first page of failures
-	Dead   int  // of these, products whose event is dead
+	Dead   int  // of Failed, products with a dead event
 	More   bool // there are further failures
 }
 
+// readBacklog counts dead letters on the first page of failures only: even after an hour without a broker the figures
+// cost a page.
 func (c *console) readBacklog(ctx context.Context) (outboxFigures, error) {
 	if c.outbox == nil {
 		return outboxFigures{Missing: "outbox.Maintainer"}, nil
@@ -45,6 +47,7 @@ type outboxPage struct {
 	First    bool
 }
 
+// readOutbox reads the figures, and a page of the products with a failed event.
 func (c *console) readOutbox(ctx context.Context, q query) (any, error) {
 	after := allocation.SKU(q.values.Get("after"))
 	p := outboxPage{First: after == ""}

@@ -22,6 +22,7 @@ type dueCounts struct {
 	Rows    []dueCount
 }
 
+// dueCount is a figure with a link to the rows.
 type dueCount struct {
 	Kind views.DueKind
 	Name string
@@ -29,6 +30,8 @@ type dueCount struct {
 	More bool // there are more than N
 }
 
+// readOverview has no drift: a comparison of counters with the ledger reads the whole ledger, see
+// [allocation.Service.Reconcile].
 func (c *console) readOverview(ctx context.Context, q query) (any, error) {
 	var p overviewPage
 	var err error
@@ -42,7 +45,7 @@ func (c *console) readOverview(ctx context.Context, q query) (any, error) {
 	return p, err
 }
 
-// countDue reads a page of each kind, so that a flood of one kind hides no other.
+// countDue reads a page of each kind: a flood of lapsed holds hides no late line.
 func (c *console) countDue(ctx context.Context, q query) (dueCounts, error) {
 	var counts dueCounts
 	for _, k := range dueKinds {

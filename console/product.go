@@ -31,9 +31,9 @@ type productPage struct {
 	Ledger   ledgerSection
 }
 
-// stockSection is what can be promised.
+// stockSection is the free units.
 type stockSection struct {
-	Missing string // which ability the store lacks
+	Missing string // name of the missing ability, "" for none
 	Here    allocation.Quantity
 	Coming  allocation.Quantity
 	Plot    plot
@@ -47,6 +47,7 @@ type batchSection struct {
 	First   bool                // no batch comes before
 }
 
+// batchRow is a batch with a bar.
 type batchRow struct {
 	views.Batch
 	Bar  bar
@@ -62,12 +63,15 @@ type lineSection struct {
 	More    bool // further batches have promised units
 }
 
+// lineGroup is the lines of a batch.
 type lineGroup struct {
 	Batch allocation.BatchRef
 	Lines []views.BatchLine
 	More  bool
 }
 
+// readProduct reads the sections one after the other, with at most 10 calls of the store: the product with the
+// beginning of the queue, stock, batches, batches for sale, the lines of five batches, and the last events.
 func (c *console) readProduct(ctx context.Context, q query) (any, error) {
 	sku, err := q.sku()
 	if err != nil {
@@ -97,6 +101,7 @@ func (c *console) readProduct(ctx context.Context, q query) (any, error) {
 	return p, err
 }
 
+// readStock reads the free units, and draws the plot.
 func (c *console) readStock(ctx context.Context, sku allocation.SKU, now time.Time) (stockSection, error) {
 	if c.stock == nil {
 		return stockSection{Missing: "views.StockReader"}, nil
@@ -113,6 +118,7 @@ func (c *console) readStock(ctx context.Context, sku allocation.SKU, now time.Ti
 	return s, nil
 }
 
+// readBatches asks for a page and another batch, to know whether there is a page behind.
 func (c *console) readBatches(
 	ctx context.Context, sku allocation.SKU, after allocation.BatchRef, now time.Time,
 ) (batchSection, error) {
@@ -123,7 +129,7 @@ func (c *console) readBatches(
 	return c.batchesOf(batches, after, now), err
 }
 
-// readForSale reads the batches with free units, for a product whose history fills pages.
+// readForSale reads the batches with free units, for a product with more batches than a page.
 func (c *console) readForSale(ctx context.Context, sku allocation.SKU, now time.Time) (batchSection, error) {
 	batches, err := c.batches.OpenBatches(ctx, now, sku)
 	if isUnsupported(err) {
@@ -132,7 +138,7 @@ func (c *console) readForSale(ctx context.Context, sku allocation.SKU, now time.
 	return c.batchesOf(batches, "", now), err
 }
 
-// batchesOf makes a section of a page of batches, and of one batch more if there is a page behind.
+// batchesOf makes a section of a page of batches; a batch beyond the page says that there is a page behind.
 func (c *console) batchesOf(batches []views.Batch, after allocation.BatchRef, now time.Time) batchSection {
 	s := batchSection{First: after == ""}
 	if len(batches) > c.PageSize {
@@ -151,7 +157,8 @@ func (c *console) batchesOf(batches []views.Batch, after allocation.BatchRef, no
 	return s
 }
 
-// noteOn says where a batch is, or why the batch is not for sale, and whether somebody should look at the batch.
+// noteOn says where a batch is, or why the batch is not for sale, and whether somebody should look at the batch. A
+// used-up batch is past all trouble, blocked or not.
 func noteOn(b allocation.Batch, now time.Time) (note string, bad bool) {
 	switch {
 	case b.Purchased == 0:
@@ -198,7 +205,7 @@ func (q query) sku() (allocation.SKU, error) {
 	return sku, sku.Validate()
 }
 
-// key returns the place in the address behind which a page begins; the zero Key for the first page.
+// key returns the place where a page begins, from the address; the zero Key for the first page.
 func (q query) key() (key views.Key, err error) {
 	return key, key.UnmarshalText([]byte(q.values.Get("from")))
 }
@@ -206,13 +213,13 @@ func (q query) key() (key views.Key, err error) {
 // text writes a key for an address.
 func text(key views.Key) string {
 	b, err := key.MarshalText()
-	if err != nil { // of a time that JSON can't write, which no store returns
+	if err != nil { // of a time beyond the year 9999; no store returns such a time
 		return ""
 	}
 	return string(b)
 }
 
-// unknown is the error for a name that the store doesn't know.
+// unknown is the error for an unknown name.
 func unknown(field string, value any) error {
 	return &allocation.Error{Op: "console", Field: field, Value: value, Err: allocation.ErrNotFound}
 }

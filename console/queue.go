@@ -11,13 +11,13 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// queueSection is a page of the lines that wait for a product, in the order of serving.
+// queueSection is a page of the queue of a product, in the order of serving.
 type queueSection struct {
 	Lines []allocation.Allocation
 	Next  string // the key of the page behind; "" for none
 }
 
-// firstInLine is before every line that waits, see [allocation.State].
+// firstInLine is before every place in a queue, see [allocation.State].
 var firstInLine = allocation.Rank{Priority: math.MaxInt16, Sequence: 1}
 
 // queuePage is all of a product's queue, page by page.
@@ -27,6 +27,7 @@ type queuePage struct {
 	First bool
 }
 
+// readQueue needs no ability: every store pages the queue.
 func (c *console) readQueue(ctx context.Context, q query) (any, error) {
 	sku, err := q.sku()
 	if err != nil {
@@ -47,7 +48,8 @@ func (c *console) readQueue(ctx context.Context, q query) (any, error) {
 	return queuePage{SKU: sku, Queue: queueOf(state, c.PageSize), First: first}, nil
 }
 
-// loadQueue reads a product with a page of its queue.
+// loadQueue reads a product with a page of the queue, and with all batches for sale, as every load does. An unknown SKU
+// is [allocation.ErrNotFound].
 func (c *console) loadQueue(
 	ctx context.Context, sku allocation.SKU, from allocation.Rank, limit int, now time.Time,
 ) (allocation.State, error) {
@@ -63,7 +65,8 @@ func (c *console) loadQueue(
 	return states[0], nil
 }
 
-// queueOf sorts the lines that wait. A state may have further lines, of orders with lapsed holds.
+// queueOf sorts the queue, since a store may return the lines in any order: the highest priority first, then the
+// lowest sequence. A state may have further lines, of orders with lapsed holds.
 func queueOf(state allocation.State, limit int) queueSection {
 	lines := slices.Clone(state.Waiting)
 	slices.SortFunc(lines, func(a, b allocation.Allocation) int {

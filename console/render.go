@@ -17,7 +17,7 @@ import (
 //go:embed templates/*.html templates/*.css templates/*.svg
 var sources embed.FS
 
-// frame is what surrounds the data of a page.
+// frame surrounds the data of a page.
 type frame struct {
 	Title   string // of the console
 	Heading string
@@ -30,11 +30,12 @@ type frame struct {
 	Data    any
 }
 
+// frame returns the frame of a page without actions.
 func (c *console) frame(heading, section string, at time.Time) frame {
 	return frame{Title: c.Title, Heading: heading, Section: section, Style: styleAddress, At: at}
 }
 
-// offer fills in the actions of a page that the sender of the request may carry out.
+// offer fills in the allowed actions of a page, and the token if there are any.
 func (c *console) offer(w http.ResponseWriter, r *http.Request, actions []Action, f *frame) {
 	able := c.actions()
 	for _, action := range actions {
@@ -47,7 +48,7 @@ func (c *console) offer(w http.ResponseWriter, r *http.Request, actions []Action
 	}
 }
 
-// parseTemplates returns the templates of the pages by name. Files whose names begin with "_" are common to all pages.
+// parseTemplates returns the templates of the pages by name. Files with "_" first are common to all pages.
 func parseTemplates() (map[string]*template.Template, error) {
 	common, err := template.New("").Funcs(functions).ParseFS(sources, "templates/_*.html")
 	if err != nil {
@@ -81,7 +82,7 @@ var functions = template.FuncMap{
 	"list":    func(items ...any) []any { return items },
 }
 
-// file is an embedded file as it is sent.
+// file is an embedded file, sent unchanged.
 type file struct {
 	kind    string
 	content []byte
@@ -92,6 +93,7 @@ var (
 	styleAddress = "style.css?v=" + digest(files["style.css"].content)
 )
 
+// embedded reads the files to send unchanged.
 func embedded() map[string]file {
 	list := map[string]file{}
 	for name, kind := range map[string]string{
@@ -112,7 +114,7 @@ func digest(content []byte) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// serve sends the file, which holds no data of the store, so that a browser may keep it.
+// serve sends the file. A browser may keep the file for an hour, since there is no data of the store inside.
 func (f file) serve(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet && r.Method != http.MethodHead {
 		w.Header().Set("Allow", "GET, HEAD")

@@ -15,7 +15,8 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// The policy allows the style sheet and the icon of the console itself, and forms that lead back to the console.
+// contentPolicy allows the style sheet and the icon of the console, and forms to the console. Everything else is
+// forbidden: scripts, frames, fonts, and styles inside of a page.
 const contentPolicy = "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; " +
 	"frame-ancestors 'none'"
 
@@ -112,12 +113,13 @@ func (c *console) failed(w http.ResponseWriter, r *http.Request, err error) {
 		"Something went wrong. The cause is in the log of the program that serves this page.")
 }
 
+// wrongMethod names the allowed methods.
 func (c *console) wrongMethod(w http.ResponseWriter, allowed string) {
 	w.Header().Set("Allow", allowed)
 	c.problem(w, http.StatusMethodNotAllowed, "This can't be done here", "The address doesn't take this method.")
 }
 
-// problem sends a page without data.
+// problem sends a page with a sentence in place of data. Should the template fail, the heading is sent as plain text.
 func (c *console) problem(w http.ResponseWriter, status int, heading, text string) {
 	f := c.frame(heading, "", c.now())
 	f.Data = text
@@ -132,12 +134,13 @@ func (c *console) problem(w http.ResponseWriter, status int, heading, text strin
 	_, _ = w.Write(body.Bytes())
 }
 
-// query is the address of a page: its values, and the time of the request.
+// query is the values of the address, and the time of the request.
 type query struct {
 	values url.Values
 	at     time.Time
 }
 
+// query reads the address and the clock. All sections of a page have the time of the request.
 func (c *console) query(r *http.Request) (query, error) {
 	values, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {

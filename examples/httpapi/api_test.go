@@ -102,6 +102,16 @@ func TestAvailabilityCountsWarehouseAndArrivals(t *testing.T) {
 		shop.get("/availability?sku=CHAIR&sku=LAMP&by=2027-05-31T23:59:59Z").text())
 }
 
+func TestTheConsoleShowsTheStockAndChangesNothing(t *testing.T) {
+	shop := migrated(t)
+	shop.stocked("batch-1", "RED-CHAIR", 5)
+	page := shop.get("/console/product?sku=RED-CHAIR")
+	assert.Equal(t, http.StatusOK, page.status)
+	assert.Contains(t, page.text(), "batch-1")
+	assert.Equal(t, http.StatusOK, shop.get("/console/").status)
+	assert.Equal(t, http.StatusNotFound, shop.send(http.MethodPost, "/console/sweep", "").status)
+}
+
 func TestHealthDependsOnTheDatabase(t *testing.T) {
 	db := database(t)
 	shop := door(t, db)

@@ -89,5 +89,7 @@
 // breaks a rule of the API, or meets a failure, leaves its key unused. All clients of a server share one set of keys;
 // a service with several clients would keep a set for each user who is logged in.
 //
+// The pages below /console/ show the stock to people, and change nothing.
+//
 // GET /healthz answers 200 while the shop can do business, else 503; GET /livez answers 200 while the program runs.
 package main

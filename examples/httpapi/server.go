@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/console"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -24,6 +25,7 @@ type server struct {
 
 	options allocation.UnitOfWorkOptions
 	service *allocation.Service // over the store; tryOnce makes another, inside a transaction
+	console http.Handler        // read only, since the shop knows no users
 
 	inFlight sync.Map // the idempotency keys of requests under way
 }
@@ -34,7 +36,10 @@ func newServer(db *sql.DB, log *slog.Logger, now func() time.Time) (*server, err
 		return nil, err
 	}
 	s := &server{db: db, store: store, log: log, now: now, options: allocation.UnitOfWorkOptions{Now: now, Logger: log}}
-	s.service, err = s.serviceOn(store)
+	if s.service, err = s.serviceOn(store); err != nil {
+		return nil, err
+	}
+	s.console, err = console.New(store, &console.Options{Title: "Shop", Now: now, Logger: log})
 	return s, err
 }
 
@@ -62,6 +67,7 @@ func (s *server) routes() http.Handler {
 	} {
 		mux.Handle(pattern, s.handle(h))
 	}
+	mux.Handle("/console/", http.StripPrefix("/console", s.console))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if no, pattern := mux.Handler(r); pattern == "" {
 			s.handle(unrouted(w, no)).ServeHTTP(w, r)

@@ -26,18 +26,14 @@ func market(t *testing.T, now time.Time) (*memory.Store, *allocation.Service) {
 	} {
 		require.NoError(t, service.AddBatch(t.Context(), b))
 	}
+	line := func(order allocation.OrderID, sku allocation.SKU, units allocation.Quantity) allocation.OrderLine {
+		return allocation.OrderLine{OrderID: order, SKU: sku, Quantity: units}
+	}
 	_, err = service.Allocate(t.Context(),
-		allocation.Request{OrderLine: allocation.OrderLine{OrderID: "o-1", SKU: "milk", Quantity: 6}, Split: true},
-		allocation.Request{
-			OrderLine: allocation.OrderLine{OrderID: "o-2", SKU: "chair", Quantity: 1}, HoldUntil: now.Add(3 * time.Hour),
-		},
-		allocation.Request{
-			OrderLine: allocation.OrderLine{OrderID: "p-3", SKU: "chair", Quantity: 3}, NeededBy: now.Add(2 * time.Hour),
-		},
-		allocation.Request{
-			OrderLine: allocation.OrderLine{OrderID: "p-4", SKU: "chair", Quantity: 8}, NeededBy: now.Add(2 * time.Hour),
-			Wait: true,
-		})
+		allocation.Request{OrderLine: line("o-1", "milk", 6), Split: true},
+		allocation.Request{OrderLine: line("o-2", "chair", 1), HoldUntil: now.Add(3 * time.Hour)},
+		allocation.Request{OrderLine: line("p-3", "chair", 3), NeededBy: now.Add(2 * time.Hour)},
+		allocation.Request{OrderLine: line("p-4", "chair", 8), NeededBy: now.Add(2 * time.Hour), Wait: true})
 	require.NoError(t, err)
 	return store, service
 }

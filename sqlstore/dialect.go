@@ -74,6 +74,16 @@ type engine struct {
 	// present, from and since are :now, :from and the microsecond before :from as the engine needs them.
 	present, from, since string
 
+	// expectFew is a condition that is true for any value of a column, and makes the planner use an index; see the
+	// function of this name. nil on an engine whose statements name the index.
+	expectFew func(column string) string
+
+	// lapses has the columns of the index lines_lapsing of a hold h, HeldUntil and SKU, and the order of the index.
+	lapses lapsesColumns
+
+	// shipped is the index of the shipped lines of a batch, in the order of leaving.
+	shipped string
+
 	// dueOf is the condition for the due batches b of a SKU, by the index batches_due_by_sku.
 	dueOf func(sku string) string
 
@@ -171,6 +181,9 @@ type engine struct {
 	// statement was prepared on the connection, and will succeed if sent again. again may be nil.
 	again func(error) bool
 }
+
+// lapsesColumns are those of the index lines_lapsing.
+type lapsesColumns struct{ at, sku, order string }
 
 // writer writes the changes of one unit of work.
 type writer interface {

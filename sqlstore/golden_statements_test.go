@@ -121,6 +121,39 @@ var fixedStatements = []struct{ path, name, when string }{
 	{"views.stock.4", "", ""},
 	{"views.stock.5", "", ""},
 	{"views.stock.6", "view: stock of many products", "Reads what can be promised of more than 32 products."},
+	{"views.open.0", "view: open batches",
+		"Reads the batches with units that can be promised: OpenBatches. On MariaDB: of one product."},
+	{"views.open.1", "view: open batches of two products",
+		"Reads the batches with units that can be promised of two products. Up to 50 products repeat the part."},
+	{"views.open.2", "", ""}, // these repeat the part for each product
+	{"views.open.3", "", ""},
+	{"views.open.4", "", ""},
+	{"views.open.5", "", ""},
+	{"views.open.6", "view: open batches of many products",
+		"Reads the batches with units that can be promised of more than 32 products."},
+	{"views.lot", "view: batches of a lot", "Reads a page of the batches of a lot: LotBatches."},
+	{"views.lotBatches", "view: batches of a lot with lines",
+		"Finds the next batches of a lot that have lines, shipped lines included: LotLines."},
+	{"views.lotLines.0", "view: lines of a batch of a lot", "Reads the first lines of a batch of a lot: LotLines."},
+	{"views.lotLines.1", "view: lines of two batches of a lot",
+		"Reads the first lines of two batches of a lot: LotLines. Up to 16 batches repeat the part for each."},
+	{"views.lotLines.2", "", ""}, // these repeat the part for each batch
+	{"views.lotLines.3", "", ""},
+	{"views.lotLines.4", "", ""},
+	{"views.lotBehind", "view: further lines of a batch of a lot",
+		"Reads the lines of a batch of a lot behind the page before: LotLines."},
+	{"views.due", "view: due", "Reads a page of each kind of what is due: Due."},
+	{"views.products", "view: products", "Reads a page of products with their free units: Products."},
+	{"views.lowProducts", "view: products with low stock", "Reads a page of products with low stock: Products."},
+	{"views.orders", "view: orders", "Reads a page of order ids: Orders."},
+	{"views.ledgers", "view: products with recent events",
+		"Finds the next products with events since a time, and the last event before: Entries."},
+	{"views.entries.0", "view: events of a product", "Reads the first events of a product behind a number: Entries."},
+	{"views.entries.1", "view: events of two products",
+		"Reads the first events of two products: Entries. Up to 16 products repeat the part for each."},
+	{"views.entries.2", "", ""}, // these repeat the part for each product
+	{"views.entries.3", "", ""},
+	{"views.entries.4", "", ""},
 }
 
 // goldenShapes are the commits of PostgreSQL that are put together, and their parts.
@@ -300,6 +333,11 @@ func goldenTexts(s *Store) (all []goldenStatement) {
 		"Undoes a commit inside a transaction after guests failed.", backToGuestsSavepoint)
 	add("guest: savepoint", "Begins a guest after guests failed, to find out which.", setGuestSavepoint)
 	add("guest: back to the savepoint", "Undoes a guest that failed.", backToGuestSavepoint)
+	add("repeated: lines of a batch of a lot",
+		"The part that is repeated for each batch in LotLines, with UNION ALL between.",
+		s.templates.linesOf(":sku0", ":batch0", ""))
+	add("repeated: events of a product",
+		"The part that is repeated for each product in Entries, with UNION ALL between.", entriesOf("0"))
 	for i, text := range s.engine.lock {
 		add("migration: lock "+strconv.Itoa(i+1),
 			"Keeps other processes from migrating at the same time: Migrate.", text)

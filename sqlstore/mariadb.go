@@ -65,6 +65,8 @@ var mariaDB = engine{
 	dueOf: func(sku string) string {
 		return "b.sku BETWEEN " + sku + " AND " + sku + " AND b.due <= :now" // see held
 	},
+	lapses:  lapsesColumns{"h.lapses", "h.held_sku", "h.lapses, h.held_sku, h.order_id, h.sku, h.line"},
+	shipped: "lines_leaving",
 	integer: "SIGNED",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)

@@ -60,6 +60,8 @@ var sqlite = engine{
 	limit:   ":limit",
 	present: ":now + 0", from: ":from + 0", since: ":from - 1",
 	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
+	lapses:  lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
+	shipped: "lines_shipped",
 	integer: "BIGINT",
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)

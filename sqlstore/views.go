@@ -141,7 +141,7 @@ func (s *Store) stock(
 	parts := cutIDs(s.engine, distinct)
 	err := s.atOneMoment(ctx, len(parts), func(r runner) error {
 		for _, some := range parts {
-			q := s.statements.views.stockOf(len(some))
+			q := s.statements.views.stock.of(len(some))
 			if err := r.each(ctx, q, q.args(s.stockArgs(some, now, order)), row); err != nil {
 				return err
 			}

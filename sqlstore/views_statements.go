@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -10,7 +9,15 @@ import (
 type viewQueries struct {
 	order, lines, batches *query
 
-	stock []*query // for up to 1, 2, 4 … products; the last statement for any number
+	stock, open forMany // by products; the last statement is for any number
+
+	lot, lotBatches, lotBehind *query
+	lotLines                   forMany // by batches
+
+	due *query
+
+	products, lowProducts, orders, ledgers *query
+	entries                                forMany // by products
 }
 
 func (t *templates) viewQueries() *viewQueries {
@@ -27,6 +34,23 @@ func (t *templates) viewQueries() *viewQueries {
 			ORDER BY sku, line, part`),
 		lines:   t.compile(t.batchLinesText()),
 		batches: t.compile(t.batchesText()),
+
+		lot:        t.compile(t.lotText()),
+		lotBatches: t.compile(t.lotBatchesText()),
+		lotBehind:  t.compile(t.lotBehindText()),
+
+		due: t.compile(t.dueText()),
+
+		products:    t.compile(t.productsText("", "")),
+		lowProducts: t.compile(t.productsText("products_low", " AND p.low = 1")),
+		orders:      t.compile(t.ordersText()),
+		ledgers:     t.compile(t.ledgersText()),
+	}
+	for n := 1; n <= mostLotBatches; n *= 2 {
+		v.lotLines = append(v.lotLines, t.compile(t.lotLinesText(n)))
+	}
+	for n := 1; n <= mostLedgers; n *= 2 {
+		v.entries = append(v.entries, t.compile(t.entriesText(n)))
 	}
 	for n := 1; n <= t.unionArms; n *= 2 {
 		skus := make([]string, n)
@@ -34,8 +58,10 @@ func (t *templates) viewQueries() *viewQueries {
 			skus[i] = ":sku" + strconv.Itoa(i)
 		}
 		v.stock = append(v.stock, t.compile(t.stockText(t.lapsedUnits(skus...))))
+		v.open = append(v.open, t.compile(t.openText(t.lapsedUnits(skus...))))
 	}
 	v.stock = append(v.stock, t.compile(t.stockText(t.lapsedUnits())))
+	v.open = append(v.open, t.compile(t.openText(t.lapsedUnits())))
 	return v
 }
 
@@ -43,12 +69,7 @@ func (t *templates) viewQueries() *viewQueries {
 // leaving. The columns of a rank are sorted in different directions, so no range of the index has all lines behind a
 // rank. Each of the arms reads a range, and no more than a page.
 func (t *templates) batchLinesText() string {
-	const priority = `CAST(:priority AS `
-	arms := []string{
-		` AND l.held = :held AND l.priority = ` + priority + t.integer + `) AND l.sequence < :sequence`,
-		` AND l.held = :held AND l.priority > ` + priority + t.integer + `)`,
-		` AND l.held < :held`,
-	}
+	arms := t.behindRank()
 	for i, condition := range arms {
 		arms[i] = `
 			SELECT * FROM (
@@ -62,10 +83,15 @@ func (t *templates) batchLinesText() string {
 		ORDER BY ` + leavingOrder("") + ` LIMIT :page`
 }
 
-// stockOf returns the statement for n products. The statement may have room for more products, with NULL for their
-// SKUs: a statement for every n would be too many prepared statements.
-func (v *viewQueries) stockOf(n int) *query {
-	return v.stock[min(bits.Len(uint(n-1)), len(v.stock)-1)]
+// behindRank are conditions for the lines behind the rank (:held, :priority, :sequence), each for a range of an index
+// in the order of leaving.
+func (t *templates) behindRank() []string {
+	const priority = `CAST(:priority AS `
+	return []string{
+		` AND l.held = :held AND l.priority = ` + priority + t.integer + `) AND l.sequence < :sequence`,
+		` AND l.held = :held AND l.priority > ` + priority + t.integer + `)`,
+		` AND l.held < :held`,
+	}
 }
 
 // keeps is true for a batch that will keep beyond :now, and beyond the arrival.

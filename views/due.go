@@ -19,7 +19,8 @@ type DueReader interface {
 	// [allocation.Service.ChangeBatchETA] end.
 	//
 	// Finding late lines takes as long as reading the unshipped lines on shipments with dated lines, and finding
-	// promises on expired batches as long as reading the batches that expired behind after. All other kinds cost a page.
+	// promises on expired batches as long as reading the batches that expired behind after. All other kinds cost a
+	// page.
 	Due(ctx context.Context, by time.Time, after Key, limit int, kinds ...DueKind) ([]Due, error)
 }
 
@@ -31,8 +32,8 @@ const (
 	// cut to nothing is left out.
 	DueArrival DueKind = "arrival"
 
-	// DueExpiry is a batch that expires, At its BestBefore: a batch with units, until [allocation.BatchExpired] tells the
-	// expiry, and from then on, Told, for as long as units are promised. [LineReader] lists the promises.
+	// DueExpiry is a batch that expires, At its BestBefore: a batch with units, until [allocation.BatchExpired] tells
+	// the expiry, and from then on, Told, for as long as units are promised. [LineReader] lists the promises.
 	DueExpiry DueKind = "expiry"
 
 	// DueHold is a hold that ends, At HeldUntil. A hold that has lapsed is listed until the units are released.

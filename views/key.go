@@ -10,8 +10,8 @@ import (
 )
 
 // Key is a row's place in a list. The page behind a row begins after the row's Key; the zero Key is before every row.
-// Each list sets only the fields by which the list is sorted, and says so. Two Keys of one list are equal, by ==, if and
-// only if both name the same place.
+// Each list sets only the fields by which the list is sorted, and says so. Two Keys of one list are equal, by ==, if
+// and only if both name the same place.
 type Key struct {
 	At       time.Time           `json:"at,omitzero"`
 	Kind     DueKind             `json:"kind,omitempty"`
@@ -26,7 +26,8 @@ type Key struct {
 // keyFields is Key without methods, so that encoding/json takes the fields.
 type keyFields Key
 
-// MarshalText returns the Key as text for a link or a flag: letters, digits, "-" and "_". The zero Key is the empty text.
+// MarshalText returns the Key as text for a link or a flag: letters, digits, "-" and "_". The zero Key is the empty
+// text.
 func (k Key) MarshalText() ([]byte, error) {
 	if k == (Key{}) {
 		return nil, nil
@@ -51,9 +52,8 @@ func (k *Key) UnmarshalText(text []byte) error {
 		err = json.Unmarshal(fields, &read)
 	}
 	if err != nil {
-		return &allocation.Error{
-			Op: "UnmarshalText", Field: "key", Value: string(text), Err: fmt.Errorf("%w: %w", allocation.ErrInvalid, err),
-		}
+		err = fmt.Errorf("%w: %w", allocation.ErrInvalid, err)
+		return &allocation.Error{Op: "UnmarshalText", Field: "key", Value: string(text), Err: err}
 	}
 	*k = Key(read)
 	return nil

@@ -25,7 +25,7 @@ func TestAKeyIsTheSameAfterALink(t *testing.T) {
 		assert.Regexp(t, `^[\w-]*$`, string(text), "text of %+v", want)
 		got := views.Key{SKU: "another"}
 		require.NoError(t, got.UnmarshalText(text))
-		assert.True(t, got == want, "read from text: %+v, want %+v", got, want)
+		assert.Equal(t, want, got, "read from text")
 	}
 }
 

@@ -15,8 +15,9 @@ type ListReader interface {
 		ctx context.Context, now time.Time, filter ProductFilter, after allocation.SKU, limit int,
 	) ([]Product, error)
 
-	// Orders returns a page of the orders that have lines, lines that wait and shipped lines included, and whose OrderID
-	// begins with the prefix, sorted as bytes: at most limit orders greater than after. The first page has after == "".
+	// Orders returns a page of the orders that have lines, lines that wait and shipped lines included, and whose
+	// OrderID begins with the prefix, sorted as bytes: at most limit orders greater than after. The first page has
+	// after == "".
 	Orders(ctx context.Context, prefix string, after allocation.OrderID, limit int) ([]allocation.OrderID, error)
 
 	// Entries returns a page of the ledger since a time, of one product, or of all products for the SKU "": the events

@@ -14,8 +14,8 @@
 // # Errors
 //
 // A nil or ended context has the errors of an [allocation.Store]. An invalid identifier, prefix or kind, or a limit
-// below 1, is an [*allocation.Error] that wraps [allocation.ErrInvalid]. An unknown order, SKU or batch is no error: the result
-// leaves out the unknown SKU, or is empty.
+// below 1, is an [*allocation.Error] that wraps [allocation.ErrInvalid]. An unknown order, SKU or batch is no error:
+// the result leaves out the unknown SKU, or is empty.
 package views
 
 import (

@@ -69,4 +69,5 @@ func Example_migrations() {
 	// version 1: 0001_allocation.sql
 	// version 2: 0002_outbox.sql
 	// version 3: 0003_terms.sql
+	// version 4: 0004_trace.sql
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/cosmic-go/allocation/memory"
 	"github.com/cosmic-go/allocation/outbox"
 	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/views"
 )
 
 // verbs calls every verb of a Service and every method of a store, and says which one it called.
@@ -40,6 +41,7 @@ func useEveryVerb(t *testing.T, db, other *sql.DB, store *sqlstore.Store, called
 	v.outbox()
 	v.transactions()
 	v.waiting()
+	v.lists()
 }
 
 // calls demands that a verb returned no error.
@@ -235,9 +237,39 @@ func (v *verbs) views() {
 	for n := 1; n <= len(skus); n++ {
 		_, err = v.store.Stock(ctx, v.clock.Now(), skus[:n]...)
 		v.calls("Stock", err)
+		_, err = v.store.OpenBatches(ctx, v.clock.Now(), skus[:n]...)
+		v.calls("OpenBatches", err)
 		_, err = v.store.Load(ctx, allocation.Query{SKUs: skus[:n], Now: v.clock.Now(), Limit: 5})
 		v.calls("Load", err)
 	}
+}
+
+func (v *verbs) lists() {
+	ctx, now := v.Context(), v.clock.Now()
+	for n := range 20 {
+		ref, order := fmt.Sprint("lot-", n), fmt.Sprint("lot-order-", n)
+		b := allocation.Batch{Ref: allocation.BatchRef(ref), SKU: allocation.SKU(ref), Purchased: 3, Lot: "lot"}
+		v.calls("AddBatch", v.service.AddBatch(ctx, b))
+		_, err := v.service.Allocate(ctx, firm(allocation.OrderID(order), b.SKU, 1))
+		v.calls("Allocate", err)
+		lines, err := v.store.LotLines(ctx, "lot", views.Key{}, 50)
+		v.calls("LotLines", err)
+		require.Len(v, lines, n+1)
+		_, err = v.store.LotLines(ctx, "lot", lines[0].Key(), 50)
+		v.calls("LotLines behind a line", err)
+		_, err = v.store.Entries(ctx, time.Time{}, "", views.Key{SKU: "lot"}, 50)
+		v.calls("Entries", err)
+	}
+	_, err := v.store.LotBatches(ctx, now, "lot", "", 5)
+	v.calls("LotBatches", err)
+	_, err = v.store.Due(ctx, now, views.Key{}, 5)
+	v.calls("Due", err)
+	_, err = v.store.Products(ctx, now, views.ProductFilter{}, "", 5)
+	v.calls("Products", err)
+	_, err = v.store.Products(ctx, now, views.ProductFilter{Low: true}, "", 5)
+	v.calls("Products with low stock", err)
+	_, err = v.store.Orders(ctx, "", "", 5)
+	v.calls("Orders", err)
 }
 
 func (v *verbs) claim() (deliveries []outbox.Delivery) {

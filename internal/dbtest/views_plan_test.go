@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,6 +51,8 @@ func crowdOf(name, numbers string) []string {
 		`INSERT INTO allocation_lines
 			(order_id, sku, part, batch_ref, quantity, shipped, split, held_until, sequence, held)
 			SELECT ` + named("waiting ") + `, 'chair', 0, 'b', 1, 0, 0, 9000000000000000, 100000 + n, 1` + from,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, written_for)
+			SELECT ` + named("product ") + `, 1, 'x', 1, 0, 0, '{}', 3` + from,
 	}
 }
 
@@ -61,11 +64,16 @@ var analyse = map[*engine]string{
 	onMariaDB: `ANALYZE TABLE allocation_products, allocation_batches, allocation_lines`,
 }
 
-// looks are all statements of the views.
-var looks = []struct {
-	name string
+// look is a call of a view.
+type look struct {
+	name string // "…, by an index alone" for a call that reads no row outside an index
 	look func(ctx context.Context, r views.Reader) error
-}{
+}
+
+// looks are the calls that send one statement.
+var looks = slices.Concat(looksAtStock, looksAtLists)
+
+var looksAtStock = []look{
 	{"order", func(ctx context.Context, r views.Reader) error {
 		_, err := r.Order(ctx, "firm")
 		return err
@@ -126,6 +134,23 @@ func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
 		`PRIMARY KEY \(order_id=\?\)`,                        // the lines of an order
 		`PRIMARY KEY \(order_id=\? AND sku=\?\)`,             // an order's lines of a product
 		`PRIMARY KEY \(order_id=\? AND sku=\? AND line=\?\)`, // the parts of a hold that may be split
+		`PRIMARY KEY \(sku>\? AND sku<\?\)`,                  // a page of products
+		`PRIMARY KEY \(order_id>\? AND order_id<\?\)`,        // a page of orders
+		`PRIMARY KEY \(sku=\? AND sequence>\?\)`,             // a page of events
+		`PRIMARY KEY \(sku=\?\)`,                             // the last event of a product
+		`(COVERING )?INDEX allocation_products_low \(sku>\? AND sku<\?\)`,
+		`INDEX allocation_batches_by_lot \(lot=\? AND ref>\?\)`,
+		`INDEX allocation_batches_arriving \(eta>\?( AND eta<\?)?\)`,
+		`INDEX allocation_batches_due \(due>\? AND due<\?\)`,
+		`INDEX allocation_batches_expired \(best_before>\? AND best_before<\?\)`,
+		`INDEX allocation_lines_lapsing \(held_until>\? AND held_until<\?\)`,
+		`INDEX allocation_lines_leaving \(sku=\? AND batch_ref=\?\)`,
+		`(COVERING )?INDEX allocation_lines_shipped \(batch_ref=\?\)`,
+		`INDEX allocation_lines_shipped \(batch_ref=\? AND held=\? AND priority=\? AND sequence<\?\)`,
+		`INDEX allocation_lines_shipped \(batch_ref=\? AND held=\? AND priority>\?\)`,
+		`INDEX allocation_lines_shipped \(batch_ref=\? AND held<\?\)`,
+		`INDEX allocation_waiting_needed \(needed_by>\? AND needed_by<\?\)`,
+		`COVERING INDEX allocation_waiting_served \(sku=\?\)`,
 		`INDEX allocation_batches_for_sale \(sku=\?\)`,
 		`INDEX allocation_batches_by_sku \(sku=\? AND ref>\?\)`,
 		`INDEX allocation_lines_held \(sku=\? AND held_until<\?\)`,
@@ -137,18 +162,20 @@ func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
 	store := onSQLite.crowded(t, db)
 	for _, statistics := range []string{`SELECT 1`, analyse[onSQLite]} {
 		exec(t, db, statistics)
-		for _, l := range looks {
+		for _, l := range slices.Concat(looks, looksInSteps) {
 			spied.forget()
 			require.NoError(t, l.look(t.Context(), store))
-			searches := 0
-			for _, step := range plan(t, db, spied.forget()[0]) {
-				assert.NotRegexp(t, history, step, "a step of %s, after %s", l.name, statistics)
-				if strings.HasPrefix(step, "SEARCH") {
-					assert.Regexp(t, keys, step, "a step of %s, after %s", l.name, statistics)
-					searches++
+			for _, statement := range spied.forget() {
+				searches := 0
+				for _, step := range plan(t, db, statement) {
+					assert.NotRegexp(t, history, step, "a step of %s, after %s", l.name, statistics)
+					if strings.HasPrefix(step, "SEARCH") {
+						assert.Regexp(t, keys, step, "a step of %s, after %s", l.name, statistics)
+						searches++
+					}
 				}
+				assert.NotZero(t, searches, "steps of %s", l.name)
 			}
-			assert.NotZero(t, searches, "steps of %s", l.name)
 		}
 	}
 }
@@ -159,11 +186,13 @@ func TestViewsReadNoTableOfAServerThrough(t *testing.T) {
 		store := e.crowded(t, db)
 		for _, statistics := range []string{`SELECT 1`, analyse[e]} {
 			exec(t, db, statistics)
-			for _, l := range looks {
+			for _, l := range slices.Concat(looks, looksInSteps) {
 				spied.forget()
 				require.NoError(t, l.look(t.Context(), store))
-				for _, step := range explain(t, e, db, spied.forget()[0]) {
-					assert.NotRegexp(t, through[e], step, "a step of %s, after %s", l.name, statistics)
+				for _, statement := range spied.forget() {
+					for _, step := range explain(t, e, db, statement) {
+						assert.NotRegexp(t, through[e], step, "a step of %s, after %s", l.name, statistics)
+					}
 				}
 			}
 		}
@@ -222,13 +251,13 @@ func TestViewsReadNoRowsOfThePast(t *testing.T) {
 		store := e.crowded(t, db)
 		for _, statistics := range []string{`SELECT 1`, analyse[e]} {
 			exec(t, db, statistics)
-			for _, l := range looks {
+			for _, l := range slices.Concat(looks, looksInSteps) {
 				exec(t, db, `BEGIN`)
 				before := rowsRead(t, e, db)
 				require.NoError(t, l.look(t.Context(), store))
 				rows := rowsRead(t, e, db) - before
 				exec(t, db, `ROLLBACK`)
-				assert.Positive(t, rows, "rows that %s reads", l.name)
+				assert.True(t, rows > 0 || strings.HasSuffix(l.name, "index alone"), "rows that %s reads", l.name)
 				assert.Less(t, rows, crowd/10, "rows that %s reads, after %s", l.name, statistics)
 			}
 		}

@@ -992,6 +992,443 @@ FROM freed u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocke
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
+-- name: view: open batches
+-- Reads the batches with units that can be promised: OpenBatches. On MariaDB: of one product.
+-- Parameters: skus, sku0, sku0, now, now, now.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: open batches of two products
+-- Reads the batches with units that can be promised of two products. Up to 50 products repeat the part.
+-- Parameters: skus, sku0, sku0, now, sku1, sku1, now, now, now.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref)
+  UNION ALL
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM allocation_lines h FORCE INDEX (allocation_lines_held) LEFT JOIN allocation_lines l FORCE INDEX
+    (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
+    AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: open batches of many products
+-- Reads the batches with units that can be promised of more than 32 products.
+-- Parameters: skus, now, now, now.
+WITH chosen (sku) AS (SELECT value FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: batches of a lot
+-- Reads a page of the batches of a lot: LotBatches.
+-- Parameters: lot, after, page, lot, after, page, page, now.
+WITH page AS (SELECT * FROM (
+  SELECT * FROM (
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    WHERE b.ref = ? AND b.lot = '' AND b.ref > ?
+    ORDER BY b.ref LIMIT ?) named
+  UNION ALL
+  SELECT * FROM (
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at
+      FROM allocation_batches b FORCE INDEX (allocation_batches_by_lot)
+    WHERE b.lot = ? AND b.lot <> '' AND b.ref > ?
+    ORDER BY b.ref LIMIT ?) others) b
+  ORDER BY b.ref LIMIT ?),
+chosen (sku) AS (SELECT DISTINCT sku FROM page),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT 0, page.ref, page.sku, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+  page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
+  page.shipped_at FROM page
+UNION ALL
+SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL FROM unbound u
+;
+
+-- name: view: batches of a lot with lines
+-- Finds the next batches of a lot that have lines, shipped lines included: LotLines.
+-- Parameters: lot, after, page, lot, after, page, page.
+SELECT * FROM (
+SELECT * FROM (
+  SELECT b.ref, b.sku FROM allocation_batches b
+  WHERE b.ref = ? AND b.lot = '' AND b.ref > ?
+    AND ((SELECT 1 FROM allocation_lines l FORCE INDEX (allocation_lines_leaving) WHERE l.sku = b.sku
+      AND l.batch_ref = b.ref AND l.open = 1 LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+        WHERE l.batch_ref = b.ref AND l.open = 0 LIMIT 1) IS NOT NULL)
+  ORDER BY b.ref LIMIT ?) named
+UNION ALL
+SELECT * FROM (
+  SELECT b.ref, b.sku FROM allocation_batches b FORCE INDEX (allocation_batches_by_lot)
+  WHERE b.lot = ? AND b.lot <> '' AND b.ref > ?
+    AND ((SELECT 1 FROM allocation_lines l FORCE INDEX (allocation_lines_leaving) WHERE l.sku = b.sku
+      AND l.batch_ref = b.ref AND l.open = 1 LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+        WHERE l.batch_ref = b.ref AND l.open = 0 LIMIT 1) IS NOT NULL)
+  ORDER BY b.ref LIMIT ?) others) b
+ORDER BY b.ref LIMIT ?
+;
+
+-- name: view: lines of a batch of a lot
+-- Reads the first lines of a batch of a lot: LotLines.
+-- Parameters: sku0, batch0, page, sku0, batch0, page, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT ?
+;
+
+-- name: view: lines of two batches of a lot
+-- Reads the first lines of two batches of a lot: LotLines. Up to 16 batches repeat the part for each.
+-- Parameters: sku0, batch0, page, sku0, batch0, page, sku1, batch1, page, sku1, batch1, page, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT ?
+;
+
+-- name: view: further lines of a batch of a lot
+-- Reads the lines of a batch of a lot behind the page before: LotLines.
+-- Parameters: batch, lot, lot, batch, held, priority, sequence, page, batch, lot, lot, batch, held,
+-- priority, sequence, page, batch, lot, lot, batch, held, priority, page, batch, lot, lot, batch, held,
+-- priority, page, batch, lot, lot, batch, held, page, batch, lot, lot, batch, held, page, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?)) AND l.batch_ref = ? AND l.open = 1 AND l.held = ? AND l.priority = CAST(? AS SIGNED)
+      AND l.sequence < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?)) AND l.batch_ref = ? AND l.open = 0 AND l.held = ? AND l.priority = CAST(? AS SIGNED)
+      AND l.sequence < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?)) AND l.batch_ref = ? AND l.open = 1 AND l.held = ? AND l.priority > CAST(? AS SIGNED)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?)) AND l.batch_ref = ? AND l.open = 0 AND l.held = ? AND l.priority > CAST(? AS SIGNED)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?)) AND l.batch_ref = ? AND l.open = 1 AND l.held < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?)) AND l.batch_ref = ? AND l.open = 0 AND l.held < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT ?
+;
+
+-- name: view: due
+-- Reads a page of each kind of what is due: Due.
+-- Parameters: by, a_at, a_at, a_at, a_sku, a_at, a_sku, a_batch, page, by, b_at, b_at, b_at, b_sku, b_at,
+-- b_sku, b_batch, page, by, b_at, b_at, b_at, b_sku, b_at, b_sku, b_batch, first, page, by, b_at, b_at,
+-- b_at, b_sku, b_at, b_sku, b_batch, page, by, c_at, c_at, c_at, c_sku, c_at, c_sku, c_order, c_at, c_sku,
+-- c_order, c_line, page, first, by, d_at, d_at, d_at, d_sku, d_at, d_sku, d_batch, d_at, d_sku, d_batch,
+-- d_order, d_at, d_sku, d_batch, d_order, d_line, page, e_at, by, by, e_at, e_at, e_at, e_sku, e_at, e_sku,
+-- e_order, e_at, e_sku, e_order, e_line, page.
+SELECT * FROM (
+  SELECT 0 AS kind, b.eta AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b FORCE INDEX (allocation_batches_arriving)
+  WHERE b.eta <= ? AND b.eta >= ? AND (b.eta > ? OR b.eta = ? AND b.sku > ? OR b.eta = ? AND b.sku = ?
+    AND b.ref > ?) AND b.purchased > 0
+  ORDER BY b.eta, b.sku, b.ref LIMIT ?) arm0
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.due AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b FORCE INDEX (allocation_batches_due)
+  WHERE b.due <= ? AND b.due >= ? AND (b.due > ? OR b.due = ? AND b.sku > ? OR b.due = ? AND b.sku = ?
+    AND b.ref > ?) AND b.best_before = b.due AND (b.dated = 0 OR b.eta IS NULL)
+  ORDER BY b.due, b.sku, b.ref LIMIT ?) arm1
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.best_before AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b FORCE INDEX (allocation_batches_arriving)
+  WHERE b.best_before <= ? AND b.best_before >= ? AND (b.best_before > ? OR b.best_before = ?
+    AND b.sku > ? OR b.best_before = ? AND b.sku = ? AND b.ref > ?) AND b.eta >= ? AND b.dated = 1
+    AND b.expired = 0 AND b.purchased > 0
+  ORDER BY b.best_before, b.sku, b.ref LIMIT ?) arm2
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.best_before AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 1 AS told
+  FROM allocation_batches b FORCE INDEX (allocation_batches_expired)
+  WHERE b.best_before <= ? AND b.best_before >= ? AND (b.best_before > ? OR b.best_before = ?
+    AND b.sku > ? OR b.best_before = ? AND b.sku = ? AND b.ref > ?) AND b.expired = 1 AND b.allocated > 0
+  ORDER BY b.best_before, b.sku, b.ref LIMIT ?) arm3
+UNION ALL
+SELECT * FROM (
+  SELECT 2 AS kind, h.held_until AS moment, h.sku AS sku, '' AS ref, h.order_id AS order_id, h.line AS line,
+    CASE WHEN h.split = 0 THEN h.quantity - h.shipped ELSE (
+      SELECT CAST(SUM(l.quantity - l.shipped) AS SIGNED) FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) END AS units,
+    0 AS promised, 0 AS told
+  FROM allocation_lines h FORCE INDEX (allocation_lines_lapsing)
+  WHERE h.part = 0 AND h.lapses <= ? AND h.lapses >= ? AND (h.lapses > ? OR h.lapses = ?
+    AND h.held_sku > ? OR h.lapses = ? AND h.held_sku = ? AND h.order_id > ? OR h.lapses = ?
+    AND h.held_sku = ? AND h.order_id = ? AND h.line > ?)
+  ORDER BY h.lapses, h.held_sku, h.order_id, h.sku, h.line LIMIT ?) arm4
+UNION ALL
+SELECT * FROM (
+  SELECT 3 AS kind, l.needed_by + 1 AS moment, l.sku AS sku, l.batch_ref AS ref, l.order_id AS order_id,
+    l.line AS line, l.quantity - l.shipped AS units, 0 AS promised, l.late AS told
+  FROM (SELECT b.sku, b.ref FROM allocation_batches b FORCE INDEX (allocation_batches_arriving)
+    WHERE b.eta >= ? AND b.dated = 1) b
+      STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_leaving) WHERE l.sku = b.sku
+      AND l.batch_ref = b.ref AND l.open = 1 AND (l.held_until IS NULL OR l.held_until > l.needed_by + 1)
+      AND l.needed_by + 1 <= ? AND l.needed_by + 1 >= ? AND (l.needed_by + 1 > ? OR l.needed_by + 1 = ?
+      AND l.sku > ? OR l.needed_by + 1 = ? AND l.sku = ? AND l.batch_ref > ? OR l.needed_by + 1 = ?
+      AND l.sku = ? AND l.batch_ref = ? AND l.order_id > ? OR l.needed_by + 1 = ? AND l.sku = ?
+      AND l.batch_ref = ? AND l.order_id = ? AND l.line > ?)
+  ORDER BY l.needed_by, l.sku, l.batch_ref, l.order_id, l.line LIMIT ?) arm5
+UNION ALL
+SELECT * FROM (
+  SELECT 4 AS kind, w.needed_by + 1 AS moment, w.sku AS sku, '' AS ref, w.order_id AS order_id,
+    w.line AS line, w.quantity AS units, 0 AS promised, 0 AS told
+  FROM allocation_waiting w FORCE INDEX (allocation_waiting_needed)
+  WHERE w.needed_by >= ? - 1 AND w.needed_by < ?
+    AND w.needed_by + 1 <= ? AND w.needed_by + 1 >= ? AND (w.needed_by + 1 > ? OR w.needed_by + 1 = ?
+      AND w.sku > ? OR w.needed_by + 1 = ? AND w.sku = ? AND w.order_id > ? OR w.needed_by + 1 = ?
+      AND w.sku = ? AND w.order_id = ? AND w.line > ?)
+  ORDER BY w.needed_by, w.sku, w.order_id, w.line LIMIT ?) arm6
+;
+
+-- name: view: products
+-- Reads a page of products with their free units: Products.
+-- Parameters: from, until, page, now, now, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p
+  WHERE p.sku >= ? AND p.sku < ?
+  ORDER BY p.sku LIMIT ?),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: products with low stock
+-- Reads a page of products with low stock: Products.
+-- Parameters: from, until, page, now, now, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p FORCE INDEX (allocation_products_low)
+  WHERE p.sku >= ? AND p.sku < ? AND p.low = 1
+  ORDER BY p.sku LIMIT ?),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: orders
+-- Reads a page of order ids: Orders.
+-- Parameters: from, until, page, from, until, page, page.
+SELECT order_id FROM (
+  SELECT * FROM (
+    SELECT DISTINCT o.order_id FROM allocation_lines o
+    WHERE o.order_id >= ? AND o.order_id < ?
+    ORDER BY o.order_id LIMIT ?) given
+  UNION
+  SELECT * FROM (
+    SELECT DISTINCT o.order_id FROM allocation_waiting o
+    WHERE o.order_id >= ? AND o.order_id < ?
+    ORDER BY o.order_id LIMIT ?) queued) o
+ORDER BY order_id LIMIT ?
+;
+
+-- name: view: products with recent events
+-- Finds the next products with events since a time, and the last event before: Entries.
+-- Parameters: since, from, until, since, place, number, page.
+SELECT p.sku, COALESCE((SELECT e.sequence FROM allocation_events e
+    WHERE e.sku = p.sku AND e.at < ? ORDER BY e.sequence DESC LIMIT 1), 0)
+FROM allocation_products p
+WHERE p.sku >= ? AND p.sku < ? AND (SELECT MAX(e.sequence) FROM allocation_events e
+  WHERE e.sku = p.sku) > COALESCE((SELECT e.sequence FROM allocation_events e
+    WHERE e.sku = p.sku AND e.at < ? ORDER BY e.sequence DESC LIMIT 1), 0)
+  AND (p.sku <> ? OR (SELECT MAX(e.sequence) FROM allocation_events e WHERE e.sku = p.sku) > ?)
+ORDER BY p.sku LIMIT ?
+;
+
+-- name: view: events of a product
+-- Reads the first events of a product behind a number: Entries.
+-- Parameters: sku0, after0, page, page.
+SELECT sku, sequence, kind, data FROM (
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = ? AND e.sequence > ?
+    ORDER BY e.sequence LIMIT ?) arm) page
+ORDER BY sku, sequence LIMIT ?
+;
+
+-- name: view: events of two products
+-- Reads the first events of two products: Entries. Up to 16 products repeat the part for each.
+-- Parameters: sku0, after0, page, sku1, after1, page, page.
+SELECT sku, sequence, kind, data FROM (
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = ? AND e.sequence > ?
+    ORDER BY e.sequence LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = ? AND e.sequence > ?
+    ORDER BY e.sequence LIMIT ?) arm) page
+ORDER BY sku, sequence LIMIT ?
+;
+
 -- name: commit: begin a script
 -- Begins a commit without locks. Small writes follow, each with a semicolon, then END; large writes later.
 BEGIN NOT ATOMIC START TRANSACTION
@@ -1044,7 +1481,7 @@ INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, pa
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from,
   written_for) VALUES ('chair',7 + 0 * (~0 + (1 -
-  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,3)
+  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,4)
 ;
 
 -- name: load of one product by SKU
@@ -1257,6 +1694,31 @@ SAVEPOINT allocation_guest
 -- name: guest: back to the savepoint
 -- Undoes a guest that failed.
 ROLLBACK TO SAVEPOINT allocation_guest
+;
+
+-- name: repeated: lines of a batch of a lot
+-- The part that is repeated for each batch in LotLines, with UNION ALL between.
+-- Parameters: sku0, batch0, page, sku0, batch0, page.
+SELECT * FROM (
+  SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+  FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+  WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+  ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+UNION ALL
+SELECT * FROM (
+  SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+  FROM allocation_lines l FORCE INDEX (allocation_lines_leaving)
+  WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 0
+  ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+;
+
+-- name: repeated: events of a product
+-- The part that is repeated for each product in Entries, with UNION ALL between.
+-- Parameters: sku0, after0, page.
+SELECT * FROM (
+SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+WHERE e.sku = ? AND e.sequence > ?
+ORDER BY e.sequence LIMIT ?) arm
 ;
 
 -- name: migration: lock 1

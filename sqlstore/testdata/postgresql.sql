@@ -540,7 +540,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
-    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 3 FROM p)
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 4 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
@@ -565,7 +565,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 3 FROM p)
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 4 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
 ;
@@ -597,7 +597,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
-    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 3 FROM p)
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 4 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
@@ -623,7 +623,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 3 FROM p)
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 4 FROM p)
 SELECT (SELECT COUNT(*) FROM p),
   1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
@@ -935,6 +935,435 @@ FROM freed u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref 
     AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 ;
 
+-- name: view: open batches
+-- Reads the batches with units that can be promised: OpenBatches. On MariaDB: of one product.
+-- Parameters: skus, now.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') k),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($2 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
+unbound (ref, units) AS (
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($2 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+UNION ALL
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+;
+
+-- name: view: batches of a lot
+-- Reads a page of the batches of a lot: LotBatches.
+-- Parameters: lot, after, page, now.
+WITH page AS (SELECT * FROM (
+  SELECT * FROM (
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    WHERE b.ref = $1 AND b.lot = '' AND b.ref > $2
+    ORDER BY b.ref LIMIT $3) named
+  UNION ALL
+  SELECT * FROM (
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    WHERE b.lot = $1 AND b.lot <> '' AND b.ref > $2
+    ORDER BY b.ref LIMIT $3) others) b
+  ORDER BY b.ref LIMIT $3),
+chosen (sku) AS (SELECT DISTINCT sku FROM page),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($4 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
+unbound (ref, units) AS (
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($4 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
+SELECT 0, page.ref, page.sku, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+  page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
+  page.shipped_at FROM page
+UNION ALL
+SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL FROM unbound u
+;
+
+-- name: view: batches of a lot with lines
+-- Finds the next batches of a lot that have lines, shipped lines included: LotLines.
+-- Parameters: lot, after, page.
+SELECT * FROM (
+SELECT * FROM (
+  SELECT b.ref, b.sku FROM allocation_batches b
+  WHERE b.ref = $1 AND b.lot = '' AND b.ref > $2
+    AND ((SELECT 1 FROM allocation_lines l  WHERE l.sku = b.sku AND l.batch_ref = b.ref
+      AND l.open = 1 LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM allocation_lines l  WHERE l.batch_ref = b.ref AND l.open = 0 LIMIT 1) IS NOT NULL)
+  ORDER BY b.ref LIMIT $3) named
+UNION ALL
+SELECT * FROM (
+  SELECT b.ref, b.sku FROM allocation_batches b
+  WHERE b.lot = $1 AND b.lot <> '' AND b.ref > $2
+    AND ((SELECT 1 FROM allocation_lines l  WHERE l.sku = b.sku AND l.batch_ref = b.ref
+      AND l.open = 1 LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM allocation_lines l  WHERE l.batch_ref = b.ref AND l.open = 0 LIMIT 1) IS NOT NULL)
+  ORDER BY b.ref LIMIT $3) others) b
+ORDER BY b.ref LIMIT $3
+;
+
+-- name: view: lines of a batch of a lot
+-- Reads the first lines of a batch of a lot: LotLines.
+-- Parameters: sku0, batch0, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = $1 AND l.batch_ref = $2 AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = $1 AND l.batch_ref = $2 AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT $3
+;
+
+-- name: view: lines of two batches of a lot
+-- Reads the first lines of two batches of a lot: LotLines. Up to 16 batches repeat the part for each.
+-- Parameters: sku0, batch0, page, sku1, batch1.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = $1 AND l.batch_ref = $2 AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = $1 AND l.batch_ref = $2 AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = $4 AND l.batch_ref = $5 AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = $4 AND l.batch_ref = $5 AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT $3
+;
+
+-- name: view: further lines of a batch of a lot
+-- Reads the lines of a batch of a lot behind the page before: LotLines.
+-- Parameters: batch, lot, held, priority, sequence, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1 AND (lot = $2 OR lot = ''
+      AND ref = $2)) AND l.batch_ref = $1 AND l.open = 1 AND l.held = $3
+      AND l.priority = CAST($4 AS BIGINT) AND l.sequence < $5
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1 AND (lot = $2 OR lot = ''
+      AND ref = $2)) AND l.batch_ref = $1 AND l.open = 0 AND l.held = $3
+      AND l.priority = CAST($4 AS BIGINT) AND l.sequence < $5
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1 AND (lot = $2 OR lot = ''
+      AND ref = $2)) AND l.batch_ref = $1 AND l.open = 1 AND l.held = $3 AND l.priority > CAST($4 AS BIGINT)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1 AND (lot = $2 OR lot = ''
+      AND ref = $2)) AND l.batch_ref = $1 AND l.open = 0 AND l.held = $3 AND l.priority > CAST($4 AS BIGINT)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1 AND (lot = $2 OR lot = ''
+      AND ref = $2)) AND l.batch_ref = $1 AND l.open = 1 AND l.held < $3
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = $1 AND (lot = $2 OR lot = ''
+      AND ref = $2)) AND l.batch_ref = $1 AND l.open = 0 AND l.held < $3
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $6) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT $6
+;
+
+-- name: view: due
+-- Reads a page of each kind of what is due: Due.
+-- Parameters: by, a_at, a_sku, a_batch, page, b_at, b_sku, b_batch, first, c_at, c_sku, c_order, c_line,
+-- d_at, d_sku, d_batch, d_order, d_line, e_at, e_sku, e_order, e_line.
+SELECT * FROM (
+  SELECT 0 AS kind, b.eta AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b
+  WHERE b.eta <= (SELECT CAST($1 AS bigint)) AND b.eta >= (SELECT CAST($2 AS bigint))
+    AND (b.eta > (SELECT CAST($2 AS bigint)) OR b.eta = (SELECT CAST($2 AS bigint))
+    AND b.sku > $3 OR b.eta = (SELECT CAST($2 AS bigint)) AND b.sku = $3 AND b.ref > $4)
+    AND b.purchased > 0 AND b.eta = b.eta + 0
+  ORDER BY b.eta, b.sku, b.ref LIMIT $5) arm0
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.due AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b
+  WHERE b.due <= (SELECT CAST($1 AS bigint)) AND b.due >= (SELECT CAST($6 AS bigint))
+    AND (b.due > (SELECT CAST($6 AS bigint)) OR b.due = (SELECT CAST($6 AS bigint))
+    AND b.sku > $7 OR b.due = (SELECT CAST($6 AS bigint)) AND b.sku = $7 AND b.ref > $8)
+    AND b.best_before = b.due AND (b.dated = 0 OR b.eta IS NULL) AND b.due = b.due + 0
+  ORDER BY b.due, b.sku, b.ref LIMIT $5) arm1
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.best_before AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b
+  WHERE b.best_before <= (SELECT CAST($1 AS bigint)) AND b.best_before >= (SELECT CAST($6 AS bigint))
+    AND (b.best_before > (SELECT CAST($6 AS bigint)) OR b.best_before = (SELECT CAST($6 AS bigint))
+    AND b.sku > $7 OR b.best_before = (SELECT CAST($6 AS bigint)) AND b.sku = $7 AND b.ref > $8)
+    AND b.eta >= (SELECT CAST($9 AS bigint)) AND b.dated = 1 AND b.expired = 0 AND b.purchased > 0
+    AND b.eta = b.eta + 0
+  ORDER BY b.best_before, b.sku, b.ref LIMIT $5) arm2
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.best_before AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 1 AS told
+  FROM allocation_batches b
+  WHERE b.best_before <= (SELECT CAST($1 AS bigint)) AND b.best_before >= (SELECT CAST($6 AS bigint))
+    AND (b.best_before > (SELECT CAST($6 AS bigint)) OR b.best_before = (SELECT CAST($6 AS bigint))
+    AND b.sku > $7 OR b.best_before = (SELECT CAST($6 AS bigint)) AND b.sku = $7 AND b.ref > $8)
+    AND b.expired = 1 AND b.allocated > 0 AND b.best_before = b.best_before + 0
+  ORDER BY b.best_before, b.sku, b.ref LIMIT $5) arm3
+UNION ALL
+SELECT * FROM (
+  SELECT 2 AS kind, h.held_until AS moment, h.sku AS sku, '' AS ref, h.order_id AS order_id, h.line AS line,
+    CASE WHEN h.split = 0 THEN h.quantity - h.shipped ELSE (
+      SELECT CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) END AS units,
+    0 AS promised, 0 AS told
+  FROM allocation_lines h
+  WHERE h.part = 0 AND h.held_until <= (SELECT CAST($1 AS bigint))
+    AND h.held_until >= (SELECT CAST($10 AS bigint))
+    AND (h.held_until > (SELECT CAST($10 AS bigint)) OR h.held_until = (SELECT CAST($10 AS bigint))
+    AND h.sku > $11 OR h.held_until = (SELECT CAST($10 AS bigint)) AND h.sku = $11
+    AND h.order_id > $12 OR h.held_until = (SELECT CAST($10 AS bigint)) AND h.sku = $11
+    AND h.order_id = $12 AND h.line > $13) AND h.held_until = h.held_until + 0
+  ORDER BY h.held_until, h.sku, h.order_id, h.line LIMIT $5) arm4
+UNION ALL
+SELECT * FROM (
+  SELECT 3 AS kind, l.needed_by + 1 AS moment, l.sku AS sku, l.batch_ref AS ref, l.order_id AS order_id,
+    l.line AS line, l.quantity - l.shipped AS units, 0 AS promised, l.late AS told
+  FROM (SELECT b.sku, b.ref FROM allocation_batches b
+    WHERE b.eta >= (SELECT CAST($9 AS bigint)) AND b.dated = 1 AND b.eta = b.eta + 0) b
+      CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.sku = b.sku AND l.batch_ref = b.ref
+      AND l.open = 1 AND (l.held_until IS NULL OR l.held_until > l.needed_by + 1)
+      AND l.needed_by + 1 <= (SELECT CAST($1 AS bigint))
+      AND l.needed_by + 1 >= (SELECT CAST($14 AS bigint))
+      AND (l.needed_by + 1 > (SELECT CAST($14 AS bigint)) OR l.needed_by + 1 = (SELECT CAST($14 AS bigint))
+      AND l.sku > $15 OR l.needed_by + 1 = (SELECT CAST($14 AS bigint)) AND l.sku = $15
+      AND l.batch_ref > $16 OR l.needed_by + 1 = (SELECT CAST($14 AS bigint)) AND l.sku = $15
+      AND l.batch_ref = $16 AND l.order_id > $17 OR l.needed_by + 1 = (SELECT CAST($14 AS bigint))
+      AND l.sku = $15 AND l.batch_ref = $16 AND l.order_id = $17 AND l.line > $18) OFFSET 0) l
+  ORDER BY l.needed_by, l.sku, l.batch_ref, l.order_id, l.line LIMIT $5) arm5
+UNION ALL
+SELECT * FROM (
+  SELECT 4 AS kind, w.needed_by + 1 AS moment, w.sku AS sku, '' AS ref, w.order_id AS order_id,
+    w.line AS line, w.quantity AS units, 0 AS promised, 0 AS told
+  FROM allocation_waiting w
+  WHERE w.needed_by >= (SELECT CAST($19 AS bigint)) - 1 AND w.needed_by < (SELECT CAST($1 AS bigint))
+    AND w.needed_by + 1 <= (SELECT CAST($1 AS bigint))
+      AND w.needed_by + 1 >= (SELECT CAST($19 AS bigint))
+      AND (w.needed_by + 1 > (SELECT CAST($19 AS bigint)) OR w.needed_by + 1 = (SELECT CAST($19 AS bigint))
+      AND w.sku > $20 OR w.needed_by + 1 = (SELECT CAST($19 AS bigint)) AND w.sku = $20
+      AND w.order_id > $21 OR w.needed_by + 1 = (SELECT CAST($19 AS bigint)) AND w.sku = $20
+      AND w.order_id = $21 AND w.line > $22) AND w.needed_by = w.needed_by + 0
+  ORDER BY w.needed_by, w.sku, w.order_id, w.line LIMIT $5) arm6
+;
+
+-- name: view: products
+-- Reads a page of products with their free units: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p
+  WHERE p.sku >= $1 AND p.sku < $2
+  ORDER BY p.sku LIMIT $3),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($4 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
+unbound (ref, units) AS (
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($4 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+;
+
+-- name: view: products with low stock
+-- Reads a page of products with low stock: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p
+  WHERE p.sku >= $1 AND p.sku < $2 AND p.low = 1
+  ORDER BY p.sku LIMIT $3),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($4 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
+unbound (ref, units) AS (
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($4 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+;
+
+-- name: view: orders
+-- Reads a page of order ids: Orders.
+-- Parameters: from, until, page.
+SELECT order_id FROM (
+  SELECT * FROM (
+    SELECT DISTINCT o.order_id FROM allocation_lines o
+    WHERE o.order_id >= $1 AND o.order_id < $2
+    ORDER BY o.order_id LIMIT $3) given
+  UNION
+  SELECT * FROM (
+    SELECT DISTINCT o.order_id FROM allocation_waiting o
+    WHERE o.order_id >= $1 AND o.order_id < $2
+    ORDER BY o.order_id LIMIT $3) queued) o
+ORDER BY order_id LIMIT $3
+;
+
+-- name: view: products with recent events
+-- Finds the next products with events since a time, and the last event before: Entries.
+-- Parameters: since, from, until, place, number, page.
+SELECT p.sku, COALESCE((SELECT e.sequence FROM allocation_events e
+    WHERE e.sku = p.sku AND e.at < (SELECT CAST($1 AS bigint)) ORDER BY e.sequence DESC LIMIT 1), 0)
+FROM allocation_products p
+WHERE p.sku >= $2 AND p.sku < $3 AND (SELECT MAX(e.sequence) FROM allocation_events e
+  WHERE e.sku = p.sku) > COALESCE((SELECT e.sequence FROM allocation_events e
+    WHERE e.sku = p.sku AND e.at < (SELECT CAST($1 AS bigint)) ORDER BY e.sequence DESC LIMIT 1), 0)
+  AND (p.sku <> $4 OR (SELECT MAX(e.sequence) FROM allocation_events e
+    WHERE e.sku = p.sku) > (SELECT CAST($5 AS bigint)))
+ORDER BY p.sku LIMIT $6
+;
+
+-- name: view: events of a product
+-- Reads the first events of a product behind a number: Entries.
+-- Parameters: sku0, after0, page.
+SELECT sku, sequence, kind, data FROM (
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = $1 AND e.sequence > $2
+    ORDER BY e.sequence LIMIT $3) arm) page
+ORDER BY sku, sequence LIMIT $3
+;
+
+-- name: view: events of two products
+-- Reads the first events of two products: Entries. Up to 16 products repeat the part for each.
+-- Parameters: sku0, after0, page, sku1, after1.
+SELECT sku, sequence, kind, data FROM (
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = $1 AND e.sequence > $2
+    ORDER BY e.sequence LIMIT $3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = $4 AND e.sequence > $5
+    ORDER BY e.sequence LIMIT $3) arm) page
+ORDER BY sku, sequence LIMIT $3
+;
+
 -- name: commit: new product with a batch
 -- AddBatch for a new SKU.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, n_ref, n_sku, n_purchased,
@@ -980,7 +1409,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
     (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
     (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
@@ -1018,7 +1447,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
     (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
     (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
@@ -1040,7 +1469,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
@@ -1071,7 +1500,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
@@ -1107,7 +1536,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
     (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
@@ -1146,7 +1575,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1185,7 +1614,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1233,7 +1662,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1281,7 +1710,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1338,7 +1767,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1383,7 +1812,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
     (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
@@ -1452,7 +1881,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
     (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
     (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
     (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
@@ -1513,7 +1942,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
     (SELECT CAST($38 AS text[])), (SELECT CAST($39 AS bigint[])), (SELECT CAST($40 AS text[])),
     (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
     (SELECT CAST($44 AS uuid[])), (SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[]))) x (sku,
@@ -1591,7 +2020,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
     (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
     (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
     (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
@@ -1645,7 +2074,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1706,7 +2135,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1748,7 +2177,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
     (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[]))) x (sku,
@@ -1785,7 +2214,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
     (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
@@ -1832,7 +2261,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
     (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
@@ -1868,7 +2297,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
     (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
@@ -1906,7 +2335,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
     (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
@@ -1934,7 +2363,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS text[])),
     (SELECT CAST($19 AS uuid[])), (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[]))) x (sku,
@@ -1991,7 +2420,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
     (SELECT CAST($42 AS text[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
     (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS text[])),
     (SELECT CAST($48 AS uuid[])), (SELECT CAST($49 AS text[])), (SELECT CAST($50 AS bigint[]))) x (sku,
@@ -2048,7 +2477,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
     (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
     (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
     (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[]))) x (sku,
@@ -2115,7 +2544,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 3 FROM unnest((SELECT CAST($55 AS text[])), (SELECT CAST($56 AS bigint[])),
+    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($55 AS text[])), (SELECT CAST($56 AS bigint[])),
     (SELECT CAST($57 AS text[])), (SELECT CAST($58 AS bigint[])), (SELECT CAST($59 AS text[])),
     (SELECT CAST($60 AS bigint[])), (SELECT CAST($61 AS bigint[])), (SELECT CAST($62 AS text[])),
     (SELECT CAST($63 AS uuid[])), (SELECT CAST($64 AS text[])), (SELECT CAST($65 AS bigint[]))) x (sku,
@@ -2391,7 +2820,7 @@ events AS (
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from, written_for)
 SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent,
-  x.unsent_from, 3 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+  x.unsent_from, 4 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
   (SELECT CAST($3 AS text[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])),
   (SELECT CAST($6 AS bigint[])), (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])),
   (SELECT CAST($9 AS uuid[])), (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[]))) x (sku, sequence,
@@ -2430,6 +2859,31 @@ SAVEPOINT allocation_guest
 -- name: guest: back to the savepoint
 -- Undoes a guest that failed.
 ROLLBACK TO SAVEPOINT allocation_guest
+;
+
+-- name: repeated: lines of a batch of a lot
+-- The part that is repeated for each batch in LotLines, with UNION ALL between.
+-- Parameters: sku0, batch0, page.
+SELECT * FROM (
+  SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+  FROM allocation_lines l
+  WHERE l.sku = $1 AND l.batch_ref = $2 AND l.open = 1
+  ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm
+UNION ALL
+SELECT * FROM (
+  SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+  FROM allocation_lines l
+  WHERE l.sku = $1 AND l.batch_ref = $2 AND l.open = 0
+  ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT $3) arm
+;
+
+-- name: repeated: events of a product
+-- The part that is repeated for each product in Entries, with UNION ALL between.
+-- Parameters: sku0, after0, page.
+SELECT * FROM (
+SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+WHERE e.sku = $1 AND e.sequence > $2
+ORDER BY e.sequence LIMIT $3) arm
 ;
 
 -- name: migration: lock 1

@@ -503,7 +503,7 @@ WHERE order_id = ? AND sku = ? AND line = ?
 -- Every commit that changes anything, for each event.
 -- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 3)
+  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 4)
 ;
 
 -- name: commit: wait no longer
@@ -830,6 +830,410 @@ FROM freed u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked =
     AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
+-- name: view: open batches
+-- Reads the batches with units that can be promised: OpenBatches. On MariaDB: of one product.
+-- Parameters: skus, now.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_each(?)) k),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
+unbound (ref, units) AS (
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
+  AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: batches of a lot
+-- Reads a page of the batches of a lot: LotBatches.
+-- Parameters: lot, after, page, now.
+WITH page AS (SELECT * FROM (
+  SELECT * FROM (
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    WHERE b.ref = ? AND b.lot = '' AND b.ref > ?
+    ORDER BY b.ref LIMIT ?) named
+  UNION ALL
+  SELECT * FROM (
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at
+      FROM allocation_batches b INDEXED BY allocation_batches_by_lot
+    WHERE b.lot = ?1 AND b.lot <> '' AND b.ref > ?2
+    ORDER BY b.ref LIMIT ?3) others) b
+  ORDER BY b.ref LIMIT ?3),
+chosen (sku) AS (SELECT DISTINCT sku FROM page),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
+unbound (ref, units) AS (
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?4 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
+SELECT 0, page.ref, page.sku, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+  page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
+  page.shipped_at FROM page
+UNION ALL
+SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+  NULL FROM unbound u
+;
+
+-- name: view: batches of a lot with lines
+-- Finds the next batches of a lot that have lines, shipped lines included: LotLines.
+-- Parameters: lot, after, page.
+SELECT * FROM (
+SELECT * FROM (
+  SELECT b.ref, b.sku FROM allocation_batches b
+  WHERE b.ref = ? AND b.lot = '' AND b.ref > ?
+    AND ((SELECT 1 FROM allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = b.sku
+      AND l.batch_ref = b.ref AND l.open = 1 LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM allocation_lines l INDEXED BY allocation_lines_shipped WHERE l.batch_ref = b.ref
+        AND l.open = 0 LIMIT 1) IS NOT NULL)
+  ORDER BY b.ref LIMIT ?) named
+UNION ALL
+SELECT * FROM (
+  SELECT b.ref, b.sku FROM allocation_batches b INDEXED BY allocation_batches_by_lot
+  WHERE b.lot = ?1 AND b.lot <> '' AND b.ref > ?2
+    AND ((SELECT 1 FROM allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = b.sku
+      AND l.batch_ref = b.ref AND l.open = 1 LIMIT 1) IS NOT NULL
+      OR (SELECT 1 FROM allocation_lines l INDEXED BY allocation_lines_shipped WHERE l.batch_ref = b.ref
+        AND l.open = 0 LIMIT 1) IS NOT NULL)
+  ORDER BY b.ref LIMIT ?3) others) b
+ORDER BY b.ref LIMIT ?3
+;
+
+-- name: view: lines of a batch of a lot
+-- Reads the first lines of a batch of a lot: LotLines.
+-- Parameters: sku0, batch0, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_shipped
+    WHERE l.sku = ?1 AND l.batch_ref = ?2 AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?3) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT ?3
+;
+
+-- name: view: lines of two batches of a lot
+-- Reads the first lines of two batches of a lot: LotLines. Up to 16 batches repeat the part for each.
+-- Parameters: sku0, batch0, page, sku1, batch1.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_shipped
+    WHERE l.sku = ?1 AND l.batch_ref = ?2 AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?3) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_shipped
+    WHERE l.sku = ?4 AND l.batch_ref = ?5 AND l.open = 0
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?3) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT ?3
+;
+
+-- name: view: further lines of a batch of a lot
+-- Reads the lines of a batch of a lot behind the page before: LotLines.
+-- Parameters: batch, lot, held, priority, sequence, page.
+SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence FROM (
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ? AND (lot = ? OR lot = ''
+      AND ref = ?2)) AND l.batch_ref = ?1 AND l.open = 1 AND l.held = ? AND l.priority = CAST(? AS BIGINT)
+      AND l.sequence < ?
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_shipped
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1 AND (lot = ?2 OR lot = ''
+      AND ref = ?2)) AND l.batch_ref = ?1 AND l.open = 0 AND l.held = ?3
+      AND l.priority = CAST(?4 AS BIGINT) AND l.sequence < ?5
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1 AND (lot = ?2 OR lot = ''
+      AND ref = ?2)) AND l.batch_ref = ?1 AND l.open = 1 AND l.held = ?3 AND l.priority > CAST(?4 AS BIGINT)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_shipped
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1 AND (lot = ?2 OR lot = ''
+      AND ref = ?2)) AND l.batch_ref = ?1 AND l.open = 0 AND l.held = ?3 AND l.priority > CAST(?4 AS BIGINT)
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_leaving
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1 AND (lot = ?2 OR lot = ''
+      AND ref = ?2)) AND l.batch_ref = ?1 AND l.open = 1 AND l.held < ?3
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?6) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+    FROM allocation_lines l INDEXED BY allocation_lines_shipped
+    WHERE l.sku = (SELECT sku FROM allocation_batches WHERE ref = ?1 AND (lot = ?2 OR lot = ''
+      AND ref = ?2)) AND l.batch_ref = ?1 AND l.open = 0 AND l.held < ?3
+    ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?6) arm) page
+ORDER BY batch_ref, held DESC, priority, sequence DESC LIMIT ?6
+;
+
+-- name: view: due
+-- Reads a page of each kind of what is due: Due.
+-- Parameters: by, a_at, a_sku, a_batch, page, b_at, b_sku, b_batch, first, c_at, c_sku, c_order, c_line,
+-- d_at, d_sku, d_batch, d_order, d_line, e_at, e_sku, e_order, e_line.
+SELECT * FROM (
+  SELECT 0 AS kind, b.eta AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b INDEXED BY allocation_batches_arriving
+  WHERE b.eta <= ? + 0 AND b.eta >= ? + 0 AND (b.eta > ?2 + 0 OR b.eta = ?2 + 0
+    AND b.sku > ? OR b.eta = ?2 + 0 AND b.sku = ?3 AND b.ref > ?) AND b.purchased > 0
+  ORDER BY b.eta, b.sku, b.ref LIMIT ?) arm0
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.due AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b INDEXED BY allocation_batches_due
+  WHERE b.due <= ?1 + 0 AND b.due >= ? + 0 AND (b.due > ?6 + 0 OR b.due = ?6 + 0
+    AND b.sku > ? OR b.due = ?6 + 0 AND b.sku = ?7 AND b.ref > ?) AND b.best_before = b.due
+    AND (b.dated = 0 OR b.eta IS NULL)
+  ORDER BY b.due, b.sku, b.ref LIMIT ?5) arm1
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.best_before AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 0 AS told
+  FROM allocation_batches b INDEXED BY allocation_batches_arriving
+  WHERE b.best_before <= ?1 + 0 AND b.best_before >= ?6 + 0
+    AND (b.best_before > ?6 + 0 OR b.best_before = ?6 + 0 AND b.sku > ?7 OR b.best_before = ?6 + 0
+    AND b.sku = ?7 AND b.ref > ?8) AND b.eta >= ? + 0 AND b.dated = 1 AND b.expired = 0 AND b.purchased > 0
+  ORDER BY b.best_before, b.sku, b.ref LIMIT ?5) arm2
+UNION ALL
+SELECT * FROM (
+  SELECT 1 AS kind, b.best_before AS moment, b.sku AS sku, b.ref AS ref, '' AS order_id, '' AS line,
+    b.purchased AS units, b.allocated AS promised, 1 AS told
+  FROM allocation_batches b INDEXED BY allocation_batches_expired
+  WHERE b.best_before <= ?1 + 0 AND b.best_before >= ?6 + 0
+    AND (b.best_before > ?6 + 0 OR b.best_before = ?6 + 0 AND b.sku > ?7 OR b.best_before = ?6 + 0
+    AND b.sku = ?7 AND b.ref > ?8) AND b.expired = 1 AND b.allocated > 0
+  ORDER BY b.best_before, b.sku, b.ref LIMIT ?5) arm3
+UNION ALL
+SELECT * FROM (
+  SELECT 2 AS kind, h.held_until AS moment, h.sku AS sku, '' AS ref, h.order_id AS order_id, h.line AS line,
+    CASE WHEN h.split = 0 THEN h.quantity - h.shipped ELSE (
+      SELECT CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) END AS units,
+    0 AS promised, 0 AS told
+  FROM allocation_lines h INDEXED BY allocation_lines_lapsing
+  WHERE h.part = 0 AND h.held_until <= ?1 + 0 AND h.held_until >= ? + 0
+    AND (h.held_until > ?10 + 0 OR h.held_until = ?10 + 0 AND h.sku > ? OR h.held_until = ?10 + 0
+    AND h.sku = ?11 AND h.order_id > ? OR h.held_until = ?10 + 0 AND h.sku = ?11 AND h.order_id = ?12
+    AND h.line > ?)
+  ORDER BY h.held_until, h.sku, h.order_id, h.line LIMIT ?5) arm4
+UNION ALL
+SELECT * FROM (
+  SELECT 3 AS kind, l.needed_by + 1 AS moment, l.sku AS sku, l.batch_ref AS ref, l.order_id AS order_id,
+    l.line AS line, l.quantity - l.shipped AS units, 0 AS promised, l.late AS told
+  FROM (SELECT b.sku, b.ref FROM allocation_batches b INDEXED BY allocation_batches_arriving
+    WHERE b.eta >= ?9 + 0 AND b.dated = 1) b
+      CROSS JOIN allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = b.sku
+      AND l.batch_ref = b.ref AND l.open = 1 AND (l.held_until IS NULL OR l.held_until > l.needed_by + 1)
+      AND l.needed_by + 1 <= ?1 + 0 AND l.needed_by + 1 >= ? + 0
+      AND (l.needed_by + 1 > ?14 + 0 OR l.needed_by + 1 = ?14 + 0
+      AND l.sku > ? OR l.needed_by + 1 = ?14 + 0 AND l.sku = ?15
+      AND l.batch_ref > ? OR l.needed_by + 1 = ?14 + 0 AND l.sku = ?15 AND l.batch_ref = ?16
+      AND l.order_id > ? OR l.needed_by + 1 = ?14 + 0 AND l.sku = ?15 AND l.batch_ref = ?16
+      AND l.order_id = ?17 AND l.line > ?)
+  ORDER BY l.needed_by, l.sku, l.batch_ref, l.order_id, l.line LIMIT ?5) arm5
+UNION ALL
+SELECT * FROM (
+  SELECT 4 AS kind, w.needed_by + 1 AS moment, w.sku AS sku, '' AS ref, w.order_id AS order_id,
+    w.line AS line, w.quantity AS units, 0 AS promised, 0 AS told
+  FROM allocation_waiting w INDEXED BY allocation_waiting_needed
+  WHERE w.needed_by >= ? + 0 - 1 AND w.needed_by < ?1 + 0
+    AND w.needed_by + 1 <= ?1 + 0 AND w.needed_by + 1 >= ?19 + 0
+      AND (w.needed_by + 1 > ?19 + 0 OR w.needed_by + 1 = ?19 + 0
+      AND w.sku > ? OR w.needed_by + 1 = ?19 + 0 AND w.sku = ?20
+      AND w.order_id > ? OR w.needed_by + 1 = ?19 + 0 AND w.sku = ?20 AND w.order_id = ?21 AND w.line > ?)
+  ORDER BY w.needed_by, w.sku, w.order_id, w.line LIMIT ?5) arm6
+;
+
+-- name: view: products
+-- Reads a page of products with their free units: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p
+  WHERE p.sku >= ? AND p.sku < ?
+  ORDER BY p.sku LIMIT ?),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
+unbound (ref, units) AS (
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?4 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w INDEXED BY allocation_waiting_served
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
+  AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: products with low stock
+-- Reads a page of products with low stock: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p INDEXED BY allocation_products_low
+  WHERE p.sku >= ? AND p.sku < ? AND p.low = 1
+  ORDER BY p.sku LIMIT ?),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
+unbound (ref, units) AS (
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?4 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w INDEXED BY allocation_waiting_served
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
+  AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: orders
+-- Reads a page of order ids: Orders.
+-- Parameters: from, until, page.
+SELECT order_id FROM (
+  SELECT * FROM (
+    SELECT DISTINCT o.order_id FROM allocation_lines o
+    WHERE o.order_id >= ? AND o.order_id < ?
+    ORDER BY o.order_id LIMIT ?) given
+  UNION
+  SELECT * FROM (
+    SELECT DISTINCT o.order_id FROM allocation_waiting o
+    WHERE o.order_id >= ?1 AND o.order_id < ?2
+    ORDER BY o.order_id LIMIT ?3) queued) o
+ORDER BY order_id LIMIT ?3
+;
+
+-- name: view: products with recent events
+-- Finds the next products with events since a time, and the last event before: Entries.
+-- Parameters: since, from, until, place, number, page.
+SELECT p.sku, COALESCE((SELECT e.sequence FROM allocation_events e
+    WHERE e.sku = p.sku AND e.at < ? + 0 ORDER BY e.sequence DESC LIMIT 1), 0)
+FROM allocation_products p
+WHERE p.sku >= ? AND p.sku < ? AND (SELECT MAX(e.sequence) FROM allocation_events e
+  WHERE e.sku = p.sku) > COALESCE((SELECT e.sequence FROM allocation_events e
+    WHERE e.sku = p.sku AND e.at < ?1 + 0 ORDER BY e.sequence DESC LIMIT 1), 0)
+  AND (p.sku <> ? OR (SELECT MAX(e.sequence) FROM allocation_events e WHERE e.sku = p.sku) > ? + 0)
+ORDER BY p.sku LIMIT ?
+;
+
+-- name: view: events of a product
+-- Reads the first events of a product behind a number: Entries.
+-- Parameters: sku0, after0, page.
+SELECT sku, sequence, kind, data FROM (
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = ? AND e.sequence > ?
+    ORDER BY e.sequence LIMIT ?) arm) page
+ORDER BY sku, sequence LIMIT ?3
+;
+
+-- name: view: events of two products
+-- Reads the first events of two products: Entries. Up to 16 products repeat the part for each.
+-- Parameters: sku0, after0, page, sku1, after1.
+SELECT sku, sequence, kind, data FROM (
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = ? AND e.sequence > ?
+    ORDER BY e.sequence LIMIT ?) arm
+  UNION ALL
+  SELECT * FROM (
+    SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+    WHERE e.sku = ? AND e.sequence > ?
+    ORDER BY e.sequence LIMIT ?3) arm) page
+ORDER BY sku, sequence LIMIT ?3
+;
+
 -- name: savepoint
 -- Begins a commit inside a transaction of the host.
 SAVEPOINT allocation_commit
@@ -858,6 +1262,31 @@ SAVEPOINT allocation_guest
 -- name: guest: back to the savepoint
 -- Undoes a guest that failed.
 ROLLBACK TO SAVEPOINT allocation_guest
+;
+
+-- name: repeated: lines of a batch of a lot
+-- The part that is repeated for each batch in LotLines, with UNION ALL between.
+-- Parameters: sku0, batch0, page.
+SELECT * FROM (
+  SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+  FROM allocation_lines l INDEXED BY allocation_lines_leaving
+  WHERE l.sku = ? AND l.batch_ref = ? AND l.open = 1
+  ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?) arm
+UNION ALL
+SELECT * FROM (
+  SELECT sku, batch_ref, order_id, line, quantity, shipped, held_until, priority, sequence, held
+  FROM allocation_lines l INDEXED BY allocation_lines_shipped
+  WHERE l.sku = ?1 AND l.batch_ref = ?2 AND l.open = 0
+  ORDER BY l.held DESC, l.priority, l.sequence DESC LIMIT ?3) arm
+;
+
+-- name: repeated: events of a product
+-- The part that is repeated for each product in Entries, with UNION ALL between.
+-- Parameters: sku0, after0, page.
+SELECT * FROM (
+SELECT e.sku, e.sequence, e.kind, e.data FROM allocation_events e
+WHERE e.sku = ? AND e.sequence > ?
+ORDER BY e.sequence LIMIT ?) arm
 ;
 
 -- name: migration: lock 1

@@ -1,7 +1,7 @@
 # `make help` lists the targets. Variables on the command line win: make fuzz FUZZTIME=5m
 
 # Every module of the repository. The nested ones keep drivers out of a host's go.mod.
-MODULES = . pgxstore telemetry internal/dbtest examples recipes
+MODULES = . pgxstore telemetry cmd/allocation internal/dbtest examples recipes
 
 # The packages whose statement coverage is checked, each by itself, and the least coverage in percent.
 COVERED = . ./memory ./bus ./outbox ./views ./console

@@ -52,7 +52,12 @@ func (t *Telemetry) register(
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	registered, err := meter.RegisterCallback(measure, gauges...)
+	registered, err := meter.RegisterCallback(func(ctx context.Context, o metric.Observer) error {
+		if err := measure(ctx, o); !errors.Is(err, errors.ErrUnsupported) {
+			return err
+		}
+		return nil // the store lacks the ability, and so the shop the gauge
+	}, gauges...)
 	if err == nil {
 		t.gauges = append(t.gauges, registered)
 	}

@@ -2,11 +2,14 @@ package telemetry
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/outbox"
@@ -114,4 +117,29 @@ func TestCountingWhatIsDueHasABound(t *testing.T) {
 	require.NoError(t, err)
 	assert.EqualValues(t, 10_000, rows)
 	assert.Equal(t, 10, many.asked)
+}
+
+// unable is a store whose methods are there without doing anything.
+type unable struct {
+	outbox.Maintainer
+	allocation.Store
+}
+
+func (unable) Backlog(context.Context) (outbox.Backlog, error) {
+	return outbox.Backlog{}, errors.ErrUnsupported
+}
+
+func (unable) Due(context.Context, time.Time, views.Key, int, ...views.DueKind) ([]views.Due, error) {
+	return nil, errors.ErrUnsupported
+}
+
+func TestAStoreWithoutAnAbilityHasNoGauge(t *testing.T) {
+	reader := sdkmetric.NewManualReader()
+	provider := sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader))
+	tel, err := New(&Options{MeterProvider: provider, Store: unable{}})
+	require.NoError(t, err)
+	var all metricdata.ResourceMetrics
+	require.NoError(t, reader.Collect(t.Context(), &all))
+	assert.Empty(t, all.ScopeMetrics)
+	require.NoError(t, tel.Close())
 }

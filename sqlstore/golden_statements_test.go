@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 
@@ -351,6 +352,10 @@ func goldenTexts(s *Store) (all []goldenStatement) {
 	add("schema: version",
 		"Reads the version of the tables: Migrate, CheckSchema, and any method that misses a table.", latestVersion)
 	add("schema: database", "Names the database in an error about missing tables.", s.engine.database)
+	if s.engine.pooled {
+		add("schema: sessions", "Finds out whether a pooler gives a connection another session: CheckSchema.",
+			fmt.Sprintf(lookAround, "a random word"))
+	}
 	for _, setting := range s.engine.settings {
 		add("setting: "+setting.name, "Reads a setting of the connection: CheckSchema.", setting.query)
 	}

@@ -72,6 +72,8 @@ func (t *templates) busy() string {
 			WHERE d.not_before > :now OR d.dead = 1 AND d.sequence >= ` + t.first("d.sku") + `)`
 }
 
+// A recursion stands inside FROM: in Citus nothing else may recurse.
+
 // walk skips from product to product with unsent events, however many events each product has, until enough
 // claimable products are found, and selects the claimable products.
 func (t *templates) walk(columns string) string {
@@ -80,13 +82,15 @@ func (t *templates) walk(columns string) string {
 	}
 	const found = `w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END`
 	return `
-		WITH RECURSIVE ` + t.busy() + `,
-		walk (sku, found) AS (
-			SELECT ` + next("> :after") + `, 0
-			UNION ALL
-			SELECT ` + next("> w.sku") + `, ` + found + ` FROM walk w
-			WHERE w.sku IS NOT NULL AND ` + found + ` < :products)
-		` + columns + ` FROM walk w WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)`
+		` + columns + ` FROM (
+			WITH RECURSIVE ` + t.busy() + `,
+			walk (sku, found) AS (
+				SELECT ` + next("> :after") + `, 0
+				UNION ALL
+				SELECT ` + next("> w.sku") + `, ` + found + ` FROM walk w
+				WHERE w.sku IS NOT NULL AND ` + found + ` < :products)
+			SELECT w.sku FROM walk w WHERE w.sku NOT IN (SELECT sku FROM busy)) w
+		WHERE w.sku IS NOT NULL`
 }
 
 // leaseColumns begins the insert of leases. The first unsent event of each product is known.
@@ -108,17 +112,18 @@ const takeOver = `
 // unsentText selects the first unsent events of products, unsorted, by key, and the number of the last.
 func (t *templates) unsentText() string {
 	return `
-		WITH RECURSIVE leased (sku, sequence, last) AS (
-			SELECT k.value, ` + t.first("k.value") + `,
-				(SELECT h.sequence FROM ` + t.marked("h", "= k.value") + ` ORDER BY h.sequence DESC LIMIT 1)
-			FROM ` + t.list(":skus") + ` k),
-		wanted (sku, sequence, until, last) AS (
-			SELECT l.sku, l.sequence,
-				CASE WHEN l.last - l.sequence < :events THEN l.last ELSE l.sequence + :events - 1 END, l.last
-			FROM leased l WHERE l.sequence IS NOT NULL
-			UNION ALL
-			SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
-		SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w` +
+		SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM (
+			WITH RECURSIVE leased (sku, sequence, last) AS (
+				SELECT k.value, ` + t.first("k.value") + `,
+					(SELECT h.sequence FROM ` + t.marked("h", "= k.value") + ` ORDER BY h.sequence DESC LIMIT 1)
+				FROM ` + t.list(":skus") + ` k),
+			wanted (sku, sequence, until, last) AS (
+				SELECT l.sku, l.sequence,
+					CASE WHEN l.last - l.sequence < :events THEN l.last ELSE l.sequence + :events - 1 END, l.last
+				FROM leased l WHERE l.sequence IS NOT NULL
+				UNION ALL
+				SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
+			SELECT * FROM wanted) w` +
 		t.lookup("events", "e", "", "e.sku = w.sku AND e.sequence = w.sequence")
 }
 

@@ -179,6 +179,8 @@ func classifyPostgreSQL(err error) class {
 		return undefined
 	}
 	switch {
+	case state == "XX000" && strings.Contains(err.Error(), "duplicate key value violates unique constraint"):
+		return duplicate // of a server of Citus, in the words of PostgreSQL
 	case strings.HasPrefix(state, "23"):
 		return refused
 	case isOfPooler(err), state == "08P01" && isUnsentByPooler(err):

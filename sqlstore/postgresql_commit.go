@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -117,7 +118,8 @@ func (r *relations) newLines() []lineRow {
 	return slices.DeleteFunc(slices.Clone(r.newParts), func(l lineRow) bool { return l.number > 0 })
 }
 
-// constraint returns the name of the broken constraint, "" if the driver has none.
+// constraint returns the name of the broken constraint, "" if the driver has none. Citus adds the number of a shard to
+// the names of the constraints.
 func constraint(err error) string {
 	name, _ := find(err, func(err error) (string, bool) {
 		for _, known := range []string{"ConstraintName", "Constraint"} {
@@ -127,5 +129,8 @@ func constraint(err error) string {
 		}
 		return "", false
 	})
+	if unnumbered := strings.TrimRight(name, "0123456789"); strings.HasSuffix(unnumbered, "_") {
+		name = strings.TrimSuffix(unnumbered, "_")
+	}
 	return name
 }

@@ -100,13 +100,14 @@ func readGolden(engine string, dialect *sqlstore.Dialect) *goldenFile {
 
 var (
 	parameter = regexp.MustCompile(`[$?]\d+`)
+	comment   = regexp.MustCompile(`/\*.*\*/`) // with a random word
 	values    = regexp.MustCompile(`(_utf8mb4 x)?'([^']|'')*'|-?\b\d+\b|\bNULL\b`)
 )
 
 // normal is a statement with single spaces, and with ? for each parameter and each value: MariaDB gets the values in
 // the text.
 func normal(statement string) string {
-	statement = strings.Join(strings.Fields(statement), " ")
+	statement = strings.Join(strings.Fields(comment.ReplaceAllString(statement, "")), " ")
 	statement = strings.ReplaceAll(statement, "( ", "(")
 	const rows = ") VALUES ("
 	if at := strings.Index(statement, rows); at >= 0 && !strings.HasPrefix(statement[at+len(rows):], "?") {

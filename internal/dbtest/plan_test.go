@@ -146,7 +146,7 @@ func explain(t *testing.T, e *engine, db *sql.DB, statement string) (steps []str
 		exec(`SET plan_cache_mode = force_generic_plan`)
 		exec(`PREPARE hot AS ` + statement)
 		defer exec(`DEALLOCATE hot`)
-		nulls := strings.Repeat(", NULL", parameters("$", statement))
+		nulls := strings.Repeat(", NULL", parameters(statement))
 		rows, err = conn.QueryContext(context.Background(), `EXPLAIN EXECUTE hot(`+strings.TrimPrefix(nulls, ", ")+`)`)
 	} else {
 		args := make([]any, strings.Count(statement, "?"))
@@ -180,9 +180,9 @@ func explain(t *testing.T, e *engine, db *sql.DB, statement string) (steps []str
 }
 
 // parameters is how many numbered parameters a statement has.
-func parameters(sign, statement string) int {
+func parameters(statement string) int {
 	n := 0
-	for strings.Contains(statement, fmt.Sprint(sign, n+1)) {
+	for strings.Contains(statement, fmt.Sprint("$", n+1)) {
 		n++
 	}
 	return n
@@ -216,10 +216,13 @@ func useEverything(t *testing.T, store allocation.Store) {
 	require.Equal(t, table.Version+1, load(t, store, "table").Version)
 }
 
+// firstUse is the first use of a parameter on SQLite; only further uses have the number of the parameter.
+var firstUse = regexp.MustCompile(`\?(\D|$)`)
+
 // plan asks SQLite how it would carry out a statement.
 func plan(t *testing.T, db *sql.DB, statement string) (steps []string) {
 	t.Helper()
-	args := make([]any, parameters("?", statement))
+	args := make([]any, len(firstUse.FindAllString(statement, -1)))
 	rows, err := db.QueryContext(context.Background(), "EXPLAIN QUERY PLAN "+statement, args...)
 	require.NoError(t, err, statement)
 	defer rows.Close()

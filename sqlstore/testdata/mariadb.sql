@@ -674,6 +674,7 @@ RETURNING sku, sequence, tries, claim
 -- name: outbox: read unsent events
 -- Reads the first unsent events of the leased products: Claim.
 -- Parameters: skus, events, events.
+SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM (
 WITH RECURSIVE leased (sku, sequence, last) AS (
   SELECT k.value, (SELECT h.unsent_from FROM allocation_events h FORCE INDEX (allocation_events_unsent)
     WHERE h.unsent_sku = k.value ORDER BY h.sequence LIMIT 1),
@@ -686,8 +687,7 @@ wanted (sku, sequence, until, last) AS (
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
-SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
-  STRAIGHT_JOIN allocation_events e WHERE e.sku = w.sku AND e.sequence = w.sequence
+SELECT * FROM wanted) w STRAIGHT_JOIN allocation_events e WHERE e.sku = w.sku AND e.sequence = w.sequence
 ;
 
 -- name: outbox: release a product

@@ -631,26 +631,27 @@ SELECT (SELECT COUNT(*) FROM p),
 
 -- name: outbox: lease products
 -- Leases products for a relay: Claim.
--- Parameters: now, after, products, owner, claim, until.
-WITH RECURSIVE busy (sku) AS (
+-- Parameters: owner, claim, until, now, after, products.
+INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
+SELECT w.sku, CAST($1 AS text), CAST($2 AS bigint), CAST($3 AS bigint), (SELECT h.unsent_from
+  FROM allocation_events h  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = w.sku
+  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0, 0, 0, '' FROM (
+  WITH RECURSIVE busy (sku) AS (
   SELECT d.sku FROM allocation_deliveries d
-  WHERE d.not_before > $1 OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
+  WHERE d.not_before > $4 OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
     FROM allocation_events h  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = d.sku
     AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)),
-walk (sku, found) AS (
-  SELECT (SELECT MIN((CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END)) FROM allocation_events e 
-    WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > $2 AND e.unsent_from IS NOT NULL), 0
-  UNION ALL
-  SELECT (SELECT MIN((CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END)) FROM allocation_events e 
-    WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > w.sku
-    AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END
-    FROM walk w
-  WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < $3)
-INSERT INTO allocation_deliveries (sku, owner, claim, not_before, sequence, tries, retry_at, dead, error)
-SELECT w.sku, CAST($4 AS text), CAST($5 AS bigint), CAST($6 AS bigint), (SELECT h.unsent_from
-  FROM allocation_events h  WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = w.sku
-  AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0, 0, 0, '' FROM walk w
-  WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)
+  walk (sku, found) AS (
+    SELECT (SELECT MIN((CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END)) FROM allocation_events e 
+      WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > $5 AND e.unsent_from IS NOT NULL), 0
+    UNION ALL
+    SELECT (SELECT MIN((CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END)) FROM allocation_events e 
+      WHERE (CASE WHEN e.unsent_from IS NOT NULL THEN e.sku END) > w.sku
+      AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku
+      FROM busy) THEN 0 ELSE 1 END FROM walk w
+    WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < $6)
+  SELECT w.sku FROM walk w WHERE w.sku NOT IN (SELECT sku FROM busy)) w
+WHERE w.sku IS NOT NULL
 ON CONFLICT (sku) DO UPDATE SET
   owner = excluded.owner, claim = excluded.claim, not_before = excluded.not_before,
   sequence = CASE WHEN allocation_deliveries.sequence < excluded.sequence
@@ -658,7 +659,7 @@ ON CONFLICT (sku) DO UPDATE SET
   tries = CASE WHEN allocation_deliveries.sequence < excluded.sequence THEN 0 ELSE
     allocation_deliveries.tries END,
   dead = 0
-WHERE allocation_deliveries.not_before <= $1
+WHERE allocation_deliveries.not_before <= $4
   AND (allocation_deliveries.dead = 0 OR allocation_deliveries.sequence < excluded.sequence)
 RETURNING sku, sequence, tries, claim
 ;
@@ -666,6 +667,7 @@ RETURNING sku, sequence, tries, claim
 -- name: outbox: read unsent events
 -- Reads the first unsent events of the leased products: Claim.
 -- Parameters: skus, events.
+SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM (
 WITH RECURSIVE leased (sku, sequence, last) AS (
   SELECT k.value, (SELECT h.unsent_from FROM allocation_events h 
     WHERE (CASE WHEN h.unsent_from IS NOT NULL THEN h.sku END) = k.value AND h.unsent_from IS NOT NULL
@@ -680,8 +682,7 @@ wanted (sku, sequence, until, last) AS (
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
-SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
-  CROSS JOIN LATERAL (SELECT * FROM allocation_events e WHERE e.sku = w.sku
+SELECT * FROM wanted) w CROSS JOIN LATERAL (SELECT * FROM allocation_events e WHERE e.sku = w.sku
   AND e.sequence = w.sequence OFFSET 0) e
 ;
 
@@ -1375,9 +1376,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 new_ok AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p WHERE p.seen > 0)
     AND NOT EXISTS (SELECT 1 FROM p JOIN allocation_products o ON o.sku = p.sku WHERE p.seen = 0)),
@@ -1486,9 +1490,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
@@ -1683,9 +1690,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
@@ -1733,9 +1743,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
@@ -1966,9 +1979,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
@@ -2094,9 +2110,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
@@ -2235,9 +2254,12 @@ WITH p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o),
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen),
 versions_match AS (
   SELECT 1 WHERE (SELECT COUNT(*) FROM locked) = (SELECT COUNT(*) FROM p)),
 moved AS (
@@ -2582,9 +2604,12 @@ p AS MATERIALIZED (
   SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
     (SELECT CAST($3 AS bigint[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])),
     (SELECT CAST($6 AS smallint[]))) x (sku, seen, version, refused, low_stock, low) WHERE x.seen = x.seen + 0),
+named AS MATERIALIZED (
+  SELECT o.sku, o.version FROM allocation_products o
+  WHERE o.sku = ANY (ARRAY(SELECT x.sku FROM unnest((SELECT CAST($1 AS text[]))) x (sku)))
+  ORDER BY o.sku FOR NO KEY UPDATE),
 locked AS MATERIALIZED (
-  SELECT o.sku FROM p JOIN allocation_products o ON o.sku = p.sku AND o.version = p.seen
-  ORDER BY o.sku FOR NO KEY UPDATE OF o)
+  SELECT o.sku FROM p JOIN named o ON o.sku = p.sku AND o.version = p.seen)
 ;
 
 -- name: part: all locked
@@ -2920,4 +2945,10 @@ SELECT COALESCE(MAX(version), 0) FROM allocation_schema_version
 -- name: schema: database
 -- Names the database in an error about missing tables.
 SELECT current_database()
+;
+
+-- name: schema: sessions
+-- Finds out whether a pooler gives a connection another session: CheckSchema.
+SELECT pg_backend_pid(), CASE WHEN CAST('now' AS timestamptz) = now() THEN 1 ELSE 0 END,
+CAST($1 AS bigint) /* a random word */
 ;

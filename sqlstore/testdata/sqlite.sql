@@ -530,22 +530,23 @@ UPDATE allocation_products SET serving_priority = ?, serving_sequence = ? WHERE 
 -- name: outbox: find claimable products
 -- Finds products with unsent events that nobody has leased: Claim, before the lease.
 -- Parameters: now, after, products.
-WITH RECURSIVE busy (sku) AS (
+SELECT w.sku, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent
+  WHERE h.sku = w.sku AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0 FROM (
+  WITH RECURSIVE busy (sku) AS (
   SELECT d.sku FROM allocation_deliveries d
   WHERE d.not_before > ? OR d.dead = 1 AND d.sequence >= (SELECT h.unsent_from
     FROM allocation_events h INDEXED BY allocation_events_unsent WHERE h.sku = d.sku
     AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1)),
-walk (sku, found) AS (
-  SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent WHERE e.sku > ?
-    AND e.unsent_from IS NOT NULL), 0
-  UNION ALL
-  SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent
-    WHERE e.sku > w.sku AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku
-    FROM busy) THEN 0 ELSE 1 END FROM walk w
-  WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < ?)
-SELECT w.sku, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent
-  WHERE h.sku = w.sku AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1), 0 FROM walk w
-  WHERE w.sku IS NOT NULL AND w.sku NOT IN (SELECT sku FROM busy)
+  walk (sku, found) AS (
+    SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent
+      WHERE e.sku > ? AND e.unsent_from IS NOT NULL), 0
+    UNION ALL
+    SELECT (SELECT MIN(e.sku) FROM allocation_events e INDEXED BY allocation_events_unsent
+      WHERE e.sku > w.sku AND e.unsent_from IS NOT NULL), w.found + CASE WHEN w.sku IN (SELECT sku
+      FROM busy) THEN 0 ELSE 1 END FROM walk w
+    WHERE w.sku IS NOT NULL AND w.found + CASE WHEN w.sku IN (SELECT sku FROM busy) THEN 0 ELSE 1 END < ?)
+  SELECT w.sku FROM walk w WHERE w.sku NOT IN (SELECT sku FROM busy)) w
+WHERE w.sku IS NOT NULL
 ;
 
 -- name: outbox: lease products
@@ -570,6 +571,7 @@ RETURNING sku, sequence, tries, claim
 -- name: outbox: read unsent events
 -- Reads the first unsent events of the leased products: Claim.
 -- Parameters: skus, events.
+SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM (
 WITH RECURSIVE leased (sku, sequence, last) AS (
   SELECT k.value, (SELECT h.unsent_from FROM allocation_events h INDEXED BY allocation_events_unsent
     WHERE h.sku = k.value AND h.unsent_from IS NOT NULL ORDER BY h.sequence LIMIT 1),
@@ -582,8 +584,7 @@ wanted (sku, sequence, until, last) AS (
   FROM leased l WHERE l.sequence IS NOT NULL
   UNION ALL
   SELECT w.sku, w.sequence + 1, w.until, w.last FROM wanted w WHERE w.sequence < w.until)
-SELECT w.sku, w.last, e.sequence, e.kind, e.data, e.trace_parent FROM wanted w
-  CROSS JOIN allocation_events e WHERE e.sku = w.sku AND e.sequence = w.sequence
+SELECT * FROM wanted) w CROSS JOIN allocation_events e WHERE e.sku = w.sku AND e.sequence = w.sequence
 ;
 
 -- name: outbox: release a product

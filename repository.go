@@ -270,6 +270,13 @@ type BatchChange struct {
 
 // Ledger is an optional ability of a [Store], and of a [UnitOfWork] over a store: to account for the
 // stock. Contexts are answered as by a Store.
+//
+// A Ledger may have a further method, for [Service.ReconcileAll]:
+//
+//	Audits(ctx context.Context, after SKU, limit int) ([]Audit, error)
+//
+// Audits adds up a page of products, each as Audit does and all as of one moment: at most limit products
+// with a SKU greater than after, sorted by SKU. A limit below 1 is an [*Error] that wraps [ErrInvalid].
 type Ledger interface {
 	// Audit adds up a product as of one moment. Every batch that is known by counters, by a line or by
 	// an event has a tally; the order is free. An unknown SKU is an [*Error] that wraps [ErrNotFound].

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 )
 
@@ -37,12 +38,93 @@ func (s *Service) audit(ctx context.Context, op string, sku SKU) (Audit, error) 
 	if err != nil {
 		return Audit{}, err
 	}
+	return a.withDriftAlone(), nil
+}
+
+// withDriftAlone returns the audit without the tallies that agree.
+func (a Audit) withDriftAlone() Audit {
 	agrees := func(t Tally) bool { return !t.Drifted() }
 	a.Tallies = slices.DeleteFunc(slices.Clone(a.Tallies), agrees)
 	if len(a.Tallies) == 0 {
 		a.Tallies = nil
 	}
-	return a, nil
+	return a
+}
+
+// auditor is the further method of a [Ledger].
+type auditor interface {
+	Audits(ctx context.Context, after SKU, limit int) ([]Audit, error)
+}
+
+// auditPage is how many products ReconcileAll reads at once.
+const auditPage = 100
+
+// ReconcileAll is [Service.Reconcile] for every product with a SKU greater than after, in the order of the
+// SKUs; "" stands for all products. An audit comes for each product, whether or not the product has
+// drifted, so that a caller can show how far the audit came. The SKU of the last audit is the place to go
+// on from, after an error or in another process. An error is the last value.
+//
+// The products are read in pages of 100, each with one call of the store and as of one moment. While the
+// body of the loop runs, no transaction is open and no connection is taken, so that the body may call
+// [Service.PlanMend] or [Service.Mend] for a product that has drifted:
+//
+//	for audit, err := range service.ReconcileAll(ctx, "") {
+//		if err != nil {
+//			return err // ReconcileAll(ctx, last) goes on
+//		}
+//		last = audit.SKU
+//		if audit.Drifted() {
+//			plan, err := service.PlanMend(ctx, audit.SKU)
+//			…
+//		}
+//	}
+//
+// A page takes as long as adding up the events of its products. Over a store that is no [Ledger] with the
+// method Audits, the error wraps [errors.ErrUnsupported].
+func (s *Service) ReconcileAll(ctx context.Context, after SKU) iter.Seq2[Audit, error] {
+	return func(yield func(Audit, error) bool) {
+		last := after
+		for {
+			page, err := s.auditPage(ctx, last)
+			if err != nil {
+				yield(Audit{}, err)
+				return
+			}
+			for _, a := range page {
+				if !yield(a.withDriftAlone(), nil) {
+					return
+				}
+				last = a.SKU
+			}
+			if len(page) < auditPage {
+				return
+			}
+		}
+	}
+}
+
+// auditPage returns the audits of a page of products.
+func (s *Service) auditPage(ctx context.Context, after SKU) ([]Audit, error) {
+	const op = "ReconcileAll"
+	if err := s.refuseGuests(op); err != nil {
+		return nil, err
+	}
+	if after != "" {
+		if err := checkID(op, "sku", after); err != nil {
+			return nil, err
+		}
+	}
+	if ctx == nil {
+		return nil, invalid(op, "context", nil, "must not be nil")
+	}
+	ledger, able := s.units.(auditor)
+	if u := ownUnit(s.units); !able && u != nil {
+		ledger, able = u, true
+	}
+	if !able {
+		return nil, &Error{Op: op, Field: "unit of work", Value: fmt.Sprintf("%T", s.units), Err: errors.ErrUnsupported}
+	}
+	return ledger.Audits(ctx, after, auditPage)
 }
 
 // Mend corrects the differences that Reconcile finds, and returns the audit that showed them.

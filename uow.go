@@ -135,6 +135,19 @@ func (u *unit) Audit(ctx context.Context, sku SKU) (Audit, error) {
 	return ledger.Audit(ctx, sku)
 }
 
+// Audits calls the store, if the store is a [Ledger] with this method.
+func (u *unit) Audits(ctx context.Context, after SKU, limit int) ([]Audit, error) {
+	ledger, err := u.ledger("Audits")
+	if err != nil {
+		return nil, err
+	}
+	auditor, able := ledger.(auditor)
+	if !able {
+		return nil, &Error{Op: "Audits", Field: "store", Value: fmt.Sprintf("%T", u.store), Err: errors.ErrUnsupported}
+	}
+	return auditor.Audits(ctx, after, limit)
+}
+
 // Events calls the store, if the store is a [Ledger].
 func (u *unit) Events(ctx context.Context, sku SKU, after int64, limit int) ([]Event, error) {
 	ledger, err := u.ledger("Events")

@@ -3,6 +3,7 @@ package memory
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
@@ -20,6 +21,22 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit
 		return allocation.Audit{}, unknown(sku)
 	}
 	return p.audit(), nil
+}
+
+// Audits adds up a page of products, see [allocation.Ledger].
+func (s *Store) Audits(ctx context.Context, after allocation.SKU, limit int) ([]allocation.Audit, error) {
+	const op = "Audits"
+	if err := cmp.Or(s.check(ctx, op), checkAtLeastOne(op, "limit", limit)); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	skus := behindID(maps.Keys(s.products), "", after)
+	var audits []allocation.Audit
+	for _, sku := range skus[:min(len(skus), limit)] {
+		audits = append(audits, s.products[sku].audit())
+	}
+	return audits, nil
 }
 
 func unknown(sku allocation.SKU) error {

@@ -33,6 +33,7 @@ var fixedStatements = []struct{ path, name, when string }{
 	{"versions", "check versions", "A commit of a unit of work that read products and changed none."},
 	{"audit", "audit",
 		"Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend."},
+	{"audits", "audit of many products", "Reads the same of a page of products: ReconcileAll."},
 	{"events", "events", "Reads a page of a product's events: Events."},
 
 	{"writer.addProduct", "commit: add a product", "A commit with a new product: AddBatch for a new SKU."},

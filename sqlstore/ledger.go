@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"github.com/cosmic-go/allocation"
@@ -19,40 +20,89 @@ func (s *Store) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit
 }
 
 func (s *Store) audit(ctx context.Context, r runner, sku allocation.SKU) (allocation.Audit, error) {
-	a := allocation.Audit{SKU: sku}
-	byRef := map[allocation.BatchRef]*allocation.Tally{}
+	sum := newAuditing(sku)
 	audit := s.statements.audit
 	err := r.each(ctx, audit, audit.args(func(string) any { return string(sku) }), func(rows scanner) error {
-		var kind int
-		var ref allocation.BatchRef
-		var first, second int64
-		if err := rows.Scan(&kind, &ref, &first, &second); err != nil {
-			return err
-		}
-		switch {
-		case kind == 0:
-			a.Version, a.LastEvent = first, max(a.LastEvent, second)
-			return nil
-		case ref == lastPurged:
-			a.LastEvent = max(a.LastEvent, first)
-			return nil
-		case byRef[ref] == nil:
-			byRef[ref] = &allocation.Tally{Batch: ref}
-		}
-		account(byRef[ref], kind, allocation.Quantity(first), allocation.Quantity(second))
-		return nil
+		var row auditRow
+		err := rows.Scan(&row.kind, &row.ref, &row.first, &row.second)
+		sum.add(row)
+		return err
 	})
 	if err != nil {
 		return allocation.Audit{}, err
 	}
-	if a.Version == 0 {
+	if sum.Version == 0 {
 		return allocation.Audit{}, &subjectError{field: "sku", value: sku, err: allocation.ErrNotFound}
 	}
-	for _, t := range byRef {
+	return sum.result(), nil
+}
+
+// Audits adds up a page of products, see [allocation.Ledger].
+func (s *Store) Audits(ctx context.Context, after allocation.SKU, limit int) ([]allocation.Audit, error) {
+	const op = "Audits"
+	if err := s.check(ctx, op, checkAfter(after), atLeast(1, "limit", limit)); err != nil {
+		return nil, err
+	}
+	bySKU := map[allocation.SKU]*auditing{}
+	values := map[string]any{"after": string(after), "page": limit}
+	err := s.view(ctx, op, s.statements.audits, values, func(rows scanner) error {
+		var row auditRow
+		err := rows.Scan(&row.kind, &row.sku, &row.ref, &row.first, &row.second)
+		if bySKU[row.sku] == nil {
+			bySKU[row.sku] = newAuditing(row.sku)
+		}
+		bySKU[row.sku].add(row)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	var audits []allocation.Audit
+	for _, sku := range slices.Sorted(maps.Keys(bySKU)) {
+		audits = append(audits, bySKU[sku].result())
+	}
+	return audits, nil
+}
+
+// auditRow is a row of an audit: the version and the last event of a product, or two numbers of a batch.
+type auditRow struct {
+	kind          int
+	sku           allocation.SKU
+	ref           allocation.BatchRef
+	first, second int64
+}
+
+// auditing adds up the rows of a product.
+type auditing struct {
+	allocation.Audit
+	byRef map[allocation.BatchRef]*allocation.Tally
+}
+
+func newAuditing(sku allocation.SKU) *auditing {
+	return &auditing{allocation.Audit{SKU: sku}, map[allocation.BatchRef]*allocation.Tally{}}
+}
+
+func (a *auditing) add(row auditRow) {
+	switch {
+	case row.kind == 0:
+		a.Version, a.LastEvent = row.first, max(a.LastEvent, row.second)
+		return
+	case row.ref == lastPurged:
+		a.LastEvent = max(a.LastEvent, row.first)
+		return
+	case a.byRef[row.ref] == nil:
+		a.byRef[row.ref] = &allocation.Tally{Batch: row.ref}
+	}
+	account(a.byRef[row.ref], row.kind, allocation.Quantity(row.first), allocation.Quantity(row.second))
+}
+
+// result returns the audit with the tallies by batch.
+func (a *auditing) result() allocation.Audit {
+	for _, t := range a.byRef {
 		a.Tallies = append(a.Tallies, *t)
 	}
 	slices.SortFunc(a.Tallies, func(a, b allocation.Tally) int { return cmp.Compare(a.Batch, b.Batch) })
-	return a, nil
+	return a.Audit
 }
 
 // account adds a row of the audit to a tally: counters, sums of lines, or sums of events. Events have two rows if

@@ -68,6 +68,10 @@ var mariaDB = engine{
 	lapses:  lapsesColumns{"h.lapses", "h.held_sku", "h.lapses, h.held_sku, h.order_id, h.sku, h.line"},
 	shipped: "lines_leaving",
 	integer: "SIGNED",
+	promisedOf: func(t *templates) string {
+		return `(SELECT b.sku, b.ref FROM chosen c` + t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `) b` +
+			t.lookup("lines", "l", "lines_leaving", "l.batch_ref = b.ref AND l.open = 1 AND l.sku = b.sku")
+	},
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
 		FROM {batches} b FORCE INDEX ({#batches_by_sku}) STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_leaving})

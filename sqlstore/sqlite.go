@@ -59,10 +59,11 @@ var sqlite = engine{
 						ORDER BY b.due, b.sku LIMIT :limit`,
 	limit:   ":limit",
 	present: ":now + 0", from: ":from + 0", since: ":from - 1",
-	dueOf:   func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
-	lapses:  lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
-	shipped: "lines_shipped",
-	integer: "BIGINT",
+	dueOf:      func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
+	lapses:     lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
+	shipped:    "lines_shipped",
+	integer:    "BIGINT",
+	promisedOf: openOfChosen,
 	promised: `
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
 		FROM {lines} l INDEXED BY {#lines_leaving}

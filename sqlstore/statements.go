@@ -18,7 +18,7 @@ type statements struct {
 	byFewSKUs                    sync.Map
 	chosenBy                     [3]*query // select the products to lock before each load except a load by SKU
 
-	versions, audit, events *query
+	versions, audit, audits, events *query
 
 	outbox *outboxStatements
 
@@ -58,7 +58,8 @@ func (t *templates) statements() *statements {
 			lapsedOfOne, expiringOfOne, t.firstNeeded()),
 		versions: t.compile(`
 			SELECT p.sku, p.version FROM ` + t.list(":skus") + ` k` + t.lookup("products", "p", "", "p.sku = k.value")),
-		audit: t.compile(t.auditText()),
+		audit:  t.compile(t.auditText()),
+		audits: t.compile(t.auditsText()),
 		events: t.compile(`
 			SELECT sequence, kind, data FROM {events}
 			WHERE sku = :sku AND sequence > :after ORDER BY sequence LIMIT :limit`),
@@ -164,4 +165,30 @@ func (t *templates) auditText() string {
 		FROM {events} WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref
 		UNION ALL
 		SELECT 3, batch_ref, purchased, allocated FROM {purged} WHERE sku = :sku`
+}
+
+// auditsText is auditText for a page of products behind :after, with the SKU in each row.
+func (t *templates) auditsText() string {
+	return `
+		WITH chosen (sku) AS (SELECT p.sku FROM {products} p WHERE p.sku > :after ORDER BY p.sku LIMIT :page)
+		SELECT 0, p.sku, '', p.version, COALESCE((SELECT MAX(sequence) FROM {events} e WHERE e.sku = p.sku), 0)
+		FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
+		UNION ALL
+		SELECT 1, b.sku, b.ref, b.purchased, b.allocated
+		FROM chosen c` + t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `
+		UNION ALL
+		SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
+		FROM ` + t.promisedOf(t) + ` GROUP BY l.sku, l.batch_ref
+		UNION ALL
+		SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS ` + t.integer + `), CAST(SUM(e.allocated) AS ` + t.integer + `)
+		FROM chosen c` + t.lookup("events", "e", "", "e.sku = c.sku AND e.batch_ref IS NOT NULL") + `
+		GROUP BY e.sku, e.batch_ref
+		UNION ALL
+		SELECT 3, g.sku, g.batch_ref, g.purchased, g.allocated
+		FROM chosen c` + t.lookup("purged", "g", "", "g.sku = c.sku")
+}
+
+// openOfChosen joins the unshipped lines l of each chosen product, by an index that begins with the SKU.
+func openOfChosen(t *templates) string {
+	return `chosen c` + t.lookup("lines", "l", "lines_leaving", "l.sku = c.sku AND l.open = 1")
 }

@@ -214,6 +214,9 @@ func (v *verbs) checks() {
 		}))
 	_, err := v.service.Reconcile(ctx, "chair")
 	v.calls("Reconcile", err)
+	for _, err := range v.service.ReconcileAll(ctx, "") {
+		v.calls("ReconcileAll", err)
+	}
 	exec(v, v.other, `UPDATE allocation_batches SET purchased = purchased + 1 WHERE ref = 'b5'`)
 	_, err = v.service.Mend(ctx, "lamp")
 	v.calls("Mend", err)

@@ -207,6 +207,9 @@ func useEverything(t *testing.T, store allocation.Store) {
 	require.NoError(t, service.AddBatch(ctx, allocation.Batch{Ref: "b2", SKU: "table", Purchased: 5}))
 	_, err = service.Reconcile(ctx, "chair")
 	require.NoError(t, err)
+	for _, err := range service.ReconcileAll(ctx, "a") {
+		require.NoError(t, err)
+	}
 	_, err = store.(allocation.Ledger).Events(ctx, "chair", 0, 10)
 	require.NoError(t, err)
 	chair, table := load(t, store, "chair"), load(t, store, "table")

@@ -6,23 +6,34 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/cosmic-go/allocation/sqlstore"
 	"github.com/cosmic-go/allocation/views"
 )
 
+// written continues a change of a product's version, which on SQLite has to be written twice.
+func (e *engine) written(version string) string {
+	if e.dialect == sqlstore.SQLite {
+		return ", written = " + version
+	}
+	return ""
+}
+
 // writesOfVersion3 are commits of a program of version 3, statement by statement: a sale, and its shipment.
-var writesOfVersion3 = []string{
-	`UPDATE allocation_products SET version = 18, refused = 9, low_stock = 5, low = 0
+func writesOfVersion3(e *engine) []string {
+	return []string{
+		`UPDATE allocation_products SET version = 18, refused = 9, low_stock = 5, low = 0` + e.written("18") + `
 		WHERE sku = 'chair' AND version = 17`,
-	`UPDATE allocation_batches SET purchased = purchased + 0, allocated = allocated + 2
+		`UPDATE allocation_batches SET purchased = purchased + 0, allocated = allocated + 2
 		WHERE ref = 'b-2' AND sku = 'chair'`,
-	`INSERT INTO allocation_lines
+		`INSERT INTO allocation_lines
 		(order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
 		VALUES ('late-1', 'chair', 0, 'b-2', 2, 0, 0, 18)`,
-	eventOfVersion3 + `VALUES ('chair', 18, 'LineAllocated', 1893489300000000, 'b-2', 0, 2, '{}', NULL, NULL, 18, 3)`,
-	`UPDATE allocation_products SET version = 19 WHERE sku = 'chair' AND version = 18`,
-	`UPDATE allocation_batches SET purchased = purchased - 2, allocated = allocated - 2 WHERE ref = 'b-2'`,
-	`UPDATE allocation_lines SET shipped = 2 WHERE order_id = 'late-1' AND sku = 'chair'`,
-	eventOfVersion3 + `VALUES ('chair', 19, 'LineShipped', 1893489300000000, 'b-2', -2, -2, '{}', NULL, NULL, 19, 3)`,
+		eventOfVersion3 + `VALUES ('chair', 18, 'LineAllocated', 1893489300000000, 'b-2', 0, 2, '{}', NULL, NULL, 18, 3)`,
+		`UPDATE allocation_products SET version = 19` + e.written("19") + ` WHERE sku = 'chair' AND version = 18`,
+		`UPDATE allocation_batches SET purchased = purchased - 2, allocated = allocated - 2 WHERE ref = 'b-2'`,
+		`UPDATE allocation_lines SET shipped = 2 WHERE order_id = 'late-1' AND sku = 'chair'`,
+		eventOfVersion3 + `VALUES ('chair', 19, 'LineShipped', 1893489300000000, 'b-2', -2, -2, '{}', NULL, NULL, 19, 3)`,
+	}
 }
 
 const eventOfVersion3 = `INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data,
@@ -33,7 +44,7 @@ func TestAProgramOfVersion3MayGoOnWritingAndIsTraced(t *testing.T) {
 		db := e.used(t, 3)
 		store := e.store(t, db, nil)
 		require.NoError(t, store.Migrate(t.Context()))
-		require.NoError(t, inTransaction(t.Context(), db, true, writesOfVersion3))
+		require.NoError(t, inTransaction(t.Context(), db, true, writesOfVersion3(e)))
 		lines, err := store.LotLines(t.Context(), "b-2", views.Key{}, 9)
 		require.NoError(t, err)
 		var traced []string

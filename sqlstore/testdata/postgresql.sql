@@ -506,6 +506,30 @@ UNION ALL
 SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = $1
 ;
 
+-- name: audit of many products
+-- Reads the same of a page of products: ReconcileAll.
+-- Parameters: after, page.
+WITH chosen (sku) AS (SELECT p.sku FROM allocation_products p WHERE p.sku > $1 ORDER BY p.sku LIMIT $2)
+SELECT 0, p.sku, '', p.version, COALESCE((SELECT MAX(sequence) FROM allocation_events e
+  WHERE e.sku = p.sku), 0)
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT 1, b.sku, b.ref, b.purchased, b.allocated
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku OFFSET 0) b
+UNION ALL
+SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.sku = c.sku
+  AND l.open = 1 OFFSET 0) l GROUP BY l.sku, l.batch_ref
+UNION ALL
+SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_events e WHERE e.sku = c.sku
+  AND e.batch_ref IS NOT NULL OFFSET 0) e
+GROUP BY e.sku, e.batch_ref
+UNION ALL
+SELECT 3, g.sku, g.batch_ref, g.purchased, g.allocated
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_purged g WHERE g.sku = c.sku OFFSET 0) g
+;
+
 -- name: events
 -- Reads a page of a product's events: Events.
 -- Parameters: sku, after, limit.

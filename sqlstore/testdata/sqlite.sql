@@ -423,6 +423,29 @@ UNION ALL
 SELECT 3, batch_ref, purchased, allocated FROM allocation_purged WHERE sku = ?1
 ;
 
+-- name: audit of many products
+-- Reads the same of a page of products: ReconcileAll.
+-- Parameters: after, page.
+WITH chosen (sku) AS (SELECT p.sku FROM allocation_products p WHERE p.sku > ? ORDER BY p.sku LIMIT ?)
+SELECT 0, p.sku, '', p.version, COALESCE((SELECT MAX(sequence) FROM allocation_events e
+  WHERE e.sku = p.sku), 0)
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT 1, b.sku, b.ref, b.purchased, b.allocated
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = c.sku
+UNION ALL
+SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+FROM chosen c CROSS JOIN allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = c.sku
+  AND l.open = 1 GROUP BY l.sku, l.batch_ref
+UNION ALL
+SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
+FROM chosen c CROSS JOIN allocation_events e WHERE e.sku = c.sku AND e.batch_ref IS NOT NULL
+GROUP BY e.sku, e.batch_ref
+UNION ALL
+SELECT 3, g.sku, g.batch_ref, g.purchased, g.allocated
+FROM chosen c CROSS JOIN allocation_purged g WHERE g.sku = c.sku
+;
+
 -- name: events
 -- Reads a page of a product's events: Events.
 -- Parameters: sku, after, limit.

@@ -64,7 +64,7 @@ func (a *app) open(ctx context.Context) (*shop, error) {
 	return s, nil
 }
 
-// connect opens the pool of connections. PgBouncer refuses parameters that it doesn't know; then the connections are not
+// connect opens the pool of connections. PgBouncer refuses unknown parameters; then the connections are not
 // read-only, and only the commands keep from writing.
 func (d database) connect(ctx context.Context) (*sql.DB, error) {
 	db, err := sql.Open(d.driver, d.source)

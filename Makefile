@@ -17,6 +17,9 @@ TORTUREMODES = all
 # The seeds of the torture runs on a cluster.
 GALERASEEDS = 1 2 3 4 5 6 7 8 9 10
 
+# The failovers of each way to connect.
+FAILOVERS = 5
+
 # The database engines of the yardstick and of the upgrade: sqlite, postgresql, mariadb or all.
 ENGINE = all
 
@@ -66,6 +69,11 @@ galera: ## the same on a cluster of three MariaDB servers that all take commands
 	@set -e; for seed in $(GALERASEEDS); do \
 		go -C internal/dbtest run ./prove torture -engine galera -seed $$seed -for $(TORTURETIME); \
 	done
+
+.PHONY: failover
+failover: ## kill a PostgreSQL primary under load and promote its standby, FAILOVERS times for each way to connect
+	@cd internal/dbtest && ALLOCATION_REQUIRE_SERVERS=1 ALLOCATION_FAILOVERS=$(FAILOVERS) \
+		go test -count=1 -timeout 60m -run TestAFailoverLosesNothing -v .
 
 .PHONY: bench
 bench: ## measure the figures of docs/measurements.md

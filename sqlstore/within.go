@@ -73,7 +73,8 @@ func (s *Store) within(
 	}, skus...)
 }
 
-// inLocking commits the work of fn in a transaction for locks. An error of fn is returned unchanged.
+// inLocking commits the work of fn in a transaction for locks. An error of fn is returned unchanged, unless tables are
+// missing.
 func (s *Store) inLocking(ctx context.Context, op string, fn func(*transaction) error) error {
 	level := s.isolation
 	if level == sql.LevelDefault {
@@ -89,10 +90,16 @@ func (s *Store) inLocking(ctx context.Context, op string, fn func(*transaction) 
 		decided = fn(t)
 		return decided
 	})
-	if err == nil || decided != nil {
-		return decided
+	switch {
+	case err == nil:
+		return nil
+	case decided == nil:
+		return s.explain(ctx, op, s.retryable(ctx, err))
 	}
-	return s.explain(ctx, op, s.retryable(ctx, err))
+	if missing := s.missing(ctx, op, decided); missing != nil {
+		return missing
+	}
+	return decided
 }
 
 // ofHost returns an error of the host's function. The error of a statement is the driver's: a lost race becomes an

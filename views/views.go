@@ -11,6 +11,16 @@
 //	stock, err := store.Stock(ctx, time.Now(), "RED-CHAIR")  // the page says "3 left"
 //	given, err := service.Allocate(ctx, request)             // the decision, which may be a refusal
 //
+// # Replicas
+//
+// Every view also works on a replica that takes no writes, such as a standby of PostgreSQL: give a store of its own a
+// pool of connections to the replica. A view on a replica was true a little earlier on the primary, by the lag of the
+// replica, and each view by itself is still of one moment. With lag, Stock may show units that are sold, or miss units
+// that have arrived; Order may miss a line that Allocate has just returned, and show a line that was cancelled; Due may
+// name what is settled already, and Entries may end before the newest event. Show the answer of the command itself, or
+// read from the primary, where a customer expects to see the own change. Compare Stock.Version with the version that a
+// page has seen before to find out that a replica is behind.
+//
 // # Errors
 //
 // A nil or ended context has the errors of an [allocation.Store]. An invalid identifier, prefix or kind, or a limit

@@ -287,8 +287,9 @@ func (s *market) check(t *testing.T) {
 		audit, err := s.service.Reconcile(ctx, sku)
 		require.NoError(t, err)
 		assert.False(t, audit.Drifted(), "%+v", audit)
-		events, err := harness.Events(ctx, s.store, sku)
+		events, missing, err := harness.Events(ctx, s.store, sku)
 		require.NoError(t, err)
+		assert.Empty(t, missing, "events of %q that are missing", sku)
 		var announced allocation.Quantity
 		for _, event := range events {
 			kinds[event.Kind()]++

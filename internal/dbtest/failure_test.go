@@ -41,6 +41,12 @@ var operations = map[string]func(ctx context.Context, s *sqlstore.Store) error{
 		_, err := s.Events(ctx, "chair", 0, 10)
 		return err
 	},
+	"Locked": func(ctx context.Context, s *sqlstore.Store) error {
+		return s.Locked(ctx, func(inside allocation.Store) error {
+			_, err := inside.Load(ctx, allocation.Query{SKUs: []allocation.SKU{"chair"}})
+			return err
+		})
+	},
 	"CheckSchema": func(ctx context.Context, s *sqlstore.Store) error { return s.CheckSchema(ctx) },
 }
 

@@ -82,7 +82,7 @@ func TestA11_ACartBecomesAnOrderInOneOfSeveralProcesses(t *testing.T) {
 			require.NoError(t, err)
 			assert.Len(t, lines, 2, "lines that came from two carts")
 		}
-		events, err := harness.Events(t.Context(), store, "lamp")
+		events, _, err := harness.Events(t.Context(), store, "lamp")
 		require.NoError(t, err)
 		told := map[allocation.OrderID]int{}
 		for _, event := range events {

@@ -115,7 +115,7 @@ func TestA7_NoLineEndsOutsideItsTerms(t *testing.T) {
 			require.NoError(t, service.AddBatch(t.Context(), b))
 		}
 		together[bool](t, p, "bind to terms", 2, func(j *task) { j.Ahead = time.Second })
-		events, err := harness.Events(t.Context(), store, "lamp")
+		events, _, err := harness.Events(t.Context(), store, "lamp")
 		require.NoError(t, err)
 		l := &ledger{
 			batches: map[allocation.BatchRef]allocation.Batch{}, lines: map[allocation.LineKey]allocation.Allocation{},

@@ -195,3 +195,26 @@ func TestReadsWorkOnAStandby(t *testing.T) {
 		})
 	}
 }
+
+// A commit that waits for a lost standby is acknowledged if somebody cancels the wait: hosts are warned of that.
+func TestACancelledWaitForTheStandbyIsAcknowledged(t *testing.T) {
+	pair := servers.DedicatedPair(t, &servers.Options{Fast: true})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	dsn := onBoth(t, pair)
+	require.NoError(t, pair.Standby().Kill())
+	service, err := shopAt(overSQL(t, dsn.primary))
+	require.NoError(t, err)
+	answered := make(chan error, 1)
+	go func() {
+		_, err := service.Allocate(ctx, firm("unsafe", "chair", 1))
+		answered <- err
+	}()
+	admin := pgxPool(t, dsn.primary)
+	for cancelled := 0; cancelled == 0; {
+		require.Empty(t, answered, "the commit did not wait")
+		const wait = `SELECT COUNT(pg_cancel_backend(pid)) FROM pg_stat_activity WHERE wait_event = 'SyncRep'`
+		require.NoError(t, admin.QueryRow(ctx, wait).Scan(&cancelled))
+	}
+	require.NoError(t, <-answered, "PostgreSQL says by a warning that the commit may not have been replicated")
+}

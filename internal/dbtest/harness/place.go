@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -26,7 +27,13 @@ type Place struct {
 
 	temporary bool // so is the folder
 	files     int
+
+	given string // the DSN of the only database, which belongs to somebody else
+	taken bool
 }
+
+// At is the place of a single database that exists and belongs to somebody else.
+func (e *Engine) At(dsn string) *Place { return &Place{Engine: e, given: dsn} }
 
 // Start starts a private server, or makes a folder for files.
 func (e *Engine) Start(ctx context.Context, opts *Options) (p *Place, err error) {
@@ -47,6 +54,8 @@ func (e *Engine) Start(ctx context.Context, opts *Options) (p *Place, err error)
 // Stop stops the server and removes all databases, except for files in a folder from Options.
 func (p *Place) Stop() error {
 	switch {
+	case p.given != "":
+		return nil
 	case p.Running != nil:
 		return p.Running.Stop()
 	case p.temporary:
@@ -55,8 +64,12 @@ func (p *Place) Stop() error {
 	return nil
 }
 
-// Empty makes a database without tables and returns the DSN.
+// Empty makes a database without tables and returns the DSN. A database that belongs to somebody else must have no
+// tables of the library.
 func (p *Place) Empty(ctx context.Context) (dsn string, err error) {
+	if p.given != "" {
+		return p.given, p.take(ctx)
+	}
 	if p.Running != nil {
 		database, err := p.Running.CreateDatabase(ctx)
 		return database.DSN, err
@@ -71,4 +84,24 @@ func (p *Place) Empty(ctx context.Context) (dsn string, err error) {
 	p.files++
 	file := filepath.Join(p.Folder, fmt.Sprintf("stock-%d.db", p.files))
 	return "file:" + file + "?" + url.Values{"_pragma": pragmas}.Encode(), nil
+}
+
+// take checks that the given database has no products, and gives the database away once.
+func (p *Place) take(ctx context.Context) error {
+	if p.taken {
+		return errors.New("the given database is used already")
+	}
+	p.taken = true
+	db, err := p.Pool(p.given, 1)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.PingContext(ctx); err != nil {
+		return err
+	}
+	if err := Rows(ctx, db, `SELECT 1 FROM allocation_products WHERE 1 = 0`, nil); err == nil {
+		return errors.New("the database has a table allocation_products; give an empty database")
+	}
+	return nil
 }

@@ -28,14 +28,52 @@ func Rows(ctx context.Context, db Querier, statement string, row func(*sql.Rows)
 	return rows.Err()
 }
 
-// Events reads all events of a product, page by page.
-func Events(ctx context.Context, ledger allocation.Ledger, sku allocation.SKU) (all []allocation.Event, err error) {
-	const page = 10_000
-	for {
-		events, err := ledger.Events(ctx, sku, int64(len(all)), page)
-		if err != nil || len(events) == 0 {
-			return all, err
-		}
-		all = append(all, events...)
+// Events reads all events of a product, and returns the numbers of events that are missing before the last.
+func Events(
+	ctx context.Context, ledger allocation.Ledger, sku allocation.SKU,
+) (all []allocation.Event, missing []int64, err error) {
+	audit, err := ledger.Audit(ctx, sku)
+	if err != nil {
+		return nil, nil, err
 	}
+	last := max(audit.Version, audit.LastEvent)
+	after := func(number int64) ([]allocation.Event, error) { return ledger.Events(ctx, sku, number, int(last)) }
+	if all, err = after(0); err != nil {
+		return nil, nil, err
+	}
+	missing, err = gaps(0, last, len(all), func(number int64) (int, error) {
+		events, err := after(number)
+		return len(events), err
+	})
+	return all, missing, err
+}
+
+// gaps returns the numbers after from, up to to, that are missing, if have of the numbers are there. The function
+// behind returns how many numbers up to the end are there after a number.
+func gaps(from, to int64, have int, behind func(number int64) (int, error)) (missing []int64, err error) {
+	switch {
+	case int64(have) == to-from:
+		return nil, nil
+	case have == 0:
+		for number := from + 1; number <= to; number++ {
+			missing = append(missing, number)
+		}
+		return missing, nil
+	}
+	middle := from + (to-from)/2
+	beyond, err := behind(middle)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := behind(to)
+	if err != nil {
+		return nil, err
+	}
+	second := beyond - rest
+	low, err := gaps(from, middle, have-second, behind)
+	if err != nil {
+		return nil, err
+	}
+	high, err := gaps(middle, to, second, behind)
+	return append(low, high...), err
 }

@@ -4,8 +4,9 @@
 //	go run ./prove torture -engine postgresql -mode all -for 60s    no unit is sold twice, and no order is lost
 //	go run ./prove relay -engine postgresql -events 100000          every event is sent, in the order of its product
 //
-// Without a name the program runs torture. The packages torture and relay describe the load and the checks. A fault
-// makes the exit code 1, and the program prints the command line that repeats the run.
+// With -dsn the program uses a database that exists, see docs/proving.md. Without a name the program runs torture. The
+// packages torture and relay describe the load and the checks. A fault makes the exit code 1, and the program prints
+// the command line that repeats the run.
 package main
 
 import (

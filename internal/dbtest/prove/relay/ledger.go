@@ -21,14 +21,17 @@ func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus [
 		if audit.Drifted() {
 			a.fault(drift, "product %q: %+v", sku, audit)
 		}
-		events, err := harness.Events(ctx, ledger, sku)
+		events, missing, err := harness.Events(ctx, ledger, sku)
 		if err != nil {
 			return err
+		}
+		for _, number := range missing {
+			a.fault(drift, "product %q: event %d is missing in the ledger", sku, number)
 		}
 		if int64(len(events)) != audit.Version {
 			a.fault(drift, "product %q has version %d and %d events", sku, audit.Version, len(events))
 		}
-		if err := a.compareEvents(sku, events); err != nil {
+		if err := a.compareEvents(sku, events, missing); err != nil {
 			return err
 		}
 	}
@@ -40,13 +43,16 @@ func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus [
 	return nil
 }
 
-func (a *arrivals) compareEvents(sku allocation.SKU, events []allocation.Event) error {
+func (a *arrivals) compareEvents(sku allocation.SKU, events []allocation.Event, missing []int64) error {
 	var arrived map[int64]letter
 	if of := a.products[sku]; of != nil {
 		arrived = maps.Clone(of.letters)
 	}
-	for i, event := range events {
-		sequence := int64(i) + 1
+	sequence := int64(0)
+	for _, event := range events {
+		for sequence++; slices.Contains(missing, sequence); {
+			sequence++
+		}
 		e, err := outbox.NewEnvelope(source, sku, outbox.Record{Sequence: sequence, Event: event})
 		if err != nil {
 			return err

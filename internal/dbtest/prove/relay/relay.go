@@ -34,13 +34,15 @@ func play(ctx context.Context, s *settings, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	at, err := e.Start(ctx, &harness.Options{Fast: s.Fast})
-	if err != nil {
-		return err
+	at := e.At(s.DSN)
+	if s.DSN == "" {
+		if at, err = e.Start(ctx, &harness.Options{Fast: s.Fast}); err != nil {
+			return err
+		}
 	}
 	defer func() { err = errors.Join(err, at.Stop()) }()
 	plans := []plan{{relays: s.Relays, kill: true}}
-	if s.Measure {
+	if s.Measure && s.DSN == "" {
 		plans = []plan{{relays: 1}, {relays: 2}, plans[0]}
 	}
 	var failed []error

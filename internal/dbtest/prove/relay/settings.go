@@ -11,11 +11,12 @@ import (
 // settings are what a run depends on, timing aside.
 type settings struct {
 	Engine   string
-	Events   int // at least so many, all products together
-	Products int // each with its share of the events
-	Hot      int // further products, which together get a fifth of all
-	Relays   int // processes, when they are killed
-	Kills    int // at least so many; the run goes on killing until all is sent
+	DSN      string // of a database to use in place of a private server
+	Events   int    // at least so many, all products together
+	Products int    // each with its share of the events
+	Hot      int    // further products, which together get a fifth of all
+	Relays   int    // processes, when they are killed
+	Kills    int    // at least so many; the run goes on killing until all is sent
 	Every    time.Duration
 	Lease    time.Duration
 	Batch    int
@@ -30,6 +31,7 @@ type settings struct {
 // define makes a flag of each setting.
 func (s *settings) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.Engine, "engine", "sqlite", "sqlite, postgresql or mariadb")
+	flags.StringVar(&s.DSN, "dsn", "", "an empty database in place of a private server; nothing is measured then")
 	flags.IntVar(&s.Events, "events", 100_000, "to send, at least")
 	flags.IntVar(&s.Products, "products", 500, "that share most of the events")
 	flags.IntVar(&s.Hot, "hot", 4, "products that share a fifth of the events")
@@ -48,10 +50,14 @@ func (s *settings) define(flags *flag.FlagSet) {
 
 // String is the command line that repeats the run.
 func (s *settings) String() string {
+	given := ""
+	if s.DSN != "" {
+		given = " -dsn …" // which may hold a password
+	}
 	return fmt.Sprintf("go run ./prove relay -engine %s -events %d -products %d -hot %d -relays %d -kills %d",
 		s.Engine, s.Events, s.Products, s.Hot, s.Relays, s.Kills) +
 		fmt.Sprintf(" -every %s -lease %s -batch %d -workers %d", s.Every, s.Lease, s.Batch, s.Workers) +
-		fmt.Sprintf(" -measure=%t -fast=%t -patience %s -limit %s", s.Measure, s.Fast, s.Patience, s.Limit)
+		fmt.Sprintf(" -measure=%t -fast=%t -patience %s -limit %s", s.Measure, s.Fast, s.Patience, s.Limit) + given
 }
 
 // check refuses settings with which there is nothing to do.

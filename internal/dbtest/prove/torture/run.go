@@ -52,6 +52,9 @@ func torture(ctx context.Context, s *settings, folder string) (found *report, er
 	if err != nil {
 		return nil, err
 	}
+	if s.DSN != "" {
+		return tortureAt(ctx, s, folder, e.At(s.DSN))
+	}
 	at, err := e.Start(ctx, &harness.Options{Fast: true, Settings: s.server(), Folder: folder})
 	if err != nil {
 		return nil, err

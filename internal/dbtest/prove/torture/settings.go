@@ -27,6 +27,8 @@ type settings struct {
 	Writers   int     // servers of a cluster that take commands as long as they are up
 	Attempts  int     // of a unit of work; 0 for the default
 
+	DSN string `json:"-"` // of a database to use in place of a private server
+
 	Pgx bool // the clients use pgx itself, in place of database/sql
 
 	Configuration []string // of the server, as name=value
@@ -35,6 +37,7 @@ type settings struct {
 // define makes a flag of each setting.
 func (s *settings) define(flags *flag.FlagSet) {
 	flags.StringVar(&s.Engine, "engine", "sqlite", "sqlite, postgresql, mariadb or galera (a cluster of three servers)")
+	flags.StringVar(&s.DSN, "dsn", "", "an empty database in place of a private server, which nobody restarts")
 	s.Mode = everything
 	const modeUsage = "how the clients' Services work: all (the default), alone without group commit, " +
 		"unkept without cached products, locked with locks from the start"
@@ -78,6 +81,9 @@ func (s *settings) String() string {
 	if s.Pgx {
 		line.WriteString(" -pgx")
 	}
+	if s.DSN != "" {
+		line.WriteString(" -dsn …") // which may hold a password
+	}
 	for _, text := range s.Configuration {
 		fmt.Fprintf(&line, " -set '%s'", text)
 	}
@@ -107,6 +113,9 @@ func (s *settings) check() error {
 	}
 	if s.Pgx && s.Engine != "postgresql" {
 		return fmt.Errorf("pgx needs the engine postgresql: %s", s)
+	}
+	if s.DSN != "" && (s.Engine == galera || len(s.Configuration) > 0) {
+		return fmt.Errorf("dsn goes with sqlite, postgresql or mariadb, and without set: %s", s)
 	}
 	return s.Mode.check()
 }

@@ -23,9 +23,12 @@ func (r *run) check(ctx context.Context, db *sql.DB, store *sqlstore.Store, did 
 	}
 	for i := range r.settings.SKUs {
 		sku := r.settings.sku(i)
-		events, err := harness.Events(ctx, store, sku)
+		events, missing, err := harness.Events(ctx, store, sku)
 		if err != nil {
 			return err
+		}
+		for _, number := range missing {
+			r.report.fault(lost, "product %q: event %d is missing in the ledger", sku, number)
 		}
 		r.report.Events += len(events)
 		b.replay(sku, events, parents[sku])

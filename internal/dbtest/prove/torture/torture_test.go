@@ -101,3 +101,31 @@ func logged(t *testing.T, s *settings, found *report, err error) *report {
 	t.Log(text.String(), "again: ", s)
 	return found
 }
+
+// A user proves a cluster that runs already. The database must be empty, and a lost event of the ledger is named.
+func TestTortureInAGivenDatabase(t *testing.T) {
+	s := &settings{
+		Engine: "postgresql", Mode: everything, Seed: rand.Uint64N(1_000_000),
+		DSN:       servers.Dedicated(t, servers.PostgreSQL, &servers.Options{Fast: true}).Database(t),
+		Processes: 2, Callers: 2, SKUs: 1, Commands: 10_000, For: time.Second, Restarts: 1,
+	}
+	ctx := context.WithoutCancel(t.Context())
+	found, err := torture(ctx, s, t.TempDir())
+	logged(t, s, found, err)
+	assert.Empty(t, found.faults)
+	assert.Zero(t, found.Restarts, "restarts of servers that belong to somebody else")
+	assert.NotContains(t, s.String(), "postgres://", "a DSN holds a password")
+	_, err = torture(ctx, s, t.TempDir())
+	require.ErrorContains(t, err, "give an empty database")
+
+	e, err := find(s.Engine)
+	require.NoError(t, err)
+	db, store, err := e.open(s.DSN, nil)
+	require.NoError(t, err)
+	defer db.Close()
+	_, err = db.ExecContext(ctx, `DELETE FROM allocation_events WHERE sku = $1 AND sequence IN (2, 5)`, s.sku(0))
+	require.NoError(t, err)
+	_, missing, err := harness.Events(ctx, store, s.sku(0))
+	require.NoError(t, err)
+	assert.Equal(t, []int64{2, 5}, missing)
+}

@@ -140,6 +140,9 @@ type engine struct {
 	// schemas says that the engine has schemas, see Options.Schema.
 	schemas bool
 
+	// functions says that the package has functions for the engine, see Options.Functions.
+	functions bool
+
 	// isolations lists the levels of isolation that Options may ask for.
 	isolations []sql.IsolationLevel
 
@@ -208,6 +211,7 @@ type setting struct {
 type templates struct {
 	*engine
 	schema, prefix string
+	functions      bool // see Options.Functions
 }
 
 func (t *templates) compile(text string) *query {

@@ -27,7 +27,8 @@ type Migration struct {
 	SQL     string // statements, each with a semicolon at the end of a line
 }
 
-// Migrations returns all migrations in order, for a tool of the host. Apply each migration once, in a transaction.
+// Migrations returns all migrations in order, for a tool of the host. Apply each migration once, in a transaction. See
+// [Functions] for what an option adds.
 func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
 	if dialect == nil || dialect.engine == nil {
 		return nil, invalid("Migrations", "dialect", nil, "must not be nil")
@@ -37,6 +38,19 @@ func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
 		return nil, err
 	}
 	return names.migrations()
+}
+
+// Functions returns the statement that creates what [Options].Functions asks for, for a tool of the host: to be run
+// after the migrations, and again after each update of the package; "" without the option.
+func Functions(dialect *Dialect, opts *Options) (string, error) {
+	if dialect == nil || dialect.engine == nil {
+		return "", invalid("Functions", "dialect", nil, "must not be nil")
+	}
+	names, err := opts.templates("Functions", dialect.engine)
+	if err != nil || !names.functions {
+		return "", err
+	}
+	return names.lineFunction().create, nil
 }
 
 func (t *templates) migrations() ([]Migration, error) {
@@ -106,6 +120,11 @@ func (s *Store) migrate(ctx context.Context, conn connection, migrations []Migra
 			}
 		}
 	}
+	if have <= len(migrations) {
+		if err := s.createFunctions(ctx, conn); err != nil {
+			return &subjectError{field: "migration", value: "functions", err: err}
+		}
+	}
 	err = run(ctx, conn, s.engine.unlock)
 	committed = err == nil
 	return err
@@ -166,6 +185,16 @@ func (s *Store) checkVersion(ctx context.Context, op string) error {
 	}
 	if want := len(migrations); have != want {
 		return s.notMigrated(ctx, conn, op, have, want)
+	}
+	lacking, err := s.lacksFunctions(ctx, conn)
+	switch {
+	case err != nil:
+		return s.meaning(ctx, op, err)
+	case lacking:
+		return &allocation.Error{
+			Op: op, Field: "function", Value: s.templates.lineFunction().name,
+			Err: fmt.Errorf("%w: the function is missing", ErrNotMigrated),
+		}
 	}
 	return nil
 }

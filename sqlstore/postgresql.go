@@ -89,6 +89,7 @@ var postgreSQL = engine{
 	undo:      `ROLLBACK`,
 	reserved:  "pg_",
 	schemas:   true,
+	functions: true,
 	isolations: []sql.IsolationLevel{
 		sql.LevelReadCommitted, sql.LevelRepeatableRead, sql.LevelSerializable,
 	},
@@ -176,7 +177,7 @@ func classifyPostgreSQL(err error) class {
 		return unanswered
 	case "23505":
 		return duplicate
-	case "42P01", "3F000", "42703": // table, schema, column
+	case "42P01", "3F000", "42703", "42883": // table, schema, column, function
 		return undefined
 	}
 	switch {

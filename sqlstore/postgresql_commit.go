@@ -23,10 +23,14 @@ type postgreSQLCommit struct {
 }
 
 func newPostgreSQLCommit(t *templates) writer {
+	plainLine := compileRow(t, firstRows, oneLineText(true, false))
+	if t.functions {
+		plainLine = t.lineFunction().call
+	}
 	return &postgreSQLCommit{
 		templates: t,
 		oneLine:   compileRow(t, firstRows, oneLineText(false, false)),
-		plainLine: compileRow(t, firstRows, oneLineText(true, false)),
+		plainLine: plainLine,
 
 		strictOneLine:   compileRow(t, firstRows, oneLineText(false, true)),
 		strictPlainLine: compileRow(t, firstRows, oneLineText(true, true)),

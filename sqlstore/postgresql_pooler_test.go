@@ -46,13 +46,13 @@ func TestSessionsThatAPoolerLends(t *testing.T) {
 		sessions
 		want error
 	}{
-		"values with the text":              {sessions{looks: []seen{{1, 1}}}, nil},
-		"no pooler":                         {sessions{looks: []seen{{1, 0}, {1, 0}, {1, 0}, {1, 0}}, held: 2}, nil},
-		"no second connection":              {sessions{looks: []seen{{1, 0}}, busy: true}, nil},
-		"another session, text again":       {sessions{looks: []seen{{1, 0}, {2, 0}}, held: 1}, errPooler},
-		"another session, text with values": {sessions{looks: []seen{{1, 0}, {2, 1}}, held: 1}, nil},
-		"another session later":             {sessions{looks: []seen{{1, 0}, {1, 0}, {1, 0}, {3, 0}}, held: 2}, errPooler},
-		"the only session":                  {sessions{looks: []seen{{1, 0}, {1, 0}, {1, 0}, {1, 0}}, held: 1}, errPooler},
+		"values with the text":          {sessions{looks: []seen{{1, 1}}}, nil},
+		"no pooler":                     {sessions{looks: []seen{{1, 0}, {1, 0}, {1, 0}, {1, 0}}, held: 2}, nil},
+		"no second connection":          {sessions{looks: []seen{{1, 0}}, busy: true}, nil},
+		"another one, text again":       {sessions{looks: []seen{{1, 0}, {2, 0}}, held: 1}, errPooler},
+		"another one, text with values": {sessions{looks: []seen{{1, 0}, {2, 1}}, held: 1}, nil},
+		"another one later":             {sessions{looks: []seen{{1, 0}, {1, 0}, {1, 0}, {3, 0}}, held: 2}, errPooler},
+		"the only session":              {sessions{looks: []seen{{1, 0}, {1, 0}, {1, 0}, {1, 0}}, held: 1}, errPooler},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

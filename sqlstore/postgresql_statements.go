@@ -122,12 +122,7 @@ var writtenFor = strconv.Itoa(schemaVersion)
 func oneLineText(plain, strict bool) string {
 	lines, given := lineColumns, map[string]string{"sku": "p.sku", "part": "0"}
 	if plain {
-		lines = plainColumns
-		for _, column := range lines {
-			if column.usual != "" {
-				given[column.name] = column.usual
-			}
-		}
+		lines, given = plainColumns, plainValues("p.sku", "0")
 	}
 	return `
 	WITH p AS (
@@ -141,11 +136,27 @@ func oneLineText(plain, strict bool) string {
 		SELECT ` + lines.casts("line_", given) + ` FROM p),
 	e AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)
-		SELECT ` + eventColumns.casts("event_", map[string]string{
-		"sku": "p.sku", "sequence": ":product_version", "unsent_from": ":product_version", "written_for": writtenFor,
-	}) + ` FROM p)
+		SELECT ` + eventColumns.casts("event_", eventValues("p.sku")) + ` FROM p)
 	SELECT (SELECT COUNT(*) FROM p),
 		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END` + strictly(strict, "p")
+}
+
+// plainValues are the values of a plain line that stand in the text.
+func plainValues(sku, part string) map[string]string {
+	given := map[string]string{"sku": sku, "part": part}
+	for _, column := range plainColumns {
+		if column.usual != "" {
+			given[column.name] = column.usual
+		}
+	}
+	return given
+}
+
+// eventValues are the values of the only event of a commit that stand in the text.
+func eventValues(sku string) map[string]string {
+	return map[string]string{
+		"sku": sku, "sequence": ":product_version", "unsent_from": ":product_version", "written_for": writtenFor,
+	}
 }
 
 // strictly returns a column that is an error, the logarithm of 0, unless the relation has rows.

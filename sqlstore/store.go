@@ -116,6 +116,12 @@ type Options struct {
 	// and READ COMMITTED for Locked. If a level is set, a commit on PostgreSQL takes two more round trips.
 	Isolation sql.IsolationLevel
 
+	// Functions makes Migrate create a function in PostgreSQL's language plpgsql, and commits of one firm line without
+	// terms call the function. The server plans the statements of a function once for each session, so the option
+	// pays where the driver prepares nothing, such as behind a pooler. The account of Migrate needs the right to
+	// create functions in the schema. A tool of the host runs [Functions] after the migrations.
+	Functions bool
+
 	// Classify, if set, interprets an error of an unknown driver or server: ErrConflict if nothing was written and
 	// a retry may succeed, ErrDuplicate if a unique key exists already, ErrUnknownOutcome if the error is no answer of
 	// the server, nil for others. Classify must be safe for concurrent use.
@@ -149,8 +155,10 @@ func (o *Options) templates(op string, e *engine) (*templates, error) {
 	case o.Isolation != sql.LevelDefault && !slices.Contains(e.isolations, o.Isolation):
 		return nil, invalid(op, "isolation", o.Isolation,
 			"is not a level at which this engine keeps the promises of a store")
+	case o.Functions && !e.functions:
+		return nil, invalid(op, "functions", o.Functions, "must be false: only PostgreSQL has functions")
 	}
-	return &templates{engine: e, schema: o.Schema, prefix: prefix}, nil
+	return &templates{engine: e, schema: o.Schema, prefix: prefix, functions: o.Functions}, nil
 }
 
 // prefix returns the table prefix, if valid.

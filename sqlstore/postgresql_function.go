@@ -1,0 +1,73 @@
+package sqlstore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+)
+
+// A function of the server keeps the plans of its statements, whatever a driver or a pooler does, see
+// [Options].Functions. A function writes the rows of a commit and decides nothing.
+
+// lineFunction commits one plain line, as oneLineText does. The function returns 0 after a lost race. A missing batch
+// is a division by zero, as in the other statements of a commit.
+var lineFunction = `
+	BEGIN
+		UPDATE {products} SET ` + productColumns.assignments("", "", ":product_") + `
+		WHERE sku = :product_sku AND version = :product_seen;
+		IF NOT FOUND THEN RETURN 0; END IF;
+		UPDATE {batches} b SET ` + changedCounters.assignments("", "b.", ":batch_") + `
+		WHERE b.ref = :batch_ref AND b.sku = :product_sku;
+		IF NOT FOUND THEN RAISE division_by_zero; END IF;
+		INSERT INTO {lines} (` + plainColumns.list("") + `)
+		VALUES (` + plainColumns.casts("line_", plainValues(":product_sku", "0")) + `);
+		INSERT INTO {events} (` + eventColumns.list("") + `)
+		VALUES (` + eventColumns.casts("event_", eventValues(":product_sku")) + `);
+		RETURN 1;
+	END`
+
+// function is a function of the server.
+type function struct {
+	name   string // with schema
+	create string
+	call   rowStatement[relations]
+}
+
+// lineFunction returns the function of this version of the tables. Programs of several versions each have their own.
+func (t *templates) lineFunction() function {
+	body := compileRow(t, firstRows, lineFunction)
+	f := function{name: fmt.Sprintf("%s%scommit_line_%d", t.qualifier(), t.prefix, schemaVersion)}
+	kinds, params := make([]string, len(body.params)), make([]string, len(body.params))
+	for i, name := range body.params {
+		kinds[i] = "bigint" // also for smaller numbers: a driver may send each number as bigint
+		if kind := body.values[i].kind; kind == "text" || kind == "uuid" {
+			kinds[i] = "text"
+		}
+		params[i] = ":" + name
+	}
+	f.create = "CREATE OR REPLACE FUNCTION " + f.name + " (" + strings.Join(kinds, ", ") + ")\n" +
+		"\tRETURNS bigint LANGUAGE plpgsql AS $$" + body.text + "\n\t$$"
+	f.call = compileRow(t, firstRows, "SELECT "+f.name+"("+strings.Join(params, ", ")+"), 1")
+	return f
+}
+
+const hasFunction = `SELECT COUNT(*) FROM pg_proc WHERE oid = to_regproc(CAST(:function AS text))`
+
+// lacksFunctions reports whether the functions that the options ask for are missing.
+func (s *Store) lacksFunctions(ctx context.Context, conn connection) (bool, error) {
+	if !s.templates.functions {
+		return false, nil
+	}
+	q := s.templates.compile(hasFunction)
+	var functions int
+	err := one(ctx, conn, q, []any{s.templates.lineFunction().name}, &functions)
+	return functions == 0, err
+}
+
+// createFunctions creates the functions that the options ask for, inside the transaction of Migrate.
+func (s *Store) createFunctions(ctx context.Context, conn connection) error {
+	if !s.templates.functions {
+		return nil
+	}
+	return run(ctx, conn, s.templates.lineFunction().create)
+}

@@ -112,17 +112,8 @@ func (p *place) compareDrivers(ctx context.Context, s size, dsn string, w sides.
 		defer func() { err = errors.Join(err, opened.close()) }()
 		opened.row, opened.w, all[i] = d.row, own, opened
 	}
-	for round := range s.rounds + 1 {
-		for i := range all {
-			d := all[(round+i)%len(all)]
-			got, err := sides.Run(ctx, d, d.w, fmt.Sprintf("%s-%d", d.w.Name, round), s.slice)
-			if err != nil {
-				return err
-			}
-			if round > 0 {
-				d.slices = append(d.slices, got)
-			}
-		}
+	if err := takeTurns(ctx, s, all); err != nil {
+		return err
 	}
 	fmt.Fprintf(out, "| pgx-%s: %d callers, %d SKUs "+columns, w.Name, w.Callers, w.SKUs)
 	for i, d := range all {

@@ -107,6 +107,7 @@ var specials = []struct {
 	{"processes", (*place).processes},
 	{"bulk", (*place).bulk},
 	{"pgx", (*place).pgx},
+	{"pooler", (*place).pooler},
 }
 
 func (p *place) introduce(ctx context.Context, dsn string, out io.Writer) error {

@@ -50,6 +50,13 @@ func TestWorkloadsPrintTheirRatios(t *testing.T) {
 	}
 }
 
+func TestModesOfPgxPrintTheirRatios(t *testing.T) {
+	servers.Shared(t, servers.PostgreSQL) // or a skip that says what is missing
+	var out strings.Builder
+	require.NoError(t, play(t.Context(), "postgresql", "pooler", tiny, &out))
+	assert.Regexp(t, `(?m)^ratio postgresql pooler-one-64, exec \d+\.\d\d$`, out.String())
+}
+
 func TestAnUnknownEngineIsRefused(t *testing.T) {
 	require.ErrorContains(t, play(t.Context(), "oracle", "", tiny, &strings.Builder{}), `"oracle"`)
 	require.ErrorContains(t, against(t.Context(), "HEAD", "oracle", "", tiny, &strings.Builder{}), `"oracle"`)

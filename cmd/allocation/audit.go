@@ -9,21 +9,20 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cosmic-go/allocation"
-	"github.com/cosmic-go/allocation/views"
 )
 
 func (a *app) reconcileCommand() *cobra.Command {
-	var begin, after string
+	var after string
 	cmd := a.command("reconcile [SKU...]", "Compare counters, lines and events of products",
 		"Without SKUs, reconcile goes over all products, or those after --after, so that an interrupted run\n"+
 			"can go on. Only products that disagree are printed. The exit code is 3 if there is one; see mend.",
 		cobra.ArbitraryArgs, false, func(ctx context.Context, s *shop, args []string) error {
-			if len(args) > 0 && (begin != "" || after != "") {
-				return usage("--begin and --after are for all products, without SKUs")
+			if len(args) > 0 && after != "" {
+				return usage("--after is for all products, without SKUs")
 			}
 			r := &report{}
 			d := newDrift(r)
-			err := s.reconcile(ctx, args, begin, allocation.SKU(after), d)
+			err := s.reconcile(ctx, args, allocation.SKU(after), d)
 			if failed := s.print(r); err != nil || failed != nil {
 				return errors.Join(err, failed)
 			}
@@ -32,7 +31,6 @@ func (a *app) reconcileCommand() *cobra.Command {
 			}
 			return nil
 		})
-	cmd.Flags().StringVar(&begin, "begin", "", "only SKUs that begin with this text")
 	cmd.Flags().StringVar(&after, "after", "", "only SKUs that sort after this one")
 	return cmd
 }
@@ -68,7 +66,7 @@ func (d *drift) add(found allocation.Audit) {
 }
 
 // reconcile audits the named products, or all.
-func (s *shop) reconcile(ctx context.Context, skus []string, begin string, after allocation.SKU, d *drift) error {
+func (s *shop) reconcile(ctx context.Context, skus []string, after allocation.SKU, d *drift) error {
 	for _, sku := range skus {
 		found, err := s.service.Reconcile(ctx, allocation.SKU(sku))
 		if err != nil {
@@ -81,27 +79,15 @@ func (s *shop) reconcile(ctx context.Context, skus []string, begin string, after
 	}
 	p := s.progress("products")
 	defer p.end()
-	for {
-		page, err := s.store.Products(ctx, s.now(), views.ProductFilter{Prefix: begin}, after, pageRows)
+	for found, err := range s.service.ReconcileAll(ctx, after) {
 		if err != nil {
-			return err
+			return fmt.Errorf("go on with --after %q: %w", after, err)
 		}
-		for _, product := range page {
-			found, err := s.service.Reconcile(ctx, product.SKU)
-			switch {
-			case errors.Is(err, allocation.ErrNotFound): // deleted by hand since
-				continue
-			case err != nil:
-				return fmt.Errorf("go on with --after %q: %w", after, err)
-			}
-			d.add(found)
-			after = product.SKU
-			p.show(d.checked, fmt.Sprintf(" (%s), %d disagree", cell(after), d.products))
-		}
-		if len(page) < pageRows {
-			return nil
-		}
+		d.add(found)
+		after = found.SKU
+		p.show(d.checked, fmt.Sprintf(" (%s), %d disagree", cell(after), d.products))
 	}
+	return nil
 }
 
 func (a *app) mendCommand() *cobra.Command {

@@ -136,8 +136,13 @@ func (a *app) code(ctx context.Context, err error) int {
 // root returns the command line's grammar.
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "allocation",
-		Short:         "Look into the stock of a shop, and put right what can be put right",
+		Use:   "allocation",
+		Short: "Look into the stock of a shop, and put right what can be put right",
+		Long: "Look into the stock of a shop, and put right what can be put right. Begin with: allocation status\n\n" +
+			"The database is --dsn or $ALLOCATION_DSN: postgres://user:password@host/database,\n" +
+			"mariadb://user:password@host/database or sqlite:path/to/file.db\n\n" +
+			"Exit codes: 0 nothing is wrong, 1 an error, 2 wrong arguments or --write is missing,\n" +
+			"3 something needs a person, 4 no such product, batch, lot or order, 130 interrupted.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}

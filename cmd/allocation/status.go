@@ -118,7 +118,7 @@ func (s *shop) answers(
 		return nil
 	}
 	d := newDrift(&report{})
-	if err := s.reconcile(ctx, nil, "", "", d); err != nil {
+	if err := s.reconcile(ctx, nil, "", d); err != nil {
 		return err
 	}
 	answer(d.products > 0, fmt.Sprintf("drifted of %d products", d.checked), d.products, time.Time{}, "reconcile, mend")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -260,4 +261,32 @@ func TestConnectionsAreReadOnlyUnlessToldToWrite(t *testing.T) {
 	lines, err := d.store.Order(t.Context(), "order-1")
 	require.NoError(t, err)
 	assert.Equal(t, allocation.Quantity(7), lines[0].Quantity)
+}
+
+// An interrupted run over all products says where to go on.
+func TestAnInterruptedReconcileGoesOn(t *testing.T) {
+	d := open(t)
+	d.furnish()
+	ctx, interrupt := context.WithCancel(t.Context())
+	var out, errs strings.Builder
+	a := &app{
+		stdout: &out, stderr: &interrupter{&errs, interrupt}, terminal: true, now: func() time.Time { return morning },
+		getenv: func(string) string { return d.dsn },
+	}
+	assert.Equal(t, exitDone, a.run(ctx, []string{"reconcile"}), "both products are of one page")
+	assert.Contains(t, errs.String(), "products: 1 (LAMP), 0 disagree", "the interrupt came here")
+	errs.Reset()
+	assert.Equal(t, exitInterrupted, a.run(ctx, []string{"reconcile", "--after", "LAMP"}))
+	assert.Contains(t, errs.String(), `go on with --after "LAMP"`)
+}
+
+// interrupter interrupts the tool when the tool writes.
+type interrupter struct {
+	io.Writer
+	interrupt func()
+}
+
+func (i *interrupter) Write(text []byte) (int, error) {
+	i.interrupt()
+	return i.Writer.Write(text)
 }

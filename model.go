@@ -61,6 +61,14 @@ type Request struct {
 	// Split allows the line to be spread over several batches (R2).
 	Split bool
 
+	// Wait lets the line wait for the units that can't be given now (R15), and again if a cut takes
+	// units away later. Wait can't be combined with HoldUntil.
+	Wait bool
+
+	// Partial lets the line take what there is: with Wait the line waits for the rest, without Wait the
+	// rest is forgotten. Partial needs Split, and can't be combined with HoldUntil or HoldFor.
+	Partial bool
+
 	// HoldUntil makes the allocation a hold, which lapses at this time unless confirmed before (R7). A
 	// repeat with a later HoldUntil, or without, extends or confirms the hold (R3).
 	HoldUntil time.Time
@@ -77,14 +85,6 @@ type Request struct {
 	// Priority, from -32,768 to 32,767, decides who loses units at a cut: lines with a lower priority
 	// leave first (R6). Of lines that wait, the line with the highest priority is served first (R15).
 	Priority int
-
-	// Wait lets the line wait for the units that can't be given now (R15), and again if a cut takes
-	// units away later. Wait can't be combined with HoldUntil.
-	Wait bool
-
-	// Partial lets the line take what there is: with Wait the line waits for the rest, without Wait the
-	// rest is forgotten. Partial needs Split, and can't be combined with HoldUntil or HoldFor.
-	Partial bool
 
 	// HoldFor makes the allocation a hold of this length, at least a microsecond, which begins when the
 	// units are given. HoldFor can't be combined with HoldUntil.
@@ -144,18 +144,24 @@ func (b Batch) Available() Quantity { return max(0, b.Purchased-b.Allocated) }
 type Allocation struct {
 	OrderLine
 
-	// Split is the Split of the line's Request, and counts again when the line has to move (R6).
-	Split bool
+	// Split is the Split of the line's Request, and counts again when the line has to move (R6). MayWait
+	// is Wait of the Request: if a cut takes units away, the line waits for these units at the line's
+	// old place. Partial is that of the Request.
+	Split   bool
+	MayWait bool
+	Partial bool
+
+	// Late says that units of the line come after NeededBy: the last LineLate about the line said so.
+	Late bool
 
 	// HeldUntil is when the allocation lapses; zero for a firm line.
 	HeldUntil time.Time
 
-	// NeededBy, FreshUntil, Location, Priority and Partial are those of the line's Request.
+	// NeededBy, FreshUntil, Location and Priority are those of the line's Request.
 	NeededBy   time.Time
 	FreshUntil time.Time
 	Location   Location
 	Priority   int
-	Partial    bool
 
 	// Waiting is how many units the line waits for, 0 for none; a line that has nothing yet has the
 	// Quantity 0 and no Parts. Wanted is how many units were asked for, if the line has fewer; 0 if the
@@ -163,14 +169,9 @@ type Allocation struct {
 	Waiting Quantity
 	Wanted  Quantity
 
-	// MayWait is Wait of the line's Request: if a cut takes units away, the line waits for these units at
-	// the line's old place. HoldFor is the length of the hold that begins when units are given; zero
-	// after Confirm, and for a line that is firm or held until a given time.
-	MayWait bool
+	// HoldFor is the length of the hold that begins when units are given; zero after Confirm, and for a
+	// line that is firm or held until a given time.
 	HoldFor time.Duration
-
-	// Late says that units of the line come after NeededBy: the last LineLate about the line said so.
-	Late bool
 
 	// HandedFrom is the order from which the line was handed over; "" for none.
 	HandedFrom OrderID

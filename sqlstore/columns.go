@@ -21,8 +21,9 @@ type column[R any] struct {
 	slot slot   // where a load has the column
 	role role   // how an UPDATE uses the column
 
-	usual     string // the value in a plain row, as SQL; "" for a column without a usual value
-	byDefault bool   // the usual value is also the table's default
+	usual       string // the value in a plain row, as SQL; "" for a column without a usual value
+	usualNumber int64  // usual as a number, -1 for a text or NULL
+	byDefault   bool   // the usual value is also the table's default
 
 	write func(v values, row *R)
 	read  func(f *fields, row *R) // nil for a column that no load reads
@@ -53,7 +54,10 @@ func (c column[R]) in(role role) column[R] {
 // usually returns the column with a usual value: the empty text, NULL or a number, as SQL. A plain row has the usual
 // value in all such columns, and most rows are plain.
 func (c column[R]) usually(value string) column[R] {
-	c.usual = value
+	c.usual, c.usualNumber = value, -1
+	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
+		c.usualNumber = n
+	}
 	return c
 }
 
@@ -205,9 +209,10 @@ func (c columns[R]) arePlain(rows []R) bool {
 	check := &usualValue{}
 	for i := range rows {
 		for j := range c {
-			if check.sql = c[j].usual; check.sql == "" {
+			if c[j].usual == "" {
 				continue
 			}
+			check.sql, check.n = c[j].usual, c[j].usualNumber
 			if c[j].write(check, &rows[i]); !check.met {
 				return false
 			}
@@ -219,12 +224,13 @@ func (c columns[R]) arePlain(rows []R) bool {
 // usualValue compares the value of a column with the usual value.
 type usualValue struct {
 	sql string
+	n   int64
 	met bool
 }
 
 func (u *usualValue) text(s string) { u.met = u.sql == "''" && s == "" }
 
-func (u *usualValue) number(n int64) { u.met = u.sql == strconv.FormatInt(n, 10) }
+func (u *usualValue) number(n int64) { u.met = n == u.n && n >= 0 }
 
 func (u *usualValue) null() { u.met = u.sql == "NULL" }
 

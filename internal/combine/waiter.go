@@ -32,8 +32,8 @@ type Waiter[K comparable, V any] struct {
 
 	ctx    context.Context
 	signal chan struct{} // receives once for each wait: the waiter holds, leads, or is done
-	holds  bool          // wants the keys and no group
 	waited bool
+	holds  bool // wants the keys and no group
 
 	// The queue's mutex guards the fields below.
 	state    state

@@ -180,7 +180,8 @@ func (t *templates) auditsText() string {
 		SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
 		FROM ` + t.promisedOf(t) + ` GROUP BY l.sku, l.batch_ref
 		UNION ALL
-		SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS ` + t.integer + `), CAST(SUM(e.allocated) AS ` + t.integer + `)
+		SELECT 3, e.sku, e.batch_ref,
+			CAST(SUM(e.purchased) AS ` + t.integer + `), CAST(SUM(e.allocated) AS ` + t.integer + `)
 		FROM chosen c` + t.lookup("events", "e", "", "e.sku = c.sku AND e.batch_ref IS NOT NULL") + `
 		GROUP BY e.sku, e.batch_ref
 		UNION ALL

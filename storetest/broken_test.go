@@ -33,11 +33,11 @@ var brokenStores = map[Topic][]broken{
 	Join:      slices.Concat(brokenJoins, brokenServices),
 	Guests:    brokenGuests,
 	Aggregate: brokenAggregates,
-	Ledger:    slices.Concat(brokenEvents, brokenAudits, brokenBalances),
+	Ledger:    slices.Concat(brokenEvents, brokenAudits, brokenBalances, brokenAuditPages),
 	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
 	Upkeep:    slices.Concat(brokenUpkeep, brokenPurges),
 	Views: slices.Concat(brokenOrderViews, brokenStockViews, brokenStockFor, brokenSaleableViews, brokenBatchViews,
-		brokenLineViews, brokenViews, tornViews),
+		brokenLineViews, brokenTraces, brokenLists, brokenViews, tornViews),
 	Durability: brokenDurability,
 }
 

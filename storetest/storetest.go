@@ -160,11 +160,12 @@ var groups = []group{
 	{Join, joinRows},
 	{Guests, guestRows},
 	{Aggregate, slices.Concat(aggregateRows, orderRows)},
-	{Ledger, slices.Concat(eventRows, auditRows)},
+	{Ledger, slices.Concat(eventRows, auditRows, auditsRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
 	{Upkeep, slices.Concat(upkeepRows, purgeRows)},
 	{Views, slices.Concat(
-		orderViewRows, stockViewRows, stockForRows, saleableViewRows, batchViewRows, lineViewRows, anyViewRows)},
+		orderViewRows, stockViewRows, stockForRows, saleableViewRows, batchViewRows, lineViewRows,
+		traceRows, listRows, anyViewRows)},
 	{Durability, durabilityRows},
 }
 

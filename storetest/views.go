@@ -12,10 +12,11 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// hasViews reports whether the store implements at least one of the four interfaces of package views.
+// hasViews reports whether the store implements at least one of the interfaces of package views.
 func hasViews(store allocation.Store) bool {
 	switch store.(type) {
-	case views.OrderReader, views.StockReader, views.BatchReader, views.LineReader:
+	case views.OrderReader, views.StockReader, views.BatchReader, views.LineReader, views.LotReader, views.DueReader,
+		views.ListReader:
 		return true
 	}
 	return false

@@ -9,7 +9,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// newStockReader returns a store with one of the four views.
+// newStockReader returns a store with one of the views.
 func newStockReader(testing.TB) allocation.Store {
 	m := memory.New()
 	return struct {
@@ -23,7 +23,9 @@ func needs(r row) string {
 	viewQuery, _, _ := strings.Cut(r.name, ":")
 	return map[string]string{
 		"Order": "views.OrderReader", "Stock": "views.StockReader", "StockFor": "views.StockReader",
-		"Batches": "views.BatchReader", "BatchLines": "views.LineReader",
+		"Batches": "views.BatchReader", "BatchLines": "views.LineReader", "OpenBatches": "views.BatchReader",
+		"LotLines": "views.LotReader", "LotBatches": "views.LotReader", "Due": "views.DueReader",
+		"Products": "views.ListReader", "Orders": "views.ListReader", "Entries": "views.ListReader",
 	}[viewQuery]
 }
 

@@ -28,11 +28,13 @@ func writesOfVersion3(e *engine) []string {
 		`INSERT INTO allocation_lines
 		(order_id, sku, part, batch_ref, quantity, shipped, split, sequence)
 		VALUES ('late-1', 'chair', 0, 'b-2', 2, 0, 0, 18)`,
-		eventOfVersion3 + `VALUES ('chair', 18, 'LineAllocated', 1893489300000000, 'b-2', 0, 2, '{}', NULL, NULL, 18, 3)`,
+		eventOfVersion3 + `VALUES
+			('chair', 18, 'LineAllocated', 1893489300000000, 'b-2', 0, 2, '{}', NULL, NULL, 18, 3)`,
 		`UPDATE allocation_products SET version = 19` + e.written("19") + ` WHERE sku = 'chair' AND version = 18`,
 		`UPDATE allocation_batches SET purchased = purchased - 2, allocated = allocated - 2 WHERE ref = 'b-2'`,
 		`UPDATE allocation_lines SET shipped = 2 WHERE order_id = 'late-1' AND sku = 'chair'`,
-		eventOfVersion3 + `VALUES ('chair', 19, 'LineShipped', 1893489300000000, 'b-2', -2, -2, '{}', NULL, NULL, 19, 3)`,
+		eventOfVersion3 + `VALUES
+			('chair', 19, 'LineShipped', 1893489300000000, 'b-2', -2, -2, '{}', NULL, NULL, 19, 3)`,
 	}
 }
 

@@ -517,7 +517,8 @@ FROM (SELECT b.sku, b.ref FROM chosen c
   WHERE b.sku = c.sku) b STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_leaving)
   WHERE l.batch_ref = b.ref AND l.open = 1 AND l.sku = b.sku GROUP BY l.sku, l.batch_ref
 UNION ALL
-SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS SIGNED), CAST(SUM(e.allocated) AS SIGNED)
+SELECT 3, e.sku, e.batch_ref,
+  CAST(SUM(e.purchased) AS SIGNED), CAST(SUM(e.allocated) AS SIGNED)
 FROM chosen c STRAIGHT_JOIN allocation_events e WHERE e.sku = c.sku AND e.batch_ref IS NOT NULL
 GROUP BY e.sku, e.batch_ref
 UNION ALL

@@ -521,7 +521,8 @@ SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.sku = c.sku
   AND l.open = 1 OFFSET 0) l GROUP BY l.sku, l.batch_ref
 UNION ALL
-SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
+SELECT 3, e.sku, e.batch_ref,
+  CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_events e WHERE e.sku = c.sku
   AND e.batch_ref IS NOT NULL OFFSET 0) e
 GROUP BY e.sku, e.batch_ref

@@ -438,7 +438,8 @@ SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
 FROM chosen c CROSS JOIN allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = c.sku
   AND l.open = 1 GROUP BY l.sku, l.batch_ref
 UNION ALL
-SELECT 3, e.sku, e.batch_ref, CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
+SELECT 3, e.sku, e.batch_ref,
+  CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
 FROM chosen c CROSS JOIN allocation_events e WHERE e.sku = c.sku AND e.batch_ref IS NOT NULL
 GROUP BY e.sku, e.batch_ref
 UNION ALL

@@ -154,6 +154,15 @@ const mostLedgers = 16
 func (s *Store) ledgers(
 	ctx context.Context, op string, since time.Time, sku allocation.SKU, from ledger,
 ) (some []ledger, err error) {
+	if sku != "" && since.IsZero() { // the statement would look for an event from before since in the whole ledger
+		if from.sku > sku {
+			return nil, nil
+		}
+		if from.sku < sku {
+			from.sequence = 0
+		}
+		return []ledger{{sku: sku, sequence: from.sequence}}, nil
+	}
 	values := idRange("", "")
 	values["from"], values["since"], values["page"] = max(string(from.sku), string(sku)), int64(-never), mostLedgers
 	values["place"], values["number"] = string(from.sku), from.sequence

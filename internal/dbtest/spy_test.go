@@ -14,6 +14,9 @@ type spy struct {
 
 	mu         sync.Mutex
 	statements []string
+	rows       int // that statements returned, if countRows is set
+
+	countRows bool // the rows of the driver then offer nothing but their values
 
 	// before is asked about every statement, BEGIN, COMMIT and ROLLBACK included, and its error is
 	// returned instead of running it; nil lets it pass.
@@ -48,6 +51,9 @@ func (s *spy) answerRows(statement string, rows driver.Rows, err error) (driver.
 		return rows, err
 	}
 	failed := s.answer(statement, nil)
+	if failed == nil && s.countRows {
+		return &spyRows{Rows: rows, spy: s}, nil
+	}
 	if failed == nil {
 		return rows, nil
 	}
@@ -97,6 +103,22 @@ type driverConn interface {
 	driver.ExecerContext
 	driver.QueryerContext
 	driver.SessionResetter
+}
+
+// spyRows counts rows.
+type spyRows struct {
+	driver.Rows
+	spy *spy
+}
+
+func (r *spyRows) Next(values []driver.Value) error {
+	err := r.Rows.Next(values)
+	if err == nil {
+		r.spy.mu.Lock()
+		r.spy.rows++
+		r.spy.mu.Unlock()
+	}
+	return err
 }
 
 type spyConn struct {

@@ -23,6 +23,10 @@ func TestR14_NoLatenessIsLostWithoutASweep(t *testing.T) {
 	}{
 		"the units arrive after NeededBy":                    {receive(daysOn(3)), []bool{true}},
 		"the units arrived in time, and the message is late": {receive(daysOn(2)), nil},
+		"fewer units arrived in time, the message is late, and the line moves to the warehouse": {func(s shop) error {
+			require.NoError(s.t, s.AddBatch(s.t.Context(), stock("here", "LAMP", 4)))
+			return errorOf(s.ReceiveBatch(s.t.Context(), allocation.Count{Batch: "b1", Quantity: 3, At: daysOn(2)}))
+		}, []bool{true}},
 		"the units are split off as arrived": {func(s shop) error {
 			return errorOf(s.SplitBatch(s.t.Context(), "b1", stock("b2", "", 4)))
 		}, []bool{true}},

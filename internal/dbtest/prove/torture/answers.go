@@ -173,8 +173,10 @@ func (b *books) answered(s *step) {
 		a, told := answers[key]
 		delete(answers, key)
 		be := func(l lineState) bool { return l.is(a) && cmd.done(key, l) }
-		if !told && len(cmd.Lines) == 0 {
-			be = func(l lineState) bool { return len(l.parts) == 0 || cmd.Verb == handOver && l.from != cmd.Order }
+		if !told && len(cmd.Lines) == 0 { // a line without units may have been given some at the end of the command
+			be = func(l lineState) bool {
+				return l.quantity() == l.given || cmd.Verb == handOver && l.from != cmd.Order
+			}
 		}
 		if line := b.lines[key]; !line.could(s.number, be) {
 			b.report.fault(lost, "%s was answered %+v for %+v; it was %+v", s, a, key, line.during(s.number))

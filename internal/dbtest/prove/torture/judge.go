@@ -13,12 +13,12 @@ func (b *books) judge(c *commit) {
 	b.grew(c)
 	for key, now := range c.lines {
 		if c.by != nil && c.by.step.command.Verb == change && c.by.step.command.places(key) && c.changed[key] {
-			now.asked = c.by.step.command.wanted()[key] // a change can be seen by its units alone
+			now.asked, now.forgone = c.by.step.command.wanted()[key], 0 // a change can be seen by its units alone
 			c.lines[key] = now
 		}
-		if now.waiting < 0 || now.waiting > 0 && now.quantity()+now.waiting != now.asked {
-			b.report.fault(wrong, "%+v has %d units and waits for %d of %d after %s",
-				key, now.quantity(), now.waiting, now.asked, c.at)
+		if now.waiting < 0 || now.waiting > 0 && now.quantity()+now.waiting+now.forgone != now.asked {
+			b.report.fault(wrong, "%+v has %d units, waits for %d of %d, and no longer for %d, after %s",
+				key, now.quantity(), now.waiting, now.asked, now.forgone, c.at)
 		}
 		v := version{lineState: now}
 		switch {

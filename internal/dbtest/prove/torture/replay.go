@@ -164,7 +164,7 @@ func (b *books) deallocated(c *commit, e allocation.LineDeallocated) {
 		b.checkTurn(c, key, was, false)
 	}
 	if c.by != nil && c.by.step.command.Verb == cancel {
-		l.asked = l.quantity()
+		l.asked, l.forgone = l.quantity(), 0
 	}
 	c.moved[key] = true
 	c.change(key, l)
@@ -196,7 +196,7 @@ func (b *books) hold(c *commit, event allocation.Event) {
 			b.report.fault(wrong, "order %q, held until %s, lapsed at %s", e.OrderID, l.held, c.at)
 		}
 		l = l.add(e.Batch, -e.Quantity, 0)
-		l.waiting, l.asked = 0, l.quantity()
+		l.waiting, l.asked, l.forgone = 0, l.quantity(), 0
 		c.lines[key], c.lapsed[key] = l, true
 	}
 }
@@ -211,7 +211,7 @@ func (c *commit) line(b *books, key allocation.LineKey) lineState {
 	l, touched := c.lines[key]
 	if !touched {
 		l = b.lines[key].now()
-		l.given = 0
+		l.given, l.dropped = 0, false
 		c.before[key], c.lines[key] = l, l
 	}
 	return l

@@ -129,15 +129,17 @@ func (b *books) marked(c *commit, e allocation.LineLate) {
 }
 
 // missed reports whether units of the line were still on the way after NeededBy before the commit, which brought the
-// units or took the units away.
+// units or took the units away. Units that a count found were there at the moment of the count. Units that the line
+// lost by the count were never there, so the line had no units until the commit.
 func (b *books) missed(c *commit, key allocation.LineKey) bool {
-	before := c.before[key]
+	before, now := c.before[key], c.line(b, key)
 	for _, p := range before.parts {
-		at := c.at
-		if p.Batch == c.received && c.arrived.Before(at) {
+		open, at := p.Quantity-p.Shipped, c.at
+		found := p.Batch == c.received && now.open(p.Batch) >= open
+		if found && c.arrived.Before(at) {
 			at = c.arrived
 		}
-		waited := p.Quantity > p.Shipped && (p.Batch == c.received || !b.batches[p.Batch].eta.IsZero())
+		waited := open > 0 && (p.Batch == c.received || !b.batches[p.Batch].eta.IsZero())
 		if waited && !before.terms.NeededBy.IsZero() && at.After(before.terms.NeededBy) {
 			return true
 		}

@@ -19,7 +19,8 @@ type lineState struct {
 	waiting allocation.Quantity // units that the line waits for
 	asked   allocation.Quantity // units that the line is to have in all
 	place   int64               // number of the first event about the line
-	dropped bool                // the line waited until NeededBy
+	forgone allocation.Quantity // units for which the line waited until NeededBy, and no longer waits
+	dropped bool                // the waiting ended in the last commit, since NeededBy had passed
 	given   allocation.Quantity // units that the line got in the last commit because the line had waited
 }
 

@@ -37,7 +37,8 @@ func (b *books) waits(c *commit, e allocation.LineWaiting) {
 	if e.Quantity > 0 && l.quantity() == l.shipped() && !c.moved[key] {
 		l.held = time.Time{} // nothing is held any more
 	}
-	if l.dropped {
+	if l.dropped { // these units stay among the wanted units
+		l.forgone = e.Wanted - l.quantity()
 		b.report.Dropped++
 	}
 	if l.dropped || e.Quantity == 0 && c.lapsed[key] {
@@ -103,7 +104,7 @@ func (c *commit) sweeps(event allocation.Event) bool {
 // isPlaced says that the line has the units that were asked for, or waits for the others, or takes what there is.
 func (l lineState) isPlaced() bool {
 	some := l.terms.Partial && !l.terms.Wait && l.quantity() > 0
-	return l.quantity()+l.waiting == l.asked || some || l.dropped
+	return l.quantity()+l.waiting+l.forgone == l.asked || some
 }
 
 // judgeOther looks at what a command did to a line of somebody else: units that the line lost were released, and come

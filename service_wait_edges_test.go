@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -138,4 +139,29 @@ func TestServiceAPartialLineGrowsByWhatThereIs(t *testing.T) {
 	_, err = s.ChangeLine(t.Context(), allocation.OrderLine{OrderID: "o", SKU: "LAMP", Quantity: 6})
 	var short *allocation.OutOfStockError
 	require.ErrorAs(t, err, &short, "no further unit is there")
+}
+
+func TestServiceB10NobodyJumpsALineBehindAPageThatDoesNotFit(t *testing.T) {
+	const page = 4
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: page})
+	s.Service = newService(t, units, nil)
+	s.mustAllocate(want("owner", "LAMP", 1))
+	line := 0
+	queue := func(lines int, location allocation.Location) {
+		for range lines {
+			line++
+			r := mayWait(allocation.OrderID(fmt.Sprint("waiter-", line)), "LAMP", 1)
+			r.Location = location
+			s.mustAllocate(r)
+		}
+	}
+	queue(page, "")
+	queue(2*page+1, "BERLIN")
+	queue(1, "")
+	require.NoError(t, s.AddBatch(t.Context(), stock("B-2", "LAMP", page+1)))
+	_, err := s.Allocate(t.Context(), want("walk-in", "LAMP", 1))
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short)
+	assert.EqualValues(t, 1, s.has(allocation.OrderID(fmt.Sprint("waiter-", line)), "LAMP"))
 }

@@ -28,6 +28,7 @@ type task struct {
 	DSN     string
 	Meeting string        // a folder for files by which processes wait for each other
 	Ahead   time.Duration // of the process's clock
+	Detail  string        // of the role
 }
 
 // ticker is a clock. No ticker shows a moment twice, or a moment of another process's ticker, so events of the same
@@ -51,6 +52,8 @@ var roles = map[string]func(ctx context.Context, w *worker) (any, error){
 	"hand over":     handOverOrCancel,
 	"move a lot":    moveLot,
 	"bind to terms": bindToTerms,
+	"walk in":       walkIn,
+	"die serving":   dieServing,
 }
 
 // childOfTests marks a process of a test of this package.

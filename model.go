@@ -87,7 +87,8 @@ type Request struct {
 	Priority int
 
 	// HoldFor makes the allocation a hold of this length, at least a microsecond, which begins when the
-	// units are given. HoldFor can't be combined with HoldUntil.
+	// units are given. HoldFor can't be combined with HoldUntil. A repeat without HoldFor makes the line firm,
+	// as Confirm does: if the line still waits, the units will be given firm.
 	HoldFor time.Duration
 }
 

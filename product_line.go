@@ -45,7 +45,8 @@ func (p *Product) cancel(l *line, now time.Time) {
 // The quantity of a line that waits, or has a part of the units, is the quantity that the line is to have,
 // compared with Wanted: the line waits for more or for fewer units, keeps the place in the queue, and is
 // given units at once if they fit. A line with Split that may wait, or takes part of the units, is not
-// refused further units, but waits for those that are missing, or takes what there is.
+// refused further units, but waits for those that are missing, or takes what there is. After NeededBy has
+// passed no line waits for further units: the line has what there is, or is refused.
 func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Allocation, error) {
 	const op = "ChangeLine"
 	now = clean(now)
@@ -85,6 +86,7 @@ func (p *Product) growPart(l *line, more Quantity, now time.Time, policy Policy)
 	if err := p.servedAll(op, now); err != nil {
 		return err
 	}
+	waits := l.MayWait && (l.NeededBy.IsZero() || !l.NeededBy.Before(now))
 	free := p.free(now)
 	parts, most := p.offer(free, policy, l.need(more), l.Partial, now)
 	missing, wanted := more, l.Quantity+more
@@ -94,7 +96,7 @@ func (p *Product) growPart(l *line, more Quantity, now time.Time, policy Policy)
 	switch {
 	case missing > 0 && p.moreLapsed:
 		return p.lapsedRemain(op)
-	case missing == more && !l.MayWait && wanted > l.wanted():
+	case missing == more && !waits && wanted > l.wanted():
 		most = addSaturating(l.Quantity, most)
 		line := OrderLine{OrderID: l.OrderID, SKU: l.SKU, Line: l.Line, Quantity: wanted}
 		return p.short(op, Shortage{OrderLine: line, Available: most})
@@ -110,10 +112,10 @@ func (p *Product) growPart(l *line, more Quantity, now time.Time, policy Policy)
 	}
 	l.setWanted(wanted)
 	switch {
-	case missing > 0 && l.MayWait:
+	case missing > 0 && waits:
 		p.wait(l, missing, wanted, now)
-	case parts == nil:
-		p.recordWaiting(l, now) // waits for nothing, and another quantity is wanted
+	case parts == nil || missing > 0 && waited:
+		p.stopWaiting(l, now) // waits for nothing, or no longer, and another quantity may be wanted
 	}
 	return nil
 }

@@ -267,3 +267,52 @@ func TestTermsThatContradictEachOther(t *testing.T) {
 		}), name)
 	}
 }
+
+// What waits, waits until NeededBy. A change after that gives what there is, and ends the waiting.
+func TestAChangeAfterNeededByLetsNoLineWait(t *testing.T) {
+	p := newTested(t)
+	require.NoError(t, p.AddBatch(inWarehouse("B-1", 4), monday))
+	whole := waits("whole", 6)
+	whole.NeededBy = monday
+	p.allocate(whole, monday)
+	later := monday.Add(time.Hour)
+	_, err := p.ChangeLine(lineOf("whole", 7), later, nil)
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short)
+	assert.EqualValues(t, 4, short.Shortages[0].Available)
+	p.has("whole", 0, 6, later)
+	assert.Equal(t, []string{"LineWaiting"}, p.ended(func() {
+		_, err = p.ChangeLine(lineOf("whole", 5), later, nil)
+		require.NoError(t, err)
+	}), "more than there is")
+	p.has("whole", 0, 0, later)
+
+	part := waits("part", 6)
+	part.NeededBy, part.Split, part.Partial = monday, true, true
+	require.NoError(t, p.AddBatch(inWarehouse("B-2", 1), monday))
+	p.allocate(part, monday)
+	p.has("part", 5, 1, monday)
+	require.NoError(t, p.AddBatch(inWarehouse("B-3", 2), monday))
+	p.has("part", 6, 0, monday)
+	assert.Equal(t, []string{"LineAllocated"}, p.ended(func() {
+		changed, err := p.ChangeLine(lineOf("part", 9), later, nil)
+		require.NoError(t, err)
+		assert.EqualValues(t, 9, changed.Wanted)
+	}), "a part of what is asked for")
+	p.has("part", 7, 0, later)
+}
+
+// A repeat without HoldFor is a firm request, and makes the line firmer, never weaker.
+func TestARepeatWithoutHoldForIsGivenFirmUnits(t *testing.T) {
+	p := newTested(t)
+	r := waits("o-1", 2)
+	r.HoldFor = time.Hour
+	p.allocate(r, monday)
+	r.HoldFor = 0
+	p.allocate(r, monday)
+	r.HoldFor = 2 * time.Hour
+	p.allocate(r, monday)
+	require.NoError(t, p.AddBatch(inWarehouse("B-1", 2), monday))
+	given := p.has("o-1", 2, 0, monday)
+	assert.True(t, given.HeldUntil.IsZero(), "held until %v", given.HeldUntil)
+}

@@ -277,6 +277,7 @@ func (m *machine) displace(
 ) (before []allocation.Allocation, lost map[allocation.LineKey]allocation.Quantity) {
 	state, _ := m.store.Product(sku)
 	lost = map[allocation.LineKey]allocation.Quantity{}
+	m.paged = m.servesPages(sku)
 	m.run(t, outcome{}, func(s *allocation.Service) (any, error) {
 		clear(lost)
 		released, err := call(s)

@@ -117,11 +117,7 @@ func recordedLate(a allocation.Allocation, events []allocation.Event) (late []bo
 // release sweeps: lapsed holds, batches that have expired, and lines whose units have not arrived by NeededBy.
 func (m *machine) release(t *rapid.T) {
 	page := rapid.IntRange(1, 3).Draw(t, "page")
-	store := m.store
-	if m.pages() {
-		store = m.copied(t) // who is served depends on the page
-	}
-	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
+	units := allocation.NewUnitOfWork(m.store, &allocation.UnitOfWorkOptions{Now: m.clock.Now, PageSize: page})
 	due := 0
 	for _, s := range m.states() {
 		m.refused[s.SKU] = len(s.Lines) > 0
@@ -142,11 +138,6 @@ func (m *machine) release(t *rapid.T) {
 	swept, err := newService(t, units, nil).Sweep(t.Context())
 	require.NoError(t, err)
 	require.Equal(t, due, swept, "Sweep(), with pages of %d", page)
-	if store != m.store {
-		swept, err = m.service.Sweep(t.Context())
-		require.NoError(t, err)
-		require.Equal(t, due, swept, "Sweep()")
-	}
 }
 
 // isOverdue says whether units of a line have not arrived although NeededBy has passed.

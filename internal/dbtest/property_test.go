@@ -33,6 +33,7 @@ type machine struct {
 	waiting bool                    // lines may wait
 	before  *naive                  // before the last command
 	refused map[allocation.SKU]bool // by the last command
+	paged   bool                    // the answer of the command may depend on the size of a page
 	version map[allocation.SKU]int64
 }
 
@@ -205,14 +206,15 @@ func answer(value any, err error) string {
 // run gives a command to the trials and then to the service. It compares the answers with each other and with the
 // outcome of the naive model, and, after an error, the stored products with the products before.
 func (m *machine) run(t *rapid.T, want outcome, call func(s *allocation.Service) (any, error)) {
-	before, pages := m.states(), m.pages()
+	before, paged := m.states(), m.paged
+	m.paged = false
 	var trials []string
 	for _, s := range m.trials(t) {
 		trials = append(trials, answer(call(s)))
 	}
 	value, err := call(m.service)
 	for i, trial := range trials {
-		if pages {
+		if paged {
 			break
 		}
 		require.Equal(t, answer(value, err), trial, "answer with pages of 100, and of %d", i+1)

@@ -127,9 +127,9 @@ func (n *naive) place(r allocation.Request, now time.Time) (most allocation.Quan
 
 // grow lets a line that waits, or has a part of the units, have another number of units in all.
 func (n *naive) grow(l allocation.Allocation, wanted allocation.OrderLine, now time.Time) (want outcome) {
-	more := wanted.Quantity - l.Quantity
+	more, waits := wanted.Quantity-l.Quantity, l.MayWait && !passed(l.NeededBy, now)
 	parts, most := n.offer(l, more, now)
-	if parts == nil && !l.MayWait && wanted.Quantity > wantedBy(l) {
+	if parts == nil && !waits && wanted.Quantity > wantedBy(l) {
 		want.short = []allocation.Shortage{{OrderLine: wanted, Available: l.Quantity + most}}
 		return want
 	}
@@ -139,7 +139,7 @@ func (n *naive) grow(l allocation.Allocation, wanted allocation.OrderLine, now t
 	if parts == nil {
 		l.HeldUntil = had
 	}
-	if l.Wanted = wanted.Quantity; l.MayWait {
+	if l.Wanted = wanted.Quantity; waits {
 		l.Waiting = wanted.Quantity - l.Quantity
 	}
 	n.put(l)
@@ -260,11 +260,11 @@ func (m *machine) inTime(t *rapid.T, orders ...allocation.OrderID) {
 	}
 }
 
-// pages says whether the answer may depend on the size of a page: a page of lapsed holds is served before the next page
-// is read.
-func (m *machine) pages() bool {
-	for _, l := range m.naive.lines {
-		if l.Lapsed(m.now()) && m.naive.inLine(l.SKU, m.now()) != nil {
+// servesPages says whether those who wait are served before other lines move: page by page of the lapsed holds that a
+// command has to release first. Which of the lines that move then find room depends on the size of a page.
+func (m *machine) servesPages(sku allocation.SKU) bool {
+	for _, l := range m.naive.of(sku) {
+		if l.Lapsed(m.now()) && m.naive.inLine(sku, m.now()) != nil {
 			return true
 		}
 	}

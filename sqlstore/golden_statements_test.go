@@ -115,6 +115,8 @@ var fixedStatements = []struct{ path, name, when string }{
 	{"views.order", "view: order", "Reads the lines of an order: Order."},
 	{"views.lines", "view: lines of a batch", "Reads a page of the lines that wait for units of a batch: BatchLines."},
 	{"views.batches", "view: batches", "Reads a page of the batches of a product: Batches."},
+	{"views.queues", "view: queues", "Reads how many lines and units wait for products: Queues."},
+	{"views.places", "view: places of an order", "Reads how many lines come before those of an order: Places."},
 	{"views.stock.0", "view: stock", "Reads what can be promised of products: Stock. On MariaDB: of one product."},
 	{"views.stock.1", "view: stock of two products",
 		"Reads what can be promised of two products. Up to 50 products repeat the part for each."},

@@ -8,6 +8,7 @@ import (
 // viewQueries are the statements of the read models. As in a load, all reads use keys and the indexes of open rows.
 type viewQueries struct {
 	order, lines, batches *query
+	queues, places        *query
 
 	stock, open forMany // by products; the last statement is for any number
 
@@ -34,6 +35,9 @@ func (t *templates) viewQueries() *viewQueries {
 			ORDER BY sku, line, part`),
 		lines:   t.compile(t.batchLinesText()),
 		batches: t.compile(t.batchesText()),
+
+		queues: t.compile(t.queuesText()),
+		places: t.compile(t.placesText()),
 
 		lot:        t.compile(t.lotText()),
 		lotBatches: t.compile(t.lotBatchesText()),

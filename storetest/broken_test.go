@@ -37,7 +37,7 @@ var brokenStores = map[Topic][]broken{
 	Outbox:    slices.Concat(brokenOutboxEvents, brokenLeases, brokenSettlements, brokenFailures),
 	Upkeep:    slices.Concat(brokenUpkeep, brokenPurges),
 	Views: slices.Concat(brokenOrderViews, brokenStockViews, brokenStockFor, brokenSaleableViews, brokenBatchViews,
-		brokenLineViews, brokenTraces, brokenLists, brokenViews, tornViews),
+		brokenLineViews, brokenQueueViews, brokenTraces, brokenLists, brokenViews, tornViews),
 	Durability: brokenDurability,
 }
 

@@ -164,7 +164,7 @@ var groups = []group{
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
 	{Upkeep, slices.Concat(upkeepRows, purgeRows)},
 	{Views, slices.Concat(
-		orderViewRows, stockViewRows, stockForRows, saleableViewRows, batchViewRows, lineViewRows,
+		orderViewRows, stockViewRows, stockForRows, saleableViewRows, batchViewRows, lineViewRows, queueViewRows,
 		traceRows, listRows, anyViewRows)},
 	{Durability, durabilityRows},
 }

@@ -42,6 +42,7 @@ type Reader interface {
 	StockReader
 	BatchReader
 	LineReader
+	QueueReader
 	LotReader
 	DueReader
 	ListReader

@@ -916,6 +916,29 @@ SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL
   FROM unbound u
 ;
 
+-- name: view: queues
+-- Reads how many lines and units wait for products: Queues.
+-- Parameters: skus.
+WITH chosen (sku) AS (SELECT value FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') k)
+SELECT p.sku, COUNT(w.sku), CAST(COALESCE(SUM(w.quantity), 0) AS BIGINT)
+FROM (SELECT p.sku FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p
+  WHERE p.sku = c.sku OFFSET 0) p) p
+LEFT JOIN allocation_waiting w ON w.sku = p.sku
+GROUP BY p.sku
+;
+
+-- name: view: places of an order
+-- Reads how many lines come before those of an order: Places.
+-- Parameters: order.
+SELECT w.sku, w.line, w.quantity,
+  (SELECT COUNT(*) FROM allocation_waiting o  WHERE o.sku = w.sku AND o.priority > w.priority)
+  + (SELECT COUNT(*) FROM allocation_waiting o  WHERE o.sku = w.sku AND o.priority = w.priority
+    AND o.sequence < w.sequence)
+FROM allocation_waiting w WHERE w.order_id = $1
+ORDER BY w.sku, w.line
+;
+
 -- name: view: stock
 -- Reads what can be promised of products: Stock. On MariaDB: of one product.
 -- Parameters: skus, now, order.

@@ -97,7 +97,7 @@ func TestB1_NoWalkInOfAnotherProcessGetsWhatTheQueueWaitsFor(t *testing.T) {
 		}
 		served := 0
 		for round := range rounds {
-			events, err := harness.Events(t.Context(), store, ticket(round))
+			events, _, err := harness.Events(t.Context(), store, ticket(round))
 			require.NoError(t, err)
 			for i, event := range events {
 				if e, is := event.(allocation.LineAllocated); is && e.Waited {
@@ -218,7 +218,7 @@ func TestB9_AKillBetweenAnyTwoStatementsLosesNoUnitAndNoPlace(t *testing.T) {
 // served tells who was given units after having waited, in the order of the events.
 func served(t *testing.T, store allocation.Ledger) (order string) {
 	t.Helper()
-	events, err := harness.Events(t.Context(), store, "lamp")
+	events, _, err := harness.Events(t.Context(), store, "lamp")
 	require.NoError(t, err)
 	for _, event := range events {
 		if e, is := event.(allocation.LineAllocated); is && e.Waited {

@@ -14,6 +14,9 @@ func (b *books) judge(c *commit) {
 	for key, now := range c.lines {
 		if c.by != nil && c.by.step.command.Verb == change && c.by.step.command.places(key) && c.changed[key] {
 			now.asked, now.forgone = c.by.step.command.wanted()[key], 0 // a change can be seen by its units alone
+			if now.dropped {
+				now.forgone = now.asked - now.quantity()
+			}
 			c.lines[key] = now
 		}
 		if now.waiting < 0 || now.waiting > 0 && now.quantity()+now.waiting+now.forgone != now.asked {

@@ -66,9 +66,10 @@ func TestTheReplayKnowsWhichUnitsCameLate(t *testing.T) {
 func TestTheReplayKnowsForHowManyUnitsALineWaits(t *testing.T) {
 	by := micros(4)
 	partly := terms{Wait: true, Partial: true, Split: true, NeededBy: by}
-	waits := func(units allocation.Quantity) allocation.Event {
-		return allocation.LineWaiting{SKU: concert, OrderID: "order", Quantity: units, Wanted: 4, NeededBy: by}
+	wants := func(units, wanted allocation.Quantity) allocation.Event {
+		return allocation.LineWaiting{SKU: concert, OrderID: "order", Quantity: units, Wanted: wanted, NeededBy: by}
 	}
+	waits := func(units allocation.Quantity) allocation.Event { return wants(units, 4) }
 	before := []deed{
 		stocked("b", 2, ""),
 		asks("order", 4, partly, gives("order", "b", 2), waits(2)),
@@ -80,15 +81,20 @@ func TestTheReplayKnowsForHowManyUnitsALineWaits(t *testing.T) {
 		events = append(append([]allocation.Event{lost}, events...), counted)
 		return does(command{Verb: count, Count: allocation.Count{Batch: "b", Quantity: 1}}, events...)
 	}
+	grow := func(events ...allocation.Event) deed {
+		line := allocation.OrderLine{OrderID: "order", SKU: concert, Quantity: 6}
+		return does(command{Verb: change, Order: "order", Lines: []allocation.OrderLine{line}}, events...)
+	}
 	for name, row := range map[string]struct {
 		deeds []deed
 		want  []harness.FaultKind
 	}{
-		"the lost unit":             {deeds: []deed{recount(waits(1))}},
-		"the lost unit, in vain":    {deeds: []deed{recount(waits(1), waits(0))}},
-		"the lost unit, then never": {deeds: []deed{recount(waits(1)), does(command{Verb: sweep}, waits(0))}},
-		"more than the lost unit":   {deeds: []deed{recount(waits(3))}, want: []harness.FaultKind{wrong}},
-		"no unit":                   {deeds: []deed{recount()}, want: []harness.FaultKind{wrong}},
+		"the lost unit":                  {deeds: []deed{recount(waits(1))}},
+		"the lost unit, in vain":         {deeds: []deed{recount(waits(1), waits(0))}},
+		"the lost unit, then never":      {deeds: []deed{recount(waits(1)), does(command{Verb: sweep}, waits(0))}},
+		"more than the lost unit":        {deeds: []deed{recount(waits(3))}, want: []harness.FaultKind{wrong}},
+		"the units of a change, in vain": {deeds: []deed{grow(wants(4, 6), wants(0, 6))}},
+		"no unit":                        {deeds: []deed{recount()}, want: []harness.FaultKind{wrong}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := told(append(slices.Clip(before), row.deeds...))

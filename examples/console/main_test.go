@@ -26,7 +26,7 @@ func TestTheProgramShowsTheQuickstart(t *testing.T) {
 	ended := make(chan int, 1)
 	go func() {
 		ended <- command(ctx, []string{"-db", file, "-port", "0"}, stdout, &stderr)
-		stdout.Close()
+		_ = stdout.Close()
 	}()
 	address, err := bufio.NewReader(out).ReadString('\n')
 	if err == nil {

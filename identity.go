@@ -15,12 +15,12 @@ type identityMap struct {
 	store    Store
 	now      time.Time
 	page     int
-	most     int           // of those who wait, so many are served by one method
-	longest  time.Duration // UnitOfWorkOptions.LongestHold
-	policy   Policy        // UnitOfWorkOptions.Policy
-	queues   map[SKU]Rank  // where to begin reading queues
-	trace    string        // the trace parent of the present caller
-	products []present     // by SKU
+	most     int                // of those who wait, so many are served by one method
+	longest  time.Duration      // UnitOfWorkOptions.LongestHold
+	policy   Policy             // UnitOfWorkOptions.Policy
+	queues   map[SKU]queueStart // where to begin reading queues
+	trace    string             // the trace parent of the present caller
+	products []present          // by SKU
 	loads    int
 	hook     func(ctx context.Context) func(err error) // UnitOfWorkOptions.Commit
 

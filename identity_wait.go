@@ -5,12 +5,20 @@ import (
 	"slices"
 )
 
+// queueStart is the place from which a run of the function needed a queue, and the version of the product at that time.
+type queueStart struct {
+	from    Rank
+	version int64
+}
+
 // loadQueues reads a page of those who wait for each of the loaded products, if serving has to go on, if an
 // earlier run of the function needed the page, or if the query is one of a command that may free units. For
 // the sweep of a product loadQueues also reads the lines whose NeededBy has passed.
 func (m *identityMap) loadQueues(ctx context.Context, loaded []*Product, q Query) error {
 	for _, p := range loaded {
-		from, needed := m.queues[p.sku]
+		start, needed := m.queues[p.sku]
+		from := start.from
+		needed = needed && start.version == p.read // otherwise another process may have served from there
 		if !p.queue.any || q.Due && len(q.SKUs) == 0 && !needed {
 			continue
 		}
@@ -61,13 +69,14 @@ func (w *work) unserved(m *identityMap, err error) error {
 		if !p.queue.missing || p.queue.serving == (Rank{}) {
 			continue
 		}
-		if from, known := w.queues[p.sku]; known && !p.queue.serving.isBefore(from) {
+		start, known := w.queues[p.sku]
+		if known && start.version == p.read && !p.queue.serving.isBefore(start.from) {
 			return contradiction(p.sku, "lines wait, but none came")
 		}
 		if w.queues == nil {
-			w.queues = map[SKU]Rank{}
+			w.queues = map[SKU]queueStart{}
 		}
-		w.queues[p.sku] = p.queue.serving
+		w.queues[p.sku] = queueStart{from: p.queue.serving, version: p.read}
 		return errAgain
 	}
 	need := asLapsed(err)

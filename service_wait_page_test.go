@@ -1,6 +1,7 @@
 package allocation_test
 
 import (
+	"context"
 	"fmt"
 	"testing"
 	"time"
@@ -61,4 +62,42 @@ func TestR15_NobodyOvertakesAtTheEdgeOfAPageOfLapsedHolds(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A hold lapses, and its unit goes to the first in line, whose page the command has yet to load. Meanwhile another
+// process serves a page of the line. The command then goes on from the mark, and not from the first in line again.
+func TestR15_ACommandGoesOnFromTheMarkThatAnotherProcessSetMeanwhile(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 2))
+	s.pageOf(1)
+	other := newService(t, s.units, nil)
+	hold := want("hold", "LAMP", 1)
+	hold.HoldUntil = morning.Add(time.Minute)
+	s.mustAllocate(want("firm", "LAMP", 1), hold)
+	for _, order := range []allocation.OrderID{"large", "first", "second", "third"} {
+		r := mayWait(order, "LAMP", 1)
+		if order == "large" {
+			r.Quantity = 99 // passed over
+		}
+		s.mustAllocate(r)
+	}
+	s.clock.Advance(time.Minute)
+	runs := 0
+	err := s.units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		runs++
+		p, err := products.Get(ctx, "LAMP", "firm")
+		if err != nil {
+			return err
+		}
+		if _, err := p.Ship("firm", products.Now()); err != nil {
+			return err
+		}
+		if runs == 1 {
+			return other.AddBatch(t.Context(), stock("B-2", "LAMP", 3))
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, s.has("first", "LAMP"), "by the other process")
+	assert.EqualValues(t, 1, s.has("second", "LAMP"), "by the command")
+	assert.Equal(t, []allocation.OrderID{"large", "third"}, s.queue("LAMP"))
 }

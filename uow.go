@@ -187,9 +187,9 @@ type work struct {
 	records bool     // collect the events for Committed
 	later   *[]Event // where the events go for a call of Committed later on; nil for a call at once
 	page    int
-	most    int          // of those who wait, so many are served by one method
-	queues  map[SKU]Rank // where the queues begin that products needed in this attempt
-	stale   bool         // a cached product was stale: another process is at work
+	most    int                // of those who wait, so many are served by one method
+	queues  map[SKU]queueStart // where the queues begin that products needed in this attempt
+	stale   bool               // a cached product was stale: another process is at work
 	events  []Event
 
 	products *identityMap // of the present attempt

@@ -50,10 +50,16 @@ func newRowCommit(t *templates) *rowCommit {
 			UPDATE {batches} SET `+c.assignments("", "", ":")+`
 			WHERE ref = :ref AND sku = :sku`+t.guarded("AND"))
 	}
+	var signed, signature, signing string
+	if t.signature != "" {
+		signed, signature, signing = ", "+t.signature, ", :version", ", "+t.signature+" = :version"
+	}
+	stored := productColumns.stored()
 	return &rowCommit{
-		addProduct: compileRow(t, productColumns, insertRow("products", productColumns.stored())),
+		addProduct: compileRow(t, productColumns, `
+			INSERT INTO {products} (`+stored.list("")+signed+`) VALUES (`+stored.list(":")+signature+`)`),
 		setProduct: compileRow(t, productColumns, `
-			UPDATE {products} SET `+productColumns.assignments("", "", ":")+t.signature+`
+			UPDATE {products} SET `+productColumns.assignments("", "", ":")+signing+`
 			WHERE sku = :sku AND version = :seen`+t.guarded("AND")),
 		checkProduct: compileRow(t, productColumns, `
 			UPDATE {products} SET version = version WHERE sku = :sku AND version = :seen`),

@@ -20,8 +20,9 @@ type engine struct {
 	placeholder func(n int, repeated bool) string
 	numbered    bool
 
-	// signature is a further assignment in a change of a product, without which the tables refuse the change, so that
-	// no program writes that was made for an older schema; empty where the tables tell by the events.
+	// signature is a further column of the products, which gets the new version with each new version. Otherwise the
+	// tables refuse the change, so that no program writes that was made for an older schema; empty where the tables
+	// tell by the events.
 	signature string
 
 	// list returns a relation with one column, value, over a parameter with a JSON array of strings. A statement

@@ -14,7 +14,7 @@ var sqlite = engine{
 	folder:      "sqlite",
 	placeholder: onceUnnamed,
 	numbered:    true,
-	signature:   ", written = :version",
+	signature:   "written",
 	lookup:      fromLeft("CROSS JOIN", indexedBy),
 	list:        func(param string) string { return "(SELECT value FROM json_each(" + param + "))" },
 	indexHint:   indexedBy,

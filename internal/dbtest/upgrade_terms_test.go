@@ -168,6 +168,27 @@ func TestAForgottenProgramOfVersion2FailsInPlaceOfWriting(t *testing.T) {
 	})
 }
 
+// A product of the new program is refused from its first event on: here the forgotten program would sell a blocked batch.
+func TestAForgottenProgramOfVersion2SellsNothingThatIsNew(t *testing.T) {
+	each(t, engines, func(t *testing.T, e *engine) {
+		db := e.used(t, 2)
+		store := e.store(t, db, nil)
+		require.NoError(t, store.Migrate(t.Context()))
+		service, _ := serviceOn(t, store)
+		require.NoError(t, service.AddBatch(t.Context(),
+			allocation.Batch{Ref: "new", SKU: "novelty", Purchased: 10, Blocked: "inspection"}))
+		var sale []string
+		renamed := strings.NewReplacer("'chair'", "'novelty'", "'b-2'", "'new'", "17", "1", "18,", "2,", "18)", "2)")
+		for _, statement := range writesOfVersion2["a sale"] {
+			statement = strings.Replace(statement, "version = 18", "version = 2", 1)
+			sale = append(sale, renamed.Replace(statement))
+		}
+		before := everyRow(t, db)
+		require.Error(t, inTransaction(t.Context(), db, true, sale))
+		assert.Equal(t, strings.Join(before, "\n"), strings.Join(everyRow(t, db), "\n"))
+	})
+}
+
 // inTransaction runs statements in a transaction, and commits or rolls back.
 func inTransaction(ctx context.Context, db *sql.DB, commit bool, statements []string) error {
 	tx, err := db.BeginTx(ctx, nil)

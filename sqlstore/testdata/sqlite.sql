@@ -457,7 +457,7 @@ WHERE sku = ? AND sequence > ? ORDER BY sequence LIMIT ?
 -- name: commit: add a product
 -- A commit with a new product: AddBatch for a new SKU.
 -- Parameters: sku, version, refused, low_stock, low.
-INSERT INTO allocation_products (sku, version, refused, low_stock, low) VALUES (?, ?, ?, ?, ?)
+INSERT INTO allocation_products (sku, version, refused, low_stock, low, written) VALUES (?, ?, ?, ?, ?, ?2)
 ;
 
 -- name: commit: change a product

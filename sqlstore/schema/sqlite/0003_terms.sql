@@ -2,13 +2,15 @@
 -- customers who wait. {prefix} stands for the table prefix.
 --
 -- Stop the programs of version 2 before this migration: such a program would sell blocked batches. A program that was
--- forgotten fails at its next commit of a known product, because the program changes version without written.
+-- forgotten fails at its next commit of a product, because the program changes version without written; only a product
+-- that such a program adds stays open to its writes until another program changes the product.
 --
 -- All statements belong in one transaction. The lines are copied; nobody else can write meanwhile.
 
 -- written_for is the version of the schema for which the writing program was made; 2 stands for 1, too. A new column
 -- of SQLite needs a default, so written demands that every program knows the new columns: every change of version
--- changes written as well. 0 is for a new product. A trigger on the events would cost a sale more than the check.
+-- changes written as well. 0 is for a product that an old program added. A trigger on the events would cost a sale
+-- more than the check.
 ALTER TABLE {prefix}events ADD COLUMN written_for INTEGER NOT NULL DEFAULT 2;
 ALTER TABLE {prefix}products ADD COLUMN written INTEGER NOT NULL DEFAULT 0 CHECK (written IN (0, version));
 UPDATE {prefix}products SET written = version;

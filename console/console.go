@@ -58,6 +58,7 @@ type abilities struct {
 	lots    views.LotReader
 	due     views.DueReader
 	lists   views.ListReader
+	queues  views.QueueReader
 	outbox  outbox.Maintainer
 }
 
@@ -69,6 +70,7 @@ func abilitiesOf(store allocation.Store) (a abilities) {
 	a.lots, _ = store.(views.LotReader)
 	a.due, _ = store.(views.DueReader)
 	a.lists, _ = store.(views.ListReader)
+	a.queues, _ = store.(views.QueueReader)
 	a.outbox, _ = store.(outbox.Maintainer)
 	return a
 }

@@ -23,7 +23,8 @@
 // # Cost
 //
 // Every page reads a bounded number of rows with a bounded number of statements, whatever was shipped before. Only the
-// batches for sale of a product are read as a whole, as by every command. A page is a report and no decision: the
+// batches for sale of a product are read as a whole, as by every command, and the place of a line in a queue costs an
+// index entry for each line before. A page is a report and no decision: the
 // sections are read one after the other, so a sale in between may show in the later section alone. The end of the
 // request's context ends all reading, and so does [Options].Timeout.
 //

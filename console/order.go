@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"slices"
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/views"
@@ -20,6 +21,7 @@ type orderLine struct {
 	ID        allocation.LineID // of the line; Line is the embedded struct
 	HasLapsed bool
 	Shipped   allocation.Quantity
+	Place     *views.Place // in the queue; nil if the line doesn't wait, or if the store can't tell
 }
 
 // readOrder sends a single statement. An order without lines is no error, since the lines of a known order may all have
@@ -44,5 +46,24 @@ func (c *console) readOrder(ctx context.Context, q query) (any, error) {
 		}
 		p.Lines = append(p.Lines, line)
 	}
-	return p, nil
+	return p, c.addPlaces(ctx, p)
+}
+
+// addPlaces tells the lines of an order that wait how many lines come before, if the store can tell.
+func (c *console) addPlaces(ctx context.Context, p orderPage) error {
+	waits := func(l orderLine) bool { return l.Waiting > 0 }
+	if c.queues == nil || !slices.ContainsFunc(p.Lines, waits) {
+		return nil
+	}
+	places, err := c.queues.Places(ctx, p.ID)
+	if isUnsupported(err) {
+		return nil
+	}
+	for i := range places {
+		isAt := func(l orderLine) bool { return l.SKU == places[i].SKU && l.ID == places[i].Line }
+		if at := slices.IndexFunc(p.Lines, isAt); at >= 0 { // the line may have left the order since
+			p.Lines[at].Place = &places[i]
+		}
+	}
+	return err
 }

@@ -71,6 +71,12 @@ func TestAnOrderShowsItsLines(t *testing.T) {
 	assert.Contains(t, body, "B-2")
 	body = s.get(t, path("order", "id", "O-4"), http.StatusOK)
 	assert.Contains(t, body, "Waits for")
+	assert.Contains(t, body, "first in line")
+	later := request("O-5", "table", 9)
+	later.Wait = true
+	_, err := s.service.Allocate(t.Context(), later)
+	require.NoError(t, err)
+	assert.Contains(t, s.get(t, path("order", "id", "O-5"), http.StatusOK), "1 line before it")
 	assert.Contains(t, body, "2030-01-27 09:00 UTC", "needed by")
 	s.clock.Set(monday.Add(2 * time.Hour))
 	assert.Contains(t, s.get(t, path("order", "id", "O-2"), http.StatusOK), "lapsed")

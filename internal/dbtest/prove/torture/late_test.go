@@ -94,6 +94,7 @@ func TestTheReplayKnowsForHowManyUnitsALineWaits(t *testing.T) {
 		"the lost unit, then never":      {deeds: []deed{recount(waits(1)), does(command{Verb: sweep}, waits(0))}},
 		"more than the lost unit":        {deeds: []deed{recount(waits(3))}, want: []harness.FaultKind{wrong}},
 		"the units of a change, in vain": {deeds: []deed{grow(wants(4, 6), wants(0, 6))}},
+		"what there is, for a change":    {deeds: []deed{stocked("b2", 3, ""), grow(gives("order", "b2", 3))}},
 		"no unit":                        {deeds: []deed{recount()}, want: []harness.FaultKind{wrong}},
 	} {
 		t.Run(name, func(t *testing.T) {

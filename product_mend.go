@@ -36,6 +36,14 @@ func (p *Product) mend(a Audit, now time.Time, policy Policy) error {
 	return nil
 }
 
+// lacks notes that a trial of a decision needs more of the queue than was loaded. Then the unit of work
+// reads on and decides again, as it does without a trial, and commits nothing.
+func (q *queue) lacks(trial queue) {
+	if trial.missing && trial.serving != (Rank{}) || trial.passed {
+		q.missing, q.passed, q.serving = trial.missing, trial.passed, trial.serving
+	}
+}
+
 // clone returns a product without shared memory, for a trial of a decision.
 func (p *Product) clone() *Product {
 	trial := *p

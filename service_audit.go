@@ -231,16 +231,19 @@ var errOutdated = errors.New("changed since it was audited")
 func (s *Service) mend(
 	ctx context.Context, products Repository, op string, found Audit, trial bool,
 ) (Changes, error) {
-	p, err := s.audited(ctx, products, op, found)
+	loaded, err := s.audited(ctx, products, op, found)
 	switch {
 	case err != nil:
 		return Changes{}, err
-	case p.Version() != found.Version:
+	case loaded.Version() != found.Version:
 		return Changes{}, errOutdated
-	case trial:
-		p = p.clone()
+	}
+	p := loaded
+	if trial {
+		p = loaded.clone()
 	}
 	err = p.mend(found, products.Now(), s.policy)
+	loaded.queue.lacks(p.queue)
 	switch {
 	case err == nil:
 		return p.Changes(), nil

@@ -15,6 +15,9 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
+// clockTolerance is how far the clock of a process may be ahead of the console's without a remark.
+const clockTolerance = time.Second
+
 // ledgerSection is a page of a product's events, the newest first.
 type ledgerSection struct {
 	Missing string
@@ -27,6 +30,7 @@ type ledgerSection struct {
 type ledgerRow struct {
 	Number    int64
 	At        time.Time
+	Ahead     bool   // At is ahead of the clock of the console
 	Name      string // such as "Line allocated"
 	Order     allocation.OrderID
 	Line      allocation.LineID
@@ -63,13 +67,13 @@ func (c *console) readLedger(ctx context.Context, q query) (any, error) {
 	} else if before, err = strconv.ParseInt(q.values.Get("before"), 10, 64); err != nil || before < 1 {
 		return nil, badValue("before", q.values.Get("before"))
 	}
-	p.Ledger, err = c.readEntries(ctx, sku, before, c.PageSize)
+	p.Ledger, err = c.readEntries(ctx, sku, q.at, before, c.PageSize)
 	return p, err
 }
 
 // readEntries reads the last events before a number. Events may be missing, since the store may have purged events.
 func (c *console) readEntries(
-	ctx context.Context, sku allocation.SKU, before int64, limit int,
+	ctx context.Context, sku allocation.SKU, now time.Time, before int64, limit int,
 ) (ledgerSection, error) {
 	if c.lists == nil {
 		return ledgerSection{Missing: "views.ListReader"}, nil
@@ -85,7 +89,9 @@ func (c *console) readEntries(
 	}
 	for _, e := range slices.Backward(entries) {
 		if e.Sequence < before {
-			s.Rows = append(s.Rows, rowOf(e.Sequence, e.Event))
+			row := rowOf(e.Sequence, e.Event)
+			row.Ahead = row.At.Sub(now) > clockTolerance
+			s.Rows = append(s.Rows, row)
 		}
 	}
 	return s, err

@@ -105,6 +105,15 @@ func TestTheOverviewShowsWhatNeedsSomebody(t *testing.T) {
 	assert.Contains(t, body, `<div class="bad"><dt><a href="outbox">Dead letters</a></dt><dd>11</dd></div>`)
 }
 
+func TestALedgerMarksEventsAheadOfTheClock(t *testing.T) {
+	s := newShop(t, nil)
+	assert.NotContains(t, s.get(t, path("ledger", "sku", "chair"), http.StatusOK), "ahead of the clock")
+	s.clock.Set(monday.Add(-time.Hour))
+	for _, page := range []string{"ledger", "product"} {
+		assert.Contains(t, s.get(t, path(page, "sku", "chair"), http.StatusOK), "ahead of the clock", page)
+	}
+}
+
 func TestListsHavePages(t *testing.T) {
 	s := newShop(t, &console.Options{PageSize: 1})
 	for _, c := range []struct{ address, first, next string }{

@@ -97,7 +97,7 @@ func (c *console) readProduct(ctx context.Context, q query) (any, error) {
 	if p.Lines, err = c.readLines(ctx, slices.Concat(p.ForSale.Rows, p.Batches.Rows)); err != nil {
 		return nil, err
 	}
-	p.Ledger, err = c.readEntries(ctx, sku, state.Version+1, shortLedger)
+	p.Ledger, err = c.readEntries(ctx, sku, q.at, state.Version+1, shortLedger)
 	return p, err
 }
 

@@ -33,7 +33,8 @@ func (a *app) holdsCommand() *cobra.Command {
 	var limit int
 	cmd := a.command("holds", "List holds by the time of their end",
 		"By default holds lists the holds that have lapsed and that nothing has cleared. Lapsed holds block\n"+
-			"no sale; see sweep. The exit code is 3 if a hold has lapsed.",
+			"no sale; see sweep. A hold that should have lapsed and isn't listed ends later: look for it with\n"+
+			"--by +720h, and compare the clocks of the shop's machines. The exit code is 3 if a hold has lapsed.",
 		cobra.NoArgs, false, func(ctx context.Context, s *shop, _ []string) error {
 			return s.due(ctx, by, limit, views.DueHold)
 		})

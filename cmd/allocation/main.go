@@ -141,6 +141,7 @@ func (a *app) root() *cobra.Command {
 		Long: "Look into the stock of a shop, and put right what can be put right. Begin with: allocation status\n\n" +
 			"The database is --dsn or $ALLOCATION_DSN: postgres://user:password@host/database,\n" +
 			"mariadb://user:password@host/database or sqlite:path/to/file.db\n\n" +
+			"The page docs/runbook.md of the library says for each trouble how to see it, and what to do.\n\n" +
 			"Exit codes: 0 nothing is wrong, 1 an error, 2 wrong arguments or --write is missing,\n" +
 			"3 something needs a person, 4 no such product, batch, lot or order, 130 interrupted.",
 		SilenceErrors: true,

@@ -65,7 +65,8 @@ func (s *shop) failures(ctx context.Context, limit int, dead bool) (list []outbo
 func (a *app) retryCommand() *cobra.Command {
 	var all bool
 	cmd := a.command("retry [SKU...]", "Make failed events due at once, with all their tries",
-		"Retry once the cause is gone, for example after an outage of the broker: retry --all --write.",
+		"Retry once the cause is gone, for example after an outage of the broker: retry --all --write.\n"+
+			"A running relay of the shop sends the events within a second or so; failures and status show whether.",
 		cobra.ArbitraryArgs, true, func(ctx context.Context, s *shop, args []string) error {
 			if all == (len(args) > 0) {
 				return usage("name the products, or say --all for every dead event")

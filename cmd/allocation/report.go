@@ -68,6 +68,13 @@ func (a *app) print(r *report) error {
 	return nil
 }
 
+// hint prints a sentence for people behind the tables.
+func (a *app) hint(text string) {
+	if !a.json {
+		fmt.Fprintf(a.stdout, "\n%s\n", text)
+	}
+}
+
 func (a *app) printJSON(r *report) error {
 	document := map[string]any{"more": r.more}
 	for _, t := range r.tables {

@@ -16,11 +16,15 @@ import (
 // mostCounted is where counting ends: from there on a status says "at least".
 const mostCounted = 10_000
 
+// mostLow is where counting products with low stock ends.
+const mostLow = 100
+
 func (a *app) statusCommand() *cobra.Command {
 	var limits limits
 	var drifts bool
 	cmd := a.command("status", "Say what is wrong: outbox, dead letters, lapsed holds, overdue shipments, drift",
 		"Each row is a question; LOOK says that a person should. The exit code is 3 if there is such a row.\n"+
+			"NOTE is news that may need nobody, such as low stock. docs/runbook.md says what to do about each.\n"+
 			"--drift compares the counters of all products, which takes a while.",
 		cobra.NoArgs, false, func(ctx context.Context, s *shop, _ []string) error {
 			return s.status(ctx, limits, drifts)
@@ -64,12 +68,33 @@ func (s *shop) status(ctx context.Context, limits limits, drifts bool) error {
 			return err
 		}
 	}
+	if problem == "" {
+		if err := s.noteLowStock(ctx, t); err != nil {
+			return err
+		}
+	}
 	if err := s.print(r); err != nil {
 		return err
 	}
 	if wrong {
+		s.hint("docs/runbook.md of the library says what to do about each LOOK.")
 		return errFound
 	}
+	return nil
+}
+
+// noteLowStock adds a row for products at their limit. Such a product is no error: the exit code stays as it is.
+func (s *shop) noteLowStock(ctx context.Context, t *table) error {
+	low, err := s.store.Products(ctx, s.now(), views.ProductFilter{Low: true}, "", mostLow+1)
+	if err != nil {
+		return err
+	}
+	state, see := "ok", ""
+	if len(low) > 0 {
+		state, see = "NOTE", "stock --low, stock SKU"
+	}
+	count := atLeast(min(len(low), mostLow), len(low) > mostLow)
+	t.add(state, "products with low stock", count, time.Time{}, see)
 	return nil
 }
 

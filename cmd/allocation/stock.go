@@ -23,8 +23,8 @@ func (a *app) stockCommand() *cobra.Command {
 	var low bool
 	var limit int
 	cmd := a.command("stock [SKU...]", "Show free units of products, and the batches of a single product",
-		"Without SKUs, stock lists the products. With one SKU, stock also lists the batches of the product,\n"+
-			"used-up batches included.",
+		"Without SKUs, stock lists the products. With SKUs, stock also counts the lines that wait for units;\n"+
+			"with one SKU, stock lists the batches of the product, used-up batches included.",
 		cobra.ArbitraryArgs, false, func(ctx context.Context, s *shop, args []string) error {
 			switch {
 			case len(args) == 0:
@@ -85,6 +85,16 @@ func (s *shop) stock(ctx context.Context, args []string, limit int) error {
 		}
 		t.add(p.SKU, p.InWarehouse, arriving(p), next, p.Version)
 	}
+	queues, err := s.store.Queues(ctx, skus...)
+	if err != nil {
+		return err
+	}
+	waiting := r.table("waiting", "sku", "lines", "units")
+	for _, q := range queues {
+		if q.Lines > 0 {
+			waiting.add(q.SKU, q.Lines, q.Units)
+		}
+	}
 	if len(skus) == 1 && len(found) == 1 {
 		if err := s.batches(ctx, r, skus[0], limit); err != nil {
 			return err
@@ -135,7 +145,8 @@ func (a *app) orderCommand() *cobra.Command {
 	var begin string
 	var limit int
 	cmd := a.command("order [ORDER]", "Show the lines of an order, and where their units come from",
-		"Without an argument, order lists the orders that begin with the text of --begin.",
+		"For a line that waits, BEFORE counts the lines that are served before. Without an argument, order lists\n"+
+			"the orders that begin with the text of --begin.",
 		cobra.MaximumNArgs(1), false, func(ctx context.Context, s *shop, args []string) error {
 			if len(args) == 0 {
 				return s.orders(ctx, begin, limit)
@@ -177,18 +188,34 @@ func (s *shop) order(ctx context.Context, order allocation.OrderID) error {
 		return err
 	}
 	if len(lines) == 0 {
-		return fmt.Errorf("%w: no order %s", errUnknown, cell(order))
+		return fmt.Errorf("%w: no order %s; an order that was refused, cancelled or lapsed has no lines,\n"+
+			"and the ledger of the product has the events", errUnknown, cell(order))
+	}
+	places, err := s.store.Places(ctx, order)
+	if err != nil {
+		return err
 	}
 	r := &report{}
-	t := r.table("lines", "sku", "line", "quantity", "waiting", "held_until", "lapsed", "needed_by", "late")
+	t := r.table("lines", "sku", "line", "quantity", "waiting", "before", "held_until", "lapsed", "needed_by", "late")
 	parts := r.table("parts", "sku", "line", "batch", "quantity", "shipped", "eta", "location", "best_before")
 	for _, l := range lines {
-		t.add(l.SKU, l.Line, l.Quantity, l.Waiting, l.HeldUntil, l.Lapsed(s.now()), l.NeededBy, l.Late)
+		t.add(l.SKU, l.Line, l.Quantity, l.Waiting, before(places, l), l.HeldUntil, l.Lapsed(s.now()), l.NeededBy,
+			l.Late)
 		for _, p := range l.Parts {
 			parts.add(l.SKU, l.Line, p.Batch, p.Quantity, p.Shipped, p.ETA, p.Location, p.BestBefore)
 		}
 	}
 	return s.print(r)
+}
+
+// before returns how many lines come before a line in the queue, nil if the line doesn't wait.
+func before(places []views.Place, l views.Line) any {
+	for _, p := range places {
+		if p.SKU == l.SKU && p.Line == l.Line {
+			return p.Before
+		}
+	}
+	return nil
 }
 
 func (a *app) batchCommand() *cobra.Command {

@@ -31,8 +31,8 @@ func TestStockOrderBatchAndLotAreShown(t *testing.T) {
 	assert.Equal(t, exitDone, d.call("order", "order-1"), d.err)
 	assert.Equal(t, strings.Join([]string{
 		"lines",
-		"SKU   LINE  QUANTITY  WAITING  HELD UNTIL  LAPSED  NEEDED BY  LATE",
-		"LAMP  -     7         0        -           no      -          no",
+		"SKU   LINE  QUANTITY  WAITING  BEFORE  HELD UNTIL  LAPSED  NEEDED BY  LATE",
+		"LAMP  -     7         0        -       -           no      -          no",
 		"",
 		"parts",
 		"SKU   LINE  BATCH  QUANTITY  SHIPPED  ETA                   LOCATION  BEST BEFORE",
@@ -201,8 +201,40 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 		"tables and settings": "ok", "clock ahead of the database's": "ok", "unsent events": "LOOK",
 		"dead letters": "LOOK", "lapsed holds": "LOOK", "overdue shipments": "LOOK",
 		"expired batches with promises": "ok", "late lines": "ok", "lines that wait too long": "ok",
-		"drifted of 2 products": "LOOK",
+		"drifted of 2 products": "LOOK", "products with low stock": "ok",
 	}, states)
+	d.call("status")
+	assert.Contains(t, d.out, "runbook", "people learn where to read on")
+}
+
+func TestLowStockIsNewsAndNoError(t *testing.T) {
+	d := open(t)
+	d.furnish()
+	require.NoError(t, d.service.SetLowStock(t.Context(), "SOFA", 10))
+	states := map[any]any{}
+	for _, row := range d.rows(exitDone, "status", "status") {
+		states[row["question"]] = row["state"]
+	}
+	assert.Equal(t, "NOTE", states["products with low stock"])
+}
+
+func TestLinesThatWaitAreCountedAndHaveAPlace(t *testing.T) {
+	d := open(t)
+	d.furnish()
+	for _, order := range []allocation.OrderID{"order-3", "order-4"} {
+		_, err := d.service.Allocate(t.Context(), allocation.Request{
+			OrderLine: allocation.OrderLine{OrderID: order, SKU: "SOFA", Quantity: 2}, Wait: true,
+		})
+		require.NoError(t, err)
+	}
+	assert.Equal(t, []map[string]any{{"sku": "SOFA", "lines": 2.0, "units": 4.0}},
+		d.rows(exitDone, "waiting", "stock", "SOFA", "LAMP"))
+	lines := d.rows(exitDone, "lines", "order", "order-4")
+	require.Len(t, lines, 1)
+	assert.InDelta(t, 1, lines[0]["before"], 0)
+	lines = d.rows(exitDone, "lines", "order", "order-1")
+	require.Len(t, lines, 1)
+	assert.Nil(t, lines[0]["before"])
 }
 
 func TestSentEventsArePurged(t *testing.T) {

@@ -103,3 +103,34 @@ func TestTheReplayKnowsForHowManyUnitsALineWaits(t *testing.T) {
 		})
 	}
 }
+
+// A page has three lapsed holds. A commit with four, of which two are of one order, can't tell whether there are more.
+func TestTheReplayKnowsWhenHoldsMayBeLeft(t *testing.T) {
+	for name, row := range map[string]struct {
+		holds int
+		want  []harness.FaultKind
+	}{
+		"a page":           {holds: 3, want: []harness.FaultKind{unserved}},
+		"more than a page": {holds: 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			deeds := []deed{stocked("b", allocation.Quantity(row.holds), "")}
+			until := micros(20)
+			var lapses []allocation.Event
+			for i := range row.holds {
+				order := allocation.OrderID(rune('a' + i))
+				held := gives(order, "b", 1).(allocation.LineAllocated)
+				held.HeldUntil = until
+				deeds = append(deeds, asks(order, 1, terms{}, held))
+				lapses = append(lapses,
+					allocation.HoldLapsed{SKU: concert, OrderID: order, Batch: "b", Quantity: 1, HeldUntil: until})
+			}
+			for len(deeds) < 10 {
+				deeds = append(deeds, does(command{Verb: reconcile}))
+			}
+			deeds = append(deeds, asks("waiter", 1, terms{Wait: true}, append(lapses, waits("waiter", 1))...))
+			found := told(deeds)
+			assert.ElementsMatch(t, row.want, kindsOf(found), "%v", found.faults)
+		})
+	}
+}

@@ -29,7 +29,7 @@ type commit struct {
 // replay goes through the ledger of a product, in which each event has the trace parent of who caused it.
 func (b *books) replay(sku allocation.SKU, events []allocation.Event, parents []string) {
 	b.versions[sku] = len(events)
-	number, served := int64(0), 0
+	number, served, lapsed := int64(0), 0, 0
 	if len(parents) != len(events) {
 		b.report.fault(drift, "product %q has %d events and %d trace parents", sku, len(events), len(parents))
 		return
@@ -40,10 +40,10 @@ func (b *books) replay(sku allocation.SKU, events []allocation.Event, parents []
 			n++
 		}
 		if c := b.commit(sku, events[:n], parents[0], number); c != nil {
-			served += len(c.served)
+			served, lapsed = served+len(c.served), lapsed+len(c.lapsed)
 			if n == len(events) || !events[n].Time().Equal(c.at) { // otherwise the commit goes on
-				b.judgeServed(c, served)
-				served = 0
+				b.judgeServed(c, served, lapsed)
+				served, lapsed = 0, 0
 			}
 		}
 		number += int64(n)

@@ -37,9 +37,10 @@ func (b *books) checkTurn(c *commit, key allocation.LineKey, l lineState, waited
 
 // judgeServed finds units that a commit left although somebody in line would take them; c is the last command of the
 // commit. A commit that served a page of lines, or left further lapsed holds, may leave the rest of the line to the
-// next commit.
-func (b *books) judgeServed(c *commit, served int) {
-	if served >= smallPage || len(b.queues[c.sku]) == 0 || len(b.lapsed(c)) > 0 {
+// next commit. With more lapsed holds than a page the commit can't tell whether further holds have lapsed: the page may
+// bring other lapsed lines of the same orders.
+func (b *books) judgeServed(c *commit, served, lapsed int) {
+	if served >= smallPage || lapsed > smallPage || len(b.queues[c.sku]) == 0 || len(b.lapsed(c)) > 0 {
 		return
 	}
 	free := b.unpromised(c)

@@ -141,14 +141,13 @@ func (d *sqlDatabase) statement(ctx context.Context, q *query) (prepared, error)
 func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driverTransaction, error) {
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	detach := context.AfterFunc(ctx, cancel)
-	tx, err := d.db.BeginTx(lasting, &sql.TxOptions{Isolation: level})
-	if err != nil {
+	t := &sqlTransaction{engine: d.engine, cancel: cancel}
+	if err := t.begin(lasting, d.db, &sql.TxOptions{Isolation: level}); err != nil {
 		detach()
 		cancel()
 		d.leave(ctx, err)
 		return nil, err
 	}
-	t := &sqlTransaction{tx: tx, engine: d.engine, cancel: cancel}
 	if !detach() {
 		t.rollback(ctx)
 		return nil, ctx.Err()
@@ -171,6 +170,7 @@ const closing = 30 * time.Second
 // sqlTransaction is the [driverTransaction] over database/sql: a transaction of a store, or of a host.
 type sqlTransaction struct {
 	tx       *sql.Tx
+	conn     *sql.Conn // of the transaction, if the engine's servers may keep a transaction; nil after the end
 	engine   *engine
 	cancel   context.CancelFunc // nil for a transaction of a host
 	prepared []preparedStatement
@@ -180,6 +180,42 @@ type sqlTransaction struct {
 type preparedStatement struct {
 	query *query
 	stmt  *sql.Stmt
+}
+
+// begin reserves the connection where a server may keep the transaction: database/sql would return the connection to
+// the pool even after a COMMIT that failed. A connection that was lost in the pool is replaced, as database/sql does.
+func (t *sqlTransaction) begin(ctx context.Context, db *sql.DB, opts *sql.TxOptions) (err error) {
+	if !t.engine.keeps {
+		t.tx, err = db.BeginTx(ctx, opts)
+		return err
+	}
+	for range 3 {
+		if t.conn, err = db.Conn(ctx); err != nil {
+			return err
+		}
+		if t.tx, err = t.conn.BeginTx(ctx, opts); err == nil {
+			return nil
+		}
+		t.end(err)
+		if !errors.Is(err, driver.ErrBadConn) {
+			return err
+		}
+	}
+	return err
+}
+
+// end returns the reserved connection to the pool, or gives the connection up after an error of BEGIN, COMMIT or
+// ROLLBACK: the server may have kept the transaction, and the next BEGIN would commit the transaction.
+func (t *sqlTransaction) end(err error) {
+	if t.conn == nil {
+		return
+	}
+	c := sqlConnection{t.conn, t.engine}
+	if err != nil {
+		c.discard()
+	}
+	_ = c.close()
+	t.conn = nil
 }
 
 func (t *sqlTransaction) exec(ctx context.Context, q *query, args ...any) (int64, error) {
@@ -256,14 +292,16 @@ func (t *sqlTransaction) statement(ctx context.Context, q *query) (prepared, err
 func (t *sqlTransaction) commit(context.Context) error {
 	timer := time.AfterFunc(closing, t.cancel)
 	defer timer.Stop()
-	return t.tx.Commit()
+	err := t.tx.Commit()
+	t.end(err)
+	return err
 }
 
 func (t *sqlTransaction) rollback(context.Context) {
 	timer := time.AfterFunc(closing, t.cancel)
 	defer timer.Stop()
 	defer t.cancel()
-	_ = t.tx.Rollback() // after an error database/sql gives the connection up
+	t.end(t.tx.Rollback()) // which does nothing after COMMIT
 }
 
 // sqlConnection is one connection of a *sql.DB.

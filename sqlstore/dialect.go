@@ -20,6 +20,10 @@ type engine struct {
 	placeholder func(n int, repeated bool) string
 	numbered    bool
 
+	// keeps says that a server may refuse COMMIT and ROLLBACK and keep the transaction, as a server does that has left
+	// its cluster.
+	keeps bool
+
 	// signature is a further column of the products, which gets the new version with each new version. Otherwise the
 	// tables refuse the change, so that no program writes that was made for an older schema; empty where the tables
 	// tell by the events.

@@ -69,7 +69,8 @@ var mariaDB = engine{
 	shipped: "lines_leaving",
 	integer: "SIGNED",
 	promisedOf: func(t *templates) string {
-		return `(SELECT b.sku, b.ref FROM chosen c` + t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `) b` +
+		return `(SELECT b.sku, b.ref FROM chosen c` +
+			t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `) b` +
 			t.lookup("lines", "l", "lines_leaving", "l.batch_ref = b.ref AND l.open = 1 AND l.sku = b.sku")
 	},
 	promised: `
@@ -150,6 +151,7 @@ var mariaDB = engine{
 	savepoint: []string{setSavepoint, backToSavepoint},
 	prepares:  true,
 	literals:  true,
+	keeps:     true,
 	guard:     inTransaction + " = 0",
 	writer:    newMariaDBCommit,
 	classify:  classifyMariaDB,

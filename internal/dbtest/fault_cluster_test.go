@@ -1,6 +1,9 @@
 package dbtest
 
 import (
+	"context"
+	"database/sql"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -53,4 +56,43 @@ func TestWhatAServerOfAClusterSays(t *testing.T) {
 	for _, c := range commands {
 		require.True(t, r.try(t, c, r.recorded(t, c), lostTheOthers, 1, r.commits), "%s has no COMMIT", c.name)
 	}
+}
+
+// A server that has left its cluster refuses COMMIT and keeps the transaction. The next START TRANSACTION on the
+// connection would commit the writes, of which the caller has heard that they failed.
+func TestATransactionThatTheServerKeepsIsNotCommittedLater(t *testing.T) {
+	r := onMariaDB.breaking(t)
+	r.db.SetMaxOpenConns(1)
+	ctx := t.Context()
+	before := r.by.look(t)
+	next := make(chan error, 1)
+	refused := &fault{name: "1047", err: errNotReady, open: true}
+	r.breaker.arm(1, refused, func(x exchange) bool {
+		if x.kind != "commit" {
+			return false
+		}
+		go func() { next <- another(ctx, r.db) }()
+		for r.db.Stats().WaitCount == 0 {
+			runtime.Gosched()
+		}
+		return true
+	})
+	service := newService(t, allocation.NewUnitOfWork(r.store, &allocation.UnitOfWorkOptions{Attempts: 1}), nil)
+	err := r.store.Within(ctx, service, func(ctx context.Context, _ *sql.Tx, inside *allocation.Service) error {
+		return inside.AddBatch(ctx, allocation.Batch{Ref: "kept", SKU: "kept", Purchased: 1})
+	})
+	require.ErrorIs(t, err, allocation.ErrConflict)
+	require.NotErrorIs(t, err, allocation.ErrUnknownOutcome)
+	require.NoError(t, <-next)
+	require.Equal(t, before, r.by.look(t), "what was answered as a failure")
+	require.True(t, r.breaker.victim.gone, "the connection stays in the pool")
+}
+
+// another is a transaction of another caller.
+func another(ctx context.Context, db *sql.DB) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
 }

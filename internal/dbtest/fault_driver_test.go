@@ -45,6 +45,9 @@ type fault struct {
 	// leaves says that the connection has to leave the pool, unless it is in a host's transaction.
 	leaves bool
 
+	// open says that the server refuses COMMIT, and keeps the transaction.
+	open bool
+
 	torn bool // the server ends the transaction beforehand, and nobody hears of that
 
 	// ends is what the server does to an open transaction when it fails with err.
@@ -153,7 +156,7 @@ func (c *brokenConn) fail(kind string, f *fault) {
 	switch {
 	case f.cut:
 		c.drop()
-	case c.tx == nil:
+	case c.tx == nil, f.open:
 	case kind == "commit":
 		_ = c.tx.Rollback()
 	case f.ends != nil:

@@ -79,13 +79,14 @@ func (s *Store) commitTransaction(ctx context.Context, rows *relations) error {
 }
 
 // commitStatement commits with a single statement, and sends the statement again if the driver reports that the
-// server never received the statement. Some drivers report so for a received statement (lib/pq, whenever the
-// connection ends). A second try is harmless, because the versions are checked, but a failure of the second try
-// leaves the outcome of the first unknown.
+// server never received the statement. Some drivers under database/sql report so for a received statement (lib/pq,
+// whenever the connection ends). A second try is harmless, because the versions are checked, but a failure of the
+// second try leaves the outcome of the first unknown. The seam promises more, so that each try stands for itself.
 func (s *Store) commitStatement(ctx context.Context, rows *relations) error {
+	_, sure := s.db.(overDatabase)
 	unsent, err := s.tryStatement(ctx, rows)
 	for attempt := 1; err != nil && unsent && ctx.Err() == nil && attempt < 3; attempt++ {
-		if unsent, err = s.tryStatement(ctx, rows); err != nil {
+		if unsent, err = s.tryStatement(ctx, rows); err != nil && !sure {
 			err = fmt.Errorf("%w: sent again: %v", allocation.ErrUnknownOutcome, err) //nolint:errorlint // no conflict
 		}
 	}

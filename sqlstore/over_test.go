@@ -124,6 +124,16 @@ func TestACommitOverTheSeam(t *testing.T) {
 			[]error{nil, errUnsent, nil, errCut}, 1, allocation.ErrUnknownOutcome,
 			"connect WITH close connect WITH close",
 		},
+		"cut before sending, then no connection": {
+			[]error{nil, errUnsent, errCut}, 1, errCut, "connect WITH close connect",
+		},
+		"cut before sending, thrice": {
+			[]error{nil, errUnsent, nil, errUnsent, nil, errUnsent}, 1, errUnsent,
+			"connect WITH close connect WITH close connect WITH close",
+		},
+		"cut before sending, then a lost race": {
+			[]error{nil, errUnsent}, 0, allocation.ErrConflict, "connect WITH close connect WITH close",
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &pretended{fails: c.fails, unsent: errUnsent, matching: c.matching}

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync/atomic"
-	"time"
 )
 
 // UnitOfWork is one atomic operation on products.
@@ -257,30 +255,6 @@ func (w *work) run(ctx context.Context) error {
 	}
 }
 
-// again returns nil, after a pause, if another attempt follows a failed attempt, and the final error otherwise.
-func (u *unit) again(ctx context.Context, op string, attempt int, err error, duplicates *int) error {
-	switch {
-	case attempt >= u.opts.Attempts, errors.Is(err, ErrUnknownOutcome):
-		u.opts.logEnd(ctx, op, attempt, err)
-		return err
-	case errors.Is(err, ErrDuplicate) && *duplicates == 0:
-		*duplicates++
-	case !errors.Is(err, ErrConflict):
-		return err
-	}
-	u.opts.logLostRace(ctx, op, attempt, err)
-	return u.pause(ctx, attempt)
-}
-
-// hidden makes a conflict of a duplicate in a host's transaction that a stale cached product has hidden: the server
-// may refuse the second attempt in the transaction, but a fresh transaction finds the line.
-func (w *work) hidden(err error) error {
-	if w.joined && w.stale && errors.Is(err, ErrDuplicate) {
-		return fmt.Errorf("%w: %w", ErrConflict, err)
-	}
-	return err
-}
-
 const (
 	pageGrowth = 10
 	maxPage    = 100_000_000
@@ -377,30 +351,6 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 		w.events = m.recorded()
 	}
 	return err
-}
-
-// pause waits for a random part of the backoff, or until the context ends. Inside a host's transaction nobody waits,
-// because the transaction has locks.
-func (u *unit) pause(ctx context.Context, attempt int) error {
-	if u.joined {
-		return ctx.Err()
-	}
-	longest := u.opts.Backoff
-	for range attempt - 1 {
-		if longest > u.opts.MaxBackoff/2 {
-			longest = u.opts.MaxBackoff
-			break
-		}
-		longest *= 2
-	}
-	timer := time.NewTimer(rand.N(longest))
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // storeError names the operation in an error of the store, unless the store returned an [*Error].

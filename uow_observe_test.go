@@ -124,7 +124,7 @@ func furnished(t *testing.T) *memory.Store {
 
 func TestAttemptGetsTheMethod(t *testing.T) {
 	methods := useCases(t.Context())
-	withoutUnitOfWork := []string{"Inside", "Reconcile", "With", "WithPolicy"}
+	withoutUnitOfWork := []string{"Inside", "Reconcile", "ReconcileAll", "With", "WithPolicy"}
 	var all []string
 	service := reflect.TypeFor[*allocation.Service]()
 	for i := range service.NumMethod() {

@@ -123,7 +123,7 @@ func TestReconcileAllRefusesWhatItCanNotRead(t *testing.T) {
 		}
 		return nil
 	}
-	require.ErrorIs(t, first(nil, s, ""), allocation.ErrInvalid) //nolint:staticcheck // what a caller may do wrong
+	require.ErrorIs(t, first(nil, s, ""), allocation.ErrInvalid)
 	require.ErrorIs(t, first(t.Context(), s, " "), allocation.ErrInvalid)
 	ended, end := context.WithCancel(t.Context())
 	end()

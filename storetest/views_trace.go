@@ -120,7 +120,8 @@ func traceBatches(b *bench) {
 			b.must(err, "LotBatches after %q", after)
 			for _, batch := range page {
 				after = batch.Ref
-				got = append(got, fmt.Sprintf("%q of %q from %q, %d free", after, batch.SKU, batch.SplitFrom, batch.Free))
+				got = append(got,
+					fmt.Sprintf("%q of %q from %q, %d free", after, batch.SKU, batch.SplitFrom, batch.Free))
 			}
 			if len(page) < limit || len(got) > len(all) {
 				break

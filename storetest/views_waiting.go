@@ -62,7 +62,8 @@ func placesSorted(b *bench) {
 	kit.Line, gift.Line = "kit", "gift"
 	b.wait(plain, kit, gift)
 	b.wantPlaces("o1",
-		views.Place{SKU: "apple", Waiting: 3, Before: 1}, views.Place{SKU: "apple", Line: "gift", Waiting: 1, Before: 2},
+		views.Place{SKU: "apple", Waiting: 3, Before: 1},
+		views.Place{SKU: "apple", Line: "gift", Waiting: 1, Before: 2},
 		views.Place{SKU: "apple", Line: "kit", Waiting: 5}, views.Place{SKU: "pear", Waiting: 2})
 	b.wantPlaces("o2")
 	b.wantPlaces("O1")

@@ -69,8 +69,8 @@ var brokenQueueViews = []broken{
 		new: queueing(misqueued{places: func(places []views.Place) {
 			slices.SortStableFunc(places, func(a, b views.Place) int { return cmp.Compare(a.Before, b.Before) })
 		}})},
-	{fault: "order IDs are compared without case", row: "Places: the lines of an order come sorted by SKU and LineID, " +
-		"and an order that doesn't wait has none",
+	{fault: "order IDs are compared without case", row: "Places: the lines of an order come sorted by SKU and " +
+		"LineID, and an order that doesn't wait has none",
 		new: queueing(misqueued{order: func(order allocation.OrderID) allocation.OrderID {
 			if order == "O1" {
 				return "o1"

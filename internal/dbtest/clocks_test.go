@@ -37,7 +37,7 @@ func TestAClockAheadSellsUnitsOfAHoldOnce(t *testing.T) {
 		assert.True(t, errors.Is(err, allocation.ErrLapsed) || errors.Is(err, allocation.ErrNotFound), "%v", err)
 		_, err = right.Allocate(ctx, hold)
 		var short *allocation.OutOfStockError
-		assert.ErrorAs(t, err, &short, "the hold again")
+		require.ErrorAs(t, err, &short, "the hold again")
 		audit, err := store.(allocation.Ledger).Audit(ctx, "chair")
 		require.NoError(t, err)
 		assert.False(t, audit.Drifted(), "%+v", audit)

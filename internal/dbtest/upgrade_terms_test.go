@@ -168,7 +168,8 @@ func TestAForgottenProgramOfVersion2FailsInPlaceOfWriting(t *testing.T) {
 	})
 }
 
-// A product of the new program is refused from its first event on: here the forgotten program would sell a blocked batch.
+// A product of the new program is refused from its first event on: here the forgotten program would sell a blocked
+// batch.
 func TestAForgottenProgramOfVersion2SellsNothingThatIsNew(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		db := e.used(t, 2)

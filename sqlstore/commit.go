@@ -104,10 +104,10 @@ func (s *Store) tryStatement(ctx context.Context, rows *relations) (unsent bool,
 	if s.leaves(r.err) {
 		conn.discard()
 	}
-	closed := conn.close()
+	_ = conn.close() // the answer to the statement decides
 	switch {
 	case err == nil:
-		return false, closed
+		return false, nil
 	case r.err != nil && !conn.unsent(r.err) && s.classify(r.err).isUnknown():
 		return false, fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 	}

@@ -20,6 +20,7 @@ type pretended struct {
 	fails    []error // of the next statements; nil for an empty answer
 	unsent   error   // the error for which Unsent is true
 	commits  error
+	closes   error
 	matching int // products with the versions that were read, as the answer to a commit
 	log      []string
 	limited  bool // Commit and Rollback had a deadline and a context that was not ended
@@ -80,7 +81,7 @@ func (p *pretended) Unsent(err error) bool { return errors.Is(err, p.unsent) }
 
 func (p *pretended) Close() error {
 	p.log = append(p.log, "close")
-	return nil
+	return p.closes
 }
 
 func (p *pretended) Discard() { p.log = append(p.log, "discard") }
@@ -142,6 +143,11 @@ func TestACommitOverTheSeam(t *testing.T) {
 			assert.Equal(t, c.log, strings.Join(p.log, " "))
 		})
 	}
+}
+
+// A connection that can't go back to the pool says nothing about a commit that the server has answered.
+func TestAnErrorOfCloseDoesNotUndoACommit(t *testing.T) {
+	require.NoError(t, overSeam(t, &pretended{matching: 1, closes: errCut}).Commit(t.Context(), aChange))
 }
 
 var errUnsent = errors.New("not sent")

@@ -41,7 +41,8 @@ func Migrations(dialect *Dialect, opts *Options) ([]Migration, error) {
 }
 
 // Functions returns the statement that creates what [Options].Functions asks for, for a tool of the host: to be run
-// after the migrations, and again after each update of the package; "" without the option.
+// after the migrations, and again after each update of the package; "" without the option. A function that an update
+// changes gets a new name; the old function stays, and can be dropped once no program calls it.
 func Functions(dialect *Dialect, opts *Options) (string, error) {
 	if dialect == nil || dialect.engine == nil {
 		return "", invalid("Functions", "dialect", nil, "must not be nil")

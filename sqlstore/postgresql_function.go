@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"strings"
 )
 
@@ -33,10 +34,11 @@ type function struct {
 	call   rowStatement[relations]
 }
 
-// lineFunction returns the function of this version of the tables. Programs of several versions each have their own.
+// lineFunction returns the function. The name has the version of the tables and a hash of the function, so that
+// programs with other functions have functions of their own, and no Migrate replaces the function under a running
+// program.
 func (t *templates) lineFunction() function {
 	body := compileRow(t, firstRows, lineFunction)
-	f := function{name: fmt.Sprintf("%s%scommit_line_%d", t.qualifier(), t.prefix, schemaVersion)}
 	kinds, params := make([]string, len(body.params)), make([]string, len(body.params))
 	for i, name := range body.params {
 		kinds[i] = "bigint" // also for smaller numbers: a driver may send each number as bigint
@@ -45,6 +47,9 @@ func (t *templates) lineFunction() function {
 		}
 		params[i] = ":" + name
 	}
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(strings.Join(kinds, ", ") + body.text)) // never fails
+	f := function{name: fmt.Sprintf("%s%scommit_line_%d_%08x", t.qualifier(), t.prefix, schemaVersion, hash.Sum32())}
 	f.create = "CREATE OR REPLACE FUNCTION " + f.name + " (" + strings.Join(kinds, ", ") + ")\n" +
 		"\tRETURNS bigint LANGUAGE plpgsql AS $$" + body.text + "\n\t$$"
 	f.call = compileRow(t, firstRows, "SELECT "+f.name+"("+strings.Join(params, ", ")+"), 1")

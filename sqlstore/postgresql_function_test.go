@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -45,4 +46,13 @@ func TestFunctionsAreForPostgreSQL(t *testing.T) {
 	text, err := Functions(PostgreSQL, nil)
 	require.NoError(t, err)
 	assert.Empty(t, text)
+}
+
+// A program of another package over the same tables must neither call nor replace the function.
+func TestAnotherFunctionHasAnotherName(t *testing.T) {
+	names := &templates{engine: &postgreSQL, prefix: defaultPrefix, functions: true}
+	known, text := names.lineFunction().name, lineFunction
+	defer func() { lineFunction = text }()
+	lineFunction = strings.Replace(text, "RETURN 1;", "RETURN 2;", 1)
+	require.NotEqual(t, known, names.lineFunction().name)
 }

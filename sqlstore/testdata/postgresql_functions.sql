@@ -3,8 +3,8 @@
 
 -- name: function: commit of one plain line
 -- Created by Migrate, for Options.Functions.
-CREATE OR REPLACE FUNCTION allocation_commit_line_4 (bigint, bigint, bigint, bigint, text, bigint, bigint,
-  bigint, text, text, text, bigint, bigint, text, bigint, text, bigint, bigint, text, text, text)
+CREATE OR REPLACE FUNCTION allocation_commit_line_4_d9d9a506 (bigint, bigint, bigint, bigint, text, bigint,
+  bigint, bigint, text, text, text, bigint, bigint, text, bigint, text, bigint, bigint, text, text, text)
 RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
@@ -30,6 +30,6 @@ $$
 -- batch_purchased, batch_allocated, batch_ref, line_order_id, line_batch_ref, line_quantity, line_sequence,
 -- event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id,
 -- event_trace_parent.
-SELECT allocation_commit_line_4($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17,
-  $18, $19, $20, $21), 1
+SELECT allocation_commit_line_4_d9d9a506($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+  $16, $17, $18, $19, $20, $21), 1
 ;

@@ -118,7 +118,7 @@ func TestMendAfterAPartialRestore(t *testing.T) {
 			_, err := service.Allocate(ctx, firm(order, "chair", 2))
 			require.NoError(t, err)
 		}
-		exec(t, db, `UPDATE allocation_products SET version = 1`)
+		exec(t, db, `UPDATE allocation_products SET version = 1`+e.written("1"))
 		_, err := service.Allocate(ctx, firm("o3", "chair", 1))
 		require.ErrorContains(t, err, "see Mend", "a command before Mend")
 
@@ -153,7 +153,7 @@ func TestMendAfterARestoreOfAllButTheEvents(t *testing.T) {
 		}
 		exec(t, db, `DELETE FROM allocation_lines WHERE order_id = 'o2'`)
 		exec(t, db, `UPDATE allocation_batches SET allocated = 2`)
-		exec(t, db, `UPDATE allocation_products SET version = 2`)
+		exec(t, db, `UPDATE allocation_products SET version = 2`+e.written("2"))
 		_, err := service.Mend(ctx, "chair")
 		require.NoError(t, err)
 		audit, err := service.Reconcile(ctx, "chair")
@@ -206,7 +206,7 @@ func TestTheLastEventIsKnownAfterAPurge(t *testing.T) {
 		_, err := service.Allocate(ctx, firm("o1", "chair", 2))
 		require.NoError(t, err)
 		purge(2)
-		exec(t, db, `UPDATE allocation_products SET version = 1`)
+		exec(t, db, `UPDATE allocation_products SET version = 1`+e.written("1"))
 		_, err = service.Mend(ctx, "chair")
 		require.NoError(t, err)
 		audit, err := service.Reconcile(ctx, "chair")

@@ -49,3 +49,44 @@ func (e *Engine) LoadFlood(ctx context.Context, db *sql.DB, sku allocation.SKU, 
 	}
 	return e.Settle(ctx, db)
 }
+
+// queue writes the rows of a product for which :waiting lines wait for one unit each, in Berlin, and which has free
+// units in Munich alone. Serving has offered everything that is free to everybody who waits.
+var queue = []string{
+	`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (':sku', 1 + :waiting, 0, 0)`,
+	`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
+		VALUES ('munich-of-:sku', ':sku', :free, 0, 'Munich', :free)`,
+	`INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, location, priority,
+			handed_from, sequence)
+		SELECT CONCAT('waits-', w.n), ':sku', '', 1, 1, 0, 0, 'Berlin', 0, '', 1 + w.n FROM {waiting} w`,
+	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, written_for)
+		VALUES (':sku', 1, 'BatchAdded', 1767225600000000, 'munich-of-:sku', :free, 0,
+			'{"sku":":sku","at":"2026-01-01T00:00:00Z","batch":"munich-of-:sku","quantity"::free}', 3)`,
+	`INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, written_for)
+		SELECT ':sku', 1 + w.n, 'LineWaiting', 1767225600000000, NULL, 0, 0,
+			CONCAT('{"sku":":sku","at":"2026-01-01T00:00:00Z","order_id":"waits-', w.n, '","quantity":1,"wanted":1}'), 3
+		FROM {waiting} w`,
+}
+
+// LoadQueue writes a product for which lines wait straight into the tables. The orders are called waits-1, waits-2 and
+// so on, in the order of serving.
+func (e *Engine) LoadQueue(ctx context.Context, db *sql.DB, sku allocation.SKU, waiting int) error {
+	fill := strings.NewReplacer(
+		":sku", string(sku), ":waiting", fmt.Sprint(waiting), ":free", fmt.Sprint(Plenty),
+		"{waiting}", fmt.Sprintf(e.series, waiting),
+	)
+	for _, statement := range queue {
+		if waiting == 0 && strings.Contains(statement, "{waiting}") { // a series has one row at least
+			continue
+		}
+		if _, err := db.ExecContext(ctx, fill.Replace(statement)); err != nil {
+			return fmt.Errorf("load the queue: %w", err)
+		}
+	}
+	if e.Name == "mariadb" {
+		if _, err := db.ExecContext(ctx, `ANALYZE TABLE allocation_waiting`); err != nil { //nolint:misspell // SQL
+			return err
+		}
+	}
+	return e.Settle(ctx, db)
+}

@@ -4,6 +4,7 @@
 //	go run ./measure yardstick -engine sqlite -against 8c8626d    against the library of another commit
 //	go run ./measure bench -engine all                            beside a long history, and each way of locking
 //	go run ./measure flood -engine all                            beside lapsed holds that nobody has cleared
+//	go run ./measure flood -waiting 100000                        beside lines that wait for units
 //	go run ./measure upgrade -engine all                          how long the last migration locks the tables
 //
 // With -short the first three take seconds; such a run is a trial, and the figures mean little. The packages yardstick,

@@ -14,7 +14,8 @@ import (
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
-// Flood is the command flood. Flood measures commands and reads beside lapsed holds that nobody has cleared.
+// Flood is the command flood. Flood measures commands and reads beside lapsed holds that nobody has cleared, or beside
+// lines that wait.
 var Flood = harness.Command{Name: "flood", Define: defineFlood}
 
 // floods has the numbers of holds.
@@ -34,6 +35,7 @@ func defineFlood(flags *flag.FlagSet) harness.Run {
 	name := flags.String("engine", "all", "sqlite, postgresql, mariadb or all")
 	holds := flags.Int("holds", fullFloods.many, "the most lapsed holds of a product; a multiple of 1,000")
 	cleared := flags.Int("cleared", fullFloods.cleared, "lapsed holds that commands clear; a multiple of 1,000")
+	waiting := flags.Int("waiting", 0, "measure beside so many lines that wait, and no holds; at least 10")
 	short := flags.Bool("short", false, "few holds: a trial, whose figures mean little")
 	return func(ctx context.Context, out io.Writer) error {
 		size := fullFloods
@@ -42,6 +44,13 @@ func defineFlood(flags *flag.FlagSet) harness.Run {
 			size = smallFloods
 		}
 		return harness.Measure(ctx, *name, func(started *harness.Place) error {
+			if *waiting > 0 {
+				s := queues{waiting: *waiting, receipt: *waiting / 10, slices: 60, calls: 10}
+				if *short {
+					s.slices, s.calls = 10, 5
+				}
+				return (&place{started}).queue(ctx, s, out)
+			}
 			return (&place{started}).flood(ctx, size, out)
 		})
 	}

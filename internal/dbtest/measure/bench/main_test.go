@@ -44,6 +44,19 @@ func TestAFloodIsMeasuredAndCleared(t *testing.T) {
 	assert.Regexp(t, `(?m)^\| 300 \| 10 \| [\d.]+m?s \| `, out.String())
 }
 
+// The long form is go run ./measure flood -waiting 100000.
+func TestCallsBesideAQueueAreMeasuredAndReceiptsServeInOrder(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, harness.Measure(t.Context(), "sqlite", func(started *harness.Place) error {
+		return (&place{started}).queue(t.Context(), queues{waiting: 500, receipt: 220, slices: 2, calls: 2}, &out)
+	}))
+	for _, c := range besideQueue {
+		assert.Regexp(t, `(?m)^\| `+c.name+` \| [\d.]+ ms \| [\d.]+ ms \| [\d.]+ \|$`, out.String())
+	}
+	assert.Regexp(t, `(?m)^\| 220 \| [\d.]+ ms \| 1 \| the sweep \| [\d.]+m?s \| [2-9] \|$`, out.String())
+	assert.Regexp(t, `(?m)^\| 220 \| [\d.]+ ms \| 1 \| a walk-in, who is refused \| `, out.String())
+}
+
 func TestAnUnknownEngineIsRefused(t *testing.T) {
 	assert.ErrorContains(t, play(t.Context(), "oracle", tiny, &strings.Builder{}), `"oracle"`)
 }

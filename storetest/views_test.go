@@ -26,6 +26,7 @@ func needs(r row) string {
 		"Batches": "views.BatchReader", "BatchLines": "views.LineReader", "OpenBatches": "views.BatchReader",
 		"LotLines": "views.LotReader", "LotBatches": "views.LotReader", "Due": "views.DueReader",
 		"Products": "views.ListReader", "Orders": "views.ListReader", "Entries": "views.ListReader",
+		"Places": "views.QueueReader", "Queues": "views.QueueReader", "Places and Queues": "views.QueueReader",
 	}[viewQuery]
 }
 

@@ -273,6 +273,10 @@ func (v *verbs) lists() {
 	v.calls("Products with low stock", err)
 	_, err = v.store.Orders(ctx, "", "", 5)
 	v.calls("Orders", err)
+	_, err = v.store.Queues(ctx, "lot-1", "lot-2")
+	v.calls("Queues", err)
+	_, err = v.store.Places(ctx, "lot-order-1")
+	v.calls("Places", err)
 }
 
 func (v *verbs) claim() (deliveries []outbox.Delivery) {

@@ -15,8 +15,8 @@ type DueReader interface {
 	// without, all of them.
 	//
 	// Due answers for the time by as if nothing happened until then. [allocation.Service.Sweep] at that time tells
-	// exactly the rows that are not Told, arrivals excepted, which nothing but [allocation.Service.ReceiveBatch] and
-	// [allocation.Service.ChangeBatchETA] end.
+	// exactly the rows not yet Told, except arrivals: only [allocation.Service.ReceiveBatch] and
+	// [allocation.Service.ChangeBatchETA] end an arrival.
 	//
 	// Finding late lines takes as long as reading the unshipped lines on shipments with dated lines, and finding
 	// promises on expired batches as long as reading the batches that expired behind after. All other kinds cost a
@@ -28,15 +28,14 @@ type DueReader interface {
 type DueKind string
 
 const (
-	// DueArrival is a shipment that has not arrived, At its ETA, with all units that are expected. A shipment that was
-	// cut to nothing is left out.
+	// DueArrival is a shipment on the way, At the ETA, with all expected units. A shipment cut to nothing is left out.
 	DueArrival DueKind = "arrival"
 
-	// DueExpiry is a batch that expires, At its BestBefore: a batch with units, until [allocation.BatchExpired] tells
+	// DueExpiry is a batch with BestBefore, At BestBefore: a batch with units, until [allocation.BatchExpired] tells
 	// the expiry, and from then on, Told, for as long as units are promised. [LineReader] lists the promises.
 	DueExpiry DueKind = "expiry"
 
-	// DueHold is a hold that ends, At HeldUntil. A hold that has lapsed is listed until the units are released.
+	// DueHold is a hold, At HeldUntil. A lapsed hold is listed until the units are released.
 	DueHold DueKind = "hold"
 
 	// DueLate is a line with units on the way, At the first moment after NeededBy: once for each batch that has not
@@ -44,7 +43,7 @@ const (
 	// left out.
 	DueLate DueKind = "late"
 
-	// DueWaiting is a line that waits, At the first moment after NeededBy, when the waiting ends.
+	// DueWaiting is a waiting line, At the first moment after NeededBy, when the waiting ends.
 	DueWaiting DueKind = "waiting"
 )
 
@@ -58,7 +57,7 @@ type Due struct {
 	Line    allocation.LineID
 
 	// Quantity is how many units are concerned: the units of the batch, the unshipped units of the hold, the late
-	// line's unshipped units of the batch, or the units that the line waits for.
+	// line's unshipped units of the batch, or the units missing from the line.
 	Quantity allocation.Quantity
 
 	Promised allocation.Quantity // units of an arrival or expiry that are promised

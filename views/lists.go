@@ -9,13 +9,13 @@ import (
 
 // ListReader finds products, orders and events for whoever operates a shop. [DueReader] lists holds.
 type ListReader interface {
-	// Products returns a page of the products that pass the filter, sorted by SKU: at most limit products with a SKU
+	// Products returns a page of the products behind the filter, sorted by SKU: at most limit products with a SKU
 	// greater than after. The first page has after == "". Free units are those of [StockReader] at the time now.
 	Products(
 		ctx context.Context, now time.Time, filter ProductFilter, after allocation.SKU, limit int,
 	) ([]Product, error)
 
-	// Orders returns a page of the orders that have lines, lines that wait and shipped lines included, and whose
+	// Orders returns a page of the orders with lines, waiting and shipped lines included, for which the
 	// OrderID begins with the prefix, sorted as bytes: at most limit orders greater than after. The first page has
 	// after == "".
 	Orders(ctx context.Context, prefix string, after allocation.OrderID, limit int) ([]allocation.OrderID, error)
@@ -24,8 +24,8 @@ type ListReader interface {
 	// behind each product's last event from before that time, sorted by SKU and Sequence, at most limit with an
 	// [Entry.Key] behind after. The zero time stands for all events. Purged events are missing.
 	//
-	// No index leads from a time to the events, so that no sale pays for one. Over all products Entries looks at the
-	// last event of each product; without a recent event a product costs one look.
+	// No index leads from a time to the events, because each sale would pay for the index. Over all products Entries
+	// looks at the last event of each product; without a recent event a product costs one look.
 	Entries(
 		ctx context.Context, since time.Time, sku allocation.SKU, after Key, limit int,
 	) ([]Entry, error)

@@ -7,10 +7,10 @@ import (
 	"github.com/cosmic-go/allocation"
 )
 
-// LotReader traces a lot: the batches of the lot, and the lines that got units of the lot.
+// LotReader traces a lot: the batches of the lot, and the lines with units of the lot.
 //
 // A batch belongs to the lot that [allocation.Batch].Lot names, or to the lot of its own Ref if Lot is empty. Parts
-// that were split off a batch, and returns that were announced with the lot, belong to the lot, too. Both lists are
+// split off a batch, and returns announced with the lot, belong to the lot, too. Both lists are
 // complete whatever events have been purged, because the lists come from batches and lines.
 type LotReader interface {
 	// LotBatches returns a page of the batches of a lot, under whatever SKU, used-up batches included, sorted by Ref:
@@ -31,7 +31,7 @@ type LotReader interface {
 	LotLines(ctx context.Context, lot allocation.BatchRef, after Key, limit int) ([]LotLine, error)
 }
 
-// LotLine is a line's part of one batch of a lot.
+// LotLine is a line's part of a single batch of a lot.
 type LotLine struct {
 	SKU   allocation.SKU
 	Batch allocation.BatchRef

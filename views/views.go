@@ -13,13 +13,13 @@
 //
 // # Replicas
 //
-// Every view also works on a replica that takes no writes, such as a standby of PostgreSQL: give a store of its own a
+// Every view also works on a replica without writes, for example a standby of PostgreSQL: give a store of its own a
 // pool of connections to the replica. A view on a replica was true a little earlier on the primary, by the lag of the
-// replica, and each view by itself is still of one moment. With lag, Stock may show units that are sold, or miss units
-// that have arrived; Order may miss a line that Allocate has just returned, and show a line that was cancelled; Due may
-// name what is settled already, and Entries may end before the newest event. Show the answer of the command itself, or
-// read from the primary, where a customer expects to see the own change. Compare Stock.Version with the version that a
-// page has seen before to find out that a replica is behind.
+// replica, and each view by itself is still of one moment. With lag, Stock may show sold units, or miss units just
+// arrived; Order may miss a line just returned by Allocate, and show a cancelled line; Due may name settled rows, and
+// Entries may end before the newest event. Show the answer of the command itself, or read from the primary, where a
+// customer expects to see the own change. Compare Stock.Version with the version on an
+// earlier page to find out whether a replica is behind.
 //
 // # Errors
 //
@@ -51,11 +51,11 @@ type Reader interface {
 // OrderReader reads the lines of an order.
 type OrderReader interface {
 	// Order returns the lines of an order, sorted by SKU and LineID. The result includes lapsed holds that no command
-	// has released yet, see [Line.Lapsed], and lines that wait for units.
+	// has released yet, see [Line.Lapsed], and waiting lines.
 	Order(ctx context.Context, order allocation.OrderID) ([]Line, error)
 }
 
-// Line is a line of an order, with the batches that the line's units come from.
+// Line is a line of an order, with the batches of the line's units.
 type Line struct {
 	allocation.OrderLine           // Quantity counts shipped units, too
 	HeldUntil            time.Time // zero for a firm line
@@ -67,7 +67,7 @@ type Line struct {
 	Location   allocation.Location
 	Priority   int
 
-	// Waiting is how many units the line waits for; a line that has none yet has the Quantity 0 and no Parts.
+	// Waiting is how many units the line waits for; a line without units has the Quantity 0 and no Parts.
 	Waiting allocation.Quantity
 
 	Late  bool // units of the line come after NeededBy, and a LineLate has said so
@@ -80,7 +80,7 @@ func (l Line) Lapsed(now time.Time) bool {
 	return allocation.Allocation{HeldUntil: l.HeldUntil}.Lapsed(now)
 }
 
-// Part is the part of a line that comes from one batch, with the batch's data that interest a customer.
+// Part is a line's part from a single batch, with the batch's data for a customer.
 type Part struct {
 	allocation.Part
 	ETA        time.Time // zero for a batch in the warehouse
@@ -92,7 +92,7 @@ type Part struct {
 type StockReader interface {
 	// Stock returns the units of each product that can be promised at the time now, in the order of skus. An
 	// unknown SKU is left out, and a repeated SKU is repeated in the result. The units of lapsed holds are free, and
-	// batches that are not saleable at now don't count, see [allocation.Batch.Saleable].
+	// batches not saleable at now don't count, see [allocation.Batch.Saleable].
 	Stock(ctx context.Context, now time.Time, skus ...allocation.SKU) ([]Stock, error)
 
 	// StockFor returns the stock as if the order had no lines: like Stock, but the unshipped units of all lines of the
@@ -124,7 +124,7 @@ type Batch struct {
 	Free allocation.Quantity // units that can be promised, units of lapsed holds included; 0 unless saleable
 }
 
-// LineReader reads the lines that wait for units of a batch.
+// LineReader reads the lines with unshipped units of a batch.
 type LineReader interface {
 	// BatchLines returns a page of the lines with unshipped units of a batch, in the order in which the lines leave
 	// the batch at a cut: at most limit lines with a Rank behind after. The first page has the zero Rank. A line

@@ -7,14 +7,14 @@ import (
 )
 
 // QueueReader reads who waits for units. A line whose NeededBy has passed counts until a command or a sweep has ended
-// the waiting. Both methods read an index entry for each line that is counted: beside 100,000 lines that wait for a
-// product, a call takes milliseconds to tens of milliseconds.
+// the waiting. Both methods read an index entry for each counted line: beside 100,000 waiting lines of a product, a
+// call takes milliseconds to tens of milliseconds.
 type QueueReader interface {
 	// Queues returns how many lines and units wait for each product, in the order of skus. An unknown SKU is left out,
 	// and a repeated SKU is repeated.
 	Queues(ctx context.Context, skus ...allocation.SKU) ([]Queue, error)
 
-	// Places returns the lines of an order that wait, sorted by SKU and LineID, each with its place in the queue.
+	// Places returns the waiting lines of an order, sorted by SKU and LineID, each with the place in the queue.
 	Places(ctx context.Context, order allocation.OrderID) ([]Place, error)
 }
 

@@ -70,13 +70,25 @@ func (d database) Exec(ctx context.Context, text string, args ...any) (changed i
 
 // on runs fn with a connection, which then returns to the pool, or leaves the pool if the server refuses writes.
 func (d database) on(ctx context.Context, fn func(conn *pgxpool.Conn) error) error {
-	conn, err := d.pool.Acquire(ctx)
+	conn, err := d.acquire(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { release(ctx, conn, err) }()
 	err = fn(conn)
 	return err
+}
+
+// acquire passes over connections that the server has closed, as a server that crashed and is back has closed all. The
+// pool asks the server only about a connection that was idle for a second.
+func (d database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
+	for closed := d.pool.Stat().TotalConns(); ; closed-- {
+		conn, err := d.pool.Acquire(ctx)
+		if err != nil || closed <= 0 || !seam.HasEnded(conn.Conn()) {
+			return conn, err
+		}
+		discard(ctx, conn)
+	}
 }
 
 // release returns a connection to the pool, unless the error says that the server refuses writes, as a standby does.
@@ -152,7 +164,7 @@ func (d database) Begin(ctx context.Context, level sql.IsolationLevel) (seam.Tra
 	}
 	var begun seam.Transaction
 	err := d.retry(ctx, func() error {
-		conn, err := d.pool.Acquire(ctx)
+		conn, err := d.acquire(ctx)
 		if err != nil {
 			return err
 		}
@@ -168,7 +180,7 @@ func (d database) Begin(ctx context.Context, level sql.IsolationLevel) (seam.Tra
 }
 
 func (d database) Connect(ctx context.Context) (seam.Connection, error) {
-	conn, err := d.pool.Acquire(ctx)
+	conn, err := d.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -177,7 +189,7 @@ func (d database) Connect(ctx context.Context) (seam.Connection, error) {
 
 // Pipeline sends the statements without BEGIN and COMMIT: the server takes a pipeline for one transaction.
 func (d database) Pipeline(ctx context.Context, statements []seam.Statement) (succeeded int, undone bool, err error) {
-	conn, err := d.pool.Acquire(ctx)
+	conn, err := d.acquire(ctx)
 	if err != nil {
 		return 0, true, err
 	}

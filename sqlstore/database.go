@@ -28,6 +28,17 @@ func (d *sqlDatabase) execOnce(ctx context.Context, q *query, args []any) (int64
 	if err := d.engine.fits(ctx, d, q.text, args); err != nil {
 		return 0, err
 	}
+	if !d.engine.prepares {
+		conn, err := d.connect(ctx)
+		if err != nil {
+			return 0, err
+		}
+		changed, err := conn.exec(ctx, q, args...)
+		_ = conn.close()
+		if err == nil || !conn.unsent(err) {
+			return changed, err
+		}
+	}
 	if !d.engine.prepares || q.literal {
 		result, err := d.db.ExecContext(ctx, q.text, args...)
 		return affected(q, result, err)
@@ -83,6 +94,21 @@ func (d *sqlDatabase) each(ctx context.Context, q *query, args []any, row func(s
 func (d *sqlDatabase) eachOnce(ctx context.Context, q *query, args []any, row func(scanner) error) error {
 	if err := d.engine.fits(ctx, d, q.text, args); err != nil {
 		return err
+	}
+	if !d.engine.prepares {
+		conn, err := d.connect(ctx)
+		if err != nil {
+			return err
+		}
+		seen := false
+		err = conn.each(ctx, q, args, func(r scanner) error {
+			seen = true
+			return row(r)
+		})
+		_ = conn.close()
+		if err == nil || seen || !conn.unsent(err) {
+			return err
+		}
 	}
 	if !d.engine.prepares || q.literal {
 		rows, err := d.db.QueryContext(ctx, q.text, args...)
@@ -142,7 +168,7 @@ func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driv
 	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	detach := context.AfterFunc(ctx, cancel)
 	t := &sqlTransaction{engine: d.engine, cancel: cancel}
-	if err := t.begin(lasting, d.db, &sql.TxOptions{Isolation: level}); err != nil {
+	if err := t.begin(lasting, d, &sql.TxOptions{Isolation: level}); err != nil {
 		detach()
 		cancel()
 		d.leave(ctx, err)
@@ -156,7 +182,7 @@ func (d *sqlDatabase) begin(ctx context.Context, level sql.IsolationLevel) (driv
 }
 
 func (d *sqlDatabase) connect(ctx context.Context) (connection, error) {
-	conn, err := d.db.Conn(ctx)
+	conn, err := d.reserve(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +196,7 @@ const closing = 30 * time.Second
 // sqlTransaction is the [driverTransaction] over database/sql: a transaction of a store, or of a host.
 type sqlTransaction struct {
 	tx       *sql.Tx
-	conn     *sql.Conn // of the transaction, if the engine's servers may keep a transaction; nil after the end
+	conn     *sql.Conn // of the transaction, if begin has reserved the connection; nil after the end
 	engine   *engine
 	cancel   context.CancelFunc // nil for a transaction of a host
 	prepared []preparedStatement
@@ -183,14 +209,15 @@ type preparedStatement struct {
 }
 
 // begin reserves the connection where a server may keep the transaction: database/sql would return the connection to
-// the pool even after a COMMIT that failed. A connection that was lost in the pool is replaced, as database/sql does.
-func (t *sqlTransaction) begin(ctx context.Context, db *sql.DB, opts *sql.TxOptions) (err error) {
-	if !t.engine.keeps {
-		t.tx, err = db.BeginTx(ctx, opts)
+// the pool even after a COMMIT that failed. PostgreSQL's connection is reserved to pass over a lost connection. A
+// connection that was lost in the pool is replaced, as database/sql does.
+func (t *sqlTransaction) begin(ctx context.Context, d *sqlDatabase, opts *sql.TxOptions) (err error) {
+	if !t.engine.keeps && t.engine.prepares {
+		t.tx, err = d.db.BeginTx(ctx, opts)
 		return err
 	}
 	for range 3 {
-		if t.conn, err = db.Conn(ctx); err != nil {
+		if t.conn, err = d.reserve(ctx); err != nil {
 			return err
 		}
 		if t.tx, err = t.conn.BeginTx(ctx, opts); err == nil {
@@ -204,14 +231,14 @@ func (t *sqlTransaction) begin(ctx context.Context, db *sql.DB, opts *sql.TxOpti
 	return err
 }
 
-// end returns the reserved connection to the pool, or gives the connection up after an error of BEGIN, COMMIT or
-// ROLLBACK: the server may have kept the transaction, and the next BEGIN would commit the transaction.
+// end returns the reserved connection to the pool. A connection whose server may keep a transaction is given up after
+// an error of BEGIN, COMMIT or ROLLBACK: the next BEGIN would commit the transaction.
 func (t *sqlTransaction) end(err error) {
 	if t.conn == nil {
 		return
 	}
 	c := sqlConnection{t.conn, t.engine}
-	if err != nil {
+	if err != nil && t.engine.keeps {
 		c.discard()
 	}
 	_ = c.close()
@@ -302,73 +329,4 @@ func (t *sqlTransaction) rollback(context.Context) {
 	defer timer.Stop()
 	defer t.cancel()
 	t.end(t.tx.Rollback()) // which does nothing after COMMIT
-}
-
-// sqlConnection is one connection of a *sql.DB.
-type sqlConnection struct {
-	conn   *sql.Conn
-	engine *engine
-}
-
-func (c sqlConnection) exec(ctx context.Context, q *query, args ...any) (int64, error) {
-	text, args, err := c.sent(q, args)
-	if err != nil {
-		return 0, err
-	}
-	result, err := c.conn.ExecContext(ctx, text, args...)
-	return affected(q, result, err)
-}
-
-func (c sqlConnection) each(ctx context.Context, q *query, args []any, row func(scanner) error) error {
-	text, args, err := c.sent(q, args)
-	if err != nil {
-		return err
-	}
-	rows, err := c.conn.QueryContext(ctx, text, args...)
-	return scan(rows, err, row)
-}
-
-// sent returns the text and the arguments to send.
-func (c sqlConnection) sent(q *query, args []any) (string, []any, error) {
-	if !c.engine.literals {
-		return q.text, args, nil
-	}
-	text, err := q.withValues(args)
-	return text, nil, err
-}
-
-// unsent relies on the contract of drivers: only ErrBadConn says that a retry on a fresh connection is safe.
-func (c sqlConnection) unsent(err error) bool { return errors.Is(err, driver.ErrBadConn) }
-
-// close returns nil for a lost connection: the statement has returned the error already.
-func (c sqlConnection) close() error {
-	if err := c.conn.Close(); err != nil && !errors.Is(err, sql.ErrConnDone) {
-		return err
-	}
-	return nil
-}
-
-func (c sqlConnection) discard() { _ = c.conn.Raw(func(any) error { return driver.ErrBadConn }) }
-
-// scan reads an answer to the end. Errors may come after the last row.
-func scan(rows *sql.Rows, err error, row func(scanner) error) error {
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := row(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// affected doesn't ask for the number of rows of literal statements: drivers may have no number, for example after
-// DDL.
-func affected(q *query, result sql.Result, err error) (int64, error) {
-	if err != nil || q.literal {
-		return 0, err
-	}
-	return result.RowsAffected()
 }

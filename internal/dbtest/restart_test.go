@@ -2,7 +2,9 @@ package dbtest
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 
@@ -18,14 +20,44 @@ var idlers = []struct {
 	name   string
 	server *servers.Engine
 	open   func(t *testing.T, dsn string) shopStore
-	end    string // ends all other sessions of the database
+	end    func(t *testing.T, dsn string) (ended int) // all other sessions of the database
 }{
 	{"PostgreSQL", servers.PostgreSQL, overSQL, endPostgreSQL},
 	{"PostgreSQL over pgx", servers.PostgreSQL, overPgx, endPostgreSQL},
+	{"MariaDB", servers.MariaDB, overMariaDB, endMariaDB},
 }
 
-const endPostgreSQL = `SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity
-	WHERE datname = current_database() AND pid <> pg_backend_pid()`
+func overMariaDB(t *testing.T, dsn string) shopStore {
+	connector, err := onMariaDB.connector(dsn)
+	require.NoError(t, err)
+	db := opened(t, connector)
+	db.SetMaxOpenConns(8)
+	db.SetMaxIdleConns(8)
+	return onMariaDB.store(t, db, nil)
+}
+
+func endPostgreSQL(t *testing.T, dsn string) (ended int) {
+	require.NoError(t, pgxPool(t, dsn).QueryRow(t.Context(), `SELECT COUNT(pg_terminate_backend(pid))
+		FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()`).Scan(&ended))
+	return ended
+}
+
+func endMariaDB(t *testing.T, dsn string) (ended int) {
+	connector, err := onMariaDB.connector(dsn)
+	require.NoError(t, err)
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	const others = `SELECT GROUP_CONCAT('KILL ', id SEPARATOR '\n') FROM information_schema.processlist
+		WHERE db = DATABASE() AND id <> CONNECTION_ID()`
+	var kills sql.NullString
+	require.NoError(t, db.QueryRowContext(t.Context(), others).Scan(&kills))
+	for kill := range strings.Lines(kills.String) {
+		_, err := db.ExecContext(t.Context(), kill)
+		require.NoError(t, err)
+		ended++
+	}
+	return ended
+}
 
 // An administrator, or a firewall, ends idle connections. No caller hears of that.
 func TestEndedIdleConnectionsReachNoCaller(t *testing.T) {
@@ -55,11 +87,8 @@ func TestEndedIdleConnectionsReachNoCaller(t *testing.T) {
 				return errs
 			}
 			require.Empty(t, all(0))
-			admin := pgxPool(t, dsn)
 			for round := range 5 {
-				var ended int
-				require.NoError(t, admin.QueryRow(ctx, way.end).Scan(&ended))
-				assert.Positive(t, ended, "sessions that were ended")
+				assert.Positive(t, way.end(t, dsn), "sessions that were ended")
 				assert.Empty(t, all(1+round), "errors that reached a caller")
 			}
 		})

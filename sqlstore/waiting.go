@@ -101,8 +101,13 @@ func (r *relations) allWaiting() []allocation.Allocation {
 	return slices.Concat(r.newWaiting, r.waiting)
 }
 
-// anyWaiting selects 1 if any line of product p waits.
+// anyWaiting selects 1 if any line of product p waits. PostgreSQL would read the whole table for a product for which
+// nobody waits, beside the long queue of another product, unless the order demands the index.
 func (t *templates) anyWaiting() string {
+	if t.expectFew != nil {
+		return `COALESCE((SELECT 1 FROM {waiting} w
+			WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0)`
+	}
 	return `CASE WHEN EXISTS (SELECT 1 FROM {waiting} w ` + t.indexHint("waiting_served") +
 		` WHERE w.sku = p.sku) THEN 1 ELSE 0 END`
 }

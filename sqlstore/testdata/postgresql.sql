@@ -27,8 +27,8 @@ shown (ref) AS (
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -78,8 +78,8 @@ shown (ref) AS (
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -135,8 +135,8 @@ shown (ref) AS (
   UNION
   SELECT ref FROM allocation_batches WHERE ref = $1)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -189,8 +189,8 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by) FROM allocation_waiting w
@@ -275,8 +275,8 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($1 AS bigint)) OFFSET 0) b)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($1 AS bigint))
     ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by) FROM allocation_waiting w
@@ -338,8 +338,8 @@ shown (ref) AS (
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -396,8 +396,8 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
 SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
-  p.serving_sequence, CASE WHEN EXISTS (SELECT 1 FROM allocation_waiting w 
-  WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
+  p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
+  WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
   WHERE l.sku = p.sku AND l.part = 0 AND l.held_until > (SELECT CAST($3 AS bigint))
     ORDER BY l.held_until LIMIT 1), (SELECT MIN(w.needed_by) FROM allocation_waiting w

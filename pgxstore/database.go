@@ -84,7 +84,7 @@ func (d database) on(ctx context.Context, fn func(conn *pgxpool.Conn) error) err
 func (d database) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	for closed := d.pool.Stat().TotalConns(); ; closed-- {
 		conn, err := d.pool.Acquire(ctx)
-		if err != nil || closed <= 0 || !seam.HasEnded(conn.Conn()) {
+		if err != nil || closed <= 0 || !seam.HasEnded(conn.Conn().PgConn().Conn()) {
 			return conn, err
 		}
 		discard(ctx, conn)

@@ -210,8 +210,6 @@ func classifyMariaDB(err error) class {
 		return elsewhere
 	case 1213, 1205, 1020: // deadlock, lock wait timeout, record has changed since last read
 		return conflict
-	case 9007, 8028, 8022: // the same in TiDB
-		return conflict
 	case 1062, 1586: // duplicate entry
 		return duplicate
 	case 1048, 1216, 1217, 1264, 1406, 1451, 1452, 3819, 4025: // NULL, foreign key, range, length, check

@@ -3,6 +3,10 @@
 # Every module of the repository. The nested ones keep drivers out of a host's go.mod.
 MODULES = . pgxstore telemetry cmd/allocation internal/dbtest examples recipes
 
+# Modules whose tests the race detector makes three times as slow: they have long suites on databases. The same stores
+# and Services run under the detector in the tests of examples and recipes.
+SLOW = internal/dbtest
+
 # The packages whose statement coverage is checked, each by itself, and the least coverage in percent.
 COVERED = . ./memory ./bus ./outbox ./views ./console
 COVER_LEAST = 90
@@ -37,11 +41,16 @@ help: ## list the targets
 # The race detector needs cgo, and cgo needs a C compiler with the headers of the C library. Building cgo's own package
 # shows whether all of them are there.
 .PHONY: test
-test: ## vet and test every module, with the race detector if there is a C compiler
+test: ## vet and test every module, with the race detector if there is a C compiler, SLOW without it
 	@race=-race; go build -race runtime/cgo 2>/dev/null || { \
 		race=; echo 'There is no C compiler: the tests run WITHOUT the race detector.'; \
 	}; \
-	$(each) go -C $$module vet ./... && go -C $$module test $$race -timeout 40m ./... $(done)
+	$(each) detect=$$race; case " $(SLOW) " in *" $$module "*) detect= ;; esac; \
+		go -C $$module vet ./... && go -C $$module test $$detect -timeout 40m ./... $(done)
+
+.PHONY: race
+race: ## test SLOW with the race detector, which takes half an hour
+	@failed=0; for module in $(SLOW); do go -C $$module test -race -timeout 90m ./... || failed=1; done; exit $$failed
 
 .PHONY: cover
 cover: ## measure the statement coverage of COVERED, and fail below COVER_LEAST percent

@@ -216,8 +216,20 @@ func (p place) forbidWriting(t testing.TB, db *sql.DB) (undo func()) {
 		exec(t, db, `PRAGMA busy_timeout = 0`)
 		return func() { assert.NoError(t, tx.Rollback()) }
 	case onMariaDB:
-		exec(t, db, `SET SESSION TRANSACTION READ ONLY`)
-		return func() { exec(t, db, `SET SESSION TRANSACTION READ WRITE`) }
+		var names []string
+		for _, table := range []string{"events", "deliveries"} {
+			for _, change := range []string{"INSERT", "UPDATE", "DELETE"} {
+				name := "forbid_" + change + "_" + table
+				exec(t, db, `CREATE TRIGGER `+name+` BEFORE `+change+` ON allocation_`+table+`
+					FOR EACH ROW SIGNAL SQLSTATE '45000'`)
+				names = append(names, name)
+			}
+		}
+		return func() {
+			for _, name := range names {
+				exec(t, db, `DROP TRIGGER `+name)
+			}
+		}
 	}
 	for _, table := range []string{"events", "deliveries"} {
 		exec(t, db, `CREATE OR REPLACE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql

@@ -32,20 +32,50 @@ func Rows(ctx context.Context, db Querier, statement string, row func(*sql.Rows)
 func Events(
 	ctx context.Context, ledger allocation.Ledger, sku allocation.SKU,
 ) (all []allocation.Event, missing []int64, err error) {
-	audit, err := ledger.Audit(ctx, sku)
+	after := func(number int64, limit int) ([]allocation.Event, error) { return ledger.Events(ctx, sku, number, limit) }
+	last, err := lastNumber(func(number int64) (bool, error) {
+		events, err := after(number, 1)
+		return len(events) > 0, err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
-	last := max(audit.Version, audit.LastEvent)
-	after := func(number int64) ([]allocation.Event, error) { return ledger.Events(ctx, sku, number, int(last)) }
-	if all, err = after(0); err != nil {
+	if all, err = after(0, int(last)); err != nil {
 		return nil, nil, err
 	}
 	missing, err = gaps(0, last, len(all), func(number int64) (int, error) {
-		events, err := after(number)
+		events, err := after(number, int(last))
 		return len(events), err
 	})
 	return all, missing, err
+}
+
+// lastNumber finds the number of the last event by asking whether there are events behind a number.
+func lastNumber(behind func(number int64) (bool, error)) (int64, error) {
+	low, high := int64(-1), int64(0) // events come behind low, and none behind high once the first loop has ended
+	for {
+		more, err := behind(high)
+		if err != nil {
+			return 0, err
+		}
+		if !more {
+			break
+		}
+		low, high = high, 2*high+1
+	}
+	for high-low > 1 {
+		middle := low + (high-low)/2
+		more, err := behind(middle)
+		if err != nil {
+			return 0, err
+		}
+		if more {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	return high, nil
 }
 
 // gaps returns the numbers after from, up to to, that are missing, if have of the numbers are there. The function

@@ -32,7 +32,9 @@ func Rows(ctx context.Context, db Querier, statement string, row func(*sql.Rows)
 func Events(
 	ctx context.Context, ledger allocation.Ledger, sku allocation.SKU,
 ) (all []allocation.Event, missing []int64, err error) {
-	after := func(number int64, limit int) ([]allocation.Event, error) { return ledger.Events(ctx, sku, number, limit) }
+	after := func(number int64, limit int) ([]allocation.Event, error) {
+		return ledger.Events(ctx, sku, number, limit)
+	}
 	last, err := lastNumber(func(number int64) (bool, error) {
 		events, err := after(number, 1)
 		return len(events) > 0, err

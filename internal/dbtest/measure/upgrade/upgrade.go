@@ -69,7 +69,7 @@ func (p *place) upgrade(ctx context.Context, migrations []sqlstore.Migration, li
 			return err
 		}
 	}
-	if err := p.LoadOldHistory(ctx, db, seller, lines, min(lines/20, 10_000)); err != nil {
+	if err := p.LoadHistory(ctx, db, seller, lines, min(lines/20, 10_000)); err != nil {
 		return err
 	}
 	others, err := p.watch(ctx, dsn)

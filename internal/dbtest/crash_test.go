@@ -217,7 +217,7 @@ func (c *crash) check(t *testing.T) {
 		assert.NotErrorIs(t, a.err, allocation.ErrUnknownOutcome, "order %q, %s", a.order, a.began)
 		assert.Empty(t, lines, "lines of order %q, which failed with %v", a.order, a.err)
 		if a.began == back {
-			assert.NoError(t, a.err, "order %q, %s", a.order, a.began)
+			require.NoError(t, a.err, "order %q, %s", a.order, a.began)
 		}
 	}
 	assert.Equal(t, crashCallers, met[living], "commands that met the crash")

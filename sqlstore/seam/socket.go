@@ -6,8 +6,8 @@ import (
 )
 
 // HasEnded reports whether the server has closed a connection on which nothing is expected. The connection is a
-// [net.Conn], or has a method PgConn or Conn that leads to a [net.Conn], as the connections of pgx have. HasEnded doesn't
-// wait, sends nothing and takes no bytes away.
+// [net.Conn], or has a method PgConn or Conn that leads to a [net.Conn], as the connections of pgx have. HasEnded
+// doesn't wait, sends nothing and takes no bytes away.
 //
 // The operating system accepts a statement for a connection that is closed, so the statement may count as sent. An
 // implementation of [Database] therefore asks HasEnded before the first statement on a connection of its pool. False

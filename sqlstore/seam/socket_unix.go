@@ -22,12 +22,12 @@ func isClosed(conn net.Conn) bool {
 		return false
 	}
 	ended := false
-	_ = raw.Read(func(socket uintptr) bool {
+	// Control, not Read: a goroutine of the driver may be waiting in Read for what the server sends next.
+	_ = raw.Control(func(socket uintptr) {
 		var next [1]byte
-		n, _, err := syscall.Recvfrom(int(socket), next[:], syscall.MSG_PEEK)
+		n, _, err := syscall.Recvfrom(int(socket), next[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		ended = n == 0 && err == nil || errors.Is(err, syscall.ECONNRESET) ||
 			errors.Is(err, syscall.ETIMEDOUT)
-		return true // don't wait for bytes
 	})
 	return ended
 }

@@ -18,7 +18,7 @@ func TestServersOfAClusterHaveTheSameData(t *testing.T) {
 		databases, err := cluster.CreateDatabase(t.Context())
 		require.NoError(t, err)
 		require.Len(t, databases, 2)
-		const caughtUp = "?wsrep_sync_wait=1" // a read waits until the server has what the others have committed
+		const caughtUp = "?wsrep_sync_wait=5" // SELECT and INSERT wait until the server has what others have committed
 		first := open(t, servers.MariaDB, databases[0].DSN+caughtUp)
 		second := open(t, servers.MariaDB, databases[1].DSN+caughtUp)
 		run(t, first, "CREATE TABLE batches (ref INT PRIMARY KEY)")

@@ -32,8 +32,8 @@ func TestTortureOverPgx(t *testing.T) {
 	short(t, "postgresql", everything, started(t, "postgresql"), func(s *settings) { s.Pgx = true })
 }
 
-// fewDeadlocks is how many deadlocks may reach callers of MariaDB in a short run. Such a deadlock is an ErrConflict after
-// the last attempt, which wrote nothing; why it comes so often on a busy machine is not known yet.
+// fewDeadlocks is how many deadlocks may reach callers of MariaDB in a short run. Such a deadlock is an ErrConflict
+// after the last attempt, which wrote nothing; why deadlocks are so frequent on a busy machine is not known yet.
 const fewDeadlocks = 5
 
 func short(t *testing.T, engine string, m mode, server *servers.Server, set ...func(*settings)) {

@@ -1,14 +1,14 @@
-// Command shards is a shop whose products are spread over several databases, for shops that need more commits a second
-// than one server makes, or that want a dead server to stop a part of the products only. Run it from the folder
+// Command shards is a shop with products in several databases, for shops with more commits a second than a single
+// server makes, or where a dead server has to stop a part of the products only. Run the command from the folder
 // examples:
 //
 //	go run ./shards
 //
-// It keeps three SQLite files in a temporary folder; with more servers, only the places in main.go change. The program
-// sells until one shard is closed, and shows that the others go on.
+// The command keeps three SQLite files in a temporary folder; with servers, only the places in main.go change. The
+// program closes a shard and shows that the others go on.
 //
 // A reader learns how a SKU finds its database, and how an order over several databases is placed without a distributed
-// transaction: by holds that lapse. Look at Of and Place in shop.go first.
+// transaction: by holds. Look at Of and Place in shop.go first.
 package main
 
 import (

@@ -17,7 +17,7 @@ type Shard struct {
 	Service *allocation.Service
 }
 
-// Shop sells products that are spread over shards. It is safe for concurrent use.
+// Shop sells products from several shards. A Shop is safe for concurrent use.
 type Shop struct {
 	shards []Shard
 	hold   time.Duration // how long units of an order over several shards are held
@@ -30,8 +30,8 @@ func NewShop(hold time.Duration, now func() time.Time, shards ...Shard) *Shop {
 	return &Shop{shards: shards, hold: hold, now: now}
 }
 
-// Of returns the shard of a SKU: the shard with the highest hash of both names. With one more shard, only the SKUs
-// that the new shard gets have another route. Their rows must move before the shop sells them there.
+// Of returns the shard of a SKU: the shard with the highest hash of both names. A further shard changes the route of
+// the SKUs of the new shard only. The rows of these products must move before the shop sells the products there.
 func (s *Shop) Of(sku allocation.SKU) *Shard {
 	best, highest := 0, uint64(0)
 	for i, shard := range s.shards {
@@ -58,12 +58,12 @@ func (s *Shop) Announce(ctx context.Context, batch allocation.Batch) error {
 	return shard.wrap(shard.Service.AddBatch(ctx, batch))
 }
 
-// Place allocates the lines of an order. An order on one shard is one commit. An order over several shards is placed
-// in two steps: each shard holds its lines, and once all have, each shard confirms them. If one shard refuses or
-// doesn't answer, Place cancels the lines on the others; where that fails too, the hold lapses. An error of the second
-// step leaves some lines firm: Place again with the same lines completes the order, Cancel takes it back. A program
-// that dies between the steps leaves the same state, so the host calls Place or Cancel for orders that its own table
-// has as begun.
+// Place allocates the lines of an order. An order on a single shard is a single commit. An order over several shards is
+// placed in two steps: each shard holds lines, and once all shards have, each shard confirms. If a shard refuses or
+// doesn't answer, Place cancels the lines on the others; where cancelling fails too, the hold lapses. An error of the
+// second step leaves some lines firm: Place again with the same lines completes the order, and Cancel takes the order
+// back. A program that dies between the steps leaves the same state, so the host calls Place or Cancel for the orders
+// that were begun according to the host's own table.
 func (s *Shop) Place(ctx context.Context, order allocation.OrderID, lines ...allocation.OrderLine) error {
 	parts := s.split(order, lines)
 	if len(parts) == 1 {
@@ -129,7 +129,7 @@ func (p part) skus() (skus []allocation.SKU) {
 	return skus
 }
 
-// cancelAll goes on after the caller has left, for five seconds, because the units wait for others.
+// cancelAll goes on after the caller has left, for five seconds, so that the units are free for others.
 func cancelAll(ctx context.Context, order allocation.OrderID, parts []part) error {
 	ctx, stop := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer stop()

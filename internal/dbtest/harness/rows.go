@@ -3,6 +3,8 @@ package harness
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"sort"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -53,31 +55,17 @@ func Events(
 }
 
 // lastNumber finds the number of the last event by asking whether there are events behind a number.
-func lastNumber(behind func(number int64) (bool, error)) (int64, error) {
-	low, high := int64(-1), int64(0) // events come behind low, and none behind high once the first loop has ended
-	for {
-		more, err := behind(high)
-		if err != nil {
-			return 0, err
-		}
-		if !more {
-			break
-		}
-		low, high = high, 2*high+1
+func lastNumber(behind func(number int64) (bool, error)) (last int64, err error) {
+	isLast := func(number int) bool {
+		more, failed := behind(int64(number))
+		err = errors.Join(err, failed)
+		return !more || err != nil
 	}
-	for high-low > 1 {
-		middle := low + (high-low)/2
-		more, err := behind(middle)
-		if err != nil {
-			return 0, err
-		}
-		if more {
-			low = middle
-		} else {
-			high = middle
-		}
+	high := 1
+	for !isLast(high) {
+		high *= 2
 	}
-	return high, nil
+	return int64(sort.Search(high, isLast)), err
 }
 
 // gaps returns the numbers after from, up to to, that are missing, if have of the numbers are there. The function

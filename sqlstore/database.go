@@ -10,8 +10,9 @@ import (
 
 // sqlDatabase is the [database] over database/sql.
 type sqlDatabase struct {
-	db     *sql.DB
-	engine *engine
+	db      *sql.DB
+	engine  *engine
+	sockets sockets // of connections to PostgreSQL
 }
 
 var _ database = (*sqlDatabase)(nil)

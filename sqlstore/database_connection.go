@@ -5,30 +5,20 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-
-	"github.com/cosmic-go/allocation/sqlstore/seam"
 )
 
 // reserve passes over connections that the server has closed: a server that crashed and is back has closed all. Where
 // database/sql prepares, reserve leaves that to the driver. The driver may look itself (go-sql-driver), or ask the
 // server only after a while (pgx, after a second).
 func (d *sqlDatabase) reserve(ctx context.Context) (*sql.Conn, error) {
-	for closed := d.db.Stats().OpenConnections; ; closed-- {
+	open := d.db.Stats().OpenConnections
+	for closed := open; ; closed-- {
 		conn, err := d.db.Conn(ctx)
-		if err != nil || d.engine.prepares || closed <= 0 || !hasEnded(conn) {
+		if err != nil || d.engine.prepares || closed <= 0 || !d.sockets.hasEnded(conn, open) {
 			return conn, err
 		}
 		sqlConnection{conn, d.engine}.discard()
 	}
-}
-
-// hasEnded reports whether the server has closed a connection, if the driver shows the socket.
-func hasEnded(conn *sql.Conn) (ended bool) {
-	_ = conn.Raw(func(driverConn any) error {
-		ended = seam.HasEnded(driverConn)
-		return nil
-	})
-	return ended
 }
 
 // sqlConnection is one connection of a *sql.DB.

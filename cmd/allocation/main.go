@@ -155,9 +155,10 @@ func (a *app) root() *cobra.Command {
 	flags.BoolVar(&a.write, "write", false, "allow the command to change the database")
 	flags.DurationVar(&a.timeout, "timeout", 0, "give up after this time, such as 30s; 0 for never")
 	root.AddCommand(
-		a.statusCommand(), a.stockCommand(), a.orderCommand(), a.batchCommand(), a.lotCommand(), a.dueCommand(),
-		a.holdsCommand(), a.failuresCommand(), a.retryCommand(), a.skipCommand(), a.reconcileCommand(),
-		a.mendCommand(), a.sweepCommand(), a.purgeCommand(), a.migrateCommand(), a.checkCommand(),
+		a.statusCommand(), a.stockCommand(), a.orderCommand(), a.batchCommand(), a.lotCommand(),
+		a.ledgerCommand(), a.dueCommand(), a.holdsCommand(), a.failuresCommand(), a.retryCommand(), a.skipCommand(),
+		a.reconcileCommand(), a.mendCommand(), a.sweepCommand(), a.purgeCommand(), a.migrateCommand(),
+		a.checkCommand(),
 	)
 	return root
 }

@@ -25,7 +25,8 @@ func (a *app) statusCommand() *cobra.Command {
 	cmd := a.command("status", "Say what is wrong: outbox, dead letters, lapsed holds, overdue shipments, drift",
 		"Each row is a question; LOOK says that a person should. The exit code is 3 if there is such a row.\n"+
 			"NOTE is news that may need nobody, such as low stock. docs/runbook.md says what to do about each.\n"+
-			"--drift compares the counters of all products, which takes a while.",
+			"--drift looks at all products, which takes a while: it compares counters, and finds events that are\n"+
+			"ahead of the clock here.",
 		cobra.NoArgs, false, func(ctx context.Context, s *shop, _ []string) error {
 			return s.status(ctx, limits, drifts)
 		})
@@ -147,7 +148,26 @@ func (s *shop) answers(
 		return err
 	}
 	answer(d.products > 0, fmt.Sprintf("drifted of %d products", d.checked), d.products, time.Time{}, "reconcile, mend")
+	ahead, at, err := s.ahead(ctx, limits.clock)
+	if err != nil {
+		return err
+	}
+	answer(ahead > 0, "events ahead of this clock", ahead, at, "ledger --since now, the clocks of all machines")
 	return nil
+}
+
+// ahead returns how far events are ahead of the clock here, if by more than the limit, and the time of the last of
+// them. The clock of the process that recorded the events is ahead then, or the clock here is behind. The query looks
+// at the last event of each product.
+func (s *shop) ahead(ctx context.Context, limit time.Duration) (ahead time.Duration, at time.Time, err error) {
+	now := s.now()
+	entries, err := s.store.Entries(ctx, now.Add(limit), "", views.Key{}, pageRows)
+	for _, e := range entries {
+		if d := e.Event.Time().Sub(now); d > max(limit, ahead) {
+			ahead, at = d, e.Event.Time()
+		}
+	}
+	return ahead, at, err
 }
 
 // atLeast returns a count, as a text if there are more.

@@ -189,7 +189,7 @@ func (s *shop) order(ctx context.Context, order allocation.OrderID) error {
 	}
 	if len(lines) == 0 {
 		return fmt.Errorf("%w: no order %s; an order that was refused, cancelled or lapsed has no lines,\n"+
-			"and the ledger of the product, a page of the console, may say more", errUnknown, cell(order))
+			"and the ledger may say more: allocation ledger SKU --order ORDER", errUnknown, cell(order))
 	}
 	places, err := s.store.Places(ctx, order)
 	if err != nil {

@@ -81,6 +81,7 @@ func TestUnknownNamesHaveACodeOfTheirOwn(t *testing.T) {
 	d.furnish()
 	for _, args := range [][]string{
 		{"stock", "CHAIR"}, {"stock", "LAMP", "CHAIR"}, {"order", "order-9"}, {"batch", "nothing"}, {"lot", "nothing"},
+		{"ledger", "CHAIR"}, {"ledger", "--order", "order-9"}, {"ledger", "LAMP", "--order", "order-9"},
 		{"reconcile", "CHAIR"}, {"mend", "CHAIR"}, {"retry", "LAMP", "--write"}, {"skip", "LAMP", "1", "--write"},
 	} {
 		assert.Equal(t, exitUnknown, d.call(args...), "%v: %s%s", args, d.out, d.err)
@@ -95,7 +96,9 @@ func TestWrongArgumentsHaveACodeOfTheirOwn(t *testing.T) {
 		{"batch", "a", "b"}, {"due", "--by", "soon"},
 		{"skip", "LAMP", "first", "--write"}, {"retry", "--write"}, {"retry", "LAMP", "--all", "--write"},
 		{"purge", "--write"}, {"--timeout", "soon", "check"}, {"order", "a", "--begin", "b"},
-		{"check", "--table-prefix", "NO-SUCH"},
+		{"check", "--table-prefix", "NO-SUCH"}, {"ledger"}, {"ledger", "--before", "3"},
+		{"ledger", "A", "--before", "-3"}, {"ledger", "A", "--before", "3", "--order", "b"},
+		{"ledger", "A", "--since", "soon"},
 	} {
 		assert.Equal(t, exitUsage, d.call(args...), "%v: %s%s", args, d.out, d.err)
 		assert.NotEmpty(t, d.err, "%v", args)
@@ -201,7 +204,7 @@ func TestStatusSaysWhatIsWrong(t *testing.T) {
 		"tables and settings": "ok", "clock ahead of the database's": "ok", "unsent events": "LOOK",
 		"dead letters": "LOOK", "lapsed holds": "LOOK", "overdue shipments": "LOOK",
 		"expired batches with promises": "ok", "late lines": "ok", "lines that wait too long": "ok",
-		"drifted of 2 products": "LOOK", "products with low stock": "ok",
+		"drifted of 2 products": "LOOK", "events ahead of this clock": "ok", "products with low stock": "ok",
 	}, states)
 	d.call("status")
 	assert.Contains(t, d.out, "runbook", "people learn where to read on")

@@ -116,7 +116,9 @@ func TestTheToolOnServers(t *testing.T) {
 			line := allocation.OrderLine{OrderID: "o1", SKU: "LAMP", Quantity: 4}
 			_, err = service.Allocate(t.Context(), allocation.Request{OrderLine: line})
 			require.NoError(t, err)
-			for _, args := range []string{"stock", "stock LAMP", "order o1", "batch b1", "lot b1", "order --begin o"} {
+			for _, args := range []string{
+				"stock", "stock LAMP", "order o1", "batch b1", "lot b1", "order --begin o", "ledger LAMP",
+			} {
 				assert.Contains(t, tool.run(0, strings.Fields(args)...), "1", "%s", args)
 			}
 			for _, args := range []string{"due", "holds", "failures", "status --drift", "mend LAMP"} {

@@ -117,12 +117,17 @@ func (c columns[R]) casts(prefix string, given map[string]string) string {
 // writtenFor is the version of the schema as text.
 var writtenFor = strconv.Itoa(schemaVersion)
 
-// oneLineText gives the values of plain lines in the text. A missing batch is a division by zero, which undoes the
-// statement.
+// oneLineText gives the values of plain lines in the text. The answer has no row after a lost race. A missing batch is a
+// division by zero, which undoes the statement.
 func oneLineText(plain, strict bool) string {
 	lines, given := lineColumns, map[string]string{"sku": "p.sku", "part": "0"}
 	if plain {
 		lines, given = plainColumns, plainValues("p.sku", "0")
+	}
+	end := "SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true"
+	if strict { // counts have a row in any case, and so strictly can fail
+		end = "SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END" +
+			strictly(true, "p") + " FROM p LEFT JOIN b ON true"
 	}
 	return `
 	WITH p AS (
@@ -137,8 +142,7 @@ func oneLineText(plain, strict bool) string {
 	e AS (
 		INSERT INTO {events} (` + eventColumns.list("") + `)
 		SELECT ` + eventColumns.casts("event_", eventValues("p.sku")) + ` FROM p)
-	SELECT (SELECT COUNT(*) FROM p),
-		1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END` + strictly(strict, "p")
+	` + end
 }
 
 // plainValues are the values of a plain line that stand in the text.

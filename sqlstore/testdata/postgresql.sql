@@ -566,8 +566,7 @@ e AS (
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
     CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 4 FROM p)
-SELECT (SELECT COUNT(*) FROM p),
-  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
+SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true
 ;
 
 -- name: commit of one plain line
@@ -591,8 +590,7 @@ e AS (
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
     CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 4 FROM p)
-SELECT (SELECT COUNT(*) FROM p),
-  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END
+SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true
 ;
 
 -- name: commit of one line, in a pipeline
@@ -623,9 +621,8 @@ e AS (
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
     CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 4 FROM p)
-SELECT (SELECT COUNT(*) FROM p),
-  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
-  ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
+SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END,
+  ln(CAST((SELECT COUNT(*) FROM p) AS double precision)) FROM p LEFT JOIN b ON true
 ;
 
 -- name: commit of one plain line, in a pipeline
@@ -649,9 +646,8 @@ e AS (
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
     CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 4 FROM p)
-SELECT (SELECT COUNT(*) FROM p),
-  1 / CASE WHEN (SELECT COUNT(*) FROM p) = (SELECT COUNT(*) FROM b) THEN 1 ELSE 0 END,
-  ln(CAST((SELECT COUNT(*) FROM p) AS double precision))
+SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END,
+  ln(CAST((SELECT COUNT(*) FROM p) AS double precision)) FROM p LEFT JOIN b ON true
 ;
 
 -- name: outbox: lease products

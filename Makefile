@@ -104,6 +104,10 @@ upgrade: ## apply the last migration to a million lines of the version before, a
 flood: ## measure the figures beside a million lapsed holds, on ENGINE
 	@go -C internal/dbtest run ./measure flood -engine $(ENGINE)
 
+.PHONY: alerts
+alerts: ## provoke each alert of telemetry/alerts.yaml with promtool, which it takes from Debian if it is absent
+	@.ci/alerts
+
 .PHONY: versions
 versions: ## run the tests of the store on PostgreSQL 16, 17 and 18, which npm installs into a temporary folder
 	@.ci/versions

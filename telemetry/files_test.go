@@ -65,6 +65,34 @@ func TestEachAlertHasItsEntryInTheRunbook(t *testing.T) {
 	assert.Empty(t, entries, "entries without an alert")
 }
 
+// `make alerts` runs the tests of the rules, which need promtool.
+func TestEachAlertIsProvoked(t *testing.T) {
+	text, err := os.ReadFile("alerts_test.yaml")
+	require.NoError(t, err)
+	var found struct {
+		Tests []struct {
+			Rules []struct {
+				Alert  string `yaml:"alertname"`
+				Alerts []any  `yaml:"exp_alerts"`
+			} `yaml:"alert_rule_test"`
+		} `yaml:"tests"`
+	}
+	require.NoError(t, yaml.Unmarshal(text, &found))
+	fires, quiet := map[string]bool{}, map[string]bool{}
+	for _, test := range found.Tests {
+		for _, rule := range test.Rules {
+			fires[rule.Alert] = fires[rule.Alert] || len(rule.Alerts) > 0
+			quiet[rule.Alert] = quiet[rule.Alert] || len(rule.Alerts) == 0
+		}
+	}
+	for _, group := range alerts(t).Groups {
+		for _, rule := range group.Rules {
+			assert.True(t, fires[rule.Alert], "a test provokes %s", rule.Alert)
+			assert.True(t, quiet[rule.Alert], "%s is quiet in a test", rule.Alert)
+		}
+	}
+}
+
 // expressions lists the expressions of the alert rules and of the dashboard.
 func expressions(t *testing.T) (list []string) {
 	t.Helper()

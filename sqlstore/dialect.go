@@ -92,14 +92,7 @@ type engine struct {
 	// dueOf is the condition for the due batches b of a SKU, by the index batches_due_by_sku.
 	dueOf func(sku string) string
 
-	// promised selects the promised units of each batch of a product, summed over lines, as rows of an audit. Sums
-	// are cast to integer, a type of 64 bits.
-	promised string
-
-	// promisedOf joins the unshipped lines l of each row of chosen, for the same sums of a page of products.
-	promisedOf func(t *templates) string
-
-	integer string
+	integer string // type of sums, of 64 bits
 
 	// unsentSKU is the SKU of a marked event, as the first column of the index events_unsent. If partial is true,
 	// the index has marked events only, and statements must repeat the index's condition.

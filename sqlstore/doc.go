@@ -54,9 +54,9 @@
 // PostgreSQL apply a migration whole or not at all. MariaDB can't undo DDL, so repeat a failed migration.
 //
 // Before a migration stop all programs of earlier versions. A program of version 2 that was forgotten fails at the next
-// commit after the migration to version 3. Events that a program of version 1 records later count as sent. Version 4
-// brings indexes alone: programs of version 3 may go on during and after the migration, but CheckSchema and Migrate of
-// such a program, at the next start, return [ErrNotMigrated].
+// commit after the migration to version 3. Events that a program of version 1 records later count as sent. Versions 4
+// and 5 change indexes and a check alone: programs of version 3 may go on during and after the migration, but
+// CheckSchema and Migrate of such a program, at the next start, return [ErrNotMigrated].
 //
 // Hosts may read the tables. The table events has one row for each event, with the change of the purchased and
 // allocated units of a batch. The counters of a batch are the sums over the events, purged events (table purged)

@@ -65,18 +65,9 @@ var mariaDB = engine{
 	dueOf: func(sku string) string {
 		return "b.sku BETWEEN " + sku + " AND " + sku + " AND b.due <= :now" // see held
 	},
-	lapses:  lapsesColumns{"h.lapses", "h.held_sku", "h.lapses, h.held_sku, h.order_id, h.sku, h.line"},
-	shipped: "lines_leaving",
-	integer: "SIGNED",
-	promisedOf: func(t *templates) string {
-		return `(SELECT b.sku, b.ref FROM chosen c` +
-			t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `) b` +
-			t.lookup("lines", "l", "lines_leaving", "l.batch_ref = b.ref AND l.open = 1 AND l.sku = b.sku")
-	},
-	promised: `
-		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-		FROM {batches} b FORCE INDEX ({#batches_by_sku}) STRAIGHT_JOIN {lines} l FORCE INDEX ({#lines_leaving})
-		WHERE b.sku = :sku AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = :sku GROUP BY l.batch_ref`,
+	lapses:    lapsesColumns{"h.lapses", "h.held_sku", "h.lapses, h.held_sku, h.order_id, h.sku, h.line"},
+	shipped:   "lines_leaving",
+	integer:   "SIGNED",
 	unsentSKU: func(alias string) string { return alias + ".unsent_sku" },
 
 	// A column of another row is no bound of an index, so the statement can't skip from product to product.

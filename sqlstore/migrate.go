@@ -17,7 +17,7 @@ var schema embed.FS
 
 // schemaVersion is the version of the tables that this package needs, and that the package writes into each event: a
 // program that was made for older tables must fail.
-const schemaVersion = 4
+const schemaVersion = 5
 
 // Migration is one step to the current tables. The last statement adds the version to the table schema_version, so
 // that any tool can apply migrations.

@@ -61,15 +61,11 @@ var postgreSQL = engine{
 						ORDER BY b.due, b.sku LIMIT ` + opaque(":limit"),
 	limit:   opaque(":limit"),
 	present: opaque(":now"), from: opaque(":from"), since: opaque(":from") + " - 1",
-	dueOf:      func(sku string) string { return "b.sku = " + sku + " AND b.due <= " + opaque(":now") },
-	expectFew:  expectFew,
-	lapses:     lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
-	shipped:    "lines_shipped",
-	integer:    "BIGINT",
-	promisedOf: openOfChosen,
-	promised: `
-		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM {lines} l
-		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
+	dueOf:     func(sku string) string { return "b.sku = " + sku + " AND b.due <= " + opaque(":now") },
+	expectFew: expectFew,
+	lapses:    lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
+	shipped:   "lines_shipped",
+	integer:   "BIGINT",
 	unsentSKU: func(alias string) string {
 		return `(CASE WHEN ` + alias + `.unsent_from IS NOT NULL THEN ` + alias + `.sku END)`
 	},

@@ -59,15 +59,10 @@ var sqlite = engine{
 						ORDER BY b.due, b.sku LIMIT :limit`,
 	limit:   ":limit",
 	present: ":now + 0", from: ":from + 0", since: ":from - 1",
-	dueOf:      func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
-	lapses:     lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
-	shipped:    "lines_shipped",
-	integer:    "BIGINT",
-	promisedOf: openOfChosen,
-	promised: `
-		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-		FROM {lines} l INDEXED BY {#lines_leaving}
-		WHERE l.sku = :sku AND l.open = 1 GROUP BY l.batch_ref`,
+	dueOf:     func(sku string) string { return "b.sku = " + sku + " AND b.due <= :now + 0" },
+	lapses:    lapsesColumns{"h.held_until", "h.sku", "h.held_until, h.sku, h.order_id, h.line"},
+	shipped:   "lines_shipped",
+	integer:   "BIGINT",
 	unsentSKU: func(alias string) string { return alias + ".sku" },
 	partial:   true,
 	claimable: func(t *templates) string { return t.walk(`SELECT w.sku, ` + t.first("w.sku") + `, 0`) },

@@ -159,7 +159,9 @@ func (t *templates) auditText() string {
 		SELECT 1, b.ref, b.purchased, b.allocated
 		FROM {batches} b ` + t.indexHint("batches_by_sku") + ` WHERE b.sku = :sku
 		UNION ALL
-` + t.promised + `
+		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
+		FROM (SELECT b.sku, b.ref FROM {batches} b ` + t.indexHint("batches_by_sku") + ` WHERE b.sku = :sku) b` +
+		t.openLinesOf("b") + ` GROUP BY l.batch_ref
 		UNION ALL
 		SELECT 3, batch_ref, CAST(SUM(purchased) AS ` + t.integer + `), CAST(SUM(allocated) AS ` + t.integer + `)
 		FROM {events} WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref
@@ -178,7 +180,9 @@ func (t *templates) auditsText() string {
 		FROM chosen c` + t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `
 		UNION ALL
 		SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
-		FROM ` + t.promisedOf(t) + ` GROUP BY l.sku, l.batch_ref
+		FROM (SELECT b.sku, b.ref FROM chosen c` +
+		t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `) b` +
+		t.openLinesOf("b") + ` GROUP BY l.sku, l.batch_ref
 		UNION ALL
 		SELECT 3, e.sku, e.batch_ref,
 			CAST(SUM(e.purchased) AS ` + t.integer + `), CAST(SUM(e.allocated) AS ` + t.integer + `)
@@ -189,7 +193,8 @@ func (t *templates) auditsText() string {
 		FROM chosen c` + t.lookup("purged", "g", "", "g.sku = c.sku")
 }
 
-// openOfChosen joins the unshipped lines l of each chosen product, by an index that begins with the SKU.
-func openOfChosen(t *templates) string {
-	return `chosen c` + t.lookup("lines", "l", "lines_leaving", "l.sku = c.sku AND l.open = 1")
+// openLinesOf joins the unshipped lines l of each batch, given as an alias of rows with sku and ref.
+func (t *templates) openLinesOf(batch string) string {
+	return t.lookup("lines", "l", "lines_leaving",
+		"l.sku = "+batch+".sku AND l.batch_ref = "+batch+".ref AND l.open = 1")
 }

@@ -70,4 +70,5 @@ func Example_migrations() {
 	// version 2: 0002_outbox.sql
 	// version 3: 0003_terms.sql
 	// version 4: 0004_trace.sql
+	// version 5: 0005_lean.sql
 }

@@ -128,6 +128,7 @@ var outgoing = map[int]struct {
 	2: {unsentChairs: 5, unsentLamps: 1},
 	3: {unsentChairs: 5, unsentLamps: 1},
 	4: {unsentChairs: 5, unsentLamps: 1},
+	5: {unsentChairs: 5, unsentLamps: 1},
 }
 
 // requireOutgoing demands that what was unsent is, and what had failed has.

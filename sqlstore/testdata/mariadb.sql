@@ -481,18 +481,17 @@ SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) 
 
 -- name: audit
 -- Reads the counters of a product's batches and the sums of its lines and events: Reconcile, Mend.
--- Parameters: sku, sku, sku, sku, sku, sku, sku.
+-- Parameters: sku, sku, sku, sku, sku, sku.
 SELECT 0, '', version, COALESCE((SELECT MAX(sequence) FROM allocation_events WHERE sku = ?), 0)
 FROM allocation_products WHERE sku = ?
 UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
 FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku) WHERE b.sku = ?
 UNION ALL
-
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
-FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
-  STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_leaving)
-WHERE b.sku = ? AND l.batch_ref = b.ref AND l.open = 1 AND l.sku = ? GROUP BY l.batch_ref
+FROM (SELECT b.sku, b.ref FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
+  WHERE b.sku = ?) b STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_leaving)
+  WHERE l.sku = b.sku AND l.batch_ref = b.ref AND l.open = 1 GROUP BY l.batch_ref
 UNION ALL
 SELECT 3, batch_ref, CAST(SUM(purchased) AS SIGNED), CAST(SUM(allocated) AS SIGNED)
 FROM allocation_events WHERE sku = ? AND batch_ref IS NOT NULL GROUP BY batch_ref
@@ -515,7 +514,7 @@ SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS SIGNED)
 FROM (SELECT b.sku, b.ref FROM chosen c
   STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_by_sku)
   WHERE b.sku = c.sku) b STRAIGHT_JOIN allocation_lines l FORCE INDEX (allocation_lines_leaving)
-  WHERE l.batch_ref = b.ref AND l.open = 1 AND l.sku = b.sku GROUP BY l.sku, l.batch_ref
+  WHERE l.sku = b.sku AND l.batch_ref = b.ref AND l.open = 1 GROUP BY l.sku, l.batch_ref
 UNION ALL
 SELECT 3, e.sku, e.batch_ref,
   CAST(SUM(e.purchased) AS SIGNED), CAST(SUM(e.allocated) AS SIGNED)
@@ -1529,7 +1528,7 @@ INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, pa
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from,
   written_for) VALUES ('chair',7 + 0 * (~0 + (1 -
-  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,4)
+  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,5)
 ;
 
 -- name: load of one product by SKU

@@ -496,9 +496,10 @@ UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
 FROM allocation_batches b  WHERE b.sku = $1
 UNION ALL
-
-SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT) FROM allocation_lines l
-WHERE l.sku = $1 AND l.open = 1 GROUP BY l.batch_ref
+SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
+FROM (SELECT b.sku, b.ref FROM allocation_batches b  WHERE b.sku = $1) b CROSS JOIN LATERAL (SELECT *
+  FROM allocation_lines l WHERE l.sku = b.sku AND l.batch_ref = b.ref
+  AND l.open = 1 OFFSET 0) l GROUP BY l.batch_ref
 UNION ALL
 SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT)
 FROM allocation_events WHERE sku = $1 AND batch_ref IS NOT NULL GROUP BY batch_ref
@@ -518,8 +519,9 @@ SELECT 1, b.sku, b.ref, b.purchased, b.allocated
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku OFFSET 0) b
 UNION ALL
 SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.sku = c.sku
-  AND l.open = 1 OFFSET 0) l GROUP BY l.sku, l.batch_ref
+FROM (SELECT b.sku, b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b
+  WHERE b.sku = c.sku OFFSET 0) b) b CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+  WHERE l.sku = b.sku AND l.batch_ref = b.ref AND l.open = 1 OFFSET 0) l GROUP BY l.sku, l.batch_ref
 UNION ALL
 SELECT 3, e.sku, e.batch_ref,
   CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
@@ -565,7 +567,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
-    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 4 FROM p)
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 5 FROM p)
 SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true
 ;
 
@@ -589,7 +591,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 4 FROM p)
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 5 FROM p)
 SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true
 ;
 
@@ -620,7 +622,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
-    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 4 FROM p)
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 5 FROM p)
 SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision)) FROM p LEFT JOIN b ON true
 ;
@@ -645,7 +647,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 4 FROM p)
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 5 FROM p)
 SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision)) FROM p LEFT JOIN b ON true
 ;
@@ -1457,7 +1459,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
     (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
     (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
@@ -1495,7 +1497,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
     (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
     (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
@@ -1517,7 +1519,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
@@ -1551,7 +1553,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
@@ -1587,7 +1589,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
     (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
@@ -1626,7 +1628,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1665,7 +1667,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1713,7 +1715,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1764,7 +1766,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1824,7 +1826,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1869,7 +1871,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
     (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
@@ -1938,7 +1940,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
     (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
     (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
     (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
@@ -1999,7 +2001,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
     (SELECT CAST($38 AS text[])), (SELECT CAST($39 AS bigint[])), (SELECT CAST($40 AS text[])),
     (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
     (SELECT CAST($44 AS uuid[])), (SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[]))) x (sku,
@@ -2080,7 +2082,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
     (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
     (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
     (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
@@ -2134,7 +2136,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -2198,7 +2200,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -2240,7 +2242,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
     (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[]))) x (sku,
@@ -2277,7 +2279,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
     (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
@@ -2327,7 +2329,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
     (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
@@ -2363,7 +2365,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
     (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
@@ -2401,7 +2403,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
     (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
@@ -2429,7 +2431,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS text[])),
     (SELECT CAST($19 AS uuid[])), (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[]))) x (sku,
@@ -2486,7 +2488,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
     (SELECT CAST($42 AS text[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
     (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS text[])),
     (SELECT CAST($48 AS uuid[])), (SELECT CAST($49 AS text[])), (SELECT CAST($50 AS bigint[]))) x (sku,
@@ -2543,7 +2545,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
     (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
     (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
     (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[]))) x (sku,
@@ -2610,7 +2612,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 4 FROM unnest((SELECT CAST($55 AS text[])), (SELECT CAST($56 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($55 AS text[])), (SELECT CAST($56 AS bigint[])),
     (SELECT CAST($57 AS text[])), (SELECT CAST($58 AS bigint[])), (SELECT CAST($59 AS text[])),
     (SELECT CAST($60 AS bigint[])), (SELECT CAST($61 AS bigint[])), (SELECT CAST($62 AS text[])),
     (SELECT CAST($63 AS uuid[])), (SELECT CAST($64 AS text[])), (SELECT CAST($65 AS bigint[]))) x (sku,
@@ -2889,7 +2891,7 @@ events AS (
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from, written_for)
 SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent,
-  x.unsent_from, 4 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+  x.unsent_from, 5 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
   (SELECT CAST($3 AS text[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])),
   (SELECT CAST($6 AS bigint[])), (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])),
   (SELECT CAST($9 AS uuid[])), (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[]))) x (sku, sequence,

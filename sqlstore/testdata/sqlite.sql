@@ -412,10 +412,10 @@ UNION ALL
 SELECT 1, b.ref, b.purchased, b.allocated
 FROM allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = ?1
 UNION ALL
-
 SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-FROM allocation_lines l INDEXED BY allocation_lines_leaving
-WHERE l.sku = ?1 AND l.open = 1 GROUP BY l.batch_ref
+FROM (SELECT b.sku, b.ref FROM allocation_batches b INDEXED BY allocation_batches_by_sku
+  WHERE b.sku = ?1) b CROSS JOIN allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = b.sku
+  AND l.batch_ref = b.ref AND l.open = 1 GROUP BY l.batch_ref
 UNION ALL
 SELECT 3, batch_ref, CAST(SUM(purchased) AS BIGINT), CAST(SUM(allocated) AS BIGINT)
 FROM allocation_events WHERE sku = ?1 AND batch_ref IS NOT NULL GROUP BY batch_ref
@@ -435,8 +435,10 @@ SELECT 1, b.sku, b.ref, b.purchased, b.allocated
 FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = c.sku
 UNION ALL
 SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS BIGINT)
-FROM chosen c CROSS JOIN allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = c.sku
-  AND l.open = 1 GROUP BY l.sku, l.batch_ref
+FROM (SELECT b.sku, b.ref FROM chosen c
+  CROSS JOIN allocation_batches b INDEXED BY allocation_batches_by_sku WHERE b.sku = c.sku) b
+  CROSS JOIN allocation_lines l INDEXED BY allocation_lines_leaving WHERE l.sku = b.sku
+  AND l.batch_ref = b.ref AND l.open = 1 GROUP BY l.sku, l.batch_ref
 UNION ALL
 SELECT 3, e.sku, e.batch_ref,
   CAST(SUM(e.purchased) AS BIGINT), CAST(SUM(e.allocated) AS BIGINT)
@@ -527,7 +529,7 @@ WHERE order_id = ? AND sku = ? AND line = ?
 -- Every commit that changes anything, for each event.
 -- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 4)
+  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 5)
 ;
 
 -- name: commit: wait no longer

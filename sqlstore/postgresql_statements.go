@@ -117,8 +117,8 @@ func (c columns[R]) casts(prefix string, given map[string]string) string {
 // writtenFor is the version of the schema as text.
 var writtenFor = strconv.Itoa(schemaVersion)
 
-// oneLineText gives the values of plain lines in the text. The answer has no row after a lost race. A missing batch is a
-// division by zero, which undoes the statement.
+// oneLineText gives the values of plain lines in the text. The answer has no row after a lost race. A missing batch is
+// a division by zero, which undoes the statement.
 func oneLineText(plain, strict bool) string {
 	lines, given := lineColumns, map[string]string{"sku": "p.sku", "part": "0"}
 	if plain {

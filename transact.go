@@ -9,9 +9,10 @@ import (
 
 // Transact carries out a transaction of the host, from its beginning to its end, together with commands of a Service
 // inside. A host calls Within of a store, which has the type of the store's transaction; Transact is for the authors of
-// stores. The function transaction works like [Locker].Locked: it begins a transaction, runs fn with a store inside,
-// commits if fn returns nil, and rolls back if fn returns an error, panics or ends the goroutine. It returns
-// [ErrConflict] if a new transaction may succeed, and [ErrUnknownOutcome] if the answer to COMMIT was lost.
+// stores, and package storetest tests their Within. The function transaction works like [Locker].Locked: it begins a
+// transaction, runs fn with a store inside, commits if fn returns nil, and rolls back if fn returns an error, panics or
+// ends the goroutine. It returns [ErrConflict] if a new transaction may succeed, and [ErrUnknownOutcome] if the answer
+// to COMMIT was lost.
 //
 // Transact runs fn in the transaction, with the Service of [Service.Inside]. After an ErrConflict, of fn or of the
 // transaction, another transaction begins, on fresh products and with locks if the store inside is a [Locker]; pauses

@@ -57,6 +57,31 @@ func TestGuestsKeepTheirPromises(t *testing.T) {
 	})
 }
 
+func TestWithinKeepsItsPromises(t *testing.T) {
+	storetest.Run(t, storetest.Config{
+		New:    func(testing.TB) allocation.Store { return memory.New() },
+		Topics: []storetest.Topic{storetest.Within},
+		Within: func(_ testing.TB, store allocation.Store) storetest.HostTransactions {
+			s, rows := store.(*memory.Store), hostRows()
+			return storetest.HostTransactions{
+				Within: func(
+					ctx context.Context, service *allocation.Service, fn storetest.HostFunc, skus ...allocation.SKU,
+				) error {
+					return s.Within(ctx, service, func(
+						ctx context.Context, tx *memory.Tx, inside *allocation.Service,
+					) error {
+						return fn(ctx, func(key string) error {
+							row := rows.Row(key).(memory.Func)
+							return tx.Do(row.Do, row.Undo)
+						}, inside)
+					}, skus...)
+				},
+				Keys: rows.Keys, LoseAnswer: s.LoseAnswer,
+			}
+		},
+	})
+}
+
 func (h hosted) CommitWith(
 	ctx context.Context, changes []allocation.Changes, guests []allocation.Guest,
 ) error {

@@ -53,6 +53,9 @@ type guested struct {
 	*lockable
 	rows map[string]bool // the mutex of lockable guards the committed rows
 
+	loses bool // the answer to the next commit of a host's transaction
+	gates map[allocation.SKU]chan struct{}
+
 	check  func(guest allocation.Guest) error
 	commit func(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error
 	inside func(w *guestedWork, changes []allocation.Changes, guests []allocation.Guest) error
@@ -69,6 +72,7 @@ type guestedWork struct {
 func withGuests(replace func(s *guested)) func() allocation.Store {
 	return func() allocation.Store {
 		s := &guested{lockable: withLocks(nil)().(*lockable), rows: map[string]bool{}}
+		s.gates = map[allocation.SKU]chan struct{}{}
 		s.check, s.commit, s.inside = checkHostRow, s.commitWith, (*guestedWork).commitWith
 		s.locked = s.transactWith
 		if replace != nil {
@@ -104,12 +108,14 @@ func (s *guested) commitWith(
 
 // transact is lockable's transact with rows.
 func (s *guested) transact(ctx context.Context, fn func(allocation.Store) error) error {
-	var w *guestedWork
-	err := s.lockable.transact(ctx, func(inside allocation.Store) error {
+	return s.lockable.transact(ctx, func(inside allocation.Store) error {
 		s.mu.Lock()
-		w = &guestedWork{inside.(*work), s, maps.Clone(s.rows)}
+		w := &guestedWork{inside.(*work), s, maps.Clone(s.rows)}
 		s.mu.Unlock()
 		if err := fn(w); err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil { // before rows and products are committed
 			return err
 		}
 		s.mu.Lock()
@@ -117,7 +123,6 @@ func (s *guested) transact(ctx context.Context, fn func(allocation.Store) error)
 		s.rows = w.rows
 		return nil
 	})
-	return err
 }
 
 func (s *guested) transactWith(ctx context.Context, fn func(allocation.Store) error) error {

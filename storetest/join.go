@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/cosmic-go/allocation"
@@ -107,12 +108,12 @@ func (b *bench) transact(
 }
 
 // serve returns a Service on the store that counts the events that are told.
-func (b *bench) serve() (service *allocation.Service, told *int) {
+func (b *bench) serve() (service *allocation.Service, told *atomic.Int64) {
 	b.Helper()
-	told = new(int)
+	told = &atomic.Int64{}
 	service, err := allocation.New(allocation.NewUnitOfWork(b.store, &allocation.UnitOfWorkOptions{
 		Now:       func() time.Time { return noon },
-		Committed: func(_ context.Context, events []allocation.Event) { *told += len(events) },
+		Committed: func(_ context.Context, events []allocation.Event) { told.Add(int64(len(events))) },
 	}), nil)
 	b.must(err, "New")
 	return service, told
@@ -128,25 +129,24 @@ func joinService(b *bench) {
 					return err
 				}
 			}
-			if *told > 0 {
+			if told.Load() > 0 {
 				b.errorf("the events were told before the commit")
 			}
 			return nil
 		}
 	}
 	b.must(b.transact(service, both("o1"), "apple", "pear"), "Transact")
-	if *told != 2 {
-		b.errorf("%d events were told after the commit, want 2", *told)
+	if got := told.Swap(0); got != 2 {
+		b.errorf("%d events were told after the commit, want 2", got)
 	}
 	b.wantSold([]allocation.OrderID{"o1"})
-	*told = 0
 	failure := errors.New("the host rolls back")
 	err := b.transact(service, func(ctx context.Context, inside *allocation.Service) error {
 		return errors.Join(both("o2")(ctx, inside), failure)
 	})
 	b.wantError(err, failure, "Transact with a function that fails")
-	if *told != 0 {
-		b.errorf("%d events were told after the rollback, want 0", *told)
+	if got := told.Load(); got != 0 {
+		b.errorf("%d events were told after the rollback, want 0", got)
 	}
 	b.must(b.transact(service, both("o3"), "apple", "pear"), "Transact after a rollback")
 	b.wantSold([]allocation.OrderID{"o1", "o3"}, "o2")

@@ -92,6 +92,10 @@ const (
 	// [Config.Guests].
 	Guests Topic = "Guests"
 
+	// Within: the rows of a host's transaction and its lines last together, through the store's own call for a
+	// transaction from its beginning to its end; see [Config].Within.
+	Within Topic = "Within"
+
 	// Aggregate: the rules of the model hold for a Service on the store, with concurrent callers.
 	Aggregate Topic = "Aggregate"
 
@@ -121,8 +125,8 @@ type Config struct {
 	New func(t testing.TB) allocation.Store
 
 	// Topics are the topics that the store promises. nil means all topics, except the topics of abilities that the
-	// store doesn't have, such as [allocation.Ledger], and except Durability, Join and Guests if Reopen, Join or Guests
-	// is nil.
+	// store doesn't have, such as [allocation.Ledger], and except Durability, Join, Guests and Within if Reopen, Join,
+	// Guests or Within is nil.
 	Topics []Topic
 
 	// Reopen closes a store of New or Reopen, and opens the data of the store again.
@@ -135,6 +139,10 @@ type Config struct {
 
 	// Guests makes an empty table of the host's, in the storage of a store of New.
 	Guests func(t testing.TB, store allocation.Store) HostRows
+
+	// Within makes an empty table of the host's, in the storage of a store of New, and returns the table with the
+	// store's call for a transaction.
+	Within func(t testing.TB, store allocation.Store) HostTransactions
 }
 
 // row is the test of a single promise.
@@ -159,6 +167,7 @@ var groups = []group{
 	{Locker, lockerRows},
 	{Join, joinRows},
 	{Guests, guestRows},
+	{Within, withinRows},
 	{Aggregate, slices.Concat(aggregateRows, orderRows)},
 	{Ledger, slices.Concat(eventRows, auditRows, auditsRows)},
 	{Outbox, slices.Concat(outboxEventRows, leaseRows, settleRows, failureRows)},
@@ -219,6 +228,9 @@ func (c Config) check() error {
 	if slices.Contains(c.Topics, Guests) && c.Guests == nil {
 		return fmt.Errorf("storetest: topic %q needs Config.Guests", Guests)
 	}
+	if slices.Contains(c.Topics, Within) && c.Within == nil {
+		return fmt.Errorf("storetest: topic %q needs Config.Within", Within)
+	}
 	return nil
 }
 
@@ -235,6 +247,8 @@ func (c Config) skipReason(t testing.TB, topic Topic) string {
 		return "there is no Config.Join, so the store joins no transaction of the host"
 	case topic == Guests && c.Guests == nil:
 		return "there is no Config.Guests, so the store carries out no guests"
+	case topic == Within && c.Within == nil:
+		return "there is no Config.Within, so the store carries out no transaction of the host"
 	case topic == Ledger && !isLedger(c.New(t)):
 		return "the store doesn't implement allocation.Ledger"
 	case topic == Locker && !isLocker(c.New(t)):

@@ -27,6 +27,7 @@ func TestConfigWithAMistakeIsRefused(t *testing.T) {
 		"Durability without Reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
 		"Join without Join":         {Config{New: newPlain, Topics: []Topic{Join}}, "Config.Join"},
 		"Guests without Guests":     {Config{New: newPlain, Topics: []Topic{Guests}}, "Config.Guests"},
+		"Within without Within":     {Config{New: newPlain, Topics: []Topic{Within}}, "Config.Within"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := c.config.check(); err == nil || !strings.Contains(err.Error(), c.names) {
@@ -58,6 +59,7 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 		{every, Durability, "no Config.Reopen"},
 		{every, Join, "no Config.Join"},
 		{every, Guests, "no Config.Guests"},
+		{every, Within, "no Config.Within"},
 		{Config{New: newPlain, Reopen: reopenSame}, Durability, ""},
 	} {
 		got := c.config.skipReason(t, c.topic)

@@ -20,6 +20,7 @@ type at struct {
 	*sqlstore.Store
 	db    *sql.DB
 	place place
+	spied *spy // nil without
 }
 
 func TestTheStoreKeepsItsPromises(t *testing.T) {
@@ -33,6 +34,9 @@ func TestTheStoreKeepsItsPromises(t *testing.T) {
 				return hosted{store.(at)}.inTx(context.Background(), fn)
 			},
 			Guests: func(t testing.TB, store allocation.Store) storetest.HostRows { return hostRows(t, store.(at)) },
+			Within: func(t testing.TB, store allocation.Store) storetest.HostTransactions {
+				return hostTransactions(t, store.(at))
+			},
 		})
 	})
 }
@@ -46,7 +50,7 @@ func reach(t testing.TB, p place) at {
 	}
 	spied, db := p.spied(t)
 	p.golden(t, spied)
-	return at{Store: p.store(t, db, nil), db: db, place: p}
+	return at{Store: p.store(t, db, nil), db: db, place: p, spied: spied}
 }
 
 func reopen(t testing.TB, store allocation.Store) allocation.Store {

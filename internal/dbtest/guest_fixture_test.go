@@ -63,3 +63,22 @@ func hostRows(t testing.TB, store at) storetest.HostRows {
 		Keys: func() []string { return hostKeys(t, store.db) },
 	}
 }
+
+// hostTransactions is a Config.Within.
+func hostTransactions(t testing.TB, store at) storetest.HostTransactions {
+	t.Helper()
+	makeHostTable(t, store.db)
+	return storetest.HostTransactions{
+		Within: func(
+			ctx context.Context, service *allocation.Service, fn storetest.HostFunc, skus ...allocation.SKU,
+		) error {
+			return store.Within(ctx, service, func(ctx context.Context, tx *sql.Tx, inside *allocation.Service) error {
+				return fn(ctx, func(key string) error {
+					_, err := tx.ExecContext(ctx, "INSERT INTO "+hostTable+" (id) VALUES ('"+key+"')")
+					return err
+				}, inside)
+			}, skus...)
+		},
+		Keys: func() []string { return hostKeys(t, store.db) }, LoseAnswer: store.spied.loseCommit,
+	}
+}

@@ -118,14 +118,7 @@ func TestGuestsRunAgain(t *testing.T) {
 func TestALostAnswerToCommitIsUnknownWithGuestsToo(t *testing.T) {
 	each(t, engines, func(t *testing.T, e *engine) {
 		s := e.guestShop(t)
-		lost := false
-		s.spied.set(nil, func(statement string) error {
-			if statement == "COMMIT" && !lost {
-				lost = true
-				return io.ErrUnexpectedEOF
-			}
-			return nil
-		})
+		s.spied.loseCommit()
 		require.ErrorIs(t, s.allocate("o1", e.hostRow("o1")), allocation.ErrUnknownOutcome)
 		s.wantOrders(t, "o1")
 		require.NoError(t, s.allocate("o1", e.hostRow("o1")), "a repeat carries out no guest")

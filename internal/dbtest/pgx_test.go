@@ -58,7 +58,7 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 		"simple protocol": {mode(pgx.QueryExecModeSimpleProtocol), few},
 		"serializable": {func(c *pgxpool.Config) {
 			c.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
-		}, []storetest.Topic{storetest.Isolation, storetest.Guests}},
+		}, []storetest.Topic{storetest.Isolation, storetest.Guests, storetest.Within}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -79,6 +79,9 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 				},
 				Guests: func(t testing.TB, store allocation.Store) storetest.HostRows {
 					return pgxHostRows(t, store.(pgxAt))
+				},
+				Within: func(t testing.TB, store allocation.Store) storetest.HostTransactions {
+					return pgxHostTransactions(t, store.(pgxAt))
 				},
 			})
 		})
@@ -104,5 +107,23 @@ func pgxHostRows(t testing.TB, store pgxAt) storetest.HostRows {
 			require.NoError(t, err)
 			return keys
 		},
+	}
+}
+
+// pgxHostTransactions makes an empty table of the host's, too.
+func pgxHostTransactions(t testing.TB, store pgxAt) storetest.HostTransactions {
+	t.Helper()
+	return storetest.HostTransactions{
+		Within: func(
+			ctx context.Context, service *allocation.Service, fn storetest.HostFunc, skus ...allocation.SKU,
+		) error {
+			return store.Within(ctx, service, func(ctx context.Context, tx pgx.Tx, inside *allocation.Service) error {
+				return fn(ctx, func(key string) error {
+					_, err := tx.Exec(ctx, "INSERT INTO "+hostTable+" (id) VALUES ($1)", key)
+					return err
+				}, inside)
+			}, skus...)
+		},
+		Keys: pgxHostRows(t, store).Keys,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io"
 	"slices"
 	"sync"
 )
@@ -69,6 +70,20 @@ func (s *spy) set(before, after func(statement string) error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.before, s.after = before, after
+}
+
+// loseCommit loses the next answer to COMMIT.
+func (s *spy) loseCommit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	lost := false
+	s.after = func(statement string) error {
+		if statement == "COMMIT" && !lost {
+			lost = true
+			return io.ErrUnexpectedEOF
+		}
+		return nil
+	}
 }
 
 // trips begins a new list of statements, and returns the old one.

@@ -235,8 +235,11 @@ type transaction struct {
 
 func (t transaction) Commit(ctx context.Context) error {
 	err := t.tx.Commit(ctx)
-	if errors.Is(err, pgx.ErrTxCommitRollback) {
+	switch {
+	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return rolledBackError{err}
+	case errors.Is(err, pgx.ErrTxClosed): // by the host
+		return fmt.Errorf("%w: %w", sql.ErrTxDone, err)
 	}
 	return err
 }

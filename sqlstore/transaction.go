@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 
 	"github.com/cosmic-go/allocation"
@@ -63,11 +64,13 @@ func (s *Store) inTransaction(
 	case ctx.Err() != nil:
 		return ctx.Err()
 	}
-	if err := t.commit(ctx); err != nil {
-		if s.classify(err).isUnknown() {
-			return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
-		}
-		return err
+	err = t.commit(ctx)
+	switch {
+	case errors.Is(err, sql.ErrTxDone):
+		return &subjectError{field: "transaction", err: fmt.Errorf(
+			"%w: the function must neither commit nor roll back: %w", allocation.ErrInvalid, err)}
+	case err != nil && s.classify(err).isUnknown():
+		return fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, err)
 	}
-	return nil
+	return err
 }

@@ -24,7 +24,8 @@ import (
 //	}, "RED-CHAIR")
 //
 // The level of isolation is [Options].Isolation, by default READ COMMITTED; on SQLite the transaction has the write
-// lock from the beginning. Only Within commits and rolls back. Return every error of a statement: after an error the
+// lock from the beginning. Only Within commits and rolls back; a function that has ended the transaction itself, for
+// example by a deferred Rollback, is an [allocation.ErrInvalid]. Return every error of a statement: after an error the
 // server may have ended the transaction. An error of fn that says deadlock, lost race, lock timeout or read-only server
 // gets an [allocation.ErrConflict] in front, so that fn runs again; any other error of fn is returned unchanged. Close
 // the rows of a query before a command of inside.

@@ -79,6 +79,7 @@ func TestWithinOverPgx(t *testing.T) {
 			assert.Error(t, err)
 			return nil // COMMIT answers with a rollback
 		},
+		"own rollback": func(tx pgx.Tx) error { return tx.Rollback(ctx) },
 	} {
 		ended := make(chan error, 1)
 		go func() {
@@ -89,6 +90,7 @@ func TestWithinOverPgx(t *testing.T) {
 		err := <-ended
 		require.Error(t, err, name)
 		require.NotErrorIs(t, err, allocation.ErrUnknownOutcome, name)
+		assert.Equal(t, name == "own rollback", errors.Is(err, allocation.ErrInvalid), "%s: %v", name, err)
 		s.want(t, "o")
 		assert.Equal(t, 0, s.heard(), name)
 	}

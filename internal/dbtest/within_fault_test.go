@@ -91,3 +91,20 @@ func (s shop) ofOrder(t testing.TB, order string) (counts [2]int) {
 	}
 	return counts
 }
+
+// A host's own Rollback is no unknown outcome: nothing was committed.
+func rollBackInside(t *testing.T, s shop) {
+	t.Helper()
+	service, told := telling(t, s.store)
+	err := s.store.Within(t.Context(), service,
+		func(ctx context.Context, tx *sql.Tx, inside *allocation.Service) error {
+			defer tx.Rollback()
+			s.order(t, tx, "o")
+			_, err := inside.Allocate(ctx, firm("o", "chair", 1))
+			return err
+		}, "chair")
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	require.NotErrorIs(t, err, allocation.ErrUnknownOutcome)
+	assert.Zero(t, told.Load(), "events told")
+	s.want(t, 0, map[allocation.SKU]int64{"chair": 1})
+}

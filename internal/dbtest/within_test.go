@@ -84,6 +84,7 @@ var withinTests = []struct {
 	{"the end of the goroutine undoes all", engines, func(t *testing.T, s shop) {
 		endWithin(t, s, func() error { runtime.Goexit(); return nil })
 	}},
+	{"a function that rolls back by itself is a mistake", engines, rollBackInside},
 	{"a command that loses a race is repeated inside", remote, func(t *testing.T, s shop) {
 		loseInside(t, s, sql.LevelDefault, 1)
 	}},

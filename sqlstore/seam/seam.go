@@ -80,7 +80,8 @@ type Row interface {
 type Transaction interface {
 	Runner
 
-	// Commit and Rollback get a context that the end of the caller's context doesn't end, with a time limit.
+	// Commit and Rollback get a context that the end of the caller's context doesn't end, with a time limit. If a host
+	// has ended the transaction already, the error of Commit wraps [sql.ErrTxDone].
 	Commit(ctx context.Context) error
 
 	// Rollback does nothing after Commit. A connection on which the rollback fails must be closed.

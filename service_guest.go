@@ -10,7 +10,8 @@ package allocation
 //	}).Allocate(ctx, lines...)
 //
 // The guests go along with each command of the returned Service, so a guest usually serves a single command. With
-// [Service.AllocateEach] the i-th guest belongs to the i-th order, and the lengths of both lists have to be equal.
+// [Service.AllocateEach] the i-th guest belongs to the i-th order, and the lengths of both lists have to be equal: each
+// order has one guest, or none with nil. An order that needs several guests takes a call of [Service.Allocate].
 // [Service.Sweep], [Service.Mend], [Service.PlanMend] and [Service.Reconcile] take no guests ([ErrInvalid]). Neither do
 // [Service.Transact] and [Service.Inside]: in a transaction of the host, the guests go along with commands of the
 // Service inside. Guests need the library's own unit of work, with or without a wrapper, over a [GuestStore]; otherwise
@@ -20,7 +21,8 @@ package allocation
 // Guests of a group are carried out one after the other, in the order of the commands and behind all writes of the
 // library, so that a foreign key of a guest may point to a line. If a guest fails, the caller gets an [*Error] that
 // wraps the guest's error, with Error.Field "guest" and the guest's place as Error.Value; nothing of that caller's
-// command is written, and the other commands of the group are committed without the command.
+// command is written, and the other commands of the group are committed without the command. If that commit fails, too,
+// by an [ErrConflict] for example, the caller may get the error of the commit instead.
 //
 // Before using guests, a host should know:
 //

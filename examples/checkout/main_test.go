@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"strings"
@@ -20,6 +21,13 @@ const argsVariable = "CHECKOUT_TEST_ARGS"
 func TestMain(m *testing.M) {
 	if args, set := os.LookupEnv(argsVariable); set {
 		os.Exit(command(context.Background(), strings.Split(args, "\n"), os.Stdout, os.Stderr))
+	}
+	if args, set := os.LookupEnv(sellVariable); set {
+		if err := sellFor(strings.Split(args, "\n"), os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	goleak.VerifyTestMain(servers.M{M: m}) // stops the servers after the tests
 }

@@ -95,7 +95,8 @@ func TestAnOrderThatLosesEveryRaceLeavesNothing(t *testing.T) {
 	shop.want(t, 0, 0)
 }
 
-// Two shops on one database are two processes. Both want the last units at the same time, 64 customers in all.
+// Two shops on one database share nothing in memory, as two processes do. Both want the last units at the same time, 64
+// customers in all.
 func TestManyCustomersAtOnceGetExactlyTheStock(t *testing.T) {
 	for _, name := range everyStore {
 		t.Run(name, func(t *testing.T) {

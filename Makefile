@@ -117,8 +117,8 @@ relay: ## send 100,000 events through relays that are killed every second
 	@go -C internal/dbtest run ./prove relay -engine postgresql -events 100000
 
 .PHONY: yardstick
-yardstick: ## compare the library with SQL by hand, or with AGAINST=COMMIT, a commit, on ENGINE
-	@go -C internal/dbtest run ./measure yardstick -engine $(ENGINE) $(if $(AGAINST),-against '$(AGAINST)')
+yardstick: ## compare the library with SQL by hand, or with AGAINST=COMMIT, a commit, on ENGINE; WORKLOAD chooses a part
+	@go -C internal/dbtest run ./measure yardstick -engine $(ENGINE) $(if $(AGAINST),-against '$(AGAINST)') $(if $(WORKLOAD),-workload '$(WORKLOAD)')
 
 .PHONY: lint
 lint: linter columns ## run the linters on every module, and check the width of Markdown

@@ -46,14 +46,14 @@ var Engines = []*Engine{
 	},
 	{
 		Name: "postgresql", Dialect: sqlstore.PostgreSQL, Server: servers.PostgreSQL,
-		settings: map[string]string{"shared_buffers": "512MB", "max_connections": "400"},
+		settings: map[string]string{"shared_buffers": "512MB", "max_connections": "1000"},
 		version:  `SELECT 'PostgreSQL ' || current_setting('server_version')`,
 		series:   `(SELECT n FROM generate_series(1, %d) n)`,
 		settle:   []string{`VACUUM ANALYZE`, `CHECKPOINT`}, //nolint:misspell // so SQL spells it
 	},
 	{
 		Name: "mariadb", Dialect: sqlstore.MariaDB, Server: servers.MariaDB,
-		settings: map[string]string{"innodb_buffer_pool_size": "512M", "max_connections": "400"},
+		settings: map[string]string{"innodb_buffer_pool_size": "512M", "max_connections": "1000"},
 		version:  `SELECT CONCAT('MariaDB ', VERSION())`,
 		series:   `(SELECT seq AS n FROM seq_1_to_%d)`,
 		settle:   []string{`ANALYZE TABLE ` + tables}, //nolint:misspell // so SQL spells it

@@ -2,6 +2,7 @@
 //
 //	go run ./measure yardstick -engine postgresql                 against SQL that a host would write by hand
 //	go run ./measure yardstick -engine sqlite -against 8c8626d    against the library of another commit
+//	go run ./measure yardstick -engine all -workload host         a host's own row in the same commit
 //	go run ./measure bench -engine all                            beside a long history, and each way of locking
 //	go run ./measure flood -engine all                            beside lapsed holds that nobody has cleared
 //	go run ./measure flood -waiting 100000                        beside lines that wait for units

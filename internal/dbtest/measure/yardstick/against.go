@@ -97,7 +97,7 @@ func (p *place) against(
 	}
 	fmt.Fprintf(out, "new: the working tree; old: %s\n\n", programs.commit)
 	for _, c := range s.contests() {
-		if only != "" && only != c.Name {
+		if !chosen(only, c.Name) {
 			continue
 		}
 		r, err := p.contest(ctx, s, c, []*contestant{

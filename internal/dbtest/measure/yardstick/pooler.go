@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/sides"
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
@@ -60,7 +59,7 @@ func (p *place) pooler(ctx context.Context, s size, dsn string, out io.Writer) (
 func (p *place) compareModes(
 	ctx context.Context, s size, w sides.Workload, dsn, pooled string, out io.Writer,
 ) (err error) {
-	var all []*driving
+	var all []*turn
 	for i, mode := range modes {
 		to := dsn
 		if mode.pooled {
@@ -82,40 +81,19 @@ func (p *place) compareModes(
 		if err := store.Migrate(ctx); err != nil {
 			return err
 		}
-		service, err := allocation.New(allocation.NewUnitOfWork(store, nil), nil)
+		service, err := serve(store)
 		if err != nil {
 			return err
 		}
-		all = append(all, &driving{driverSide: driverSide{service: service}, w: own})
+		all = append(all, &turn{name: mode.name, who: serviceSide{service: service}, workload: own})
 	}
 	if err := takeTurns(ctx, s, all); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "| pooler-%s: %d callers, %d SKUs "+columns, w.Name, w.Callers, w.SKUs)
-	for i, d := range all {
-		row(out, modes[i].name, d.slices)
+	table(out, "pooler-"+w.Name, w, all)
+	for _, t := range all[1:] {
+		fmt.Fprintf(out, "ratio %s pooler-%s, %s %.2f\n", p.Name, w.Name, t.name, t.over(all[0]))
 	}
 	fmt.Fprintln(out)
-	for i, d := range all[1:] {
-		fmt.Fprintf(out, "ratio %s pooler-%s, %s %.2f\n", p.Name, w.Name, modes[i+1].name, d.over(all[0]))
-	}
-	fmt.Fprintln(out)
-	return nil
-}
-
-// takeTurns gives each side a slice in each round, and forgets the first round.
-func takeTurns(ctx context.Context, s size, all []*driving) error {
-	for round := range s.rounds + 1 {
-		for i := range all {
-			d := all[(round+i)%len(all)]
-			got, err := sides.Run(ctx, d, d.w, fmt.Sprintf("%s-%d", d.w.Name, round), s.slice)
-			if err != nil {
-				return err
-			}
-			if round > 0 {
-				d.slices = append(d.slices, got)
-			}
-		}
-	}
 	return nil
 }

@@ -94,10 +94,3 @@ func (p *place) bulk(ctx context.Context, s size, dsn string, out io.Writer) (er
 	fmt.Fprintf(out, "ratio to 16 callers: %.2f\n\n", ratio(all[0], all[2]))
 	return nil
 }
-
-// orderWorkloads are the loads of callers who write an order of their own together with each line.
-var orderWorkloads = []sides.Workload{
-	{Name: "order-many-1", Callers: 1, SKUs: 1000},
-	{Name: "order-many-64", Callers: 64, SKUs: 1000},
-	{Name: "order-one-64", Callers: 64, SKUs: 1},
-}

@@ -7,6 +7,9 @@
 // defaults and writes its events. For each workload the command prints one line "ratio ENGINE WORKLOAD X.XX": library ÷
 // single statement with the same pool, the median of the slices' ratios.
 //
+// The workloads host-… have callers who write an order row of the host's together with each line. Each way of the
+// library is compared with the same transaction by hand, and a table prints the ratios with their aims.
+//
 // Against a commit the command prints one line "against ENGINE WORKLOAD …" for each workload: new ÷ old, the median of
 // the rounds' ratios with its quartiles, and the same for the commit against itself. New is the working tree. On a busy
 // machine a result takes more rounds to become certain, see -rounds.
@@ -18,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
@@ -33,7 +37,7 @@ var Command = harness.Command{Name: "yardstick", Define: define, Child: sides.Li
 
 func define(flags *flag.FlagSet) harness.Run {
 	name := flags.String("engine", "all", "sqlite, postgresql, mariadb or all")
-	only := flags.String("workload", "", "the only workload to measure; all by default")
+	only := flags.String("workload", "", "the workload to measure, or a group, such as host; all by default")
 	short := flags.Bool("short", false, "short slices: shows that it works, the figures mean little")
 	commit := flags.String("against", "", "compare the working tree with this `commit` in place of SQL by hand")
 	rounds := flags.Int("rounds", 0, "most rounds of each workload with -against; 480 by default")
@@ -72,7 +76,7 @@ func (p *place) all(ctx context.Context, only string, s size, out io.Writer) err
 		return err
 	}
 	for _, w := range workloads {
-		if only != "" && only != w.Name || !s.wanted(w) {
+		if !chosen(only, w.Name) || !s.wanted(w) {
 			continue
 		}
 		if err := p.compare(ctx, s, dsn, w, out); err != nil {
@@ -80,22 +84,20 @@ func (p *place) all(ctx context.Context, only string, s size, out io.Writer) err
 		}
 	}
 	for _, special := range specials {
-		if only != "" && only != special.name {
+		if !chosen(only, special.name) {
 			continue
 		}
 		if err := special.run(p, ctx, s, dsn, out); err != nil {
 			return fmt.Errorf("%s: %w", special.name, err)
 		}
 	}
-	for _, w := range orderWorkloads {
-		if only != "" && only != w.Name {
-			continue
-		}
-		if err := p.orders(ctx, s, dsn, out, w); err != nil {
-			return fmt.Errorf("%s: %w", w.Name, err)
-		}
-	}
-	return nil
+	return p.hosts(ctx, s, dsn, only, out)
+}
+
+// chosen reports whether a workload is wanted: every workload, the one of the name, or those of a group, such as
+// "host" for "host-one-64".
+func chosen(only, name string) bool {
+	return only == "" || only == name || strings.HasPrefix(name, only+"-")
 }
 
 // specials are the workloads that don't fit the mould.
@@ -106,7 +108,6 @@ var specials = []struct {
 	{"history", (*place).history},
 	{"processes", (*place).processes},
 	{"bulk", (*place).bulk},
-	{"pgx", (*place).pgx},
 	{"pooler", (*place).pooler},
 }
 

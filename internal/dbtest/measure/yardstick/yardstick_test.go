@@ -35,11 +35,11 @@ var tiny = size{
 func TestWorkloadsPrintTheirRatios(t *testing.T) {
 	for _, e := range harness.Engines {
 		t.Run(e.Name, func(t *testing.T) {
-			workloads := []string{"many-1"}
+			workloads := []string{"many-1", "host-one-64"}
 			if e.Server != nil {
 				servers.Shared(t, e.Server) // or a skip that says what is missing
 			} else {
-				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk", "order-one-64")
+				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk")
 			}
 			for _, workload := range workloads {
 				var out strings.Builder
@@ -47,6 +47,18 @@ func TestWorkloadsPrintTheirRatios(t *testing.T) {
 				assert.Regexp(t, `(?m)^ratio `+e.Name+" "+regexp.QuoteMeta(workload)+` \d+\.\d\d$`, out.String())
 			}
 		})
+	}
+}
+
+// TestHostsPrintTheAims measures all workloads of a group.
+func TestHostsPrintTheAims(t *testing.T) {
+	servers.Shared(t, servers.PostgreSQL) // or a skip that says what is missing
+	var out strings.Builder
+	require.NoError(t, play(t.Context(), "postgresql", "host", tiny, &out))
+	assert.Regexp(t, `(?m)^\| host-many-1, Within \| \**\d+\.\d\d\** \(0\.85\) \| `, out.String())
+	assert.Regexp(t, `(?m)^\| `+pgxSingle+` ÷ `+single+` \|( \**\d+\.\d\d\** \(\d\.\d\d\) \|){3}$`, out.String())
+	for _, w := range hostWorkloads {
+		assert.Contains(t, out.String(), "| "+w.Name+", "+join+" |")
 	}
 }
 

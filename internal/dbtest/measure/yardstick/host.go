@@ -167,7 +167,7 @@ func (p *place) bestByHand(
 			speeds = append(speeds, got.PerSecond())
 		}
 		loser := t
-		if speed := harness.Median(speeds); speed > most {
+		if speed := harness.Median(speeds); fastest == nil || speed > most {
 			most, fastest, loser = speed, t, fastest
 		}
 		if loser != nil && loser != same {

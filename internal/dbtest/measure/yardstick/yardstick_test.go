@@ -35,30 +35,30 @@ var tiny = size{
 func TestWorkloadsPrintTheirRatios(t *testing.T) {
 	for _, e := range harness.Engines {
 		t.Run(e.Name, func(t *testing.T) {
-			workloads := []string{"many-1", "host-one-64"}
+			workloads := []string{"many-1", "host-many-1"}
 			if e.Server != nil {
 				servers.Shared(t, e.Server) // or a skip that says what is missing
 			} else {
-				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk")
+				workloads = append(workloads, "one-16", "sold-out-64", "history", "processes", "bulk", "host-one-64")
 			}
 			for _, workload := range workloads {
 				var out strings.Builder
 				require.NoError(t, play(t.Context(), e.Name, workload, tiny, &out))
 				assert.Regexp(t, `(?m)^ratio `+e.Name+" "+regexp.QuoteMeta(workload)+` \d+\.\d\d$`, out.String())
+				if strings.HasPrefix(workload, "host-") {
+					assert.Contains(t, out.String(), "| "+workload+", Within | ", "a row of the table of aims")
+				}
 			}
 		})
 	}
 }
 
-// TestHostsPrintTheAims measures all workloads of a group.
-func TestHostsPrintTheAims(t *testing.T) {
-	servers.Shared(t, servers.PostgreSQL) // or a skip that says what is missing
-	var out strings.Builder
-	require.NoError(t, play(t.Context(), "postgresql", "host", tiny, &out))
-	assert.Regexp(t, `(?m)^\| host-many-1, Within \| \**\d+\.\d\d\** \(0\.85\) \| `, out.String())
-	assert.Regexp(t, `(?m)^\| `+pgxSingle+` ÷ `+single+` \|( \**\d+\.\d\d\** \(\d\.\d\d\) \|){3}$`, out.String())
-	for _, w := range hostWorkloads {
-		assert.Contains(t, out.String(), "| "+w.Name+", "+join+" |")
+func TestAGroupHasItsWorkloads(t *testing.T) {
+	for _, only := range []string{"", "host", "host-one", "host-one-64"} {
+		assert.True(t, chosen(only, "host-one-64"), only)
+	}
+	for _, only := range []string{"one", "hos", "host-one-6", "host-one-64-0"} {
+		assert.False(t, chosen(only, "host-one-64"), only)
 	}
 }
 

@@ -30,7 +30,7 @@ func (s *Store) Products(
 	var products []views.Product
 	for _, sku := range behindID(maps.Keys(s.products), filter.Prefix, after) {
 		p := s.products[sku]
-		if filter.Low && !p.low {
+		if filter.Low && !p.low || filter.Waiting && len(p.waiting) == 0 {
 			continue
 		}
 		if len(products) == limit {

@@ -25,10 +25,7 @@ func (s *Store) Products(
 	if err := s.check(ctx, op, invalid, atLeast(1, "limit", limit)); err != nil {
 		return nil, err
 	}
-	q := s.statements.views.products
-	if filter.Low {
-		q = s.statements.views.lowProducts
-	}
+	q := s.statements.views.productsOf(filter)
 	var products []views.Product
 	places := map[allocation.SKU]int{}
 	values := idRange(filter.Prefix, string(after))
@@ -57,6 +54,19 @@ func (s *Store) Products(
 	}
 	slices.SortFunc(products, func(a, b views.Product) int { return strings.Compare(string(a.SKU), string(b.SKU)) })
 	return products, nil
+}
+
+// productsOf returns the statement for a filter.
+func (v *viewQueries) productsOf(filter views.ProductFilter) *query {
+	switch {
+	case filter.Low && filter.Waiting:
+		return v.lowWaitedFor
+	case filter.Low:
+		return v.lowProducts
+	case filter.Waiting:
+		return v.waitedFor
+	}
+	return v.products
 }
 
 // freeUnits are the free units of a batch.

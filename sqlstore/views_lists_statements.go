@@ -5,21 +5,39 @@ import (
 	"strings"
 )
 
-// productsText selects a page of products from :from until :until that meet a condition, the free units of their
-// batches for sale, and in any batch that can be sold the units of lapsed holds.
-func (t *templates) productsText(index, condition string) string {
+// chosenText selects a page of products from :from until :until that meet a condition.
+func (t *templates) chosenText(index, condition string) string {
 	hint := ""
 	if index != "" {
 		hint = t.indexHint(index)
 	}
 	return `
-		WITH chosen (sku) AS (
 			SELECT p.sku FROM {products} p ` + hint + `
 			WHERE p.sku >= :from AND p.sku < :until` + condition + `
-			ORDER BY p.sku LIMIT :page),` + t.lapsedUnits() + `
+			ORDER BY p.sku LIMIT :page`
+}
+
+// waitedForText selects a page of products from :from until :until that lines wait for.
+func (t *templates) waitedForText() string {
+	return `
+			SELECT DISTINCT w.sku FROM {waiting} w ` + t.indexHint("waiting_served") + `
+			WHERE w.sku >= :from AND w.sku < :until
+			ORDER BY w.sku LIMIT :page`
+}
+
+// firstWaiting selects the sequence of the line that is served first of the product p; NULL if no line waits.
+func (t *templates) firstWaiting() string {
+	return `(SELECT w.sequence FROM {waiting} w ` + t.indexHint("waiting_served") + `
+				WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1)`
+}
+
+// productsText selects a page of products, the free units of their batches for sale, and in any batch that can be sold
+// the units of lapsed holds.
+func (t *templates) productsText(chosen string) string {
+	return `
+		WITH chosen (sku) AS (` + chosen + `),` + t.lapsedUnits() + `
 		SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
-			CASE WHEN (SELECT w.sequence FROM {waiting} w ` + t.indexHint("waiting_served") + `
-				WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+			CASE WHEN ` + t.firstWaiting() + ` IS NULL THEN 0 ELSE 1 END
 		FROM chosen c` + t.lookup("products", "p", "", "p.sku = c.sku") + `
 		UNION ALL
 		SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0

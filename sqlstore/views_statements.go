@@ -17,8 +17,9 @@ type viewQueries struct {
 
 	due *query
 
-	products, lowProducts, orders, ledgers *query
-	entries                                forMany // by products
+	products, lowProducts, waitedFor, lowWaitedFor *query
+	orders, ledgers                                *query
+	entries                                        forMany // by products
 }
 
 func (t *templates) viewQueries() *viewQueries {
@@ -45,10 +46,13 @@ func (t *templates) viewQueries() *viewQueries {
 
 		due: t.compile(t.dueText()),
 
-		products:    t.compile(t.productsText("", "")),
-		lowProducts: t.compile(t.productsText("products_low", " AND p.low = 1")),
-		orders:      t.compile(t.ordersText()),
-		ledgers:     t.compile(t.ledgersText()),
+		products:    t.compile(t.productsText(t.chosenText("", ""))),
+		lowProducts: t.compile(t.productsText(t.chosenText("products_low", " AND p.low = 1"))),
+		waitedFor:   t.compile(t.productsText(t.waitedForText())),
+		lowWaitedFor: t.compile(t.productsText(t.chosenText("products_low",
+			" AND p.low = 1 AND "+t.firstWaiting()+" IS NOT NULL"))),
+		orders:  t.compile(t.ordersText()),
+		ledgers: t.compile(t.ledgersText()),
 	}
 	for n := 1; n <= mostLotBatches; n *= 2 {
 		v.lotLines = append(v.lotLines, t.compile(t.lotLinesText(n)))

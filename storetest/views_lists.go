@@ -123,6 +123,10 @@ func listProducts(b *bench) {
 		{views.ProductFilter{Prefix: "a%"}, "", plenty, []allocation.SKU{"a%"}},
 		{views.ProductFilter{Low: true}, "", plenty, []allocation.SKU{"ab"}},
 		{views.ProductFilter{Prefix: "b", Low: true}, "", plenty, nil},
+		{views.ProductFilter{Waiting: true}, "", 1, []allocation.SKU{"b"}},
+		{views.ProductFilter{Waiting: true}, "b", plenty, nil},
+		{views.ProductFilter{Prefix: "a", Waiting: true}, "", plenty, nil},
+		{views.ProductFilter{Low: true, Waiting: true}, "", plenty, nil},
 	} {
 		for _, now := range []time.Time{noon, minute(5)} {
 			products, err := r.Products(b.Context(), now, c.filter, c.after, c.limit)

@@ -18,6 +18,7 @@ type lister struct {
 	batches  func(batches []views.Batch) []views.Batch
 	open     func(open []views.Batch) []views.Batch
 	due      func(due []views.Due, kinds []views.DueKind) []views.Due
+	filter   func(f *views.ProductFilter)
 	products func(products []views.Product) []views.Product
 	orders   func(orders []allocation.OrderID) []allocation.OrderID
 	entries  func(entries []views.Entry) []views.Entry
@@ -73,6 +74,9 @@ func (s *lister) Due(
 func (s *lister) Products(
 	ctx context.Context, now time.Time, filter views.ProductFilter, after allocation.SKU, limit int,
 ) ([]views.Product, error) {
+	if s.filter != nil {
+		s.filter(&filter)
+	}
 	products, err := s.Store.Products(ctx, now, filter, after, limit)
 	return altered(s, products, err, s.products)
 }
@@ -166,6 +170,9 @@ var brokenLists = []broken{
 			}
 			return products
 		}
+	})},
+	{fault: "Products lists products that nobody waits for", row: listRows[2].name, new: withFault(func(s *lister) {
+		s.filter = func(f *views.ProductFilter) { f.Waiting = false }
 	})},
 	{fault: "Orders leaves out orders that only wait", row: listRows[3].name, new: withFault(func(s *lister) {
 		s.orders = without(func(o allocation.OrderID) bool { return o == "c-2" })

@@ -32,6 +32,7 @@
 //	allocation.hold.lapsed.count         {hold}     gauge: lapsed holds that no sweep or sale has cleared
 //	allocation.hold.lapsed.age           s          gauge: how long ago the oldest of them ended
 //	allocation.shipment.overdue.count    {batch}    gauge: shipments that have not arrived by their ETA
+//	allocation.line.waiting.count        {line}     gauge: lines that wait for units
 //
 // Commands and attempts have the attribute allocation.operation, a method of the Service, "Do" or "Group". Whatever
 // ended with an error has error.type: an error of the library by name, such as out_of_stock, or _OTHER. The histogram

@@ -26,6 +26,7 @@ func Example() {
 	// allocation.outbox.dead_letter.count 0 {event}
 	// allocation.hold.lapsed.count 0 {hold}
 	// allocation.shipment.overdue.count 0 {batch}
+	// allocation.line.waiting.count 0 {line}
 }
 
 func sell(ctx context.Context) error {

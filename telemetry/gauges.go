@@ -27,7 +27,12 @@ func (t *Telemetry) watch(meter metric.Meter, store allocation.Store) error {
 		}
 	}
 	if due, able := store.(views.DueReader); able {
-		return t.watchDue(meter, due)
+		if err := t.watchDue(meter, due); err != nil {
+			return err
+		}
+	}
+	if queues, able := store.(queueLister); able {
+		return t.watchQueues(meter, queues)
 	}
 	return nil
 }
@@ -106,6 +111,55 @@ func (t *Telemetry) watchDue(meter metric.Meter, store views.DueReader) error {
 		return nil
 	}
 	return t.register(meter, errs, measure, holds, oldest, overdue)
+}
+
+// queueLister finds the products that lines wait for, and counts the lines.
+type queueLister interface {
+	views.ListReader
+	views.QueueReader
+}
+
+func (t *Telemetry) watchQueues(meter metric.Meter, store queueLister) error {
+	var errs []error
+	waiting := count(meter, "allocation.line.waiting.count", "{line}", "Number of lines that wait for units.", &errs)
+	measure := func(ctx context.Context, o metric.Observer) error {
+		lines, err := t.waiting(ctx, store)
+		if err != nil {
+			return err
+		}
+		o.ObserveInt64(waiting, lines)
+		return nil
+	}
+	return t.register(meter, errs, measure, waiting)
+}
+
+// waiting counts the lines that wait. The queues are those of the products on mostPages pages; for each line the store
+// reads a few index entries.
+func (t *Telemetry) waiting(ctx context.Context, store queueLister) (lines int64, err error) {
+	var after allocation.SKU
+	now := t.now()
+	for range mostPages {
+		page, err := store.Products(ctx, now, views.ProductFilter{Waiting: true}, after, pageRows)
+		if err != nil || len(page) == 0 {
+			return lines, err
+		}
+		skus := make([]allocation.SKU, len(page))
+		for i, p := range page {
+			skus[i] = p.SKU
+		}
+		queues, err := store.Queues(ctx, skus...)
+		if err != nil {
+			return 0, err
+		}
+		for _, q := range queues {
+			lines += int64(q.Lines)
+		}
+		if len(page) < pageRows {
+			break
+		}
+		after = skus[len(skus)-1]
+	}
+	return lines, nil
 }
 
 // since returns the seconds since a time, 0 for the zero time and for a time that has not come.

@@ -46,6 +46,69 @@ func TestLapsedHoldsAndOverdueShipmentsAreMeasured(t *testing.T) {
 	}, only(s.counts(t), due...))
 }
 
+func TestLinesThatWaitAreMeasured(t *testing.T) {
+	s := open(t, Options{})
+	require.NoError(t, s.AddBatch(t.Context(), allocation.Batch{Ref: "few", SKU: "LAMP", Purchased: 2}))
+	require.NoError(t, s.AddBatch(t.Context(), allocation.Batch{Ref: "many", SKU: "SOFA", Purchased: 9}))
+	waiting := func() float64 { return s.counts(t)["allocation.line.waiting.count{}"] }
+	assert.Zero(t, waiting())
+	for order, units := range map[allocation.OrderID]allocation.Quantity{"order-1": 40, "order-2": 50} {
+		line := lamps(order, units)
+		line.Wait = true
+		_, err := s.Allocate(t.Context(), line)
+		require.NoError(t, err)
+	}
+	assert.InDelta(t, 2, waiting(), 0)
+	_, err := s.Cancel(t.Context(), "order-1")
+	require.NoError(t, err)
+	assert.InDelta(t, 1, waiting(), 0)
+}
+
+// crowded is a store with a number of products, each with two lines that wait.
+type crowded struct {
+	allocation.Store
+	views.ListReader
+	views.QueueReader
+	products int
+	asked    int
+}
+
+func (c *crowded) Products(
+	_ context.Context, _ time.Time, filter views.ProductFilter, after allocation.SKU, limit int,
+) ([]views.Product, error) {
+	if !filter.Waiting || (after == "") != (c.asked == 0) {
+		return nil, errors.New("not a page of products that lines wait for")
+	}
+	c.asked++
+	page := make([]views.Product, min(limit, c.products))
+	c.products -= len(page)
+	for i := range page {
+		page[i].SKU = "LAMP"
+	}
+	return page, nil
+}
+
+func (c *crowded) Queues(_ context.Context, skus ...allocation.SKU) ([]views.Queue, error) {
+	queues := make([]views.Queue, len(skus))
+	for i := range queues {
+		queues[i] = views.Queue{SKU: skus[i], Lines: 2, Units: 90}
+	}
+	return queues, nil
+}
+
+func TestCountingLinesThatWaitHasABound(t *testing.T) {
+	s := open(t, Options{})
+	few := &crowded{products: 2500}
+	lines, err := s.tel.waiting(t.Context(), few)
+	require.NoError(t, err)
+	assert.EqualValues(t, 5000, lines)
+	many := &crowded{products: 1_000_000}
+	lines, err = s.tel.waiting(t.Context(), many)
+	require.NoError(t, err)
+	assert.EqualValues(t, 20_000, lines)
+	assert.Equal(t, 10, many.asked)
+}
+
 func TestCloseEndsTheGauges(t *testing.T) {
 	s := open(t, Options{})
 	assert.NotEmpty(t, only(s.counts(t), "allocation.outbox"))
@@ -123,6 +186,14 @@ func TestCountingWhatIsDueHasABound(t *testing.T) {
 type unable struct {
 	outbox.Maintainer
 	allocation.Store
+	views.ListReader
+	views.QueueReader
+}
+
+func (unable) Products(
+	context.Context, time.Time, views.ProductFilter, allocation.SKU, int,
+) ([]views.Product, error) {
+	return nil, errors.ErrUnsupported
 }
 
 func (unable) Backlog(context.Context) (outbox.Backlog, error) {

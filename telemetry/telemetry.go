@@ -29,9 +29,11 @@ type Options struct {
 
 	// Store, if set, is asked for the gauges whenever metrics are collected: for unsent events and dead letters if
 	// Store is an [outbox.Maintainer], for lapsed holds and overdue shipments if Store is a DueReader of package
-	// views. Each gauge is a query of the database. Backlog reads a row for each commit with unsent events; of the
-	// other lists at most 10,000 rows are read, so a count of 10,000 means at least so many. Every process with a
-	// Store measures the same database: take the greatest value, or set Store in a single process.
+	// views, and for waiting lines if Store is a ListReader and a QueueReader. Each gauge is a query of the database.
+	// Backlog reads a row for each commit with unsent events, and the gauge of waiting lines two to five entries of an
+	// index for each line, of at most 10,000 products. Of the other lists at most 10,000 rows are read, so a count of
+	// 10,000 means at least so many. Every process with a Store measures the same database: take the greatest value, or
+	// set Store in a single process.
 	Store allocation.Store
 
 	// Broker and Destination are the attributes messaging.system, such as "kafka", and messaging.destination.name of

@@ -15,8 +15,9 @@ type DueReader interface {
 	// without, all of them.
 	//
 	// Due answers for the time by as if nothing happened until then. [allocation.Service.Sweep] at that time tells
-	// exactly the rows not yet Told, except arrivals: only [allocation.Service.ReceiveBatch] and
-	// [allocation.Service.ChangeBatchETA] end an arrival.
+	// exactly the rows not yet Told, with two exceptions. Only [allocation.Service.ReceiveBatch] and
+	// [allocation.Service.ChangeBatchETA] end an arrival. Of a late line whose hold has lapsed by then, Sweep tells the
+	// end of the hold alone.
 	//
 	// Finding late lines takes as long as reading the unshipped lines on shipments with dated lines, and finding
 	// promises on expired batches as long as reading the batches that expired behind after. All other kinds cost a

@@ -35,6 +35,10 @@ type ListReader interface {
 type ProductFilter struct {
 	Prefix string // what the SKU begins with
 	Low    bool   // only products of which the last LowStockCrossed said that the stock is low
+
+	// Waiting chooses only products that lines wait for. Products then also reads up to three index entries for each
+	// waiting line of the chosen products.
+	Waiting bool
 }
 
 // Product is a product with its free units.

@@ -19,8 +19,7 @@ func limitFlag(cmd *cobra.Command, limit *int) {
 }
 
 func (a *app) stockCommand() *cobra.Command {
-	var begin string
-	var low bool
+	var filter views.ProductFilter
 	var limit int
 	cmd := a.command("stock [SKU...]", "Show free units of products, and the batches of a single product",
 		"Without SKUs, stock lists the products. With SKUs, stock also counts the lines that wait for units;\n"+
@@ -28,14 +27,15 @@ func (a *app) stockCommand() *cobra.Command {
 		cobra.ArbitraryArgs, false, func(ctx context.Context, s *shop, args []string) error {
 			switch {
 			case len(args) == 0:
-				return s.products(ctx, views.ProductFilter{Prefix: begin, Low: low}, limit)
-			case begin != "" || low:
-				return usage("--begin and --low are for the list, without SKUs")
+				return s.products(ctx, filter, limit)
+			case filter != views.ProductFilter{}:
+				return usage("--begin, --low and --waiting are for the list, without SKUs")
 			}
 			return s.stock(ctx, args, limit)
 		})
-	cmd.Flags().StringVar(&begin, "begin", "", "only SKUs that begin with this text")
-	cmd.Flags().BoolVar(&low, "low", false, "only products whose stock is low")
+	cmd.Flags().StringVar(&filter.Prefix, "begin", "", "only SKUs that begin with this text")
+	cmd.Flags().BoolVar(&filter.Low, "low", false, "only products whose stock is low")
+	cmd.Flags().BoolVar(&filter.Waiting, "waiting", false, "only products that lines wait for")
 	limitFlag(cmd, &limit)
 	return cmd
 }

@@ -92,7 +92,7 @@ func TestUnknownNamesHaveACodeOfTheirOwn(t *testing.T) {
 func TestWrongArgumentsHaveACodeOfTheirOwn(t *testing.T) {
 	d := open(t)
 	for _, args := range [][]string{
-		{"stok"}, {"stock", "--colour"}, {"stock", "A", "--low"}, {"batch"},
+		{"stok"}, {"stock", "--colour"}, {"stock", "A", "--low"}, {"stock", "A", "--waiting"}, {"batch"},
 		{"batch", "a", "b"}, {"due", "--by", "soon"},
 		{"skip", "LAMP", "first", "--write"}, {"retry", "--write"}, {"retry", "LAMP", "--all", "--write"},
 		{"purge", "--write"}, {"--timeout", "soon", "check"}, {"order", "a", "--begin", "b"},
@@ -232,6 +232,7 @@ func TestLinesThatWaitAreCountedAndHaveAPlace(t *testing.T) {
 	}
 	assert.Equal(t, []map[string]any{{"sku": "SOFA", "lines": 2.0, "units": 4.0}},
 		d.rows(exitDone, "waiting", "stock", "SOFA", "LAMP"))
+	assert.Equal(t, []any{"SOFA"}, column(d.rows(exitDone, "products", "stock", "--waiting"), "sku"))
 	lines := d.rows(exitDone, "lines", "order", "order-4")
 	require.Len(t, lines, 1)
 	assert.InDelta(t, 1, lines[0]["before"], 0)

@@ -267,10 +267,10 @@ func (v *verbs) lists() {
 	v.calls("LotBatches", err)
 	_, err = v.store.Due(ctx, now, views.Key{}, 5)
 	v.calls("Due", err)
-	_, err = v.store.Products(ctx, now, views.ProductFilter{}, "", 5)
-	v.calls("Products", err)
-	_, err = v.store.Products(ctx, now, views.ProductFilter{Low: true}, "", 5)
-	v.calls("Products with low stock", err)
+	for _, filter := range []views.ProductFilter{{}, {Low: true}, {Waiting: true}, {Low: true, Waiting: true}} {
+		_, err = v.store.Products(ctx, now, filter, "", 5)
+		v.calls("Products", err)
+	}
 	_, err = v.store.Orders(ctx, "", "", 5)
 	v.calls("Orders", err)
 	_, err = v.store.Queues(ctx, "lot-1", "lot-2")

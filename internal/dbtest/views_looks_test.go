@@ -30,6 +30,10 @@ var looksAtLists = []look{
 		_, err := r.Products(ctx, start.Add(time.Hour), views.ProductFilter{Low: true}, "", 5)
 		return err
 	}},
+	{"products with low stock that lines wait for, by an index alone", func(ctx context.Context, r views.Reader) error {
+		_, err := r.Products(ctx, start.Add(time.Hour), views.ProductFilter{Low: true, Waiting: true}, "", 5)
+		return err
+	}},
 	{"orders, by an index alone", func(ctx context.Context, r views.Reader) error {
 		_, err := r.Orders(ctx, "shipped", "shipped 1", 5)
 		return err

@@ -151,6 +151,7 @@ func TestViewsFindRowsByTheirKeysAlone(t *testing.T) {
 		`INDEX allocation_lines_shipped \(batch_ref=\? AND held<\?\)`,
 		`INDEX allocation_waiting_needed \(needed_by>\? AND needed_by<\?\)`,
 		`COVERING INDEX allocation_waiting_served \(sku=\?\)`,
+		`COVERING INDEX allocation_waiting_served \(sku>\? AND sku<\?\)`, // a page of products that lines wait for
 		`INDEX allocation_batches_for_sale \(sku=\?\)`,
 		`INDEX allocation_batches_by_sku \(sku=\? AND ref>\?\)`,
 		`INDEX allocation_lines_held \(sku=\? AND held_until<\?\)`,

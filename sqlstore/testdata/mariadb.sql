@@ -1420,6 +1420,68 @@ FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.bloc
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
+-- name: view: products that lines wait for
+-- Reads a page of products that lines wait for: Products.
+-- Parameters: from, until, page, now, now, now.
+WITH chosen (sku) AS (
+  SELECT DISTINCT w.sku FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+  WHERE w.sku >= ? AND w.sku < ?
+  ORDER BY w.sku LIMIT ?),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: products with low stock that lines wait for
+-- Reads a page of products with low stock that lines wait for: Products.
+-- Parameters: from, until, page, now, now, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p FORCE INDEX (allocation_products_low)
+  WHERE p.sku >= ? AND p.sku < ? AND p.low = 1 AND (SELECT w.sequence
+    FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NOT NULL
+  ORDER BY p.sku LIMIT ?),
+unbound (ref, units) AS (
+  SELECT COALESCE(l.batch_ref, h.batch_ref) AS ref,
+    CAST(SUM(COALESCE(l.quantity - l.shipped, h.quantity - h.shipped)) AS SIGNED) AS units
+  FROM (SELECT h.* FROM chosen c STRAIGHT_JOIN allocation_lines h FORCE INDEX (allocation_lines_held)
+    WHERE h.held_sku BETWEEN c.sku AND c.sku
+    AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
+    h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
+    h.batch_ref))
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
+  WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
 -- name: view: orders
 -- Reads a page of order ids: Orders.
 -- Parameters: from, until, page, from, until, page, page.

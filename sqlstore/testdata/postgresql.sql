@@ -1354,6 +1354,87 @@ FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.re
     AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 ;
 
+-- name: view: products that lines wait for
+-- Reads a page of products that lines wait for: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT DISTINCT w.sku FROM allocation_waiting w
+  WHERE w.sku >= $1 AND w.sku < $2
+  ORDER BY w.sku LIMIT $3),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($4 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
+unbound (ref, units) AS (
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($4 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+;
+
+-- name: view: products with low stock that lines wait for
+-- Reads a page of products with low stock that lines wait for: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p
+  WHERE p.sku >= $1 AND p.sku < $2 AND p.low = 1 AND (SELECT w.sequence FROM allocation_waiting w
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NOT NULL
+  ORDER BY p.sku LIMIT $3),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, h.split, h.units FROM chosen c CROSS JOIN LATERAL (
+    SELECT h.batch_ref, h.split, SUM(h.quantity - h.shipped) AS units FROM allocation_lines h
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= (SELECT CAST($4 AS bigint)) GROUP BY h.batch_ref,
+      h.split) h),
+unbound (ref, units) AS (
+  SELECT u.ref, CAST(SUM(u.units) AS BIGINT) FROM (
+    SELECT f.ref, f.units FROM found f WHERE f.split = 0
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN LATERAL (SELECT * FROM allocation_lines h WHERE h.sku = c.sku AND h.part = 0
+      AND h.held_until <= (SELECT CAST($4 AS bigint)) AND h.split = 1 OFFSET 0) h
+    CROSS JOIN LATERAL (
+      SELECT * FROM allocation_lines l
+      WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
+  AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > $4 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
+;
+
 -- name: view: orders
 -- Reads a page of order ids: Orders.
 -- Parameters: from, until, page.

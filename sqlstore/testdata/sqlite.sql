@@ -1227,6 +1227,80 @@ FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked
     AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
 
+-- name: view: products that lines wait for
+-- Reads a page of products that lines wait for: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT DISTINCT w.sku FROM allocation_waiting w INDEXED BY allocation_waiting_served
+  WHERE w.sku >= ? AND w.sku < ?
+  ORDER BY w.sku LIMIT ?),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
+unbound (ref, units) AS (
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?4 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w INDEXED BY allocation_waiting_served
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
+  AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
+-- name: view: products with low stock that lines wait for
+-- Reads a page of products with low stock that lines wait for: Products.
+-- Parameters: from, until, page, now.
+WITH chosen (sku) AS (
+  SELECT p.sku FROM allocation_products p INDEXED BY allocation_products_low
+  WHERE p.sku >= ? AND p.sku < ? AND p.low = 1 AND (SELECT w.sequence
+    FROM allocation_waiting w INDEXED BY allocation_waiting_served
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NOT NULL
+  ORDER BY p.sku LIMIT ?),
+found (ref, split, units) AS (
+  SELECT h.batch_ref, MAX(h.split), SUM(CASE h.split WHEN 0 THEN h.quantity - h.shipped ELSE 0 END)
+  FROM chosen c CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held
+  WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ? + 0 GROUP BY h.batch_ref),
+unbound (ref, units) AS (
+  SELECT u.ref, SUM(u.units) FROM (
+    SELECT f.ref, f.units FROM found f
+    UNION ALL
+    SELECT l.batch_ref, l.quantity - l.shipped
+    FROM (SELECT 1 FROM found f WHERE f.split = 1 LIMIT 1) any_split CROSS JOIN chosen c
+    CROSS JOIN allocation_lines h INDEXED BY allocation_lines_held CROSS JOIN allocation_lines l
+    WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?4 + 0 AND h.split = 1
+      AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
+  GROUP BY u.ref)
+SELECT p.sku, p.version, NULL, 0, p.low_stock, p.low,
+  CASE WHEN (SELECT w.sequence FROM allocation_waiting w INDEXED BY allocation_waiting_served
+    WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1) IS NULL THEN 0 ELSE 1 END
+FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
+UNION ALL
+SELECT b.sku, 0, b.eta, b.purchased - b.allocated, 0, 0, 0
+FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
+  AND b.open = 1 AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+UNION ALL
+SELECT b.sku, 0, b.eta, u.units + CASE WHEN b.open = 1 THEN 0 ELSE b.purchased - b.allocated END, 0, 0, 0
+FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
+    AND (b.best_before IS NULL OR b.best_before > ?4 AND (b.eta IS NULL OR b.best_before > b.eta))
+;
+
 -- name: view: orders
 -- Reads a page of order ids: Orders.
 -- Parameters: from, until, page.

@@ -249,13 +249,14 @@ func (m *machine) addBatch(t *rapid.T) {
 		b.ETA = m.now().AddDate(0, 0, days)
 	}
 	b.Location, b.BestBefore = m.place(t), m.someDay(t, "best before")
+	b.Lot = rapid.SampledFrom([]allocation.BatchRef{"", "", "crate", "b1"}).Draw(t, "lot")
 	var want outcome
 	switch {
 	case m.batches > 0 && rapid.IntRange(0, 3).Draw(t, "again") == 0:
 		known := m.naive.batches[m.ref(t)]
 		b = allocation.Batch{Ref: known.Ref, SKU: known.SKU}
 		b.Purchased, b.ETA = known.AnnouncedQuantity, known.AnnouncedETA
-		b.Location, b.BestBefore = known.Location, known.BestBefore
+		b.Location, b.BestBefore, b.Lot = known.Location, known.BestBefore, known.Lot
 		differently := rapid.Bool().Draw(t, "differently")
 		if differently {
 			b.Purchased++
@@ -273,6 +274,9 @@ func (m *machine) addBatch(t *rapid.T) {
 		added.AnnouncedQuantity, added.AnnouncedETA = b.Purchased, b.ETA
 		if b.ETA.IsZero() {
 			added.ArrivedAt = m.now()
+		}
+		if b.Lot == b.Ref {
+			added.Lot = ""
 		}
 		m.naive.batches[b.Ref] = added
 	}

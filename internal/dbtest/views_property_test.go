@@ -18,10 +18,11 @@ import (
 )
 
 // viewer gives every command to a database as well. The database has to give the same answers as the store in memory,
-// and its views have to agree with the products in memory.
+// and the views of both have to agree with the naive model.
 type viewer struct {
 	*machine
-	reader  views.Reader
+	readers []views.Reader
+	reader  views.Reader // the reader at work
 	service *allocation.Service
 }
 
@@ -38,6 +39,9 @@ func TestPropertiesOfViews(t *testing.T) {
 			actions[""] = v.serve
 			actions["release"] = v.releaseBoth
 			actions["look"] = v.look
+			if rapid.Bool().Draw(t, "shipment") {
+				v.expect(t)
+			}
 			t.Repeat(actions)
 			v.look(t)
 		})
@@ -48,7 +52,42 @@ func newViewer(t *rapid.T, store *sqlstore.Store) *viewer {
 	m := newMachine(t, []allocation.SKU{"lamp", "sofa"}, ids(6))
 	service := newService(t, allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: m.clock.Now}), nil)
 	m.trials = func(*rapid.T) []*allocation.Service { return []*allocation.Service{service} }
-	return &viewer{machine: m, reader: store, service: service}
+	return &viewer{machine: m, readers: []views.Reader{m.store, store}, service: service}
+}
+
+// expect announces a shipment, with lines that will be late unless the shipment arrives in time, and with holds. With
+// luck a sweep has told already that the lines are late.
+func (v *viewer) expect(t *rapid.T) {
+	m := v.machine
+	hours := func(least, most int, of string) time.Time {
+		return m.now().Add(time.Duration(rapid.IntRange(least, most).Draw(t, of)) * time.Hour)
+	}
+	b := allocation.Batch{Ref: "b1", SKU: m.skus[0], Purchased: 9, ETA: hours(12, 12, "eta")}
+	if rapid.Bool().Draw(t, "perishable") {
+		b.BestBefore = hours(13, 40, "best before")
+	}
+	m.batches = 1
+	m.run(t, outcome{}, func(s *allocation.Service) (any, error) { return nil, s.AddBatch(t.Context(), b) })
+	b.AnnouncedQuantity, b.AnnouncedETA = b.Purchased, b.ETA
+	m.naive.batches[b.Ref] = b
+	requests := make([]allocation.Request, 3)
+	for i := range requests {
+		r := &requests[i]
+		r.OrderLine = allocation.OrderLine{OrderID: m.orders[i], SKU: b.SKU, Quantity: m.some(t, 1, 3)}
+		r.NeededBy = hours(12, 30, "needed by")
+		if rapid.IntRange(0, 2).Draw(t, "hold") == 0 {
+			r.HoldUntil = hours(1, 40, "hold until")
+		}
+	}
+	m.run(t, m.naive.allocate(requests, m.now()), func(s *allocation.Service) (any, error) {
+		given, err := s.Allocate(t.Context(), requests...)
+		return quantities(given), err
+	})
+	if rapid.Bool().Draw(t, "late") {
+		v.serve(t)
+		m.clock.Advance(30*time.Hour + time.Microsecond)
+		v.releaseBoth(t)
+	}
 }
 
 func (v *viewer) releaseBoth(t *rapid.T) {
@@ -59,14 +98,25 @@ func (v *viewer) releaseBoth(t *rapid.T) {
 	require.Equal(t, want, released, "released lines")
 }
 
-// look compares every view, as of now or of some hours later.
+// look compares every view, as of now or of some hours later. The stored lines and batches, which views are compared
+// with, have to be those of the naive model.
 func (v *viewer) look(t *rapid.T) {
 	now := v.now().Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours ahead")) * time.Hour)
-	v.lookAtStock(t, now)
-	v.lookAtOrders(t)
 	for _, state := range v.states() {
-		v.lookAtBatches(t, now, state)
+		v.checkBatches(t, state)
+		v.checkLines(t, state)
 	}
+	for _, v.reader = range v.readers {
+		v.lookAtStock(t, now)
+		v.lookAtOrders(t)
+		for _, sku := range v.skus { // in order, so that a failure can be repeated
+			if state, there := v.store.Product(sku); there {
+				v.lookAtBatches(t, now, state)
+			}
+		}
+		v.lookAtLists(t, now)
+	}
+	v.lookAtSweep(t, now)
 }
 
 func (v *viewer) lookAtStock(t *rapid.T, now time.Time) {
@@ -164,12 +214,10 @@ func viewed(a allocation.Allocation, batches []allocation.Batch) views.Line {
 }
 
 func (v *viewer) lookAtBatches(t *rapid.T, now time.Time, state allocation.State) {
-	var want []views.Batch
-	for _, b := range state.Batches {
-		want = append(want, views.Batch{Batch: b, Free: v.naive.forSale(b.Ref, now)})
+	want := v.batchesNow(state, now)
+	for _, b := range want {
 		v.lookAtLines(t, state, b.Ref)
 	}
-	slices.SortFunc(want, func(a, b views.Batch) int { return cmp.Compare(a.Ref, b.Ref) })
 	limit := rapid.IntRange(1, 4).Draw(t, "batches of a page")
 	batches := paged(t, limit, func(last views.Batch) ([]views.Batch, error) {
 		return v.reader.Batches(t.Context(), now, state.SKU, last.Ref, limit)
@@ -179,14 +227,9 @@ func (v *viewer) lookAtBatches(t *rapid.T, now time.Time, state allocation.State
 
 func (v *viewer) lookAtLines(t *rapid.T, state allocation.State, ref allocation.BatchRef) {
 	var want []views.BatchLine
-	for _, a := range state.Lines {
-		for _, part := range a.Parts {
-			if part.Batch == ref && part.Shipped < part.Quantity {
-				want = append(want, views.BatchLine{
-					OrderID: a.OrderID, Line: a.Line, Quantity: part.Quantity, Shipped: part.Shipped,
-					HeldUntil: a.HeldUntil, Priority: a.Priority, Sequence: a.Sequence,
-				})
-			}
+	for _, l := range partsOf(state, ref) {
+		if l.Shipped < l.Quantity {
+			want = append(want, l)
 		}
 	}
 	slices.SortFunc(want, func(a, b views.BatchLine) int { return a.Rank().Compare(b.Rank()) })

@@ -35,6 +35,7 @@ var MariaDB = &Engine{
 	setup: func(p programs, folder, secret string) []string {
 		return []string{
 			p.setup, "--no-defaults", "--datadir=" + filepath.Join(folder, "data"), "--skip-name-resolve",
+			"--tmpdir=" + folder, // a server that starts clears the folder, temporary tables of other servers included
 			"--skip-test-db", "--extra-file=" + secret, "--innodb-flush-method=nosync",
 		}
 	},

@@ -15,6 +15,7 @@ type arrivals struct {
 	faults   harness.Faults
 
 	events, duplicates int
+	recorded           int       // events in the ledger
 	first, last        time.Time // when something new arrived
 
 	orphans   map[allocation.SKU]death

@@ -115,6 +115,20 @@ func TestATakeoverLastsFromAKillToTheNextArrivalFromAnotherRelay(t *testing.T) {
 	assert.Equal(t, noon.Add(5*time.Second), a.last, "last new event")
 }
 
+// A ledger with a gap is read to its end, and the gap is named.
+func TestAGapInTheLedgerIsNamed(t *testing.T) {
+	store, parcels := sent(t)
+	a := newArrivals()
+	for _, p := range parcels {
+		a.note(p, "relay", time.Now())
+	}
+	require.NoError(t, a.compare(t.Context(), &gapped{store}, []allocation.SKU{"chair", "table"}))
+	assert.Contains(t, a.faults[drift], `product "chair": event 2 is missing in the ledger`)
+	assert.Len(t, a.faults[invented], 1, "the event that arrived and is missing: %q", a.faults)
+	assert.Empty(t, a.faults[lost])
+	assert.Empty(t, a.faults[altered])
+}
+
 // sent is a store with two products, and their events as a relay sends them.
 func sent(t *testing.T) (*memory.Store, []parcel) {
 	t.Helper()
@@ -168,4 +182,17 @@ func (l *lying) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit
 	a.Tallies[0].Promised++
 	a.Version++
 	return a, err
+}
+
+// gapped is a ledger without event 2 of "chair".
+type gapped struct{ *memory.Store }
+
+func (g *gapped) Events(
+	ctx context.Context, sku allocation.SKU, after int64, limit int,
+) ([]allocation.Event, error) {
+	events, err := g.Store.Events(ctx, sku, after, limit+1)
+	if sku == "chair" && after < 2 {
+		events = slices.Delete(events, int(1-after), int(2-after))
+	}
+	return events[:min(limit, len(events))], err
 }

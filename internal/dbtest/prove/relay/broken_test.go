@@ -82,7 +82,7 @@ func TestARunFindsBrokenRelays(t *testing.T) {
 			t.Setenv(spoilVariable, name)
 			s := tiny()
 			s.Lease, s.Patience = 600*time.Millisecond, 500*time.Millisecond
-			found := relayed(t, s, plan{relays: 1})
+			found := relayed(t, s, plan{relays: 1}, database(t, s.Engine))
 			for _, kind := range wanted[name] {
 				assert.NotEmpty(t, found.faults[kind], "faults of the kind %q", kind)
 			}

@@ -12,7 +12,13 @@ func (r *run) check(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.arrivals.compare(ctx, r.store, r.settings.skus())
+	if err := r.arrivals.compare(ctx, r.store, r.settings.skus()); err != nil {
+		return err
+	}
+	if told := r.shop.told.Load(); int64(r.arrivals.recorded) < told {
+		r.arrivals.fault(lost, "the ledger has %d of %d events of acknowledged commits", r.arrivals.recorded, told)
+	}
+	return nil
 }
 
 func (r *run) checkUnsent(ctx context.Context) error {

@@ -12,11 +12,12 @@
 // acknowledgement, so a relay killed between the two, or before the relay has settled, makes duplicates and never
 // losses. Every other round of kills waits for exactly that moment. Half of the events are committed before the
 // relays start. The other half comes in portions, one before each kill, and one commit in five stays open for a while
-// after writing its events.
+// after writing its events. The shop repeats a command that fails, since a cluster may be away for a while.
 //
 // # Checks
 //
-//   - Every event in the ledger has arrived, unchanged, and no other event has.
+//   - Every event in the ledger has arrived, unchanged, and no other event has. The events of acknowledged commits are
+//     in the ledger.
 //   - The first arrivals of a product are in the order of its events, without gaps, whichever relay sent them.
 //   - A repeated event equals the first arrival, ID included.
 //   - In the end the backlog is empty, no failure is stored, only killed relays hold leases, and the accounts of the

@@ -9,6 +9,8 @@ import (
 	"runtime/pprof"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/outbox"
 )
@@ -44,6 +46,9 @@ func child(spoil spoiler) int {
 	return harness.Live(&j, overtime, func(ctx context.Context) error { return j.run(ctx, spoil) })
 }
 
+// muteDriver keeps MariaDB's driver from printing a line for each lost connection.
+func muteDriver() { _ = mysql.SetLogger(&mysql.NopLogger{}) } // only nil is an error
+
 // run sends events until ctx ends, and then prints what it took.
 func (j *job) run(ctx context.Context, spoil spoiler) (err error) {
 	if j.Profile != "" {
@@ -59,6 +64,7 @@ func (j *job) run(ctx context.Context, spoil spoiler) (err error) {
 			err = errors.Join(err, file.Close())
 		}()
 	}
+	muteDriver()
 	e, err := harness.ByName(j.Engine)
 	if err != nil {
 		return err

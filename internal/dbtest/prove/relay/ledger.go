@@ -25,6 +25,7 @@ func (a *arrivals) compare(ctx context.Context, ledger allocation.Ledger, skus [
 		if err != nil {
 			return err
 		}
+		a.recorded += len(events)
 		for _, number := range missing {
 			a.fault(drift, "product %q: event %d is missing in the ledger", sku, number)
 		}

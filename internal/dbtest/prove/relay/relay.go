@@ -30,6 +30,7 @@ func play(ctx context.Context, s *settings, out io.Writer) (err error) {
 	if err := s.check(); err != nil {
 		return err
 	}
+	muteDriver()
 	e, err := harness.ByName(s.Engine)
 	if err != nil {
 		return err

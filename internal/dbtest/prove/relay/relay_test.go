@@ -13,13 +13,20 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 )
 
-// The short form of the proof. The command sends more events, and measures.
+// The short form of the proof. The command sends more events, and measures. Here a server crashes once and is back.
 func TestEveryEventLeavesInItsOrderWhileRelaysAreKilled(t *testing.T) {
 	for _, name := range []string{"sqlite", "postgresql", "mariadb"} {
 		t.Run(name, func(t *testing.T) {
 			s := small(name)
-			found := relayed(t, s, plan{relays: s.Relays, kill: true})
+			p := plan{relays: s.Relays, kill: true}
+			dsn := database(t, name)
+			if e, _ := harness.ByName(name); e.Server != nil {
+				p.server = servers.Dedicated(t, e.Server, &servers.Options{Fast: true})
+				dsn = p.server.Database(t)
+			}
+			found := relayed(t, s, p, dsn)
 			assert.Empty(t, found.faults)
+			assert.Equal(t, p.server != nil, found.Failures > 0, "failures: %d", found.Failures)
 			assert.GreaterOrEqual(t, found.Events, s.Events, "events")
 			assert.Equal(t, found.Told, found.Events, "events")
 			assert.GreaterOrEqual(t, found.Kills, s.Kills, "kills")
@@ -32,7 +39,7 @@ func TestEveryEventLeavesInItsOrderWhileRelaysAreKilled(t *testing.T) {
 func TestUndisturbedRelaysRepeatNothing(t *testing.T) {
 	s := tiny()
 	s.Lease = time.Minute // a machine that is busy must not make it end
-	found := relayed(t, s, plan{relays: 1})
+	found := relayed(t, s, plan{relays: 1}, database(t, s.Engine))
 	assert.Empty(t, found.faults)
 	assert.Equal(t, found.Told, found.Events, "events")
 	assert.Zero(t, found.Duplicates, "duplicates")
@@ -59,6 +66,19 @@ func TestARunWithFaultsFailsAndSaysHowToRepeatTheRun(t *testing.T) {
 	require.ErrorIs(t, err, harness.ErrFound)
 	assert.ErrorContains(t, err, "again: "+s.String())
 	assert.Contains(t, out.String(), "found: ")
+}
+
+// A user proves a cluster that runs already. Nothing is measured, and the database must be empty.
+func TestARunInAGivenDatabase(t *testing.T) {
+	s := tiny()
+	s.Engine, s.Measure = "postgresql", true
+	s.DSN = database(t, s.Engine)
+	var out strings.Builder
+	require.NoError(t, play(t.Context(), s, &out))
+	assert.NotContains(t, out.String(), "undisturbed")
+	assert.Regexp(t, `(?m)^relay postgresql rate \d+ events/s, duplicates \d+, kills \d+$`, out.String())
+	assert.NotContains(t, s.String(), "postgres://", "a DSN holds a password")
+	require.ErrorContains(t, play(t.Context(), s, &out), "give an empty database")
 }
 
 func TestImpossibleSettingsAreRefused(t *testing.T) {
@@ -97,14 +117,14 @@ func tiny() *settings {
 	return s
 }
 
-// relayed logs what a run has found.
-func relayed(t *testing.T, s *settings, p plan) *report {
+// relayed logs what a run in an empty database has found.
+func relayed(t *testing.T, s *settings, p plan, dsn string) *report {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), s.Limit)
 	defer cancel()
 	e, err := harness.ByName(s.Engine)
 	require.NoError(t, err)
-	found, err := relaying(ctx, s, e, database(t, e), p)
+	found, err := relaying(ctx, s, e, dsn, p)
 	require.NoError(t, err, s)
 	var text strings.Builder
 	found.write(&text, s, p)
@@ -112,9 +132,11 @@ func relayed(t *testing.T, s *settings, p plan) *report {
 	return found
 }
 
-// database is the DSN of an empty one.
-func database(t *testing.T, e *harness.Engine) string {
+// database is the DSN of an empty database.
+func database(t *testing.T, engine string) string {
 	t.Helper()
+	e, err := harness.ByName(engine)
+	require.NoError(t, err)
 	if e.Server != nil {
 		return servers.Shared(t, e.Server).Database(t)
 	}

@@ -14,6 +14,7 @@ import (
 // report is what came of a run.
 type report struct {
 	Told, Events, Duplicates, Kills, Left int
+	Failures                              int           // of the database, which were borne
 	Took                                  time.Duration // from the first event to the last
 
 	takeovers []time.Duration // sorted
@@ -25,11 +26,12 @@ type report struct {
 func (r *run) report() *report {
 	a := r.arrivals
 	found := &report{
-		Told: int(r.shop.told.Load()), Events: a.events, Duplicates: a.duplicates, Kills: r.kills, Left: r.left,
+		Told: a.recorded, Events: a.events, Duplicates: a.duplicates, Kills: r.kills, Left: r.left,
 		Took:      a.last.Sub(a.first),
 		takeovers: slices.Sorted(slices.Values(a.takeovers)),
 		effort:    r.effort, logged: map[string][]string{}, faults: a.faults,
 	}
+	found.Failures, _ = r.patience.failed()
 	for _, p := range r.processes {
 		for _, line := range p.Printed {
 			found.read(line)
@@ -60,6 +62,9 @@ func (r *report) write(w io.Writer, s *settings, p plan) {
 		fmt.Fprintf(w, "%s, %d relays, one killed every %s, lease %s: %d of %d events, %d came again\n",
 			s.Engine, p.relays, s.Every, s.Lease, r.Events, r.Told, r.Duplicates)
 		r.writeTakeovers(w)
+		if r.Failures > 0 {
+			fmt.Fprintf(w, "  %d commands failed and were repeated\n", r.Failures)
+		}
 	} else {
 		fmt.Fprintf(w, "%s, %d undisturbed, batch %d: %.0f events/s, %d of %d events, %d came again\n",
 			s.Engine, p.relays, s.Batch, r.rate(), r.Events, r.Told, r.Duplicates)

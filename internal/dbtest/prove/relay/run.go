@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+	"github.com/cosmic-go/allocation/internal/dbtest/servers"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
 
@@ -13,6 +14,8 @@ import (
 type plan struct {
 	relays int
 	kill   bool // and then half of the events are told meanwhile
+
+	server *servers.Server // that crashes once, in the middle of the kills; nil for none
 }
 
 // run is one run on one database.
@@ -22,6 +25,7 @@ type run struct {
 	db       *sql.DB
 	store    *sqlstore.Store
 	shop     *shop
+	patience *patience
 	arrivals *arrivals
 	counter  *counter
 
@@ -44,8 +48,9 @@ func relaying(
 	defer func() { err = errors.Join(err, db.Close()) }()
 	r := &run{
 		settings: s, plan: p, db: db, store: store, arrivals: newArrivals(), ended: map[string]bool{},
+		patience: &patience{limit: s.Patience},
 	}
-	if r.shop, err = newShop(s, store); err != nil {
+	if r.shop, err = newShop(s, store, r.patience); err != nil {
 		return nil, err
 	}
 	if r.counter, err = newCounter(ctx, r.arrivals); err != nil {

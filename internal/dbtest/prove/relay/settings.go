@@ -23,7 +23,7 @@ type settings struct {
 	Workers  int // of each relay
 	Measure  bool
 	Fast     bool
-	Patience time.Duration
+	Patience time.Duration // with a database that fails, and with relays that send nothing new beyond their lease
 	Limit    time.Duration
 	Profiles string
 }
@@ -43,7 +43,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.IntVar(&s.Workers, "workers", 8, "of each relay, and connections to the database but for one")
 	flags.BoolVar(&s.Measure, "measure", true, "measure one relay and two without kills, before")
 	flags.BoolVar(&s.Fast, "fast", false, "the server doesn't wait for the disk")
-	flags.DurationVar(&s.Patience, "patience", 30*time.Second, "with a relay that sends nothing new, beyond its lease")
+	flags.DurationVar(&s.Patience, "patience", 30*time.Second, "with a failing database, and with silent relays")
 	flags.DurationVar(&s.Limit, "limit", 15*time.Minute, "of the whole run")
 	flags.StringVar(&s.Profiles, "profiles", "", "a `folder` for CPU profiles of the relays that are not killed")
 }

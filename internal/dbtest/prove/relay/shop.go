@@ -19,6 +19,7 @@ type shop struct {
 	prompt   *allocation.Service
 	slow     *allocation.Service // whose commits take their time
 	told     atomic.Int64
+	patience *patience
 }
 
 // sellers allocate at the same time.
@@ -30,8 +31,8 @@ const (
 	rush         = 10
 )
 
-func newShop(s *settings, store *sqlstore.Store) (h *shop, err error) {
-	h = &shop{settings: s}
+func newShop(s *settings, store *sqlstore.Store, p *patience) (h *shop, err error) {
+	h = &shop{settings: s, patience: p}
 	count := func(_ context.Context, events []allocation.Event) { h.told.Add(int64(len(events))) }
 	opts := &allocation.UnitOfWorkOptions{Committed: count}
 	if h.prompt, err = allocation.New(allocation.NewUnitOfWork(store, opts), nil); err != nil {
@@ -58,7 +59,7 @@ func (d slowStore) Commit(ctx context.Context, changes []allocation.Changes) err
 func (h *shop) stock(ctx context.Context) error {
 	for _, sku := range h.settings.skus() {
 		batch := allocation.Batch{Ref: allocation.BatchRef("stock of " + sku), SKU: sku, Purchased: harness.Plenty}
-		if err := h.prompt.AddBatch(ctx, batch); err != nil {
+		if err := h.patience.repeat(ctx, func() error { return h.prompt.AddBatch(ctx, batch) }); err != nil {
 			return err
 		}
 	}
@@ -71,7 +72,8 @@ func (h *shop) commits() int {
 	return (h.settings.Events - len(h.settings.skus()) + each - 1) / each
 }
 
-// sell makes commits, from one number to before another, with a slow one now and then.
+// sell makes commits, from one number to before another, with a slow one now and then. A command that fails is
+// repeated: the repeat of a command that was carried out changes nothing.
 func (h *shop) sell(ctx context.Context, from, to int, slow bool) error {
 	const slowEvery = 5
 	numbers := make(chan int)
@@ -84,7 +86,11 @@ func (h *shop) sell(ctx context.Context, from, to int, slow bool) error {
 				if slow && n%slowEvery == 0 {
 					service = h.slow
 				}
-				if _, err := service.Allocate(ctx, h.requests(n)...); err != nil {
+				err := h.patience.repeat(ctx, func() error {
+					_, err := service.Allocate(ctx, h.requests(n)...)
+					return err
+				})
+				if err != nil {
 					failed <- fmt.Errorf("commit %d: %w", n, err)
 					return
 				}

@@ -6,7 +6,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+	"github.com/cosmic-go/allocation/outbox"
 )
 
 // silence, during which nothing new arrives, makes the parent ask the store how much is unsent.
@@ -75,7 +77,7 @@ const (
 )
 
 // killNext lets the shop go on and kills the next relay in turn: in one round at any moment, in the next one between
-// an event's arrival and its acknowledgement.
+// an event's arrival and its acknowledgement. If the server is to crash, the shop goes on without the server.
 func (r *run) killNext(ctx context.Context, turns chan<- struct{}) error {
 	p := r.processes[r.kills%len(r.processes)]
 	trapped := r.kills/len(r.processes)%2 > 0
@@ -85,6 +87,12 @@ func (r *run) killNext(ctx context.Context, turns chan<- struct{}) error {
 		t = r.counter.set(p.life())
 		defer close(t.free)
 	}
+	crash := r.plan.server != nil && r.kills == 1+r.settings.Kills/2
+	if crash {
+		if err := r.plan.server.Kill(); err != nil {
+			return err
+		}
+	}
 	select {
 	case turns <- struct{}{}:
 	default: // the shop has not caught up with the last one
@@ -93,6 +101,11 @@ func (r *run) killNext(ctx context.Context, turns chan<- struct{}) error {
 		t.await(ctx, longestWait)
 	} else {
 		harness.Rest(ctx, rand.N(longestPause))
+	}
+	if crash {
+		if err := r.plan.server.Start(ctx); err != nil {
+			return err
+		}
 	}
 	return r.kill(ctx, p)
 }
@@ -104,7 +117,11 @@ func (r *run) kill(ctx context.Context, p *process) error {
 		r.arrivals.fault(surprise, "%s", err)
 	}
 	if victim := r.counter.owner(ending); victim != "" {
-		held, err := leasedBy(ctx, r.db, victim)
+		var held []allocation.SKU
+		err := r.patience.repeat(ctx, func() (err error) {
+			held, err = leasedBy(ctx, r.db, victim)
+			return err
+		})
 		if err != nil {
 			return err
 		}
@@ -119,11 +136,18 @@ func (r *run) over(ctx context.Context, began time.Time) (bool, error) {
 	if last.IsZero() {
 		last = began
 	}
+	if _, failed := r.patience.failed(); failed.After(last) {
+		last = failed // the relays had nothing to send
+	}
 	quiet := time.Since(last)
 	if int64(events) < r.shop.told.Load() && quiet < silence {
 		return false, nil
 	}
-	backlog, err := r.store.Backlog(ctx)
+	var backlog outbox.Backlog
+	err := r.patience.repeat(ctx, func() (err error) {
+		backlog, err = r.store.Backlog(ctx)
+		return err
+	})
 	if err != nil || backlog.Events == 0 {
 		return true, err
 	}

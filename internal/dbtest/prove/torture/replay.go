@@ -102,7 +102,7 @@ func (b *books) event(c *commit, event allocation.Event) {
 	default:
 		b.batch(c, event)
 	}
-	b.move(event)
+	b.move(c.sku, event)
 }
 
 // line replays an event that moves units of a line.
@@ -222,7 +222,7 @@ func (c *commit) change(key allocation.LineKey, l lineState) {
 }
 
 // move enters an event in the batch's account.
-func (b *books) move(e allocation.Event) {
+func (b *books) move(sku allocation.SKU, e allocation.Event) {
 	ref, purchased, allocated := e.Movement()
 	if ref == "" {
 		return
@@ -230,7 +230,8 @@ func (b *books) move(e allocation.Event) {
 	a := b.batches[ref]
 	if a == nil {
 		b.report.fault(wrong, "%s of an unknown batch %q", e.Kind(), ref)
-		return
+		a = &account{ref: ref, sku: sku} // the ledger may have lost the announcement
+		b.batches[ref] = a
 	}
 	a.purchased += purchased
 	a.allocated += allocated

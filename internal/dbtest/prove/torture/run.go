@@ -45,10 +45,10 @@ func torture(ctx context.Context, s *settings, folder string) (found *report, er
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	if s.Engine == galera {
+	if s.Engine == galera && s.DSN == "" {
 		return tortureCluster(ctx, s, folder)
 	}
-	e, err := harness.ByName(s.Engine)
+	e, err := find(s.Engine)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func (s *settings) define(flags *flag.FlagSet) {
 	flags.DurationVar(&s.For, "for", time.Minute, "how long the clients send commands")
 	flags.Float64Var(&s.Cut, "cut", 0.01, "probability that a request or an answer cuts its connection")
 	flags.IntVar(&s.Kills, "kills", 8, "how often a client is killed and started again")
-	flags.IntVar(&s.Restarts, "restarts", 2, "how often a server is killed and started again (not sqlite)")
+	flags.IntVar(&s.Restarts, "restarts", 2, "how often a private server is killed and started again (not sqlite)")
 	flags.IntVar(&s.Writers, "writers", clusterSize, "servers of a cluster that take commands while they are up")
 	flags.IntVar(&s.Attempts, "attempts", 0, "of each unit of work; 0 for the default")
 	flags.BoolVar(&s.Pgx, "pgx", false, "the clients use pgx itself, in place of database/sql (postgresql only)")
@@ -72,7 +72,7 @@ func (s *settings) String() string {
 	fmt.Fprintf(&line, "go run ./prove torture -engine %s -mode %s -seed %d", s.Engine, s.Mode, s.Seed)
 	fmt.Fprintf(&line, " -processes %d -callers %d -skus %d -commands %d", s.Processes, s.Callers, s.SKUs, s.Commands)
 	fmt.Fprintf(&line, " -for %s -cut %g -kills %d -restarts %d", s.For, s.Cut, s.Kills, s.Restarts)
-	if s.Engine == galera {
+	if s.Engine == galera && s.DSN == "" {
 		fmt.Fprintf(&line, " -writers %d", s.Writers)
 	}
 	if s.Attempts > 0 {
@@ -114,8 +114,8 @@ func (s *settings) check() error {
 	if s.Pgx && s.Engine != "postgresql" {
 		return fmt.Errorf("pgx needs the engine postgresql: %s", s)
 	}
-	if s.DSN != "" && (s.Engine == galera || len(s.Configuration) > 0) {
-		return fmt.Errorf("dsn goes with sqlite, postgresql or mariadb, and without set: %s", s)
+	if s.DSN != "" && len(s.Configuration) > 0 {
+		return fmt.Errorf("set is for a private server, and dsn names another: %s", s)
 	}
 	return s.Mode.check()
 }

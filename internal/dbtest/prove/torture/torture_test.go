@@ -2,6 +2,7 @@ package torture
 
 import (
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -135,4 +136,49 @@ func TestTortureInAGivenDatabase(t *testing.T) {
 	_, missing, err := harness.Events(ctx, store, s.sku(0))
 	require.NoError(t, err)
 	assert.Equal(t, []int64{2, 5}, missing)
+}
+
+// A ledger that has lost an event, of whatever kind, is checked to its end, and the event is named.
+func TestTheCheckSurvivesAGapInTheLedger(t *testing.T) {
+	s := &settings{
+		Engine: "sqlite", Mode: everything, Seed: rand.Uint64N(1_000_000),
+		Processes: 2, Callers: 4, SKUs: 1, Commands: 50, For: 10 * time.Second,
+	}
+	ctx := context.WithoutCancel(t.Context())
+	e, err := find(s.Engine)
+	require.NoError(t, err)
+	dsn, err := placed(t, s, nil).Empty(ctx)
+	require.NoError(t, err)
+	r := &run{settings: s, engine: e, dsn: dsn}
+	found, err := tortureIn(ctx, t.TempDir(), r)
+	require.Empty(t, logged(t, s, found, err).faults)
+	did, err := r.histories()
+	require.NoError(t, err)
+
+	db, store, err := e.open(dsn, nil)
+	require.NoError(t, err)
+	defer db.Close()
+	db.SetMaxOpenConns(1) // with the transaction of BEGIN
+	events, err := store.Events(ctx, s.sku(0), 0, found.Events)
+	require.NoError(t, err)
+	tried := map[string]bool{}
+	for i, event := range events[:len(events)-1] {
+		if tried[event.Kind()] {
+			continue
+		}
+		tried[event.Kind()] = true
+		for _, statement := range []string{
+			"BEGIN", fmt.Sprintf("DELETE FROM allocation_events WHERE sku = '%s' AND sequence = %d", s.sku(0), i+1),
+		} {
+			_, err := db.ExecContext(ctx, statement)
+			require.NoError(t, err)
+		}
+		r.report = report{}
+		require.NoError(t, r.check(ctx, db, store, did))
+		assert.Contains(t, r.report.faults[lost],
+			fmt.Sprintf("product %q: event %d is missing in the ledger", s.sku(0), i+1), event.Kind())
+		_, err := db.ExecContext(ctx, "ROLLBACK")
+		require.NoError(t, err)
+	}
+	assert.Greater(t, len(tried), 10, "kinds of events")
 }

@@ -197,3 +197,65 @@ func decide[T any](
 	}
 	return value, nil
 }
+
+// seatGuests gives the command the guests of the Service, unless the command has guests of its own, and checks the
+// guests.
+func (s *Service) seatGuests(c *command) error {
+	if c.guests == nil {
+		c.guests = s.guests
+	}
+	if c.guests == nil || s.units == nil {
+		return nil
+	}
+	u := ownUnit(s.units)
+	if u == nil {
+		return guestsUnsupported(c.op, s.units)
+	}
+	store, able := u.store.(GuestStore)
+	if !able {
+		return guestsUnsupported(c.op, u.store)
+	}
+	for i, guest := range c.guests.list {
+		if guest == nil {
+			continue
+		}
+		if err := store.CheckGuest(guest); err != nil {
+			return &Error{Op: c.op, Field: "guest", Value: c.guests.first + i, Err: err}
+		}
+	}
+	return nil
+}
+
+// withoutGuests returns the Service for commands that the library runs on behalf of another command.
+func (s *Service) withoutGuests() *Service {
+	if s.guests == nil {
+		return s
+	}
+	other := *s
+	other.guests = nil
+	return &other
+}
+
+// releasePage releases a page of the lapsed holds of one product for a command that needs them, as a
+// command of its own. More says whether further lapsed holds are left.
+func (s *Service) releasePage(ctx context.Context, sku SKU) (released int, more bool, err error) {
+	c := command{op: opSweep, skus: []SKU{sku}}
+	return s.runPage(ctx, c, func(ctx context.Context, products Repository) (int, bool, error) {
+		return releasePage(ctx, products, sku)
+	})
+}
+
+// runPage runs a command that sweeps a page.
+func (s *Service) runPage(
+	ctx context.Context, c command, sweep func(ctx context.Context, products Repository) (int, bool, error),
+) (swept int, more bool, err error) {
+	type page struct {
+		swept int
+		more  bool
+	}
+	done, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (p page, err error) {
+		p.swept, p.more, err = sweep(ctx, products)
+		return p, err
+	})
+	return done.swept, done.more, err
+}

@@ -6,33 +6,6 @@ import (
 	"fmt"
 )
 
-// errLapsedRemain is the reason of a [lapsedError].
-var errLapsedRemain = fmt.Errorf("%w: further holds have lapsed, or lines that wait come first", ErrNotLoaded)
-
-// lapsedError is returned when a decision depends on lapsed holds beyond the loaded page. Then the lapsed
-// holds are cleared, page by page, and the command runs again.
-type lapsedError struct {
-	op   string
-	skus []SKU // products with further lapsed holds, at least one
-}
-
-func (e *lapsedError) Error() string { return e.Unwrap().Error() }
-
-// Unwrap returns an [*Error] that names the first product.
-func (e *lapsedError) Unwrap() error {
-	return &Error{Op: e.op, Field: "sku", Value: e.skus[0], Err: errLapsedRemain}
-}
-
-// asLapsed returns the lapsedError inside an error, nil for none.
-func asLapsed(err error) *lapsedError {
-	if err == nil {
-		return nil
-	}
-	var lapsed *lapsedError
-	errors.As(err, &lapsed)
-	return lapsed
-}
-
 // clearing clears the lapsed holds that a command needs. The zero value is ready for use.
 type clearing struct {
 	pages int // cleared for each product before the command runs again
@@ -122,3 +95,15 @@ func (w *work) clear(ctx context.Context, sku SKU) (released int, more bool, err
 	err = page.report(ctx)
 	return released, more, err
 }
+
+// sweepLoaded sweeps what is loaded of a product.
+func sweepLoaded(p *Product, products Repository) (swept int, more bool, err error) {
+	swept = p.Sweep(products.Now())
+	if swept == 0 && p.moreLapsed && len(p.events) == 0 {
+		return 0, false, contradiction(p.sku, "further holds have lapsed, but none came")
+	}
+	return swept, p.moreLapsed || p.queue.moreLate || p.queue.serving != (Rank{}), nil
+}
+
+// opSweep is the name of every command that sweeps.
+const opSweep = "Sweep"

@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func (c *command) decide(ctx context.Context, products Repository) error {
 	if w := inside(ctx); c.guests != nil && w != nil {
 		m := w.products
 		if m.riders = nil; err == nil && c.short == nil && m.wrote() {
-			m.riders = (*riders)(nil).board(c, nil)
+			m.riders = (*riders)(nil).board(c.op, c.guests, nil)
 		}
 	}
 	return err
@@ -169,6 +170,13 @@ func (p *pending) needsLapsed() error {
 		}
 	}
 	return nil
+}
+
+// exclude ends the command with an error of its own. An earlier error stays.
+func (p *pending) exclude(own *Error) {
+	if !p.excluded {
+		p.err, p.events, p.excluded = own, nil, true
+	}
 }
 
 // reset forgets what a group made of the command, so that another group can carry it out.
@@ -247,4 +255,9 @@ func (p *pending) outcome(ctx context.Context, u *unit) error {
 		u.opts.Committed(ctx, p.events)
 	}
 	return p.answer(p.err)
+}
+
+// byKey compares claims.
+func byKey(a, b claim) int {
+	return cmp.Or(cmp.Compare(a.Key.kind, b.Key.kind), cmp.Compare(a.Key.id, b.Key.id))
 }

@@ -3,7 +3,6 @@ package allocation
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -37,12 +36,6 @@ const (
 	patience = 50 * time.Millisecond
 )
 
-func newGroupCommit(units UnitOfWork, u *unit, opts ServiceOptions, cache *productCache, most int) *groupCommit {
-	g := &groupCommit{units: units, unit: u, wrapped: units != UnitOfWork(u), opts: opts, cache: cache, most: most}
-	g.queue = combine.New(g.commit, combine.Options{Groups: g.most, Size: maxGroup, Patience: patience})
-	return g
-}
-
 // commitGroup is a group of commands that share a unit of work.
 type commitGroup struct {
 	*groupCommit
@@ -55,46 +48,6 @@ type commitGroup struct {
 	products *identityMap // of the last attempt
 	settled  bool         // all commands have an outcome
 	unitWork work         // what work returns: with the group a single heap allocation
-}
-
-// commit carries out a group, on the goroutine of the leader.
-func (g *groupCommit) commit(group *combine.Group[key, []*pending]) {
-	ctx, end := group.Context()
-	defer end()
-	members := group.Members()
-	c := &commitGroup{groupCommit: g, group: group, pending: undecided(members[0].Value)}
-	c.leading = len(c.pending)
-	if len(members) > 1 {
-		c.pending = slices.Clip(c.pending)
-		for _, w := range members[1:] {
-			c.pending = append(c.pending, undecided(w.Value)...)
-		}
-	}
-	defer c.interrupted()
-	if g.opts.Group != nil {
-		g.opts.Group(ctx, len(c.pending))
-	}
-	if w := c.work(); g.wrapped {
-		c.settle(ctx, g.units.Do(w.given(ctx), c.attempt))
-	} else {
-		c.settle(ctx, w.run(ctx))
-	}
-	c.settled = true
-}
-
-// undecided returns the commands without an outcome. Commands that an interrupted group judged before it ended begin
-// anew.
-func undecided(commands []*pending) []*pending {
-	decided := false
-	for _, p := range commands {
-		if decided = decided || p.done; !p.done {
-			p.reset()
-		}
-	}
-	if decided {
-		commands = slices.DeleteFunc(slices.Clone(commands), func(p *pending) bool { return p.done })
-	}
-	return commands
 }
 
 // work returns the group's unit of work.
@@ -197,7 +150,7 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 	}
 	p.err = err
 	if p.guests != nil && err == nil && p.short == nil && wrote {
-		m.riders = m.riders.board(&p.command, c.member(p))
+		m.riders = m.riders.board(p.op, p.guests, c.exclusion(p))
 	}
 	if c.unit.opts.Committed != nil && !inside(ctx).records {
 		p.events = m.since()
@@ -205,12 +158,12 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 	return nil
 }
 
-// member returns the command, nil if the command is the only one of the group.
-func (c *commitGroup) member(p *pending) *pending {
+// exclusion returns a function that ends the command without the others; nil if the command is alone in the group.
+func (c *commitGroup) exclusion(p *pending) func(own *Error) {
 	if len(c.pending) == 1 {
 		return nil
 	}
-	return p
+	return p.exclude
 }
 
 // preload reads the named products of all commands at once, except for cached products. Commands by order or by batch
@@ -300,72 +253,7 @@ func (c *commitGroup) unfit() (unfit map[key]bool) {
 	return unfit
 }
 
-// settle gives every command an outcome, after the outcome of the group.
-func (c *commitGroup) settle(ctx context.Context, err error) {
-	m := c.products
-	if err == nil && (!c.judged || m.begun && !m.written) {
-		err = c.misled()
-	}
-	switch {
-	case err == nil:
-		c.cache.put(m.products)
-	case len(c.pending) > 1 && c.judged && !m.written && !concernsAll(err):
-		c.apart(ctx)
-		return
-	}
-	for i, p := range c.pending {
-		if err != nil { // every answer may rest on the changes of other commands
-			p.err, p.events = err, nil
-			if !c.judged {
-				p.short = nil // of an earlier attempt
-			}
-		}
-		if i < c.leading { // also if only this command failed
-			p.err = c.ownError(p.op, p.err)
-		}
-		p.done = true
-	}
-}
-
-// misled returns the error for a wrapper that returned nil although not all commands ran and were committed.
-func (c *commitGroup) misled() error {
-	err := invalid(c.op(), "unit of work", fmt.Sprintf("%T", c.units), "must not return nil unless it has succeeded")
-	if c.products != nil && c.products.begun {
-		err = fmt.Errorf("%w: %w", ErrUnknownOutcome, err)
-	}
-	return err
-}
-
-// ownError returns the leader's error if the group's context ended: the group's context may end in another way than
-// the leader's own.
-func (c *commitGroup) ownError(op string, err error) error {
-	own := c.group.LeaderErr()
-	switch {
-	case own == nil || errors.Is(err, own) || !errors.Is(err, context.Canceled):
-		return err
-	case errors.Is(err, ErrUnknownOutcome):
-		return leftWhileCommitting(op, own)
-	}
-	return own
-}
-
-// interrupted decides about the commands if the leader's goroutine ends before all are settled. Members with
-// undecided commands wait again.
-func (c *commitGroup) interrupted() {
-	if c.settled {
-		return
-	}
-	if m := c.products; m != nil && m.begun {
-		for _, p := range c.pending {
-			if !m.written && !p.done {
-				p.err, p.events = fmt.Errorf("%w: %w", ErrUnknownOutcome, errUnfinished), nil
-			}
-			p.done = true
-		}
-	}
-	for _, w := range c.group.Members() {
-		if !slices.ContainsFunc(w.Value, func(p *pending) bool { return !p.done }) {
-			c.group.Settle(w)
-		}
-	}
+// newGate returns the queue in which transactions wait for the products that they name. A gate has no groups.
+func newGate() *combine.Queue[key, []*pending] {
+	return combine.New[key, []*pending](nil, combine.Options{Groups: 1, Size: 1, Patience: patience})
 }

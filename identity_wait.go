@@ -5,12 +5,6 @@ import (
 	"slices"
 )
 
-// queueStart is the place from which a run of the function needed a queue, and the version of the product at that time.
-type queueStart struct {
-	from    Rank
-	version int64
-}
-
 // loadQueues reads a page of those who wait for each of the loaded products, if serving has to go on, if an
 // earlier run of the function needed the page, or if the query is one of a command that may free units. For
 // the sweep of a product loadQueues also reads the lines whose NeededBy has passed.
@@ -55,41 +49,6 @@ func (m *identityMap) loadQueue(ctx context.Context, q Query) error {
 	m.loads++
 	_, err = m.knowAll(states, q)
 	return err
-}
-
-// equip gives a product the settings of the unit of work.
-func (m *identityMap) equip(p *Product) {
-	p.longestHold, p.queue.policy, p.queue.most = m.longest, m.policy, m.most
-}
-
-// unserved returns an error for another run of the function if somebody who waits has to be served who was
-// not loaded, whatever the outcome of the function: errAgain to read the queue, or errMore for larger pages.
-func (w *work) unserved(m *identityMap, err error) error {
-	for _, p := range m.products {
-		if !p.queue.missing || p.queue.serving == (Rank{}) {
-			continue
-		}
-		start, known := w.queues[p.sku]
-		if known && start.version == p.read && !p.queue.serving.isBefore(start.from) {
-			return contradiction(p.sku, "lines wait, but none came")
-		}
-		if w.queues == nil {
-			w.queues = map[SKU]queueStart{}
-		}
-		w.queues[p.sku] = queueStart{from: p.queue.serving, version: p.read}
-		return errAgain
-	}
-	need := asLapsed(err)
-	for _, p := range m.products {
-		if p.queue.passed && w.page < maxPage {
-			return p.more(w.op)
-		}
-		if need != nil && p.queue.serving != (Rank{}) && len(p.events) > 0 && w.most < maxPage {
-			w.most = min(w.most*pageGrowth, maxPage) // only this unit of work can serve those who come first
-			return errAgain
-		}
-	}
-	return nil
 }
 
 // waits reports whether any line waits. Products with such lines are not cached, so after a run on cached products a

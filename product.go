@@ -297,56 +297,6 @@ func copies(lines []*line) []Allocation {
 	return allocations
 }
 
-// give promises units of a batch to the line, and records the promise.
-func (p *Product) give(l *line, ref BatchRef, units Quantity, now time.Time) {
-	p.promise(l, ref, units, now, false)
-}
-
-// promise is give; waited says that the line had waited for the units.
-func (p *Product) promise(l *line, ref BatchRef, units Quantity, now time.Time, waited bool) {
-	b := p.batches[p.index(ref)]
-	b.Allocated += units
-	if !l.NeededBy.IsZero() && !b.ETA.IsZero() {
-		b.Dated, b.Due = true, earliest(b.Due, overdue(l.NeededBy))
-	}
-	l.add(ref, units)
-	p.record(LineAllocated{
-		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units, HeldUntil: l.HeldUntil,
-		Waited: waited,
-	})
-}
-
-// take takes units of a batch away from the line; the caller records why.
-func (p *Product) take(l *line, ref BatchRef, units Quantity, now time.Time) {
-	p.queue.freed = true
-	b := p.batches[p.index(ref)]
-	b.Allocated -= units
-	if !b.ETA.IsZero() {
-		l.miss(now)
-	}
-	l.add(ref, -units)
-}
-
-// add changes the line's part from one batch, and the sum. A part without units is removed, and so is
-// a line without parts that waits for no units.
-func (l *line) add(ref BatchRef, units Quantity) {
-	l.changed = true
-	l.Quantity += units
-	for i := range l.Parts {
-		if l.Parts[i].Batch != ref {
-			continue
-		}
-		l.Parts[i].Quantity += units
-		if l.Parts[i].Quantity == 0 {
-			l.Parts = append(l.Parts[:i], l.Parts[i+1:]...)
-		}
-		l.removed = len(l.Parts) == 0 && l.Waiting == 0
-		return
-	}
-	l.Parts = append(l.Parts, Part{Batch: ref, Quantity: units})
-	l.removed = false
-}
-
 // known reports whether all lines of an order are loaded: the order was asked for, or the product is
 // new. Holds that have lapsed and lines of a batch are loaded without the order's further lines.
 func (p *Product) known(order OrderID) bool {

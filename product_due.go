@@ -109,22 +109,6 @@ func (p *Product) nextNeed(b *batch) (next time.Time) {
 	return next
 }
 
-// overdue returns the first moment after the given time.
-func overdue(by time.Time) time.Time {
-	if next := by.Add(time.Microsecond); next.Year() <= maxYear {
-		return next
-	}
-	return time.Time{} // never
-}
-
-// earliest returns the earlier of two times, of which zero stands for never.
-func earliest(a, b time.Time) time.Time {
-	if a.IsZero() || !b.IsZero() && b.Before(a) {
-		return b
-	}
-	return a
-}
-
 // isDue reports whether the sweep has to look at the batch at now.
 func (b *batch) isDue(now time.Time) bool { return !b.Due.IsZero() && !b.Due.After(now) }
 

@@ -1,9 +1,7 @@
 package allocation
 
 import (
-	"cmp"
 	"fmt"
-	"slices"
 	"time"
 )
 
@@ -94,45 +92,4 @@ func (p *Product) tooLong(until, now time.Time) bool {
 // longHold returns the error for a hold that would be too long.
 func (p *Product) longHold(op string, until time.Time) error {
 	return invalid(op, "hold until", until, fmt.Sprintf("must be at most %v from now, the LongestHold", p.longestHold))
-}
-
-// releaseLapsed records the end of the loaded holds that have lapsed by now, and returns the number of
-// lines released.
-func (p *Product) releaseLapsed(now time.Time) (released int) {
-	if !p.holds {
-		return 0
-	}
-	var lapsed []*line
-	for _, l := range p.lines {
-		if !l.removed && l.Lapsed(now) {
-			lapsed = append(lapsed, l)
-		}
-	}
-	// The order of the events must not depend on the order in which a store returns lines.
-	slices.SortFunc(lapsed, func(a, b *line) int {
-		return cmp.Or(a.HeldUntil.Compare(b.HeldUntil), cmp.Compare(a.OrderID, b.OrderID), cmp.Compare(a.Line, b.Line))
-	})
-	for _, l := range lapsed {
-		p.lapse(l, now)
-	}
-	return len(lapsed)
-}
-
-// lapse removes a hold. A held line has no shipped units, so nothing of the line stays, and a line that waits
-// for further units waits no longer.
-func (p *Product) lapse(l *line, now time.Time) {
-	waited := l.Waiting > 0
-	l.Waiting = 0
-	l.setWanted(0)
-	for len(l.Parts) > 0 {
-		part := l.Parts[0]
-		p.take(l, part.Batch, part.Quantity, now)
-		p.record(HoldLapsed{
-			SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line,
-			Batch: part.Batch, Quantity: part.Quantity, HeldUntil: l.HeldUntil,
-		})
-	}
-	if waited {
-		p.recordWaiting(l, now)
-	}
 }

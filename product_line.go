@@ -186,12 +186,6 @@ func (p *Product) roomFor(
 	return parts, home, max(l.Quantity, addSaturating(l.Shipped(), most))
 }
 
-// deallocate takes units of a batch away from the line, and records the end of the promise.
-func (p *Product) deallocate(l *line, ref BatchRef, units Quantity, now time.Time) {
-	p.take(l, ref, units, now)
-	p.record(LineDeallocated{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: ref, Quantity: units})
-}
-
 // Ship lets all units of an order leave the warehouse, see [Product.ShipPart]. If any line can't be
 // shipped whole, nothing is shipped. A line that has no units yet can't be shipped; of a line that waits for
 // further units, those that are there are shipped.
@@ -297,16 +291,6 @@ func (p *Product) arrived(l *line) Quantity {
 		}
 	}
 	return units
-}
-
-// partOf returns the line's part from one batch, zero for none.
-func (l *line) partOf(ref BatchRef) Part {
-	for _, part := range l.Parts {
-		if part.Batch == ref {
-			return part
-		}
-	}
-	return Part{}
 }
 
 // linesOn returns the live lines with unshipped units on a batch, in the order of leaving, as far as all

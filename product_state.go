@@ -96,6 +96,29 @@ func (p *Product) learnLine(a Allocation) error {
 	return nil
 }
 
+// learnWaiting adds the lines that wait, unless known. A line that also has units was learned before.
+func (p *Product) learnWaiting(s State, q Query) error {
+	for _, a := range s.Waiting {
+		l := p.line(a.Key())
+		switch {
+		case a.Waiting < 1 || a.Quantity != 0 || len(a.Parts) > 0 || a.Wanted < a.Waiting || !s.AnyWaiting:
+			return contradiction(p.sku, "order %q, line %q waits for %d units of %d, and has %d",
+				a.OrderID, a.Line, a.Waiting, a.Wanted, a.Quantity)
+		case l == nil:
+			p.addLine(&line{Allocation: a, waited: true})
+		case !l.waited && !l.changed && !l.removed:
+			l.Waiting, l.waited = a.Waiting, true
+		}
+	}
+	switch {
+	case q.Waiting && q.Due:
+		p.queue.overdue, p.queue.moreLate = true, s.MoreWaiting
+	case q.Waiting && !p.queue.page.loaded:
+		p.queue.page = page{loaded: true, from: q.From, to: s.WaitingTo, more: s.MoreWaiting}
+	}
+	return nil
+}
+
 // contradiction returns the error for a state that breaks the rules.
 func contradiction(sku SKU, format string, args ...any) error {
 	return &Error{
@@ -172,6 +195,33 @@ func (b *batch) change() BatchChange {
 		ShippedAt:       b.ShippedAt,
 
 		CountersOnly: b.Batch == counted,
+	}
+}
+
+// units returns the line as stored with its units.
+func (l *line) units() Allocation {
+	a := l.Allocation
+	a.Waiting = 0
+	return a
+}
+
+// entry returns the line as stored among the lines that wait.
+func (l *line) entry() Allocation {
+	a := l.Allocation
+	a.Quantity, a.HeldUntil, a.Late, a.Parts = 0, time.Time{}, false, nil
+	return a
+}
+
+// addWaiting adds the change of a line that waits, or that waits in the store.
+func (c *Changes) addWaiting(l *line) {
+	switch {
+	case l.Waiting == 0:
+		c.EndedWaiting = append(c.EndedWaiting, l.Key())
+	case !l.changed:
+	case l.waited:
+		c.Waiting = append(c.Waiting, l.entry())
+	default:
+		c.NewWaiting = append(c.NewWaiting, l.entry())
 	}
 }
 

@@ -1,81 +1,12 @@
 package allocation
 
 import (
-	"math"
 	"slices"
 	"time"
 )
 
-// queue is what a product knows of the lines that wait (R15).
-type queue struct {
-	any bool // somebody waits, in the store or since
-
-	// serving is the place of the first line that was not yet offered what is free; zero if everybody was
-	// offered all that is free. stored is the place in the store.
-	serving, stored Rank
-
-	page   page   // the loaded part of the queue
-	freed  bool   // units became free, and nobody was offered the units
-	policy Policy // UnitOfWorkOptions.Policy
-	most   int    // so many lines are served by one method; 0 for no limit
-
-	needed   time.Time // the earliest NeededBy, if the product was loaded for the sweep
-	overdue  bool      // the page of overdue lines is loaded
-	moreLate bool      // more lines are overdue than were loaded
-
-	missing bool // the page from serving on is needed and not loaded
-	passed  bool // serving passed all lines of the page, and units are left
-}
-
-// page is a part of a queue: all lines from one place to another, or to the end unless there are more.
-type page struct {
-	loaded   bool
-	from, to Rank
-	more     bool
-}
-
-// firstInLine is a place before every line that waits.
-var firstInLine = Rank{Priority: math.MaxInt16, Sequence: 1}
-
-// wholeQueue is the loaded page if all lines that wait are known.
-var wholeQueue = page{loaded: true, from: firstInLine}
-
-// covers reports whether the page has the line at a place, if there is one.
-func (g page) covers(place Rank) bool {
-	return g.loaded && !place.isBefore(g.from) && (!g.more || !g.to.isBefore(place))
-}
-
-// endsBefore reports whether the page is loaded and ends before a place. Then enough of the queue is loaded for
-// one commit.
-func (g page) endsBefore(place Rank) bool { return g.loaded && g.more && g.to.isBefore(place) }
-
-// reaches reports whether the page has the place where serving goes on, and notes a missing page.
-func (q *queue) reaches() bool {
-	reached := q.page.covers(q.serving)
-	q.missing = q.missing || !reached && !q.page.endsBefore(q.serving)
-	return reached
-}
-
-// isBefore reports whether the place is served before another.
-func (r Rank) isBefore(other Rank) bool { return r.Compare(other) > 0 }
-
-// next returns the first place behind.
-func (r Rank) next() Rank { return Rank{Priority: r.Priority, Sequence: r.Sequence + 1} }
-
 // place returns the line's place in the queue.
 func (l *line) place() Rank { return Rank{Priority: l.Priority, Sequence: l.Sequence} }
-
-// wanted returns how many units the line is to have.
-func (l *line) wanted() Quantity { return max(l.Quantity, l.Wanted) }
-
-// setWanted sets how many units the line is to have.
-func (l *line) setWanted(units Quantity) {
-	if units <= l.Quantity {
-		units = 0
-	}
-	l.changed = l.changed || l.Wanted != units
-	l.Wanted = units
-}
 
 // serveWaiting offers what is free to those who wait, by priority and age, each under the line's own terms;
 // a line that doesn't fit is passed over (R15). After units became free serveWaiting begins with the first in
@@ -218,16 +149,6 @@ func (p *Product) stopWaiting(l *line, now time.Time) {
 	p.recordWaiting(l, now)
 }
 
-func (p *Product) recordWaiting(l *line, now time.Time) {
-	p.record(LineWaiting{
-		SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line,
-		Quantity: l.Waiting, Wanted: l.wanted(), NeededBy: l.NeededBy,
-	})
-}
-
-// isOverdue reports whether NeededBy of any line that waits has passed.
-func (q *queue) isOverdue(now time.Time) bool { return !q.needed.IsZero() && q.needed.Before(now) }
-
 // isOverdue reports whether the line waits although NeededBy has passed.
 func (l *line) isOverdue(now time.Time) bool {
 	return l.Waiting > 0 && !l.NeededBy.IsZero() && l.NeededBy.Before(now)
@@ -299,59 +220,4 @@ func (p *Product) withUnits(op string, order OrderID, now time.Time, named bool)
 		}
 	}
 	return slices.DeleteFunc(lines, func(l *line) bool { return l.Quantity == 0 }), nil
-}
-
-// hasLapsed reports whether any loaded hold has lapsed.
-func (p *Product) hasLapsed(now time.Time) bool {
-	return p.holds && slices.ContainsFunc(p.lines, func(l *line) bool { return !l.removed && l.Lapsed(now) })
-}
-
-// learnWaiting adds the lines that wait, unless known. A line that also has units was learned before.
-func (p *Product) learnWaiting(s State, q Query) error {
-	for _, a := range s.Waiting {
-		l := p.line(a.Key())
-		switch {
-		case a.Waiting < 1 || a.Quantity != 0 || len(a.Parts) > 0 || a.Wanted < a.Waiting || !s.AnyWaiting:
-			return contradiction(p.sku, "order %q, line %q waits for %d units of %d, and has %d",
-				a.OrderID, a.Line, a.Waiting, a.Wanted, a.Quantity)
-		case l == nil:
-			p.addLine(&line{Allocation: a, waited: true})
-		case !l.waited && !l.changed && !l.removed:
-			l.Waiting, l.waited = a.Waiting, true
-		}
-	}
-	switch {
-	case q.Waiting && q.Due:
-		p.queue.overdue, p.queue.moreLate = true, s.MoreWaiting
-	case q.Waiting && !p.queue.page.loaded:
-		p.queue.page = page{loaded: true, from: q.From, to: s.WaitingTo, more: s.MoreWaiting}
-	}
-	return nil
-}
-
-// units returns the line as stored with its units.
-func (l *line) units() Allocation {
-	a := l.Allocation
-	a.Waiting = 0
-	return a
-}
-
-// entry returns the line as stored among the lines that wait.
-func (l *line) entry() Allocation {
-	a := l.Allocation
-	a.Quantity, a.HeldUntil, a.Late, a.Parts = 0, time.Time{}, false, nil
-	return a
-}
-
-// addWaiting adds the change of a line that waits, or that waits in the store.
-func (c *Changes) addWaiting(l *line) {
-	switch {
-	case l.Waiting == 0:
-		c.EndedWaiting = append(c.EndedWaiting, l.Key())
-	case !l.changed:
-	case l.waited:
-		c.Waiting = append(c.Waiting, l.entry())
-	default:
-		c.NewWaiting = append(c.NewWaiting, l.entry())
-	}
 }

@@ -8,6 +8,35 @@ import (
 	"time"
 )
 
+// report runs the work and reports the events of the commit.
+func (w *work) report(ctx context.Context) error {
+	err := w.run(ctx)
+	switch {
+	case err != nil || len(w.events) == 0:
+	case w.later != nil:
+		*w.later = append(*w.later, w.events...)
+	default:
+		w.opts.Committed(withoutWork(ctx), w.events)
+	}
+	return err
+}
+
+// run makes attempts until an attempt commits, or fails for good.
+func (w *work) run(ctx context.Context) error {
+	w.page, w.most, w.queues = w.opts.PageSize, w.opts.PageSize, nil
+	marked := context.WithValue(ctx, insideKey{}, w)
+	duplicates := 0
+	for attempt := 1; ; attempt, w.queues = attempt+1, nil {
+		err := w.attempt(marked, attempt)
+		if err == nil {
+			return nil
+		}
+		if err := w.again(ctx, w.op, attempt, err, &duplicates); err != nil {
+			return w.hidden(err)
+		}
+	}
+}
+
 // again returns nil, after a pause, if another attempt follows a failed attempt, and the final error otherwise.
 func (u *unit) again(ctx context.Context, op string, attempt int, err error, duplicates *int) error {
 	switch {

@@ -51,11 +51,6 @@ func (a Audit) withDriftAlone() Audit {
 	return a
 }
 
-// auditor is the further method of a [Ledger].
-type auditor interface {
-	Audits(ctx context.Context, after SKU, limit int) ([]Audit, error)
-}
-
 // auditPage is how many products ReconcileAll reads at once.
 const auditPage = 100
 

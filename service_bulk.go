@@ -320,11 +320,6 @@ func (b *bulk) next() ([]*item, *waiter) {
 	return items, w
 }
 
-// byKey compares claims.
-func byKey(a, b claim) int {
-	return cmp.Or(cmp.Compare(a.Key.kind, b.Key.kind), cmp.Compare(a.Key.id, b.Key.id))
-}
-
 // sorted brings orders of each product together, which makes stores faster (measured: nearly twice).
 // Orders connected by a product, directly or through other orders, never overtake each other.
 func (b *bulk) sorted() []*item {

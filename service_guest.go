@@ -48,14 +48,6 @@ func (s *Service) With(given ...Guest) *Service {
 	return &other
 }
 
-// withoutGuests returns the Service for commands that the library runs on behalf of another command.
-func (s *Service) withoutGuests() *Service {
-	if s.guests == nil {
-		return s
-	}
-	return s.With()
-}
-
 // refuseGuests returns an error if a command that takes no guests is called on a Service with guests.
 func (s *Service) refuseGuests(op string) error {
 	if s.guests == nil {
@@ -78,32 +70,4 @@ func (s *Service) guestsOf(op string, orders int) ([]guests, error) {
 		each[i] = guests{list: list[i : i+1 : i+1], first: i}
 	}
 	return each, nil
-}
-
-// seatGuests gives the command the guests of the Service, unless the command has guests of its own, and checks the
-// guests.
-func (s *Service) seatGuests(c *command) error {
-	if c.guests == nil {
-		c.guests = s.guests
-	}
-	if c.guests == nil || s.units == nil {
-		return nil
-	}
-	u := ownUnit(s.units)
-	if u == nil {
-		return guestsUnsupported(c.op, s.units)
-	}
-	store, able := u.store.(GuestStore)
-	if !able {
-		return guestsUnsupported(c.op, u.store)
-	}
-	for i, guest := range c.guests.list {
-		if guest == nil {
-			continue
-		}
-		if err := store.CheckGuest(guest); err != nil {
-			return &Error{Op: c.op, Field: "guest", Value: c.guests.first + i, Err: err}
-		}
-	}
-	return nil
 }

@@ -2,9 +2,6 @@ package allocation
 
 import "context"
 
-// opSweep is the name of every command that sweeps.
-const opSweep = "Sweep"
-
 // Sweep records everything that the passing of time has done to products, the earliest first, and
 // returns the number of holds, batches and lines concerned: holds that have lapsed ([HoldLapsed]),
 // batches that have expired ([BatchExpired]), lines whose units have not arrived by NeededBy
@@ -82,30 +79,6 @@ func (s *Service) sweepPage(ctx context.Context, sku SKU) (swept int, more bool,
 	})
 }
 
-// releasePage releases a page of the lapsed holds of one product for a command that needs them, as a
-// command of its own. More says whether further lapsed holds are left.
-func (s *Service) releasePage(ctx context.Context, sku SKU) (released int, more bool, err error) {
-	c := command{op: opSweep, skus: []SKU{sku}}
-	return s.runPage(ctx, c, func(ctx context.Context, products Repository) (int, bool, error) {
-		return releasePage(ctx, products, sku)
-	})
-}
-
-// runPage runs a command that sweeps a page.
-func (s *Service) runPage(
-	ctx context.Context, c command, sweep func(ctx context.Context, products Repository) (int, bool, error),
-) (swept int, more bool, err error) {
-	type page struct {
-		swept int
-		more  bool
-	}
-	done, err := decide(ctx, s, c, func(ctx context.Context, products Repository) (p page, err error) {
-		p.swept, p.more, err = sweep(ctx, products)
-		return p, err
-	})
-	return done.swept, done.more, err
-}
-
 // loadDated loads the lines of the batches on the way that the sweep has to look at.
 func (p *Product) loadDated(ctx context.Context, products Repository) error {
 	now := products.Now()
@@ -122,25 +95,4 @@ func (p *Product) loadDated(ctx context.Context, products Repository) error {
 		}
 	}
 	return nil
-}
-
-// sweepLoaded sweeps what is loaded of a product.
-func sweepLoaded(p *Product, products Repository) (swept int, more bool, err error) {
-	swept = p.Sweep(products.Now())
-	if swept == 0 && p.moreLapsed && len(p.events) == 0 {
-		return 0, false, contradiction(p.sku, "further holds have lapsed, but none came")
-	}
-	return swept, p.moreLapsed || p.queue.moreLate || p.queue.serving != (Rank{}), nil
-}
-
-func (m *identityMap) GetDue(ctx context.Context, after Turn, skus ...SKU) ([]*Product, error) {
-	for _, sku := range skus {
-		if err := checkID("GetDue", "sku", sku); err != nil {
-			return nil, err
-		}
-	}
-	if sku, repeated := firstRepeated(skus); repeated {
-		return nil, invalid("GetDue", "sku", sku, "must not be repeated")
-	}
-	return m.load(ctx, Query{SKUs: skus, Due: true, After: after})
 }

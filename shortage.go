@@ -1,6 +1,7 @@
 package allocation
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
@@ -46,4 +47,31 @@ func (e *OutOfStockError) Error() string {
 		fmt.Fprintf(&text, "sku %q: wanted %d, available %d", s.SKU, s.Quantity, s.Available)
 	}
 	return text.String()
+}
+
+// errLapsedRemain is the reason of a [lapsedError].
+var errLapsedRemain = fmt.Errorf("%w: further holds have lapsed, or lines that wait come first", ErrNotLoaded)
+
+// lapsedError is returned when a decision depends on lapsed holds beyond the loaded page. Then the lapsed
+// holds are cleared, page by page, and the command runs again.
+type lapsedError struct {
+	op   string
+	skus []SKU // products with further lapsed holds, at least one
+}
+
+func (e *lapsedError) Error() string { return e.Unwrap().Error() }
+
+// Unwrap returns an [*Error] that names the first product.
+func (e *lapsedError) Unwrap() error {
+	return &Error{Op: e.op, Field: "sku", Value: e.skus[0], Err: errLapsedRemain}
+}
+
+// asLapsed returns the lapsedError inside an error, nil for none.
+func asLapsed(err error) *lapsedError {
+	if err == nil {
+		return nil
+	}
+	var lapsed *lapsedError
+	errors.As(err, &lapsed)
+	return lapsed
 }

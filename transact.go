@@ -3,8 +3,6 @@ package allocation
 import (
 	"context"
 	"slices"
-
-	"github.com/cosmic-go/allocation/internal/combine"
 )
 
 // Transact carries out a transaction of the host, from its beginning to its end, together with commands of a Service
@@ -84,11 +82,6 @@ func gateClaims(op string, skus []SKU) ([]claim, error) {
 	return claims, nil
 }
 
-// newGate returns the queue in which transactions wait for the products that they name. A gate has no groups.
-func newGate() *combine.Queue[key, []*pending] {
-	return combine.New[key, []*pending](nil, combine.Options{Groups: 1, Size: 1, Patience: patience})
-}
-
 // transacting is a call of Transact.
 type transacting struct {
 	*Service
@@ -97,10 +90,6 @@ type transacting struct {
 	fn          func(ctx context.Context, inside *Service) error
 	last        *transaction // of the present attempt
 }
-
-// transactionKey is the key of a context inside a transaction. A context may be inside transactions of several units of
-// work, one within the other.
-type transactionKey struct{ outside *unit }
 
 // run makes attempts until one commits, or fails for good.
 func (t *transacting) run(ctx context.Context) error {

@@ -21,7 +21,8 @@ type product struct {
 	forSale  []*batch                     // the batches that every load brings, in no order
 	lines    map[allocation.OrderID]*line // the first line of each order, by LineID; line.next leads on
 	holds    ordered[hold]                // by time, order and line
-	due      ordered[dueBatch]            // batches with Due, by time
+	lapsed   lapsed
+	due      ordered[dueBatch] // batches with Due, by time
 	waiting  map[allocation.LineKey]allocation.Allocation
 	queue    ordered[place]                             // the lines that wait, in the order of serving
 	byOrder  map[allocation.OrderID][]allocation.LineID // the lines of each order that wait, sorted
@@ -54,6 +55,13 @@ type line struct {
 type hold struct {
 	until time.Time
 	line  allocation.LineKey
+}
+
+// lapsed has the sums of the holds that have lapsed by a time, so that Stock looks at each lapsed hold once, and not in
+// every call.
+type lapsed struct {
+	by    time.Time
+	units map[allocation.BatchRef]allocation.Quantity // unshipped units by batch; no entry is 0
 }
 
 // dueBatch is an entry of the index of batches that the sweep has to look at.
@@ -118,6 +126,7 @@ func newProduct(sku allocation.SKU) *product {
 		waiting: map[allocation.LineKey]allocation.Allocation{},
 		byOrder: map[allocation.OrderID][]allocation.LineID{},
 		moved:   map[allocation.BatchRef]movement{},
+		lapsed:  lapsed{units: map[allocation.BatchRef]allocation.Quantity{}},
 	}
 }
 
@@ -206,6 +215,7 @@ func (p *product) addLine(a allocation.Allocation) {
 	p.link(before, a.OrderID, l)
 	if !a.HeldUntil.IsZero() {
 		p.holds.insert(hold{a.HeldUntil, a.Key()})
+		p.lapsed.note(a, 1)
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
@@ -224,6 +234,7 @@ func (p *product) removeLine(key allocation.LineKey) {
 	p.link(before, key.OrderID, a.next)
 	if !a.HeldUntil.IsZero() {
 		p.holds.remove(hold{a.HeldUntil, key})
+		p.lapsed.note(a.Allocation, -1)
 	}
 	for _, part := range a.Parts {
 		if part.Quantity > part.Shipped {
@@ -231,6 +242,35 @@ func (p *product) removeLine(key allocation.LineKey) {
 			b.leaving.remove(leavingLine{a.Rank(), key})
 		}
 	}
+}
+
+// note adds a hold to the sums, or takes the hold out if sign is -1. A hold that lapses after the time of the sums is
+// no part of the sums.
+func (l *lapsed) note(a allocation.Allocation, sign allocation.Quantity) {
+	if a.HeldUntil.After(l.by) {
+		return
+	}
+	for _, part := range a.Parts {
+		if l.units[part.Batch] += sign * (part.Quantity - part.Shipped); l.units[part.Batch] == 0 {
+			delete(l.units, part.Batch)
+		}
+	}
+}
+
+// sumLapsed brings the sums of lapsed holds to the time now, which may be earlier than the time of the last call.
+func (p *product) sumLapsed(now time.Time) {
+	from, to, sign := p.lapsed.by, now, allocation.Quantity(1)
+	if now.Before(from) {
+		from, to, sign = now, from, -1
+	}
+	p.lapsed.by = to // so that note takes every hold that the loop finds
+	for h := range p.holds.from(func(h hold) bool { return h.until.After(from) }) {
+		if h.until.After(to) {
+			break
+		}
+		p.lapsed.note(p.line(h.line).Allocation, sign)
+	}
+	p.lapsed.by = now
 }
 
 // copyLine returns a line that shares no memory with a.

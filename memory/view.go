@@ -116,6 +116,7 @@ func (p *product) clone() *product {
 		}
 	}
 	c.holds, c.due, c.moved = p.holds.clone(), p.due.clone(), maps.Clone(p.moved)
+	c.lapsed.units = maps.Clone(p.lapsed.units)
 	c.cloneWaiting()
 	c.events = slices.Clip(p.events) // events are appended, and never changed
 	return &c

@@ -101,11 +101,9 @@ func (p *product) free(now time.Time, order allocation.OrderID) map[*batch]alloc
 	for _, b := range p.forSale {
 		free[b] = b.Available()
 	}
-	for h := range p.holds.all() {
-		if h.until.After(now) {
-			break
-		}
-		p.addOpen(free, &p.line(h.line).Allocation)
+	p.sumLapsed(now)
+	for ref, units := range p.lapsed.units {
+		free[p.batches[ref]] += units
 	}
 	for l := p.lines[order]; l != nil; l = l.next {
 		if !l.Lapsed(now) {

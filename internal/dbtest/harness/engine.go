@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 
 	_ "modernc.org/sqlite" // the other drivers come with package servers
 
@@ -28,6 +29,9 @@ type Engine struct {
 
 	// series is a relation with one column, n, from 1 to %d.
 	series string
+
+	// hurry are settings of a connection that loads rows into empty tables, and calm are the usual settings.
+	hurry, calm []string
 
 	// settle are statements after which the engine has no work left to do on loaded rows.
 	settle []string
@@ -118,6 +122,21 @@ func (e *Engine) Open(dsn string, connections int, opts *sqlstore.Options) (*sql
 		return nil, nil, errors.Join(err, db.Close())
 	}
 	return db, store, nil
+}
+
+// Load executes statements that fill empty tables, on one connection.
+func (e *Engine) Load(ctx context.Context, db *sql.DB, statements []string) error {
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, statement := range slices.Concat(e.hurry, statements, e.calm) {
+		if _, err := conn.ExecContext(ctx, statement); err != nil {
+			return fmt.Errorf("%s: %w", statement, err)
+		}
+	}
+	return nil
 }
 
 // Settle makes the engine do at once any work put off by a load or a workload, such as a vacuum or a checkpoint.

@@ -42,10 +42,12 @@ func (e *Engine) LoadFlood(ctx context.Context, db *sql.DB, sku allocation.SKU, 
 		":sku", string(sku), ":batches", fmt.Sprint(batches), ":holds", fmt.Sprint(holds), ":each", fmt.Sprint(each),
 		"{batches}", series(batches), "{each}", series(each),
 	)
+	var statements []string
 	for _, statement := range flood {
-		if _, err := db.ExecContext(ctx, fill.Replace(statement)); err != nil {
-			return fmt.Errorf("load the flood: %w", err)
-		}
+		statements = append(statements, fill.Replace(statement))
+	}
+	if err := e.Load(ctx, db, statements); err != nil {
+		return fmt.Errorf("load the flood: %w", err)
 	}
 	return e.Settle(ctx, db)
 }

@@ -2,7 +2,6 @@ package bench
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"flag"
 	"fmt"
@@ -11,7 +10,7 @@ import (
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
-	"github.com/cosmic-go/allocation/sqlstore"
+	"github.com/cosmic-go/allocation/views"
 )
 
 // Flood is the command flood. Flood measures commands and reads beside lapsed holds that nobody has cleared, or beside
@@ -32,7 +31,7 @@ var (
 )
 
 func defineFlood(flags *flag.FlagSet) harness.Run {
-	name := flags.String("engine", "all", "sqlite, postgresql, mariadb or all")
+	name := flags.String("engine", "all", "memory, sqlite, postgresql, mariadb or all; with -waiting no memory")
 	holds := flags.Int("holds", fullFloods.many, "the most lapsed holds of a product; a multiple of 1,000")
 	cleared := flags.Int("cleared", fullFloods.cleared, "lapsed holds that commands clear; a multiple of 1,000")
 	waiting := flags.Int("waiting", 0, "measure beside so many lines that wait, and no holds; at least 10")
@@ -43,27 +42,49 @@ func defineFlood(flags *flag.FlagSet) harness.Run {
 		if *short {
 			size = smallFloods
 		}
-		return harness.Measure(ctx, *name, func(started *harness.Place) error {
-			if *waiting > 0 {
-				s := queues{waiting: *waiting, receipt: *waiting / 10, slices: 60, calls: 10}
-				if *short {
-					s.slices, s.calls = 10, 5
-				}
-				return (&place{started}).queue(ctx, s, out)
+		if *waiting > 0 {
+			s := queues{waiting: *waiting, receipt: *waiting / 10, slices: 60, calls: 10}
+			if *short {
+				s.slices, s.calls = 10, 5
 			}
-			return (&place{started}).flood(ctx, size, out)
-		})
+			return harness.Measure(ctx, *name, func(started *harness.Place) error {
+				return (&place{started}).queue(ctx, s, out)
+			})
+		}
+		var err error
+		if *name == "memory" || *name == "all" {
+			err = size.measure(ctx, "memory", floodMemory, out)
+		}
+		if *name == "memory" {
+			return err
+		}
+		return errors.Join(err, harness.Measure(ctx, *name, func(started *harness.Place) error {
+			return size.measure(ctx, started.Name, (&place{started}).flooded, out)
+		}))
 	}
 }
 
-// flood measures one engine.
-func (p *place) flood(ctx context.Context, s floods, w io.Writer) error {
-	fmt.Fprintf(w, "## %s\n\n", p.Name)
+// flooded is a store with a product that has lapsed holds.
+type flooded struct {
+	store interface {
+		allocation.Store
+		views.StockReader
+	}
+	sum   func(ctx context.Context, now time.Time) error // a bare sum over the holds
+	close func() error
+}
+
+// flood fills a store with so many lapsed holds, spread evenly over the batches.
+type flood func(ctx context.Context, holds, batches int) (*flooded, error)
+
+// measure measures one engine.
+func (s floods) measure(ctx context.Context, engine string, fill flood, w io.Writer) error {
+	fmt.Fprintf(w, "## %s\n\n", engine)
 	fmt.Fprint(w, "| lapsed holds | batches | GetDue | Stock | a bare sum | a sale from a page |\n")
 	fmt.Fprint(w, "|---:|---:|---:|---:|---:|---:|\n")
 	for _, batches := range s.batches {
 		for _, holds := range []int{s.few, s.many} {
-			if err := p.floodReads(ctx, s, holds, batches, w); err != nil {
+			if err := s.reads(ctx, fill, holds, batches, w); err != nil {
 				return fmt.Errorf("%d holds on %d batches: %w", holds, batches, err)
 			}
 		}
@@ -71,7 +92,7 @@ func (p *place) flood(ctx context.Context, s floods, w io.Writer) error {
 	fmt.Fprint(w, "\n| lapsed holds | batches | refusal | the next refusal | sale of all units | Sweep |\n")
 	fmt.Fprint(w, "|---:|---:|---:|---:|---:|---:|\n")
 	for _, batches := range s.batches {
-		if err := p.floodCleared(ctx, s.cleared, batches, w); err != nil {
+		if err := s.clear(ctx, fill, batches, w); err != nil {
 			return fmt.Errorf("clearing %d holds on %d batches: %w", s.cleared, batches, err)
 		}
 	}
@@ -83,15 +104,24 @@ func (p *place) flood(ctx context.Context, s floods, w io.Writer) error {
 const lamp = allocation.SKU("lamp")
 
 // flooded makes a database with so many lapsed holds.
-func (p *place) flooded(ctx context.Context, holds, batches int) (*sqlstore.Store, *sql.DB, error) {
+func (p *place) flooded(ctx context.Context, holds, batches int) (*flooded, error) {
 	store, db, err := p.prepare(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if err := p.LoadFlood(ctx, db, lamp, holds, batches); err != nil {
-		return nil, nil, errors.Join(err, db.Close())
+		return nil, errors.Join(err, db.Close())
 	}
-	return store, db, nil
+	sum := func(ctx context.Context, now time.Time) error {
+		for _, setting := range bareSettings[p.Name] {
+			if _, err := db.ExecContext(ctx, setting); err != nil {
+				return err
+			}
+		}
+		var sum int64
+		return db.QueryRowContext(ctx, fmt.Sprintf(bare[p.Name], now.UnixMicro())).Scan(&sum)
+	}
+	return &flooded{store: store, sum: sum, close: db.Close}, nil
 }
 
 // bareSettings are settings of a connection with which the bare sum uses the index, in one process, as Stock does.
@@ -109,37 +139,28 @@ var bare = map[string]string{
 		WHERE held_sku = 'lamp' AND held_until <= %d`,
 }
 
-// floodReads measures reads and a small sale, which must not grow with the number of holds, and Stock beside a bare
-// sum.
-func (p *place) floodReads(ctx context.Context, s floods, holds, batches int, w io.Writer) (err error) {
-	store, db, err := p.flooded(ctx, holds, batches)
+// reads measures reads and a small sale, which must not grow with the number of holds, and Stock beside a bare sum.
+func (s floods) reads(ctx context.Context, fill flood, holds, batches int, w io.Writer) (err error) {
+	at, err := fill(ctx, holds, batches)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
-	service, err := newService(store, nil)
+	defer func() { err = errors.Join(err, at.close()) }()
+	service, err := newService(at.store, nil)
 	if err != nil {
 		return err
 	}
 	now, sales, took := time.Now(), 0, [4]time.Duration{}
 	for i, call := range []func() error{
 		func() error {
-			_, err := store.Load(ctx, allocation.Query{Due: true, Now: now, Limit: 100})
+			_, err := at.store.Load(ctx, allocation.Query{Due: true, Now: now, Limit: 100})
 			return err
 		},
 		func() error {
-			_, err := store.Stock(ctx, now, lamp)
+			_, err := at.store.Stock(ctx, now, lamp)
 			return err
 		},
-		func() error {
-			for _, setting := range bareSettings[p.Name] {
-				if _, err := db.ExecContext(ctx, setting); err != nil {
-					return err
-				}
-			}
-			var sum int64
-			return db.QueryRowContext(ctx, fmt.Sprintf(bare[p.Name], now.UnixMicro())).Scan(&sum)
-		},
+		func() error { return at.sum(ctx, now) },
 		func() error { // each clears a page
 			sales++
 			_, err := service.Allocate(ctx, ofLamp(fmt.Sprintf("sale-%d", sales), 1))
@@ -176,17 +197,17 @@ func ofLamp(order string, quantity allocation.Quantity) allocation.Request {
 	}}
 }
 
-// floodCleared measures the commands that clear all holds, each on a fresh database.
-func (p *place) floodCleared(ctx context.Context, holds, batches int, w io.Writer) error {
-	all := allocation.Quantity(holds + batches)
+// clear measures the commands that clear all holds, each on a fresh store.
+func (s floods) clear(ctx context.Context, fill flood, batches int, w io.Writer) error {
+	holds, all := s.cleared, allocation.Quantity(s.cleared+batches)
 	var took [4]time.Duration
 	measure := func(calls ...func(*allocation.Service) error) (durations []time.Duration, err error) {
-		store, db, err := p.flooded(ctx, holds, batches)
+		at, err := fill(ctx, holds, batches)
 		if err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, db.Close()) }()
-		service, err := newService(store, nil)
+		defer func() { err = errors.Join(err, at.close()) }()
+		service, err := newService(at.store, nil)
 		if err != nil {
 			return nil, err
 		}

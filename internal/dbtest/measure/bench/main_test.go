@@ -35,13 +35,20 @@ func TestARunPrintsItsRatioAndAllWaysOfLocking(t *testing.T) {
 }
 
 func TestAFloodIsMeasuredAndCleared(t *testing.T) {
-	var out strings.Builder
-	require.NoError(t, harness.Measure(t.Context(), "sqlite", func(started *harness.Place) error {
-		tiny := floods{few: 100, many: 200, cleared: 300, batches: []int{1, 10}, calls: 1}
-		return (&place{started}).flood(t.Context(), tiny, &out)
-	}))
-	assert.Regexp(t, `(?m)^\| 200 \| 10 \| [\d.]+ ms `, out.String())
-	assert.Regexp(t, `(?m)^\| 300 \| 10 \| [\d.]+m?s \| `, out.String())
+	tiny := floods{few: 100, many: 200, cleared: 300, batches: []int{1, 10}, calls: 1}
+	measured := func(t *testing.T, engine string, fill flood) {
+		var out strings.Builder
+		require.NoError(t, tiny.measure(t.Context(), engine, fill, &out))
+		assert.Regexp(t, `(?m)^\| 200 \| 10 \| [\d.]+ ms `, out.String())
+		assert.Regexp(t, `(?m)^\| 300 \| 10 \| [\d.]+m?s \| `, out.String())
+	}
+	t.Run("memory", func(t *testing.T) { measured(t, "memory", floodMemory) })
+	t.Run("SQLite", func(t *testing.T) {
+		require.NoError(t, harness.Measure(t.Context(), "sqlite", func(started *harness.Place) error {
+			measured(t, started.Name, (&place{started}).flooded)
+			return nil
+		}))
+	})
 }
 
 // The long form is go run ./measure flood -waiting 100000.

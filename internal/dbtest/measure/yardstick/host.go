@@ -62,6 +62,7 @@ func (p *place) ways() []way {
 
 // hosts measures the wanted workloads with orders of the host's, and prints the table of the aims.
 func (p *place) hosts(ctx context.Context, s size, dsn, only string, out io.Writer) error {
+	s.slice -= s.slice / 4 // because there are many sides
 	found := figures{}
 	for _, w := range hostWorkloads {
 		if !chosen(only, w.Name) {

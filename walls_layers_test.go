@@ -15,23 +15,27 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestAFileUsesOnlyFilesThatContributingNamesBefore keeps the root without circles of files: the table of
-// CONTRIBUTING.md is an order in which the files can be read.
+// TestAFileUsesOnlyFilesThatContributingNamesBefore keeps the packages without circles of files: the tables of
+// CONTRIBUTING.md are orders in which the files can be read.
 func TestAFileUsesOnlyFilesThatContributingNamesBefore(t *testing.T) {
-	place := placesInContributing(t)
-	uses := usesOfFiles(t)
-	assert.NotEmpty(t, uses[use{"uow.go", "clearing.go"}], "the test sees uses")
-	for u, name := range uses {
-		assert.Less(t, place[u.of], place[u.by], "%s uses %s of %s, and stands before it", u.by, name, u.of)
+	for folder, heading := range map[string]string{".": "### The root\n", "sqlstore": "### The files of sqlstore\n"} {
+		t.Run(folder, func(t *testing.T) {
+			place := placesInContributing(t, heading)
+			uses := usesOfFiles(t, folder)
+			assert.NotEmpty(t, uses, "the test sees uses")
+			for u, name := range uses {
+				assert.Less(t, place[u.of], place[u.by], "%s uses %s of %s, and stands before it", u.by, name, u.of)
+			}
+		})
 	}
 }
 
-// placesInContributing numbers the files of the root in the order in which the layout names them.
-func placesInContributing(t *testing.T) map[string]int {
+// placesInContributing numbers the files of a package in the order in which a table of CONTRIBUTING.md names them.
+func placesInContributing(t *testing.T, heading string) map[string]int {
 	t.Helper()
 	page, err := os.ReadFile("CONTRIBUTING.md")
 	require.NoError(t, err)
-	_, table, found := strings.Cut(string(page), "### The root\n")
+	_, table, found := strings.Cut(string(page), heading)
 	require.True(t, found)
 	table, _, _ = strings.Cut(table, "\n### ")
 	places := map[string]int{}
@@ -46,13 +50,13 @@ func placesInContributing(t *testing.T) map[string]int {
 // use is a use of one file's declarations by another file.
 type use struct{ by, of string }
 
-// usesOfFiles returns the uses between files of the root, each with the name of a declaration. The packages that the
-// root imports are not read, so a call of a method whose receiver is the result of another package is not seen.
-func usesOfFiles(t *testing.T) map[use]string {
+// usesOfFiles returns the uses between the files of a package, each with the name of a declaration. The imported
+// packages are not read, so a call of a method whose receiver is the result of another package is not seen.
+func usesOfFiles(t *testing.T, folder string) map[use]string {
 	t.Helper()
 	set := token.NewFileSet()
 	var files []*ast.File
-	paths, err := filepath.Glob("*.go")
+	paths, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	require.NoError(t, err)
 	for _, path := range paths {
 		if strings.HasSuffix(path, "_test.go") {
@@ -70,7 +74,9 @@ func usesOfFiles(t *testing.T) map[use]string {
 		if object.Pkg() != pkg || !isDeclaration(object) {
 			continue
 		}
-		u := use{by: set.Position(id.Pos()).Filename, of: set.Position(object.Pos()).Filename}
+		u := use{
+			by: filepath.Base(set.Position(id.Pos()).Filename), of: filepath.Base(set.Position(object.Pos()).Filename),
+		}
 		if u.by != u.of {
 			uses[u] = object.Name()
 		}

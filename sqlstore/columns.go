@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/sqlstore/seam"
 )
 
 // columns describe the rows of a table, or the rows that a statement takes as parameters. Each column is named
@@ -199,53 +200,6 @@ func (c columns[R]) keys() columns[R] {
 	return c.where(func(c column[R]) bool { return c.role == roleKey })
 }
 
-// unusual returns the columns without a usual value.
-func (c columns[R]) unusual() columns[R] {
-	return c.where(func(c column[R]) bool { return c.usual == "" })
-}
-
-// arePlain reports whether all rows are plain.
-func (c columns[R]) arePlain(rows []R) bool {
-	check := &usualValue{}
-	for i := range rows {
-		for j := range c {
-			if c[j].usual == "" {
-				continue
-			}
-			check.sql, check.n = c[j].usual, c[j].usualNumber
-			if c[j].write(check, &rows[i]); !check.met {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// usualValue compares the value of a column with the usual value.
-type usualValue struct {
-	sql string
-	n   int64
-	met bool
-}
-
-func (u *usualValue) text(s string) { u.met = u.sql == "''" && s == "" }
-
-func (u *usualValue) number(n int64) { u.met = n == u.n && n >= 0 }
-
-func (u *usualValue) null() { u.met = u.sql == "NULL" }
-
-// plainList is list for the values of plain rows: the usual values stand in the text.
-func (c columns[R]) plainList(prefix string) string {
-	all := make([]string, len(c))
-	for i, column := range c {
-		all[i] = column.usual
-		if all[i] == "" {
-			all[i] = prefix + column.name
-		}
-	}
-	return strings.Join(all, ", ")
-}
-
 // list is the names, each behind a prefix: "" for names, ":" for parameters, "x." for columns of x.
 func (c columns[R]) list(prefix string) string {
 	names := make([]string, len(c))
@@ -392,3 +346,21 @@ func (c columns[R]) read(f *fields, row *R) {
 		column.read(f, row)
 	}
 }
+
+// positiveOrNullColumn is a column of a number that is never negative, with NULL for 0.
+func positiveOrNullColumn[R any, N ~int64](name string, field func(row *R) *N, unit N) column[R] {
+	return column[R]{
+		name: name, kind: "bigint", slot: nullableSlot,
+		write: func(v values, row *R) {
+			if n := *field(row); n > 0 {
+				v.number(int64(n / unit))
+				return
+			}
+			v.null()
+		},
+		read: func(f *fields, row *R) { *field(row) = N(f.nullable().Int64) * unit },
+	}
+}
+
+// scanner is one row of an answer.
+type scanner = seam.Row

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -224,4 +225,59 @@ func (w *rowCommit) batch(ctx context.Context, r runner, rows *relations, i int)
 		return 0, aboutBatch.error(err, rows.batches[i:i+1])
 	}
 	return matched, nil
+}
+
+// checkVersions runs a statement that selects versions by SKU, and returns a conflict unless each product has the
+// version that was read. A missing product has version 0. Several statements tell as much as one: versions only grow,
+// so at the time of the first statement all products still had the versions that later statements find.
+func checkVersions(ctx context.Context, r runner, e *engine, q *query, products []productRow) error {
+	if len(products) == 0 {
+		return nil
+	}
+	versions := make(map[allocation.SKU]int64, len(products))
+	for _, skus := range cutIDs(e, skusOf(products)) {
+		err := r.each(ctx, q, []any{idList(skus)}, func(row scanner) error {
+			var sku allocation.SKU
+			var version int64
+			err := row.Scan(&sku, &version)
+			versions[sku] = version
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, p := range products {
+		if versions[p.sku] != p.seen {
+			return conflictOn(p)
+		}
+	}
+	return nil
+}
+
+// conflictOnAny names the product if there is only one.
+func conflictOnAny(products []productRow) error {
+	if len(products) == 1 {
+		return conflictOn(products[0])
+	}
+	return &subjectError{
+		field: "sku", value: skusOf(products),
+		err: fmt.Errorf("%w: a version has changed since the read", allocation.ErrConflict),
+	}
+}
+
+// conflictOn returns the error for a product that another unit of work changed first.
+func conflictOn(p productRow) error {
+	return &subjectError{
+		field: "sku", value: p.sku,
+		err: fmt.Errorf("%w: the version is no longer %d", allocation.ErrConflict, p.seen),
+	}
+}
+
+func skusOf(products []productRow) []allocation.SKU {
+	skus := make([]allocation.SKU, len(products))
+	for i, p := range products {
+		skus[i] = p.sku
+	}
+	return skus
 }

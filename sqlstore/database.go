@@ -331,3 +331,17 @@ func (t *sqlTransaction) rollback(context.Context) {
 	defer t.cancel()
 	t.end(t.tx.Rollback()) // which does nothing after COMMIT
 }
+
+// reserve passes over connections that the server has closed: a server that crashed and is back has closed all. Where
+// database/sql prepares, reserve leaves that to the driver. The driver may look itself (go-sql-driver), or ask the
+// server only after a while (pgx, after a second).
+func (d *sqlDatabase) reserve(ctx context.Context) (*sql.Conn, error) {
+	open := d.db.Stats().OpenConnections
+	for closed := open; ; closed-- {
+		conn, err := d.db.Conn(ctx)
+		if err != nil || d.engine.prepares || closed <= 0 || !d.sockets.hasEnded(conn, open) {
+			return conn, err
+		}
+		sqlConnection{conn, d.engine}.discard()
+	}
+}

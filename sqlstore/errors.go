@@ -115,3 +115,23 @@ func invalid(op, field string, value any, rule string) error {
 }
 
 func ended(op string, err error) error { return fmt.Errorf("sqlstore: %s: %w", op, err) }
+
+// sqlState returns the SQLSTATE of an error of the server.
+func sqlState(err error) (state string, ok bool) {
+	return find(err, func(err error) (string, bool) {
+		coded, ok := err.(interface{ SQLState() string })
+		if !ok {
+			return "", false
+		}
+		return coded.SQLState(), true
+	})
+}
+
+// placeOf returns the function of the server that made the error, "" if the driver doesn't say.
+func placeOf(err error) string {
+	place, _ := find(err, func(err error) (string, bool) {
+		v := field(err, "Routine")
+		return v.String(), v.IsValid() && v.String() != ""
+	})
+	return place
+}

@@ -1,8 +1,6 @@
 package sqlstore
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -114,133 +112,6 @@ func checkLiterals(op string, values []any) error {
 	return nil
 }
 
-// CommitWith is [Store.Commit] with guests in the same transaction, see [allocation.GuestStore]. A commit that succeeds
-// sets no savepoint. If a guest failed, a second transaction carries out each guest behind a savepoint to find all
-// guests at fault.
-func (s *Store) CommitWith(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
-	const op = "CommitWith"
-	if err := s.check(ctx, op); err != nil {
-		return err
-	}
-	if len(guests) == 0 {
-		return s.Commit(ctx, changes)
-	}
-	if err := s.checkGuests(guests); err != nil {
-		return err
-	}
-	rows, err := relationsOf(changes)
-	if err == nil {
-		err = s.commitWith(ctx, rows, guests)
-	}
-	if failed := asGuestError(err); failed != nil {
-		return failed
-	}
-	return s.explain(ctx, op, s.retryable(ctx, err))
-}
-
-func (s *Store) checkGuests(guests []allocation.Guest) error {
-	for _, guest := range guests {
-		if err := s.CheckGuest(guest); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func asGuestError(err error) *allocation.GuestError {
-	var failed *allocation.GuestError
-	if errors.As(err, &failed) {
-		return failed
-	}
-	return nil
-}
-
-func (s *Store) commitWith(ctx context.Context, rows *relations, guests []allocation.Guest) error {
-	statements := s.guestStatements(guests)
-	done, err := s.tryPipeline(ctx, rows, statements)
-	if !done {
-		done, err = s.tryScript(ctx, rows, statements)
-	}
-	if !done {
-		err = s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {
-			if err := s.writeProducts(ctx, t, rows); err != nil {
-				return err
-			}
-			return s.runGuests(ctx, t, statements)
-		})
-	}
-	var failed *guestFailureError
-	switch {
-	case !errors.As(err, &failed):
-		return err
-	case len(guests) == 1 && failed.answered:
-		return &allocation.GuestError{Errs: []error{failed.err}}
-	}
-	return s.inTransaction(ctx, s.isolation, s.statements.ahead(), func(t *transaction) error {
-		if err := s.writeProducts(ctx, t, rows); err != nil {
-			return err
-		}
-		return s.runEach(ctx, t.driverTransaction, guests)
-	})
-}
-
-// writeProducts writes the changes, if there are any.
-func (s *Store) writeProducts(ctx context.Context, t *transaction, rows *relations) error {
-	if len(rows.products) == 0 {
-		return nil
-	}
-	return s.statements.writer.write(ctx, t, rows)
-}
-
-// guestFailureError is the failure of a guest in a transaction that goes no further.
-type guestFailureError struct {
-	err      error
-	answered bool // by the server; otherwise the connection may be lost
-}
-
-func (f *guestFailureError) Error() string { return f.err.Error() }
-
-func (f *guestFailureError) Unwrap() error { return f.err }
-
-// runGuests carries out statements. An error that a fresh attempt may cure, and the end of the context, are returned
-// as they are, other errors as a guestFailureError.
-func (s *Store) runGuests(ctx context.Context, r runner, statements []guestStatement) error {
-	for _, statement := range statements {
-		err := s.runGuest(ctx, r, statement)
-		switch {
-		case err == nil:
-			continue
-		case s.concernsAll(ctx, err):
-			return err
-		}
-		return &guestFailureError{err: err, answered: !s.classify(err).isUnknown()}
-	}
-	return nil
-}
-
-// concernsAll reports whether the error of a guest's statement concerns the whole commit.
-func (s *Store) concernsAll(ctx context.Context, err error) bool {
-	return past(ctx) != nil || s.classify(err).isCurable()
-}
-
-// runGuest carries out one statement. A panic of an argument's method Value becomes an error, because the goroutine
-// belongs to another caller.
-func (s *Store) runGuest(ctx context.Context, r runner, statement guestStatement) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("sqlstore: a guest panicked: %v", cause)
-		}
-	}()
-	if statement.err != nil {
-		return statement.err
-	}
-	if err := s.engine.fits(ctx, r, statement.text, nil); err != nil {
-		return err
-	}
-	_, err = r.exec(ctx, &query{text: statement.text, literal: true}, statement.args...)
-	return err
-}
-
 const (
 	setGuestSavepoint     = "SAVEPOINT allocation_guest"
 	backToGuestSavepoint  = "ROLLBACK TO SAVEPOINT allocation_guest"
@@ -248,116 +119,48 @@ const (
 	backToGuestsSavepoint = "ROLLBACK TO SAVEPOINT allocation_guests"
 )
 
-// runEach carries out each guest behind a savepoint, and returns an [*allocation.GuestError] if any guest failed. An
-// error after which there is no way back to the savepoint can't be attributed.
-func (s *Store) runEach(ctx context.Context, r runner, guests []allocation.Guest) error {
-	failed := &allocation.GuestError{Errs: make([]error, len(guests))}
-	one := false
-	for i := range guests {
-		if _, err := r.exec(ctx, s.statements.plain(setGuestSavepoint)); err != nil {
-			return err
+// guestStatements returns the statements for guests. Rows of one kind are inserted together, at the place of the first.
+// No row moves across a [Statement].
+func (s *Store) guestStatements(guests []allocation.Guest) (statements []guestStatement) {
+	var kinds []rowKind // since the last Statement, in the order of the first rows
+	rows := map[rowKind][][]any{}
+	flush := func() {
+		for _, kind := range kinds {
+			statements = append(statements, s.engine.inserts(kind, rows[kind])...)
 		}
-		var err error
-		for _, statement := range s.guestStatements(guests[i : i+1]) {
-			err = s.runGuest(ctx, r, statement)
-		}
-		switch {
-		case err == nil:
-			continue
-		case s.concernsAll(ctx, err):
-			return err
-		}
-		if _, lost := r.exec(ctx, s.statements.plain(backToGuestSavepoint)); lost != nil {
-			return err
-		}
-		failed.Errs[i], one = err, true
+		kinds = nil
+		clear(rows)
 	}
-	if one {
-		return failed
+	for _, guest := range guests {
+		switch g := guest.(type) {
+		case Statement:
+			flush()
+			statements = append(statements, s.engine.statementOf(g))
+		case Row:
+			kind := rowKind{g.Insert, len(g.Values)}
+			if rows[kind] == nil {
+				kinds = append(kinds, kind)
+			}
+			rows[kind] = append(rows[kind], g.Values)
+		}
 	}
-	return nil
+	flush()
+	return statements
 }
 
-// CheckGuest is that of the store.
-func (in *inside) CheckGuest(guest allocation.Guest) error { return in.store.CheckGuest(guest) }
-
-// CommitWith undoes its own writes if guests failed, by a savepoint; then the transaction is still usable.
-func (in *inside) CommitWith(ctx context.Context, changes []allocation.Changes, guests []allocation.Guest) error {
-	const op = "CommitWith"
-	if err := in.check(ctx, op); err != nil {
-		return err
+// statementOf returns the host's statement.
+func (e *engine) statementOf(g Statement) guestStatement {
+	if !e.literals {
+		return guestStatement{text: g.SQL, args: g.Args}
 	}
-	if len(guests) == 0 {
-		return in.Commit(ctx, changes)
+	l := &literalText{}
+	rest := g.SQL
+	for _, arg := range g.Args {
+		before, after, _ := strings.Cut(rest, "?")
+		l.raw(before)
+		l.value(arg)
+		rest = after
 	}
-	if err := in.store.checkGuests(guests); err != nil {
-		return err
-	}
-	rows, err := relationsOf(changes)
-	if err == nil {
-		err = in.commitWith(ctx, rows, guests)
-	}
-	if failed := asGuestError(err); failed != nil {
-		return failed
-	}
-	return in.explain(ctx, op, err)
-}
-
-func (in *inside) commitWith(ctx context.Context, rows *relations, guests []allocation.Guest) error {
-	s, t := in.store, in.transaction
-	if _, err := t.exec(ctx, s.statements.plain(setGuestsSavepoint)); err != nil {
-		return err
-	}
-	if err := in.writeProducts(ctx, rows); err != nil {
-		return err
-	}
-	// The errors of guests don't spoil the transaction as long as there is a way back to the savepoint.
-	err := s.runGuests(ctx, t.driverTransaction, s.guestStatements(guests))
-	var failed *guestFailureError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &failed):
-		t.note(err)
-		return err
-	}
-	if err := in.backToGuests(ctx, err); err != nil {
-		return err
-	}
-	if len(guests) == 1 {
-		return &allocation.GuestError{Errs: []error{failed.err}}
-	}
-	if err := in.writeProducts(ctx, rows); err != nil {
-		return err
-	}
-	err = s.runEach(ctx, t.driverTransaction, guests)
-	switch {
-	case err == nil:
-		return nil
-	case asGuestError(err) == nil:
-		t.note(err)
-		return err
-	}
-	if lost := in.backToGuests(ctx, err); lost != nil {
-		return lost
-	}
-	return err
-}
-
-// writeProducts writes the changes, if there are any.
-func (in *inside) writeProducts(ctx context.Context, rows *relations) error {
-	if len(rows.products) == 0 {
-		return nil
-	}
-	return in.write(ctx, rows)
-}
-
-// backToGuests undoes the commit after an error of a guest. Without a way back the transaction is unusable.
-func (in *inside) backToGuests(ctx context.Context, err error) error {
-	if _, lost := in.transaction.driverTransaction.exec(ctx,
-		in.store.statements.plain(backToGuestsSavepoint)); lost != nil {
-		in.transaction.note(lost)
-		return fmt.Errorf("%w after: %v", lost, err) //nolint:errorlint // the guest's error is not the transaction's
-	}
-	return nil
+	l.raw(rest)
+	return l.statement()
 }

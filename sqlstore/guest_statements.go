@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
-
-	"github.com/cosmic-go/allocation"
 )
 
 // guestStatement is a statement that carries out guests. The text has the values on an engine with literals.
@@ -24,52 +22,6 @@ type guestStatement struct {
 type rowKind struct {
 	insert  string
 	columns int
-}
-
-// guestStatements returns the statements for guests. Rows of one kind are inserted together, at the place of the first.
-// No row moves across a [Statement].
-func (s *Store) guestStatements(guests []allocation.Guest) (statements []guestStatement) {
-	var kinds []rowKind // since the last Statement, in the order of the first rows
-	rows := map[rowKind][][]any{}
-	flush := func() {
-		for _, kind := range kinds {
-			statements = append(statements, s.engine.inserts(kind, rows[kind])...)
-		}
-		kinds = nil
-		clear(rows)
-	}
-	for _, guest := range guests {
-		switch g := guest.(type) {
-		case Statement:
-			flush()
-			statements = append(statements, s.engine.statementOf(g))
-		case Row:
-			kind := rowKind{g.Insert, len(g.Values)}
-			if rows[kind] == nil {
-				kinds = append(kinds, kind)
-			}
-			rows[kind] = append(rows[kind], g.Values)
-		}
-	}
-	flush()
-	return statements
-}
-
-// statementOf returns the host's statement.
-func (e *engine) statementOf(g Statement) guestStatement {
-	if !e.literals {
-		return guestStatement{text: g.SQL, args: g.Args}
-	}
-	l := &literalText{}
-	rest := g.SQL
-	for _, arg := range g.Args {
-		before, after, _ := strings.Cut(rest, "?")
-		l.raw(before)
-		l.value(arg)
-		rest = after
-	}
-	l.raw(rest)
-	return l.statement()
 }
 
 // rowsAtOnce are the numbers of rows of an INSERT with placeholders. There are few different numbers, so that a driver

@@ -3,10 +3,12 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -241,11 +243,6 @@ func (in *inside) write(ctx context.Context, rows *relations) error {
 	return err
 }
 
-const (
-	setSavepoint    = "SAVEPOINT allocation_commit"
-	backToSavepoint = "ROLLBACK TO SAVEPOINT allocation_commit"
-)
-
 func (in *inside) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
 	const op = "Audit"
 	if err := in.check(ctx, op); err != nil {
@@ -263,3 +260,23 @@ func (in *inside) Events(ctx context.Context, sku allocation.SKU, after int64, l
 	events, err := in.store.events(ctx, in.transaction, sku, after, limit)
 	return events, in.explain(ctx, op, err)
 }
+
+// withOpenRows adds the reason to a driver's error about open rows of the host.
+func (in *inside) withOpenRows(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, text := range openRows {
+		if strings.Contains(err.Error(), text) {
+			return fmt.Errorf("the rows of a query are still open in the transaction, close them first: %w", err)
+		}
+	}
+	if in.savepoint != nil && errors.Is(err, driver.ErrBadConn) { // go-sql-driver doesn't tell the reasons apart
+		return fmt.Errorf("the connection was lost, or the rows of a query are still open in the transaction: %w", err)
+	}
+	return err
+}
+
+// openRows is what drivers say about a statement while the rows of a query are open on the same connection:
+// go-sql-driver, pgx and lib/pq. SQLite allows such statements.
+var openRows = []string{"busy buffer", "commands out of sync", "conn busy", "unexpected Parse response"}

@@ -160,3 +160,18 @@ func leavingOrder(prefix string) string {
 const namedBatch = `
 			UNION
 			SELECT ref FROM {batches} WHERE ref = :batch`
+
+// behindRank are conditions for the lines behind the rank (:held, :priority, :sequence), each for a range of an index
+// in the order of leaving.
+func (t *templates) behindRank() []string {
+	const priority = `CAST(:priority AS `
+	return []string{
+		` AND l.held = :held AND l.priority = ` + priority + t.integer + `) AND l.sequence < :sequence`,
+		` AND l.held = :held AND l.priority > ` + priority + t.integer + `)`,
+		` AND l.held < :held`,
+	}
+}
+
+// fewSKUs is how many SKUs of an order MariaDB looks up by themselves. Beside a flood of lapsed holds, orders with more
+// SKUs are slower.
+const fewSKUs = 4

@@ -153,11 +153,6 @@ var mariaDB = engine{
 	},
 }
 
-// inTransaction is 0 in a transaction, and an error outside (1690, out of range). A server of a Galera cluster ends a
-// transaction that lost against another server, and a driver may miss the news: to PREPARE the server answers OK.
-// Without the guard the following statements would be committed one by one, and would survive the ROLLBACK.
-const inTransaction = "0 * (~0 + (1 - @@in_transaction))"
-
 func forceIndex(index string) string { return "FORCE INDEX ({#" + index + "})" }
 
 // mariaDBNumber returns the number of an error of the server.

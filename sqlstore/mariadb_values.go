@@ -99,3 +99,8 @@ func (l *tupleList) text(s string) {
 	}
 	l.out = append(append(append(l.out, '\''), s...), '\'')
 }
+
+// inTransaction is 0 in a transaction, and an error outside (1690, out of range). A server of a Galera cluster ends a
+// transaction that lost against another server, and a driver may miss the news: to PREPARE the server answers OK.
+// Without the guard the following statements would be committed one by one, and would survive the ROLLBACK.
+const inTransaction = "0 * (~0 + (1 - @@in_transaction))"

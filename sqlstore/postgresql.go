@@ -105,17 +105,6 @@ var postgreSQL = engine{
 // anything. There may be very many, so the planner must not expect few: the planner would sort the holds to group them.
 var lapsedOf = `h.sku = c.sku AND h.part = 0 AND h.held_until <= ` + opaque(":now")
 
-// sqlState returns the SQLSTATE of an error of the server.
-func sqlState(err error) (state string, ok bool) {
-	return find(err, func(err error) (string, bool) {
-		coded, ok := err.(interface{ SQLState() string })
-		if !ok {
-			return "", false
-		}
-		return coded.SQLState(), true
-	})
-}
-
 // hasOldPlan reports whether somebody changed the type of a column since the driver prepared the statement on this
 // connection ("cached plan must not change result type"). The driver then forgets the prepared statement. The server
 // has no other reason to answer 0A000, not supported, to the statements of this package. A statement of the host may
@@ -129,15 +118,6 @@ func hasOldPlan(err error) bool {
 func fromElsewhere(err error, function string) bool {
 	place := placeOf(err)
 	return place != "" && place != function
-}
-
-// placeOf returns the function of the server that made the error, "" if the driver doesn't say.
-func placeOf(err error) string {
-	place, _ := find(err, func(err error) (string, bool) {
-		v := field(err, "Routine")
-		return v.String(), v.IsValid() && v.String() != ""
-	})
-	return place
 }
 
 // rolledBack is what drivers say if the server answers COMMIT with ROLLBACK, because an earlier statement has failed:

@@ -1,7 +1,6 @@
 package sqlstore
 
 import (
-	"context"
 	"fmt"
 	"hash/fnv"
 	"strings"
@@ -57,22 +56,3 @@ func (t *templates) lineFunction() function {
 }
 
 const hasFunction = `SELECT COUNT(*) FROM pg_proc WHERE oid = to_regproc(CAST(:function AS text))`
-
-// lacksFunctions reports whether the functions that the options ask for are missing.
-func (s *Store) lacksFunctions(ctx context.Context, conn connection) (bool, error) {
-	if !s.templates.functions {
-		return false, nil
-	}
-	q := s.templates.compile(hasFunction)
-	var functions int
-	err := one(ctx, conn, q, []any{s.templates.lineFunction().name}, &functions)
-	return functions == 0, err
-}
-
-// createFunctions creates the functions that the options ask for, inside the transaction of Migrate.
-func (s *Store) createFunctions(ctx context.Context, conn connection) error {
-	if !s.templates.functions {
-		return nil
-	}
-	return run(ctx, conn, s.templates.lineFunction().create)
-}

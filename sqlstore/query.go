@@ -5,8 +5,6 @@ import (
 	"database/sql"
 	"fmt"
 	"sync/atomic"
-
-	"github.com/cosmic-go/allocation/sqlstore/seam"
 )
 
 // query is a compiled statement.
@@ -99,9 +97,6 @@ type runner interface {
 	// each calls row for every row of the answer.
 	each(ctx context.Context, q *query, args []any, row func(row scanner) error) error
 }
-
-// scanner is one row of an answer.
-type scanner = seam.Row
 
 // driverTransaction is open until commit or rollback. rollback after commit does nothing. The end of ctx interrupts
 // neither.

@@ -347,3 +347,50 @@ func (s subject[R]) error(err error, rows []R) error {
 	about.value = all
 	return about
 }
+
+// endedColumns find a line that waits.
+var endedColumns = removedColumns.keys()
+
+// addWaiting adds the rows of the lines that wait.
+func (r *relations) addWaiting(c *allocation.Changes) {
+	for _, key := range c.EndedWaiting {
+		r.ended = append(r.ended, removedLine{key, 0})
+	}
+	r.newWaiting = append(r.newWaiting, c.NewWaiting...)
+	r.waiting = append(r.waiting, c.Waiting...)
+	if c.NewServing {
+		r.servings = append(r.servings, servingRow{c.SKU, c.Serving})
+	}
+}
+
+// concernWaiting reports whether the commit changes anything about lines that wait.
+func (r *relations) concernWaiting() bool {
+	return len(r.ended)+len(r.newWaiting)+len(r.waiting)+len(r.servings) > 0
+}
+
+// allEnded returns the lines that wait no longer, and the changed lines, which are written again.
+func (r *relations) allEnded() []removedLine {
+	if len(r.waiting) == 0 {
+		return r.ended
+	}
+	all := slices.Clone(r.ended)
+	for i := range r.waiting {
+		all = append(all, removedLine{r.waiting[i].Key(), 0})
+	}
+	return all
+}
+
+// allWaiting returns the lines that wait, new and changed.
+func (r *relations) allWaiting() []allocation.Allocation {
+	if len(r.waiting) == 0 {
+		return r.newWaiting
+	}
+	return slices.Concat(r.newWaiting, r.waiting)
+}
+
+var (
+	aboutWaiting = subject[allocation.Allocation]{
+		"order", func(l *allocation.Allocation) any { return l.OrderID }, allocation.ErrDuplicate,
+	}
+	aboutServing = subject[servingRow]{"sku", func(s *servingRow) any { return s.sku }, nil}
+)

@@ -30,10 +30,6 @@ type statements struct {
 	plains sync.Map
 }
 
-// fewSKUs is how many SKUs of an order MariaDB looks up by themselves. Beside a flood of lapsed holds, orders with more
-// SKUs are slower.
-const fewSKUs = 4
-
 func (t *templates) statements() *statements {
 	lapsedOfBatch, expiringOfBatch := t.engine.lapsed, t.expiring
 	lapsedOfOrder, expiringOfOrder := t.engine.lapsed, t.expiring

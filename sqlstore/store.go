@@ -41,25 +41,6 @@ func (s *Store) retryable(ctx context.Context, err error) error {
 	return fmt.Errorf("%w: %w", allocation.ErrConflict, err)
 }
 
-// explain is like meaning, and detects missing tables. No transaction may be open, because explain may query the
-// database.
-func (s *Store) explain(ctx context.Context, op string, err error) error {
-	if missing := s.missing(ctx, op, err); missing != nil {
-		return missing
-	}
-	return s.meaning(ctx, op, err)
-}
-
-// missing returns ErrNotMigrated if missing tables explain an error, and nil otherwise.
-func (s *Store) missing(ctx context.Context, op string, err error) error {
-	if err != nil && past(ctx) == nil && s.classify(err) == undefined {
-		if missing := s.checkVersion(ctx, op); errors.Is(missing, ErrNotMigrated) {
-			return missing
-		}
-	}
-	return nil
-}
-
 // meaning turns an error into an error of the contract of [allocation.Store].
 func (s *Store) meaning(ctx context.Context, op string, err error) error {
 	if err == nil {

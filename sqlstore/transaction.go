@@ -74,3 +74,37 @@ func (s *Store) inTransaction(
 	}
 	return err
 }
+
+// inLocking commits the work of fn in a transaction for locks. An error of fn is returned unchanged, unless tables are
+// missing.
+func (s *Store) inLocking(ctx context.Context, op string, fn func(*transaction) error) error {
+	level := s.isolation
+	if level == sql.LevelDefault {
+		level = s.engine.locking
+	}
+	var decided error
+	err := s.inTransaction(ctx, level, s.statements.ahead(), func(t *transaction) error {
+		if first := s.statements.lockAll; first != nil {
+			if _, err := t.exec(ctx, first); err != nil {
+				return err
+			}
+		}
+		decided = fn(t)
+		return decided
+	})
+	switch {
+	case err == nil:
+		return nil
+	case decided == nil:
+		return s.explain(ctx, op, s.retryable(ctx, err))
+	}
+	if missing := s.missing(ctx, op, decided); missing != nil {
+		return missing
+	}
+	return decided
+}
+
+const (
+	setSavepoint    = "SAVEPOINT allocation_commit"
+	backToSavepoint = "ROLLBACK TO SAVEPOINT allocation_commit"
+)

@@ -157,9 +157,6 @@ type ledger struct {
 	sequence int64
 }
 
-// mostLedgers is how many products one statement reads the events of.
-const mostLedgers = 16
-
 // ledgers returns the first products, at or behind a place, that have events since a time.
 func (s *Store) ledgers(
 	ctx context.Context, op string, since time.Time, sku allocation.SKU, from ledger,

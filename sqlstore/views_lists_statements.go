@@ -96,3 +96,6 @@ func entriesOf(number string) string {
 				WHERE e.sku = :sku` + number + ` AND e.sequence > :after` + number + `
 				ORDER BY e.sequence LIMIT :page) arm`
 }
+
+// mostLedgers is how many products one statement reads the events of.
+const mostLedgers = 16

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/cosmic-go/allocation"
 )
@@ -74,35 +73,6 @@ func (s *Store) within(
 	}, skus...)
 }
 
-// inLocking commits the work of fn in a transaction for locks. An error of fn is returned unchanged, unless tables are
-// missing.
-func (s *Store) inLocking(ctx context.Context, op string, fn func(*transaction) error) error {
-	level := s.isolation
-	if level == sql.LevelDefault {
-		level = s.engine.locking
-	}
-	var decided error
-	err := s.inTransaction(ctx, level, s.statements.ahead(), func(t *transaction) error {
-		if first := s.statements.lockAll; first != nil {
-			if _, err := t.exec(ctx, first); err != nil {
-				return err
-			}
-		}
-		decided = fn(t)
-		return decided
-	})
-	switch {
-	case err == nil:
-		return nil
-	case decided == nil:
-		return s.explain(ctx, op, s.retryable(ctx, err))
-	}
-	if missing := s.missing(ctx, op, decided); missing != nil {
-		return missing
-	}
-	return decided
-}
-
 // ofHost returns an error of the host's function. The error of a statement is the driver's: a lost race becomes an
 // ErrConflict. If the context has ended, the error says so, and not what a driver made of the end.
 func (s *Store) ofHost(ctx context.Context, op string, err error) error {
@@ -127,24 +97,4 @@ func isEnd(err error) bool {
 		}
 	}
 	return false
-}
-
-// openRows is what drivers say about a statement while the rows of a query are open on the same connection:
-// go-sql-driver, pgx and lib/pq. SQLite allows such statements.
-var openRows = []string{"busy buffer", "commands out of sync", "conn busy", "unexpected Parse response"}
-
-// withOpenRows adds the reason to a driver's error about open rows of the host.
-func (in *inside) withOpenRows(err error) error {
-	if err == nil {
-		return nil
-	}
-	for _, text := range openRows {
-		if strings.Contains(err.Error(), text) {
-			return fmt.Errorf("the rows of a query are still open in the transaction, close them first: %w", err)
-		}
-	}
-	if in.savepoint != nil && errors.Is(err, driver.ErrBadConn) { // go-sql-driver doesn't tell the reasons apart
-		return fmt.Errorf("the connection was lost, or the rows of a query are still open in the transaction: %w", err)
-	}
-	return err
 }

@@ -116,6 +116,21 @@ func (p *Pair) Failover(ctx context.Context) error {
 	return p.primary.await(ctx, "SELECT NOT pg_is_in_recovery()")
 }
 
+// Detach makes the primary wait for no standby, and the standby receive nothing more, as an asynchronous standby that
+// lags. Rejoin undoes both after the next Failover.
+func (p *Pair) Detach(ctx context.Context) error {
+	if err := p.primary.reconfigure(ctx, "synchronous_standby_names", ""); err != nil {
+		return err
+	}
+	if err := p.standby.reconfigure(ctx, "primary_conninfo", ""); err != nil {
+		return err
+	}
+	if err := p.primary.await(ctx, "SELECT current_setting('synchronous_standby_names') = ''"); err != nil {
+		return err
+	}
+	return p.standby.await(ctx, "SELECT COUNT(*) = 0 FROM pg_stat_wal_receiver")
+}
+
 // Rejoin makes the server that was killed the standby of the other one, with a fresh copy of the data.
 func (p *Pair) Rejoin(ctx context.Context) error {
 	s := p.standby
@@ -150,14 +165,18 @@ func copyOf(primary *Server, found programs, folder string) []string {
 
 // synchronise makes commits wait for the standby.
 func (p *Pair) synchronise(ctx context.Context) error {
-	for _, statement := range []string{
-		"ALTER SYSTEM SET synchronous_standby_names = '" + follower + "'", "SELECT pg_reload_conf()",
-	} {
-		if err := p.primary.execute(ctx, statement); err != nil {
-			return err
-		}
+	if err := p.primary.reconfigure(ctx, "synchronous_standby_names", follower); err != nil {
+		return err
 	}
 	return p.primary.await(ctx, "SELECT COUNT(*) > 0 FROM pg_stat_replication WHERE sync_state = 'sync'")
+}
+
+// reconfigure changes a setting of a running PostgreSQL server. The server reads the setting a little later.
+func (s *Server) reconfigure(ctx context.Context, name, value string) error {
+	if err := s.execute(ctx, fmt.Sprintf("ALTER SYSTEM SET %s = '%s'", name, value)); err != nil {
+		return err
+	}
+	return s.execute(ctx, "SELECT pg_reload_conf()")
 }
 
 // await waits until a query returns true.

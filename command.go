@@ -209,6 +209,9 @@ func (p *pending) find(u *unit) func(ctx context.Context) ([]claim, error) {
 func (p *pending) lookUp(ctx context.Context, u *unit, query Query, claims []claim) ([]claim, error) {
 	states, err := u.store.Load(ctx, query)
 	if errors.Is(err, ErrConflict) && u.opts.Attempts > 1 {
+		states, err = u.store.Load(ctx, query) // the connection may have been lost
+	}
+	if errors.Is(err, ErrConflict) && u.opts.Attempts > 1 {
 		return claims, nil // without further claims; the attempts will retry the read
 	}
 	if err != nil {

@@ -31,9 +31,10 @@ type identityMap struct {
 	missing map[SKU]struct{} // products unknown to the store
 	ahead   *reading         // lookups from before the unit of work, nil if used up
 
-	locks          bool // reads from the store lock
-	cached         bool // some products come from the cache
-	begun, written bool // the commit has begun, and has succeeded
+	sought         *Query // see miss; nil for none
+	locks          bool   // reads from the store lock
+	cached         bool   // some products come from the cache
+	begun, written bool   // the commit has begun, and has succeeded
 	ended          bool
 }
 

@@ -135,6 +135,7 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 	q.Now, q.Limit, q.Orders = m.now, m.page, slices.Sorted(slices.Values(q.Orders)) // all products share the list
 	states, err := m.ask(ctx, q)
 	if err != nil {
+		m.miss(q, err)
 		return nil, storeError("Load", err)
 	}
 	m.loads++
@@ -154,6 +155,13 @@ func (m *identityMap) load(ctx context.Context, q Query) ([]*Product, error) {
 		}
 	}
 	return loaded, nil
+}
+
+// miss notes a read that lost a race although earlier reads had locked products.
+func (m *identityMap) miss(q Query, err error) {
+	if m.locks && len(m.products) > 0 && errors.Is(err, ErrConflict) {
+		m.sought = &q
+	}
 }
 
 // ask reads from the store, unless a lookup before the unit of work has asked the same query.

@@ -44,9 +44,10 @@ type Store interface {
 // is set.
 type Locker interface {
 	// Locked begins a transaction and runs fn with a Store inside the transaction. Load on that store
-	// locks the selected products, in the order of their SKUs, before reading; Commit writes into the
-	// transaction, under the usual version check. Until the end nobody else changes a locked product:
-	// another Locked or Commit waits, or returns an ErrConflict.
+	// locks the selected products, in the order of their SKUs, before reading; a Load by Order may also
+	// lock the products of Orders, since a hand-over reads the products of two orders one after the
+	// other. Commit writes into the transaction, under the usual version check. Until the end nobody
+	// else changes a locked product: another Locked or Commit waits, or returns an ErrConflict.
 	//
 	// Locked commits if fn returns nil, and rolls back if fn returns an error, panics or ends the
 	// goroutine. An error of fn is returned unchanged. A Commit that failed inside leaves nothing,

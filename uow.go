@@ -46,7 +46,9 @@ type UnitOfWork interface {
 // single read is consistent by itself.
 //
 // After a lost race the unit of work begins again, up to [UnitOfWorkOptions].Attempts times, with
-// locks if the store is a [Locker]. An [ErrDuplicate] is tried once more, because a fresh read shows
+// locks if the store is a [Locker]. If fn reads products one after the other, the locks are taken in
+// that order, which may end in a deadlock; then the next attempt locks all of these products first, in
+// the order of the SKUs. An [ErrDuplicate] is tried once more, because a fresh read shows
 // the duplicate. [ErrUnknownOutcome] is never tried again. The unit of work is safe for concurrent
 // use. The unit of work is also a [Ledger], and returns [errors.ErrUnsupported] if the store is none.
 //

@@ -3,6 +3,8 @@ package allocation_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -95,5 +97,70 @@ func TestDoNeverTriesAgainInAHostsTransaction(t *testing.T) {
 		units := allocation.NewUnitOfWork(joined{store}, nil)
 		_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
 		assert.ErrorIs(t, err, fault)
+	}
+}
+
+// inOrder is a store on which a read with locks is a deadlock, unless the read locks behind everything that is locked.
+type inOrder struct {
+	*memory.Store
+	reads [][]allocation.SKU // with locks, of the last attempt
+}
+
+func (o *inOrder) Locked(_ context.Context, fn func(allocation.Store) error) error {
+	o.reads = nil
+	return fn(lockingInOrder{o})
+}
+
+type lockingInOrder struct{ *inOrder }
+
+func (l lockingInOrder) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	states, err := l.Store.Load(ctx, q)
+	held := slices.Concat(l.reads...)
+	var skus []allocation.SKU
+	for _, s := range states {
+		if len(held) > 0 && s.SKU < slices.Max(held) && !slices.Contains(held, s.SKU) {
+			return nil, fmt.Errorf("%w: deadlock", allocation.ErrConflict)
+		}
+		skus = append(skus, s.SKU)
+	}
+	l.reads = append(l.reads, skus)
+	return states, err
+}
+
+// Reads that lock out of order meet a deadlock in one attempt, and not in the attempts that follow.
+func TestAfterADeadlockAllProductsAreLockedFirst(t *testing.T) {
+	type read func(context.Context, allocation.Repository) error
+	for name, second := range map[string]read{
+		"by SKU": func(ctx context.Context, products allocation.Repository) error {
+			_, err := products.Get(ctx, "APPLE")
+			return err
+		},
+		"by order": func(ctx context.Context, products allocation.Repository) error {
+			_, err := products.GetByOrder(ctx, "o1")
+			return err
+		},
+		"by batch": func(ctx context.Context, products allocation.Repository) error {
+			_, err := products.GetByBatch(ctx, "b1")
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := &inOrder{Store: memory.New()}
+			require.NoError(t, store.Seed(stock("b1", "APPLE", 5), stock("b2", "LAMP", 5)))
+			units := allocation.NewUnitOfWork(store,
+				&allocation.UnitOfWorkOptions{LockFirst: true, Backoff: 1, MaxBackoff: 1})
+			_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "APPLE", 1))
+			require.NoError(t, err)
+			runs := 0
+			require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+				runs++
+				if _, err := products.Get(ctx, "LAMP"); err != nil {
+					return err
+				}
+				return second(ctx, products)
+			}))
+			assert.Equal(t, 2, runs, "attempts")
+			assert.Equal(t, []allocation.SKU{"APPLE", "LAMP"}, store.reads[0], "locked first")
+		})
 	}
 }

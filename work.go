@@ -3,6 +3,7 @@ package allocation
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync/atomic"
 )
 
@@ -31,6 +32,7 @@ type work struct {
 	most    int                // of those who wait, so many are served by one method
 	queues  map[SKU]queueStart // where the queues begin that products needed in this attempt
 	stale   bool               // a cached product was stale: another process is at work
+	inOrder []SKU              // attempts with locks lock these products first, see seek
 	events  []Event
 
 	products *identityMap // of the present attempt
@@ -131,7 +133,37 @@ func (w *work) locker(number int) Locker {
 
 // locked runs the function and commits within a transaction that locks.
 func (w *work) locked(ctx context.Context, locker Locker) error {
+	if err := w.seek(ctx); err != nil {
+		return err
+	}
 	return locker.Locked(ctx, func(store Store) error { return w.on(ctx, store, true) })
+}
+
+// seek looks at the last attempt. If a read lost a race although earlier reads of the attempt had locked other
+// products, the read may have met a deadlock, by locking out of the order of the SKUs, and the same reads could
+// meet a deadlock in every attempt. So seek finds the products of the read while nothing is locked, and the next
+// attempts lock all of these products first, in order.
+func (w *work) seek(ctx context.Context) error {
+	last := w.products
+	if last == nil || last.sought == nil {
+		return nil
+	}
+	skus := slices.Concat(w.inOrder, last.sought.SKUs)
+	if len(last.sought.SKUs) == 0 {
+		states, err := w.store.Load(ctx, *last.sought)
+		if err != nil {
+			return storeError("Load", err)
+		}
+		for _, s := range states {
+			skus = append(skus, s.SKU)
+		}
+	}
+	for _, p := range last.products {
+		skus = append(skus, p.sku)
+	}
+	slices.Sort(skus)
+	w.inOrder, last.sought = slices.Compact(skus), nil
+	return nil
 }
 
 // on runs fn on products of a store, and commits. A stale cached product doesn't count as a lost
@@ -145,6 +177,11 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 	}
 	defer m.end()
 	w.products = m
+	if locks && w.inOrder != nil {
+		if _, err := m.load(ctx, Query{SKUs: w.inOrder}); err != nil {
+			return err
+		}
+	}
 	err := w.fn(ctx, m)
 	if again := w.unserved(m, err); again != nil {
 		return again

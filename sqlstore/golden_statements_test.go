@@ -26,6 +26,8 @@ var fixedStatements = []struct{ path, name, when string }{
 		"Reads a page of the lines of a product that wait although NeededBy has passed: Sweep."},
 	{"chosenBy.0", "SKUs of an order", "Finds the products to lock before a load by order, inside Locked."},
 	{"chosenBy.1", "SKU of a batch", "Finds the product to lock before a load by batch, inside Locked."},
+	{"chosenBy.3", "SKUs of several orders",
+		"Finds the products to lock before a load by order with further orders, inside Locked: HandOver."},
 	{"chosenBy.2", "SKUs of what is due", "Finds the products to lock before a load of what is due, inside Locked."},
 	{"lockRows", "lock products", "Locks products in the order of their SKUs before a load inside Locked."},
 	{"lockAll", "lock everything",

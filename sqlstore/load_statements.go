@@ -11,6 +11,16 @@ const (
 	chosenByBatch = `SELECT sku FROM {batches} WHERE ref = :batch`
 )
 
+// chosenByOrders selects the products to lock before a load by order with further orders: the products of all these
+// orders. HandOver reads the products of the one order and then those of the other; without the locks on both from the
+// beginning, the second read would lock products out of the order of the SKUs, which ends in deadlocks.
+func (t *templates) chosenByOrders() string {
+	return `SELECT l.sku FROM ` + t.list(":orders") + ` o` +
+		t.lookup("lines", "l", "", "l.order_id = o.value AND l.part = 0") + `
+			UNION SELECT w.sku FROM ` + t.list(":orders") + ` o` +
+		t.lookup("waiting", "w", "", "w.order_id = o.value")
+}
+
 // lapsedUnion repeats lapsedArm for so many SKUs. UNION removes duplicates; UNION ALL would keep duplicates of the rows
 // of the UNION before.
 func (t *templates) lapsedUnion(n int, sku func(n int) string) string {

@@ -16,7 +16,7 @@ type statements struct {
 	bySKUWithDue                 *query // bySKU with the batches that are due
 	queue, overdue               *query // a page of the lines of a product that wait
 	byFewSKUs                    sync.Map
-	chosenBy                     [3]*query // select the products to lock before each load except a load by SKU
+	chosenBy                     [4]*query // select the products to lock before each load except a load by SKU
 
 	versions, audit, audits, events *query
 
@@ -70,7 +70,10 @@ func (t *templates) statements() *statements {
 	}
 	if t.engine.lockRows != "" {
 		s.lockRows = t.compile(t.engine.lockRows)
-		s.chosenBy = [3]*query{t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.chosenByDue())}
+		s.chosenBy = [4]*query{
+			t.compile(chosenByOrder), t.compile(chosenByBatch), t.compile(t.chosenByDue()),
+			t.compile(t.chosenByOrders()),
+		}
 	}
 	return s
 }
@@ -131,6 +134,8 @@ func (s *statements) choice(q allocation.Query) *query {
 	switch {
 	case q.Due && len(q.SKUs) == 0:
 		return s.chosenBy[2]
+	case q.Order != "" && len(q.Orders) > 0:
+		return s.chosenBy[3]
 	case q.Order != "":
 		return s.chosenBy[0]
 	case q.Batch != "":

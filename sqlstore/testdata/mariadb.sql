@@ -434,6 +434,15 @@ UNION SELECT sku FROM allocation_waiting WHERE order_id = ?
 SELECT sku FROM allocation_batches WHERE ref = ?
 ;
 
+-- name: SKUs of several orders
+-- Finds the products to lock before a load by order with further orders, inside Locked: HandOver.
+-- Parameters: orders, orders.
+SELECT l.sku FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+  STRAIGHT_JOIN allocation_lines l WHERE l.order_id = o.value AND l.part = 0
+UNION SELECT w.sku FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) o
+  STRAIGHT_JOIN allocation_waiting w WHERE w.order_id = o.value
+;
+
 -- name: SKUs of what is due
 -- Finds the products to lock before a load of what is due, inside Locked.
 -- Parameters: now, from, from, behind, limit, now, from, from, behind, limit, now, from, from, behind,

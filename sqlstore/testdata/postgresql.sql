@@ -436,6 +436,17 @@ UNION SELECT sku FROM allocation_waiting WHERE order_id = $1
 SELECT sku FROM allocation_batches WHERE ref = $1
 ;
 
+-- name: SKUs of several orders
+-- Finds the products to lock before a load by order with further orders, inside Locked: HandOver.
+-- Parameters: orders.
+SELECT l.sku FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
+  WHERE l.order_id = o.value AND l.part = 0 OFFSET 0) l
+UNION SELECT w.sku FROM (SELECT value FROM json_array_elements_text(CAST($1 AS json))
+  WHERE value = value || '') o CROSS JOIN LATERAL (SELECT * FROM allocation_waiting w
+  WHERE w.order_id = o.value OFFSET 0) w
+;
+
 -- name: SKUs of what is due
 -- Finds the products to lock before a load of what is due, inside Locked.
 -- Parameters: now, from, behind, limit.

@@ -137,3 +137,27 @@ func TestALineHandedOverAndReplacedInOneCommitIsFoundByItsBatch(t *testing.T) {
 	_, err = s.BlockBatch(t.Context(), "b1", "recall")
 	assert.NoError(t, err)
 }
+
+// Others clear most of the holds that a command needs, round after round, and new holds lapse. As long as the command
+// finds a hold to clear, no round is in vain.
+func TestARoundThatClearsAHoldIsNotInVain(t *testing.T) {
+	const rounds = 15
+	f := flood(t, 3*rounds)
+	first := morning.Add(time.Minute)
+	cleared := 0
+	var with settings
+	with.units.Attempt = func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+		switch {
+		case op == "Sweep":
+			f.clock.Set(first.Add(time.Duration(cleared) * time.Second)) // a single hold is left of the page
+			cleared++
+		case cleared < rounds:
+			f.clock.Set(first.Add(time.Duration(cleared+floodPage) * time.Second)) // a page, and one hold
+		}
+		return ctx, nil
+	}
+	_, err := f.service(t, with).Allocate(t.Context(), want("absurd", "LAMP", 1000))
+	var short *allocation.OutOfStockError
+	require.ErrorAs(t, err, &short)
+	assert.Equal(t, rounds, cleared, "rounds")
+}

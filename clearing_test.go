@@ -247,10 +247,16 @@ func TestBulkJudgesOrdersInTheirOrderBesideAFlood(t *testing.T) {
 		assert.Zero(t, short.Shortages[0].Available)
 		require.ErrorAs(t, errs[before+2], &short)
 		require.NoError(t, errs[before+3])
+		sofas := 0
 		f.reported = slices.DeleteFunc(f.reported, func(e allocation.Event) bool {
 			sofa, is := e.(allocation.LineAllocated)
-			return is && sofa.SKU == "SOFA"
+			is = is && sofa.SKU == "SOFA"
+			if is {
+				sofas++
+			}
+			return is
 		})
+		assert.Equal(t, before+1, sofas, "lines of sofas of which Committed heard, each once")
 		f.told(t, service, version)
 	}
 }

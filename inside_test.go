@@ -74,6 +74,20 @@ func TestInsideReadsAfreshAfterAStaleCopy(t *testing.T) {
 	assert.Len(t, c.lines("LAMP"), 3)
 }
 
+// A storage that fails is no conflict, so the transaction doesn't begin again.
+func TestInsideAFailureAfterAStaleCopyIsNoConflict(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	_, err := c.Allocate(t.Context(), want("o1", "LAMP", 1))
+	require.NoError(t, err)
+	_, err = serve(t, c.store, settings{}).Allocate(t.Context(), want("o2", "LAMP", 1))
+	require.NoError(t, err)
+	c.store.FailCommit(nil, errBroken) // the stale copy, then the fresh read
+	err = c.place(t.Context(), commits, want("o3", "LAMP", 1))
+	require.ErrorIs(t, err, errBroken)
+	require.NotErrorIs(t, err, allocation.ErrConflict)
+	assert.Equal(t, 1, c.runs)
+}
+
 // lockingStore is a store inside a transaction that says which reads lock.
 type lockingStore struct {
 	allocation.Store

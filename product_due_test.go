@@ -1,6 +1,7 @@
 package allocation_test
 
 import (
+	"cmp"
 	"testing"
 	"time"
 
@@ -76,4 +77,57 @@ func TestABatchStaysDueForUnknownLines(t *testing.T) {
 	assert.Equal(t, 1, swept)
 	assert.Equal(t, []bool{true}, s.lateMarks(t))
 	assert.Zero(t, s.product("LAMP").Batches[0].Due)
+}
+
+// A batch has reached BestBefore, and no sweep has run. Whoever changes the product next tells of the expiry.
+func TestEveryCommandTellsOfAnExpiry(t *testing.T) {
+	for name, command := range map[string]func(s shop) error{
+		"Allocate": func(s shop) error { _, err := s.Allocate(s.t.Context(), want("o9", "LAMP", 1)); return err },
+		"ChangeLine": func(s shop) error {
+			_, err := s.ChangeLine(s.t.Context(), want("firm", "LAMP", 1).OrderLine)
+			return err
+		},
+		"Cancel":   func(s shop) error { _, err := s.Cancel(s.t.Context(), "held"); return err },
+		"Confirm":  func(s shop) error { _, err := s.Confirm(s.t.Context(), "held"); return err },
+		"Extend":   func(s shop) error { _, err := s.Extend(s.t.Context(), "held", daysOn(9)); return err },
+		"Ship":     func(s shop) error { _, err := s.Ship(s.t.Context(), "firm"); return err },
+		"ShipPart": func(s shop) error { _, err := s.ShipPart(s.t.Context(), want("firm", "LAMP", 1).OrderLine); return err },
+		"HandOver": func(s shop) error { _, err := s.HandOver(s.t.Context(), "held", "o9"); return err },
+		"AddBatch": func(s shop) error { return s.AddBatch(s.t.Context(), stock("b3", "LAMP", 1)) },
+		"ReceiveBatch": func(s shop) error {
+			_, err := s.ReceiveBatch(s.t.Context(), allocation.Count{Batch: "ship", Quantity: 4, At: daysOn(1)})
+			return err
+		},
+		"ChangeBatchQuantity": func(s shop) error {
+			_, err := s.ChangeBatchQuantity(s.t.Context(), allocation.Count{Batch: "b2", Quantity: 8, At: daysOn(1)})
+			return err
+		},
+		"ChangeBatchETA": func(s shop) error { _, err := s.ChangeBatchETA(s.t.Context(), "ship", daysOn(8)); return err },
+		"SplitBatch": func(s shop) error {
+			_, err := s.SplitBatch(s.t.Context(), "b2", stock("part", "LAMP", 1))
+			return err
+		},
+		"BlockBatch":   func(s shop) error { _, err := s.BlockBatch(s.t.Context(), "b2", "recall"); return err },
+		"UnblockBatch": func(s shop) error { return s.UnblockBatch(s.t.Context(), "blocked") },
+		"SetLowStock":  func(s shop) error { return s.SetLowStock(s.t.Context(), "LAMP", 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			perishable, ship, blocked := stock("b1", "LAMP", 4), stock("ship", "LAMP", 4), stock("blocked", "LAMP", 4)
+			perishable.BestBefore, ship.ETA, blocked.Blocked = daysOn(2), daysOn(7), "damaged"
+			s := newShop(t, perishable, stock("b2", "LAMP", 9), ship, blocked)
+			onB2 := s.WithPolicy(func(a, b allocation.Batch) int { return cmp.Compare(b.Ref, a.Ref) })
+			held := want("held", "LAMP", 1)
+			held.HoldUntil, held.NeededBy = daysOn(5), daysOn(6) // not of the shipment
+			firm := want("firm", "LAMP", 2)
+			firm.NeededBy = daysOn(6)
+			for _, r := range []allocation.Request{held, firm} {
+				_, err := onB2.Allocate(t.Context(), r)
+				require.NoError(t, err)
+			}
+			s.clock.Set(daysOn(3))
+			before := s.product("LAMP").Version
+			require.NoError(t, command(s))
+			assert.Contains(t, s.kinds("LAMP", before), "BatchExpired")
+		})
+	}
 }

@@ -64,11 +64,12 @@ func (t *templates) ordersText() string {
 }
 
 // ledgersText selects a page of products from :from until :until that have events behind the last event from before
-// :since, and the number of that event, 0 for none. Of the product :place only events behind :number count.
+// :since, and the number of that event, 0 for none. Of the product :place only events behind :number count. The last
+// event is no MAX, for which MariaDB reads all events of each product.
 func (t *templates) ledgersText() string {
 	before := `COALESCE((SELECT e.sequence FROM {events} e
 				WHERE e.sku = p.sku AND e.at < ` + t.hidden(":since") + ` ORDER BY e.sequence DESC LIMIT 1), 0)`
-	const last = `(SELECT MAX(e.sequence) FROM {events} e WHERE e.sku = p.sku)`
+	const last = `(SELECT e.sequence FROM {events} e WHERE e.sku = p.sku ORDER BY e.sequence DESC LIMIT 1)`
 	return `
 		SELECT p.sku, ` + before + `
 		FROM {products} p

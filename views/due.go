@@ -21,7 +21,7 @@ type DueReader interface {
 	//
 	// Finding late lines takes as long as reading the unshipped lines on shipments with dated lines, and finding
 	// promises on expired batches as long as reading the batches that expired behind after. All other kinds cost a
-	// page.
+	// page, and with it all holds of a product that end at the same moment.
 	Due(ctx context.Context, by time.Time, after Key, limit int, kinds ...DueKind) ([]Due, error)
 }
 

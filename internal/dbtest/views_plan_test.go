@@ -31,7 +31,7 @@ var fillCrowd = map[*engine][]string{
 const closedBatches = 2
 
 // crowdOf makes other products and, of "chair", batches that are used up, blocked or expired, shipped lines on the
-// used-up batches and on the batch "b", and holds on "b" that still last.
+// used-up batches and on the batch "b", holds on "b" that still last, and old events before a last event.
 func crowdOf(name, numbers string) []string {
 	named := func(kind string) string { return fmt.Sprintf(name, kind) }
 	from := ` FROM ` + fmt.Sprintf(numbers, crowd)
@@ -53,6 +53,10 @@ func crowdOf(name, numbers string) []string {
 			SELECT ` + named("waiting ") + `, 'chair', 0, 'b', 1, 0, 0, 9000000000000000, 100000 + n, 1` + from,
 		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, written_for)
 			SELECT ` + named("product ") + `, 1, 'x', 1, 0, 0, '{}', 3` + from,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, written_for)
+			SELECT 'chair', 1000 + n, 'x', 1, 0, 0, '{}', 3` + from,
+		`INSERT INTO allocation_events (sku, sequence, kind, at, purchased, allocated, data, written_for)
+			VALUES ('chair', 1000000, 'LowStockSet', ` + fmt.Sprint(start.UnixMicro()) + `, 0, 0, '{}', 3)`,
 	}
 }
 
@@ -103,7 +107,7 @@ var looksAtStock = []look{
 		return err
 	}},
 	{"batch lines", func(ctx context.Context, r views.Reader) error {
-		_, err := r.BatchLines(ctx, "b", allocation.Rank{Sequence: 4}, 5)
+		_, err := r.BatchLines(ctx, "b", allocation.Rank{Held: true, Sequence: 4}, 5)
 		return err
 	}},
 }

@@ -1513,10 +1513,11 @@ ORDER BY order_id LIMIT ?
 SELECT p.sku, COALESCE((SELECT e.sequence FROM allocation_events e
     WHERE e.sku = p.sku AND e.at < ? ORDER BY e.sequence DESC LIMIT 1), 0)
 FROM allocation_products p
-WHERE p.sku >= ? AND p.sku < ? AND (SELECT MAX(e.sequence) FROM allocation_events e
-  WHERE e.sku = p.sku) > COALESCE((SELECT e.sequence FROM allocation_events e
+WHERE p.sku >= ? AND p.sku < ? AND (SELECT e.sequence FROM allocation_events e WHERE e.sku = p.sku
+  ORDER BY e.sequence DESC LIMIT 1) > COALESCE((SELECT e.sequence FROM allocation_events e
     WHERE e.sku = p.sku AND e.at < ? ORDER BY e.sequence DESC LIMIT 1), 0)
-  AND (p.sku <> ? OR (SELECT MAX(e.sequence) FROM allocation_events e WHERE e.sku = p.sku) > ?)
+  AND (p.sku <> ? OR (SELECT e.sequence FROM allocation_events e WHERE e.sku = p.sku
+    ORDER BY e.sequence DESC LIMIT 1) > ?)
 ORDER BY p.sku LIMIT ?
 ;
 

@@ -1468,11 +1468,11 @@ ORDER BY order_id LIMIT $3
 SELECT p.sku, COALESCE((SELECT e.sequence FROM allocation_events e
     WHERE e.sku = p.sku AND e.at < (SELECT CAST($1 AS bigint)) ORDER BY e.sequence DESC LIMIT 1), 0)
 FROM allocation_products p
-WHERE p.sku >= $2 AND p.sku < $3 AND (SELECT MAX(e.sequence) FROM allocation_events e
-  WHERE e.sku = p.sku) > COALESCE((SELECT e.sequence FROM allocation_events e
+WHERE p.sku >= $2 AND p.sku < $3 AND (SELECT e.sequence FROM allocation_events e WHERE e.sku = p.sku
+  ORDER BY e.sequence DESC LIMIT 1) > COALESCE((SELECT e.sequence FROM allocation_events e
     WHERE e.sku = p.sku AND e.at < (SELECT CAST($1 AS bigint)) ORDER BY e.sequence DESC LIMIT 1), 0)
-  AND (p.sku <> $4 OR (SELECT MAX(e.sequence) FROM allocation_events e
-    WHERE e.sku = p.sku) > (SELECT CAST($5 AS bigint)))
+  AND (p.sku <> $4 OR (SELECT e.sequence FROM allocation_events e WHERE e.sku = p.sku
+    ORDER BY e.sequence DESC LIMIT 1) > (SELECT CAST($5 AS bigint)))
 ORDER BY p.sku LIMIT $6
 ;
 

@@ -1323,10 +1323,11 @@ ORDER BY order_id LIMIT ?3
 SELECT p.sku, COALESCE((SELECT e.sequence FROM allocation_events e
     WHERE e.sku = p.sku AND e.at < ? + 0 ORDER BY e.sequence DESC LIMIT 1), 0)
 FROM allocation_products p
-WHERE p.sku >= ? AND p.sku < ? AND (SELECT MAX(e.sequence) FROM allocation_events e
-  WHERE e.sku = p.sku) > COALESCE((SELECT e.sequence FROM allocation_events e
+WHERE p.sku >= ? AND p.sku < ? AND (SELECT e.sequence FROM allocation_events e WHERE e.sku = p.sku
+  ORDER BY e.sequence DESC LIMIT 1) > COALESCE((SELECT e.sequence FROM allocation_events e
     WHERE e.sku = p.sku AND e.at < ?1 + 0 ORDER BY e.sequence DESC LIMIT 1), 0)
-  AND (p.sku <> ? OR (SELECT MAX(e.sequence) FROM allocation_events e WHERE e.sku = p.sku) > ? + 0)
+  AND (p.sku <> ? OR (SELECT e.sequence FROM allocation_events e WHERE e.sku = p.sku
+    ORDER BY e.sequence DESC LIMIT 1) > ? + 0)
 ORDER BY p.sku LIMIT ?
 ;
 

@@ -28,7 +28,7 @@ const (
 
 // within is the method Within of guested; nil for none.
 type within func(
-	s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+	ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 ) error
 
 // config returns a Config.Within.
@@ -42,7 +42,7 @@ func (w within) config() func(testing.TB, allocation.Store) HostTransactions {
 			Within: func(
 				ctx context.Context, service *allocation.Service, fn HostFunc, skus ...allocation.SKU,
 			) error {
-				return w(s, ctx, service, fn, skus)
+				return w(ctx, s, service, fn, skus)
 			},
 			Keys:       hostRows(nil, store).Keys,
 			LoseAnswer: func() { s.loses = true },
@@ -115,7 +115,7 @@ func (t *transaction) host(fn HostFunc) func(ctx context.Context, inside *alloca
 
 // transacted is a correct Within.
 func transacted(
-	s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+	ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 ) error {
 	return s.transaction().transact(ctx, service, fn, skus)
 }
@@ -132,16 +132,16 @@ func (t *transaction) transact(
 // running returns a Within with a fault in the function of the host.
 func running(change func(fn HostFunc) HostFunc) within {
 	return func(
-		s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+		ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 	) error {
-		return transacted(s, ctx, service, change(fn), skus)
+		return transacted(ctx, s, service, change(fn), skus)
 	}
 }
 
 // ending returns a Within with a fault in the transaction.
 func ending(change func(t *transaction, ctx context.Context, fn func(allocation.Store) error) error) within {
 	return func(
-		s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+		ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 	) error {
 		t := s.transaction()
 		run := t.run
@@ -155,7 +155,7 @@ func ending(change func(t *transaction, ctx context.Context, fn func(allocation.
 // once is a Within that begins by itself and never again. The function tell gets the call that carries out the
 // transaction, and the call that tells the events.
 func once(tell func(commit func() error, committed func()) error) within {
-	return func(s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, _ []allocation.SKU) error {
+	return func(ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, _ []allocation.SKU) error {
 		t := s.unlocked()
 		var committed func(context.Context)
 		return tell(func() error {
@@ -231,7 +231,7 @@ var brokenWithins = []broken{
 			}
 		})),
 	faultWithin("a lost answer is a lost race", rowWithinUnknown, func(
-		s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+		ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 	) error {
 		t := s.transaction()
 		return service.Transact(ctx, func(ctx context.Context, fn func(allocation.Store) error) error {
@@ -243,13 +243,13 @@ var brokenWithins = []broken{
 		}, t.host(fn), skus...)
 	}),
 	faultWithin("the named SKUs are ignored", rowWithinTurns, func(
-		s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, _ []allocation.SKU,
+		ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, _ []allocation.SKU,
 	) error {
 		return s.unlocked().transact(ctx, service, fn, nil)
 	}),
 	faultWithin("a gate of its own opens in the order of the names", rowWithinOrders, inGivenOrder),
 	faultWithin("the function gets the context outside", rowWithinRefuses, func(
-		s *guested, outside context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+		outside context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 	) error {
 		t := s.unlocked()
 		return t.transact(outside, service, func(
@@ -259,12 +259,12 @@ var brokenWithins = []broken{
 		}, skus)
 	}),
 	faultWithin("an ended context is ignored", rowWithinContext, func(
-		s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+		ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 	) error {
 		if ctx != nil {
 			ctx = context.WithoutCancel(ctx)
 		}
-		return transacted(s, ctx, service, fn, skus)
+		return transacted(ctx, s, service, fn, skus)
 	}),
 	faultWithin("a broken constraint is a duplicate", rowWithinHosts, running(func(fn HostFunc) HostFunc {
 		return func(ctx context.Context, insert func(string) error, inside *allocation.Service) error {
@@ -277,7 +277,7 @@ var brokenWithins = []broken{
 		}
 	})),
 	faultWithin("rows don't wait for the commit", rowWithinCallers, func(
-		s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+		ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 	) error {
 		t := s.transaction()
 		return t.transact(ctx, service, func(
@@ -320,7 +320,7 @@ func (s *guested) gate(sku allocation.SKU) chan struct{} {
 
 // inGivenOrder takes a lock for each SKU in the order of the names, and gives up soon if a lock is taken.
 func inGivenOrder(
-	s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+	ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 ) error {
 	for _, sku := range skus {
 		select {
@@ -339,7 +339,7 @@ func TestAConformingWithinIsAccepted(t *testing.T) {
 		"a lock from the beginning": (*guested).transaction, "a lock at the end": (*guested).unlocked,
 	} {
 		w := func(
-			s *guested, ctx context.Context, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
+			ctx context.Context, s *guested, service *allocation.Service, fn HostFunc, skus []allocation.SKU,
 		) error {
 			return transaction(s).transact(ctx, service, fn, skus)
 		}

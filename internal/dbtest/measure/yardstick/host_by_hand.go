@@ -141,7 +141,8 @@ func (h *handSide) Place(ctx context.Context, lines []sides.Line) error {
 func (h *handSide) write(ctx context.Context, tx *sql.Tx, values map[string]string) error {
 	if h.find != nil {
 		var batch string
-		err := tx.StmtContext(ctx, h.find.Stmt).QueryRowContext(ctx, h.find.args(values)...).Scan(&batch)
+		own := tx.StmtContext(ctx, h.find.Stmt) //nolint:sqlclosecheck // the end of the transaction closes it
+		err := own.QueryRowContext(ctx, h.find.args(values)...).Scan(&batch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNoUnit
 		}

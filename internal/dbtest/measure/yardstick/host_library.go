@@ -121,7 +121,8 @@ func openWithin(ctx context.Context, p *place, dsn string, connections int) (sid
 func placeInside(
 	ctx context.Context, tx *sql.Tx, insert *sql.Stmt, inside *allocation.Service, l sides.Line,
 ) error {
-	if _, err := tx.StmtContext(ctx, insert).ExecContext(ctx, l.Order, "customer"); err != nil {
+	own := tx.StmtContext(ctx, insert) //nolint:sqlclosecheck // the end of the transaction closes the statement
+	if _, err := own.ExecContext(ctx, l.Order, "customer"); err != nil {
 		return err
 	}
 	_, err := inside.Allocate(ctx, oneUnit(l))
@@ -141,7 +142,7 @@ func openJoin(ctx context.Context, p *place, dsn string, connections int) (sides
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() //nolint:errcheck // does nothing after Commit
+		defer tx.Rollback() // does nothing after Commit
 		inside, committed := service.Inside(store.Join(tx))
 		if err := placeInside(ctx, tx, insert, inside, l); err != nil {
 			return err

@@ -87,11 +87,14 @@ func TestEveryCommandTellsOfAnExpiry(t *testing.T) {
 			_, err := s.ChangeLine(s.t.Context(), want("firm", "LAMP", 1).OrderLine)
 			return err
 		},
-		"Cancel":   func(s shop) error { _, err := s.Cancel(s.t.Context(), "held"); return err },
-		"Confirm":  func(s shop) error { _, err := s.Confirm(s.t.Context(), "held"); return err },
-		"Extend":   func(s shop) error { _, err := s.Extend(s.t.Context(), "held", daysOn(9)); return err },
-		"Ship":     func(s shop) error { _, err := s.Ship(s.t.Context(), "firm"); return err },
-		"ShipPart": func(s shop) error { _, err := s.ShipPart(s.t.Context(), want("firm", "LAMP", 1).OrderLine); return err },
+		"Cancel":  func(s shop) error { _, err := s.Cancel(s.t.Context(), "held"); return err },
+		"Confirm": func(s shop) error { _, err := s.Confirm(s.t.Context(), "held"); return err },
+		"Extend":  func(s shop) error { _, err := s.Extend(s.t.Context(), "held", daysOn(9)); return err },
+		"Ship":    func(s shop) error { _, err := s.Ship(s.t.Context(), "firm"); return err },
+		"ShipPart": func(s shop) error {
+			_, err := s.ShipPart(s.t.Context(), want("firm", "LAMP", 1).OrderLine)
+			return err
+		},
 		"HandOver": func(s shop) error { _, err := s.HandOver(s.t.Context(), "held", "o9"); return err },
 		"AddBatch": func(s shop) error { return s.AddBatch(s.t.Context(), stock("b3", "LAMP", 1)) },
 		"ReceiveBatch": func(s shop) error {
@@ -102,7 +105,10 @@ func TestEveryCommandTellsOfAnExpiry(t *testing.T) {
 			_, err := s.ChangeBatchQuantity(s.t.Context(), allocation.Count{Batch: "b2", Quantity: 8, At: daysOn(1)})
 			return err
 		},
-		"ChangeBatchETA": func(s shop) error { _, err := s.ChangeBatchETA(s.t.Context(), "ship", daysOn(8)); return err },
+		"ChangeBatchETA": func(s shop) error {
+			_, err := s.ChangeBatchETA(s.t.Context(), "ship", daysOn(8))
+			return err
+		},
 		"SplitBatch": func(s shop) error {
 			_, err := s.SplitBatch(s.t.Context(), "b2", stock("part", "LAMP", 1))
 			return err

@@ -149,6 +149,32 @@ func TestC5_ABlockThatNeedsMoreLinesSaysSo(t *testing.T) {
 	})
 }
 
+// A command that names a batch which is not there must not answer that all is well.
+func TestBatchesThatAreNotThere(t *testing.T) {
+	count := allocation.Count{Batch: "x", Quantity: 1, At: monday}
+	split := parted("y", 1, "")
+	rows := map[string]func(p *tested) error{
+		"BlockBatch":   func(p *tested) error { _, err := p.BlockBatch("x", "recall", monday, nil); return err },
+		"UnblockBatch": func(p *tested) error { return p.UnblockBatch("x", monday) },
+		"SplitBatch":   func(p *tested) error { _, err := p.SplitBatch("x", split, monday, nil); return err },
+		"ReceiveBatch": func(p *tested) error { _, err := p.ReceiveBatch(count, monday, nil); return err },
+		"ChangeBatchQuantity": func(p *tested) error {
+			_, err := p.ChangeBatchQuantity(count, monday, nil)
+			return err
+		},
+		"ChangeBatchETA": func(p *tested) error {
+			_, err := p.ChangeBatchETA("x", mondayPlus(1), monday, nil)
+			return err
+		},
+	}
+	for name, command := range rows {
+		t.Run(name, func(t *testing.T) {
+			p := newTested(t, inWarehouse("a", 9))
+			p.refuses(allocation.ErrNotFound, func() error { return command(p) })
+		})
+	}
+}
+
 func TestBlockBatchNeedsAReason(t *testing.T) {
 	p := newTested(t, inWarehouse("a", 5))
 	for _, reason := range []string{"", " recall", strings.Repeat("r", 256)} {

@@ -99,3 +99,17 @@ func TestR8_ACountOfAnEarlierVersion(t *testing.T) {
 	}
 	assert.Empty(t, p.Changes().Events)
 }
+
+// An arrival decides which lines are late, so all lines of the batch have to be known.
+func TestR14_AnArrivalThatNeedsMoreLinesSaysSo(t *testing.T) {
+	p := newTested(t, arriving("a", 9, 1))
+	for _, order := range []allocation.OrderID{"1", "2", "3"} {
+		p.allocates(neededBy(2, whole(order, 3)))
+	}
+	q := allocation.Query{Batch: "a", Now: mondayPlus(1), Limit: 2}
+	loaded := loadTested(t, page(p.state(), q), q)
+	loaded.refuses(allocation.ErrNotLoaded, func() error {
+		_, err := loaded.ReceiveBatch(allocation.Count{Batch: "a", Quantity: 9, At: mondayPlus(1)}, mondayPlus(1), nil)
+		return err
+	})
+}

@@ -49,6 +49,9 @@ func TestR14_ALineInTimeAgainCanBeLateAgain(t *testing.T) {
 	_, err = s.ReceiveBatch(t.Context(), allocation.Count{Batch: "b1", Quantity: 4, At: daysOn(1)})
 	require.NoError(t, err)
 	require.Equal(t, []bool{true, false}, s.lateMarks(t))
+	for _, b := range s.product("LAMP").Batches {
+		assert.Equal(t, !b.ETA.IsZero(), b.Dated, "only a batch on the way is dated: batch %q", b.Ref)
+	}
 	s.clock.Set(daysOn(4))
 	swept, err := s.Sweep(t.Context())
 	require.NoError(t, err)

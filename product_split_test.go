@@ -110,6 +110,11 @@ func TestC2_WhoGoesAlong(t *testing.T) {
 			map[allocation.OrderID]string{"1": "b:6", "2": "a:4"}, nil,
 		},
 		{
+			"of equal lines the line that leaves first goes", nil,
+			[]allocation.Request{whole("1", 4), whole("2", 3), whole("3", 3)}, parted("b", 7, "MUNICH"),
+			map[allocation.OrderID]string{"1": "b:4", "2": "a:3", "3": "b:3"}, nil,
+		},
+		{
 			"a split line fills up both", nil,
 			[]allocation.Request{only("BERLIN", whole("1", 2)), split("2", 2), whole("3", 6)}, parted("b", 7, "MUNICH"),
 			map[allocation.OrderID]string{"1": "a:2", "2": "a:1 b:1", "3": "b:6"}, nil,

@@ -59,7 +59,7 @@ var (
 )
 
 func (d database) Exec(ctx context.Context, text string, args ...any) (changed int64, err error) {
-	err = d.retry(ctx, func() error {
+	err = d.retry(ctx, isUnsent, func() error {
 		return d.on(ctx, func(conn *pgxpool.Conn) error {
 			changed, err = runner{conn}.Exec(ctx, text, args...)
 			return err
@@ -108,7 +108,7 @@ func isReadOnly(err error) bool {
 
 func (d database) Each(ctx context.Context, text string, args []any, row func(seam.Row) error) error {
 	rows := 0
-	return d.retry(ctx, func() error {
+	return d.retry(ctx, isUnsent, func() error {
 		err := d.on(ctx, func(conn *pgxpool.Conn) error {
 			return runner{conn}.Each(ctx, text, args, func(r seam.Row) error {
 				rows++
@@ -129,18 +129,24 @@ func (f final) Unwrap() error { return f.error }
 
 // retry sends a statement again that failed without any effect: the server closed an idle connection, or somebody
 // changed the tables after the statement was prepared on the connection. Each connection of the pool may fail once.
-func (d database) retry(ctx context.Context, send func() error) (err error) {
+func (d database) retry(ctx context.Context, isHarmless func(error) bool, send func() error) (err error) {
 	for range d.pool.Stat().TotalConns() + 2 {
 		err = send()
 		var last final
 		if errors.As(err, &last) {
 			return last.error
 		}
-		if err == nil || ctx.Err() != nil || !pgconn.SafeToRetry(err) && !hasOldPlan(err) {
+		if err == nil || ctx.Err() != nil || !isHarmless(err) && !hasOldPlan(err) {
 			return err
 		}
 	}
 	return err
+}
+
+// isUnsent reports whether the server never received a statement. pgx says so as well, by ErrConnClosed, of a simple
+// query or a batch whose connection was open and has ended before the answer.
+func isUnsent(err error) bool {
+	return pgconn.SafeToRetry(err) && !errors.Is(err, pgconn.ErrConnClosed)
 }
 
 // hasOldPlan reports whether the answer is "cached plan must not change result type", after which pgx prepares the
@@ -163,7 +169,7 @@ func (d database) Begin(ctx context.Context, level sql.IsolationLevel) (seam.Tra
 		return nil, fmt.Errorf("PostgreSQL has no level %s", level)
 	}
 	var begun seam.Transaction
-	err := d.retry(ctx, func() error {
+	err := d.retry(ctx, pgconn.SafeToRetry, func() error { // a BEGIN that was sent does no harm
 		conn, err := d.acquire(ctx)
 		if err != nil {
 			return err
@@ -215,7 +221,7 @@ func (d database) Pipeline(ctx context.Context, statements []seam.Statement) (su
 // end and a statement has failed with a state that a lost connection may have, too.
 func isUndone(conn *pgx.Conn, err error) bool {
 	var before pgx.ErrPreprocessingBatch
-	return pgconn.SafeToRetry(err) || errors.As(err, &before) || !conn.IsClosed() && !isPlain(err)
+	return isUnsent(err) || errors.As(err, &before) || !conn.IsClosed() && !isPlain(err)
 }
 
 // isPlain reports whether an error is an answer of the server that a store takes for an answer: neither about a
@@ -306,7 +312,7 @@ type connection struct {
 	conn *pgxpool.Conn
 }
 
-func (connection) Unsent(err error) bool { return pgconn.SafeToRetry(err) }
+func (connection) Unsent(err error) bool { return isUnsent(err) }
 
 func (c connection) Close() error {
 	c.conn.Release()

@@ -247,6 +247,9 @@ func (n *naive) put(l allocation.Allocation) {
 
 // cancelled is the line without its unshipped units.
 func cancelled(l allocation.Allocation, _ *outcome) allocation.Allocation {
+	if l.Waiting == 0 && l.Quantity == l.Shipped() {
+		return l // there is nothing to take back
+	}
 	l.Waiting, l.Wanted = 0, 0
 	return shrunk(l, l.Shipped())
 }

@@ -62,7 +62,8 @@ type Request struct {
 	Split bool
 
 	// Wait lets the line wait for the units that can't be given now (R15), and again if a cut takes
-	// units away later. Wait can't be combined with HoldUntil.
+	// units away later. No line begins to wait after NeededBy has passed. Wait can't be combined with
+	// HoldUntil.
 	Wait bool
 
 	// Partial lets the line take what there is: with Wait the line waits for the rest, without Wait the
@@ -124,8 +125,8 @@ type Batch struct {
 	Expired bool
 
 	// Due is when [Service.Sweep] has to look at the batch: at BestBefore, or earlier for lines that
-	// are needed by then. Zero stands for never. Dated says that a batch on the way may have lines
-	// with NeededBy, or lines that are late.
+	// are needed by then. Zero stands for never. Due is never too late, and too early if such a line has
+	// left the batch. Dated says that a batch on the way may have lines with NeededBy, or lines that are late.
 	Due   time.Time
 	Dated bool
 
@@ -147,7 +148,7 @@ type Allocation struct {
 
 	// Split is the Split of the line's Request, and counts again when the line has to move (R6). MayWait
 	// is Wait of the Request: if a cut takes units away, the line waits for these units at the line's
-	// old place. Partial is that of the Request.
+	// old place, unless NeededBy has passed. Partial is that of the Request.
 	Split   bool
 	MayWait bool
 	Partial bool

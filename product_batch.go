@@ -105,19 +105,23 @@ func (p *Product) carryOutLeaving(
 }
 
 // lose takes the units from a line that fit nowhere, and returns the lost units. A line that may wait has to
-// have the wanted units as before, and waits for those at the old place; without any units left, the line
-// is no longer held.
+// have the wanted units as before, and waits for those at the old place, unless NeededBy has passed: then the
+// line waits for no further unit. Without any units left, a line that waits is no longer held.
 func (p *Product) lose(m move, b *batch, wanted Quantity, now time.Time) OrderLine {
 	l := m.line
 	p.take(l, b.Ref, m.lost, now)
 	p.record(LineReleased{SKU: p.sku, At: now, OrderID: l.OrderID, Line: l.Line, Batch: b.Ref, Quantity: m.lost})
-	if l.MayWait {
-		if l.open() == 0 && m.moved == 0 {
-			l.HeldUntil = time.Time{}
-			p.forgetLate(l, now)
-		}
+	waits := l.waits(now)
+	if l.open() == 0 && m.moved == 0 && (waits || l.Waiting > 0) {
+		l.HeldUntil = time.Time{}
+		p.forgetLate(l, now)
+	}
+	switch {
+	case waits:
 		p.wait(l, m.lost, wanted, now)
-	} else if l.Wanted > 0 {
+	case l.MayWait:
+		l.setWanted(wanted) // a repeat of the request finds what was asked for
+	case l.Wanted > 0:
 		l.Wanted -= m.lost
 	}
 	lost := l.OrderLine

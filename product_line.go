@@ -86,7 +86,7 @@ func (p *Product) growPart(l *line, more Quantity, now time.Time, policy Policy)
 	if err := p.servedAll(op, now); err != nil {
 		return err
 	}
-	waits := l.MayWait && (l.NeededBy.IsZero() || !l.NeededBy.Before(now))
+	waits := l.waits(now)
 	free := p.free(now)
 	parts, most := p.offer(free, policy, l.need(more), l.Partial, now)
 	missing, wanted := more, l.Quantity+more

@@ -149,6 +149,11 @@ func (p *Product) stopWaiting(l *line, now time.Time) {
 	p.recordWaiting(l, now)
 }
 
+// waits reports whether the line may wait for further units: no line begins to wait after NeededBy has passed.
+func (l *line) waits(now time.Time) bool {
+	return l.MayWait && (l.NeededBy.IsZero() || !l.NeededBy.Before(now))
+}
+
 // isOverdue reports whether the line waits although NeededBy has passed.
 func (l *line) isOverdue(now time.Time) bool {
 	return l.Waiting > 0 && !l.NeededBy.IsZero() && l.NeededBy.Before(now)

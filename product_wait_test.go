@@ -302,6 +302,49 @@ func TestAChangeAfterNeededByLetsNoLineWait(t *testing.T) {
 	p.has("part", 7, 0, later)
 }
 
+// A cut after NeededBy releases the units, and lets no line wait; a repeat of the request is answered as ever.
+func TestACutAfterNeededByLetsNoLineWait(t *testing.T) {
+	later := monday.Add(time.Hour)
+	dated := func(order allocation.OrderID, units allocation.Quantity) allocation.Request {
+		r := waits(order, units)
+		r.NeededBy, r.Split, r.Partial = monday, true, true
+		return r
+	}
+	cut := func(p *tested, to allocation.Quantity) (released []allocation.OrderLine) {
+		var err error
+		released, err = p.ChangeBatchQuantity(allocation.Count{Batch: "B-1", Quantity: to, At: later}, later, nil)
+		require.NoError(p.t, err)
+		return released
+	}
+	repeated := func(p *tested, r allocation.Request) {
+		_, err := p.Allocate(later, nil, r)
+		require.NoError(p.t, err)
+	}
+
+	p := newTested(t, inWarehouse("B-1", 6))
+	p.allocate(dated("part", 6), monday)
+	assert.Equal(t, []string{"LineReleased", "BatchQuantityChanged"}, p.ended(func() {
+		assert.EqualValues(t, 4, cut(p, 2)[0].Quantity)
+	}))
+	part := p.has("part", 2, 0, later)
+	assert.EqualValues(t, 6, part.Wanted)
+	repeated(p, dated("part", 6))
+	assert.Zero(t, p.Sweep(later), "nothing is left to be recorded")
+	repeated(p, dated("part", 6))
+
+	p = newTested(t, inWarehouse("B-1", 6))
+	p.allocate(dated("whole", 6), monday)
+	assert.Equal(t, []string{"LineReleased", "BatchQuantityChanged"}, p.ended(func() { cut(p, 0) }))
+	p.has("whole", 0, 0, later)
+
+	p = newTested(t, inWarehouse("B-1", 6))
+	p.allocate(dated("waits", 8), monday)
+	assert.Equal(t, []string{"LineReleased", "BatchQuantityChanged"}, p.ended(func() { cut(p, 1) }))
+	p.has("waits", 1, 2, later)
+	assert.Equal(t, 1, p.Sweep(later), "the waiting from before ends")
+	assert.EqualValues(t, 8, p.has("waits", 1, 0, later).Wanted)
+}
+
 // A repeat without HoldFor is a firm request, and makes the line firmer, never weaker.
 func TestARepeatWithoutHoldForIsGivenFirmUnits(t *testing.T) {
 	p := newTested(t)

@@ -14,6 +14,11 @@ import "context"
 // No sale has to wait for Sweep, since lapsed units are free at once (R7) and expired units are never
 // sold (R13). Call Sweep now and then so that events come even for products that nobody buys, and so
 // that no command meets a flood of lapsed holds.
+//
+// A sweep may look at a shipment in vain: [Batch].Due stays when a line that was needed by then is cancelled or
+// moved by a command that doesn't read the other lines of the shipment, and a sweep that has nothing to record
+// stores no later time. Each sweep then reads the product and the lines of the shipment once, until the shipment
+// is received, counted or rescheduled, or a sweep records anything else about the product.
 func (s *Service) Sweep(ctx context.Context) (swept int, err error) {
 	if err := s.refuseGuests(opSweep); err != nil {
 		return 0, err

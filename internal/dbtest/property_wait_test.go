@@ -313,14 +313,17 @@ func without(l allocation.Allocation, ref allocation.BatchRef, units allocation.
 }
 
 // checkPutBack checks what a line waits for after the line lost units: all lost units if the line may wait, otherwise
-// no further unit, and the line is to have fewer.
+// no further unit, and the line is to have fewer. After NeededBy no line waits for further units, and those that the
+// line waits for may be given up.
 func (m *machine) checkPutBack(t *rapid.T, old, a allocation.Allocation, lost allocation.Quantity) {
-	if old.MayWait && passed(old.NeededBy, m.now()) {
-		return // the line may wait no longer
-	}
-	waiting, wanted := old.Waiting, wantedBy(old)-lost
-	if old.MayWait {
-		waiting, wanted = waiting+lost, wantedBy(old)
+	waiting, wanted := old.Waiting, wantedBy(old)
+	switch tooLate := passed(old.NeededBy, m.now()); {
+	case !old.MayWait:
+		wanted -= lost
+	case !tooLate:
+		waiting += lost
+	case a.Waiting == 0:
+		waiting = 0
 	}
 	require.Equal(t, waiting, a.Waiting, "units for which order %q waits", old.OrderID)
 	if a.Quantity == 0 && a.Waiting == 0 {

@@ -14,7 +14,7 @@ func (b *books) judge(c *commit) {
 	for key, now := range c.lines {
 		if c.by != nil && c.by.step.command.Verb == change && c.by.step.command.places(key) && c.changed[key] {
 			now.asked, now.forgone = c.by.step.command.wanted()[key], 0 // a change can be seen by its units alone
-			if by := now.terms.NeededBy; now.terms.Wait && now.waiting == 0 && !by.IsZero() && by.Before(c.at) {
+			if now.terms.Wait && now.waiting == 0 && now.terms.passed(c.at) {
 				now.forgone = max(0, now.asked-now.quantity()) // nobody waits any more, and the line has what there is
 			}
 			c.lines[key] = now

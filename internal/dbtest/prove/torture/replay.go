@@ -114,11 +114,7 @@ func (b *books) line(c *commit, event allocation.Event) {
 		b.deallocated(c, e)
 	case allocation.LineReleased:
 		key := c.key(e.OrderID, e.Line)
-		l := c.line(b, key).add(e.Batch, -e.Quantity, 0)
-		if !l.terms.Wait {
-			l.asked -= e.Quantity
-		}
-		c.change(key, l)
+		c.change(key, c.loses(key, c.line(b, key).add(e.Batch, -e.Quantity, 0), e.Quantity))
 		c.released[key] += e.Quantity
 	case allocation.LineShipped:
 		key := c.key(e.OrderID, e.Line)

@@ -26,6 +26,9 @@ func (t terms) are(a allocation.Allocation) bool {
 		t.Wait == a.MayWait && t.Partial == a.Partial && t.HoldFor == a.HoldFor
 }
 
+// passed reports whether NeededBy has passed: from then on the line waits for no further unit.
+func (t terms) passed(at time.Time) bool { return !t.NeededBy.IsZero() && t.NeededBy.Before(at) }
+
 // sells reports whether units of the batch may be promised at a time, whatever the terms.
 func (a *account) sells(at time.Time) bool {
 	keeps := a.bestBefore.IsZero() || a.bestBefore.After(at) && !a.spoils()

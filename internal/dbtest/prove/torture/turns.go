@@ -124,7 +124,7 @@ func (b *books) takes(c *commit, l lineState, free []stockOf) bool {
 	if latest := b.latest[c.sku]; latest.After(at) {
 		at = latest
 	}
-	if by := l.terms.NeededBy; !by.IsZero() && by.Before(at) {
+	if l.terms.passed(at) {
 		return false // nobody serves the line any more
 	}
 	units := map[allocation.BatchRef]allocation.Quantity{}

@@ -29,7 +29,9 @@ func (b *books) waits(c *commit, e allocation.LineWaiting) {
 		l = c.begin(b, key)
 		b.report.Waited++
 	}
-	if e.Wanted < e.Quantity || e.Quantity > 0 && !l.terms.Wait || !l.terms.NeededBy.Equal(e.NeededBy) {
+	begins := e.Quantity > l.waiting
+	if e.Wanted < e.Quantity || e.Quantity > 0 && !l.terms.Wait || !l.terms.NeededBy.Equal(e.NeededBy) ||
+		begins && l.terms.passed(c.at) {
 		b.report.fault(wrong, "%+v waits for %d of %d, needed by %s, after %s: terms %+v",
 			key, e.Quantity, e.Wanted, e.NeededBy, c.at, l.terms)
 	}
@@ -46,6 +48,21 @@ func (b *books) waits(c *commit, e allocation.LineWaiting) {
 		return
 	}
 	c.change(key, l)
+}
+
+// loses replays that units of a line were released: the line waits for the units, as a LineWaiting says, unless the
+// line may not wait or NeededBy has passed.
+func (c *commit) loses(key allocation.LineKey, l lineState, units allocation.Quantity) lineState {
+	switch {
+	case !l.terms.Wait:
+		l.asked -= units
+	case l.terms.passed(c.at):
+		l.forgone += units // these units stay among the wanted units
+		if l.quantity() == l.shipped() && !c.moved[key] {
+			l.held = time.Time{} // nothing is held any more
+		}
+	}
+	return l
 }
 
 // tooLate says that a line waits no longer because NeededBy has passed.
@@ -116,7 +133,7 @@ func (b *books) judgeOther(c *commit, key allocation.LineKey) {
 	}
 	lost, won := c.released[key], c.served[key]
 	waiting := was.waiting - won
-	if was.terms.Wait {
+	if was.terms.Wait && !was.terms.passed(c.at) {
 		waiting += lost
 	}
 	if now.quantity() != was.quantity()-lost+won || now.shipped() != was.shipped() ||

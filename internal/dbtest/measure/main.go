@@ -4,7 +4,7 @@
 //	go run ./measure yardstick -engine sqlite -against 8c8626d    against the library of another commit
 //	go run ./measure yardstick -engine all -workload host         a host's own row in the same commit
 //	go run ./measure bench -engine all                            beside a long history, and each way of locking
-//	go run ./measure flood -engine all                            beside lapsed holds that nobody has cleared
+//	go run ./measure flood -engine all                            beside lapsed holds, also in memory
 //	go run ./measure flood -waiting 100000                        beside lines that wait for units
 //	go run ./measure upgrade -engine all                          how long the last migration locks the tables
 //

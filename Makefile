@@ -104,6 +104,10 @@ upgrade: ## apply the last migration to a million lines of the version before, a
 flood: ## measure the figures beside a million lapsed holds, on ENGINE
 	@go -C internal/dbtest run ./measure flood -engine $(ENGINE)
 
+.PHONY: trace
+trace: ## measure traces and lists beside a million shipped lines, and the price of their indexes, on ENGINE
+	@go -C internal/dbtest run ./measure trace -engine $(ENGINE)
+
 .PHONY: alerts
 alerts: ## provoke each alert of telemetry/alerts.yaml with promtool, which it takes from Debian if it is absent
 	@.ci/alerts

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -62,6 +63,19 @@ func TestCallsBesideAQueueAreMeasuredAndReceiptsServeInOrder(t *testing.T) {
 	}
 	assert.Regexp(t, `(?m)^\| 220 \| [\d.]+ ms \| 1 \| the sweep \| [\d.]+m?s \| [2-9] \|$`, out.String())
 	assert.Regexp(t, `(?m)^\| 220 \| [\d.]+ ms \| 1 \| a walk-in, who is refused \| `, out.String())
+}
+
+// The long form is make trace.
+func TestTracesAreMeasuredBesideFewAndManyLines(t *testing.T) {
+	var out strings.Builder
+	require.NoError(t, harness.Measure(t.Context(), "sqlite", func(started *harness.Place) error {
+		at, tiny := &place{started}, traces{few: 1000, many: 2000, slices: 2, calls: 1, orders: 2}
+		return errors.Join(at.traces(t.Context(), tiny, &out), at.indexes(t.Context(), tiny, &out))
+	}))
+	for _, one := range looks {
+		assert.Contains(t, out.String(), "| "+one.name+" |")
+	}
+	assert.Regexp(t, `(?m)^\| .Ship. \| [\d.]+ ms \| [\d.]+ ms \| [\d.]+ \|$`, out.String())
 }
 
 func TestAnUnknownEngineIsRefused(t *testing.T) {

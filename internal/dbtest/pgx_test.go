@@ -2,6 +2,8 @@ package dbtest
 
 import (
 	"context"
+	"net"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -30,8 +32,9 @@ func pgxPool(t testing.TB, dsn string, settings ...func(*pgxpool.Config)) *pgxpo
 // pgxAt is a store over pgx that knows its pool.
 type pgxAt struct {
 	*pgxstore.Store
-	pool *pgxpool.Pool
-	dsn  string
+	pool  *pgxpool.Pool
+	dsn   string
+	loser *loser // nil for none
 }
 
 func pgxReach(t testing.TB, dsn string, opts *pgxstore.Options, settings ...func(*pgxpool.Config)) pgxAt {
@@ -65,7 +68,10 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 			next := onPostgreSQL.emptyPlaces(t)
 			storetest.Run(t, storetest.Config{
 				New: func(t testing.TB) allocation.Store {
-					return pgxReach(t, next(t).dsn, &pgxstore.Options{Notify: true}, c.set)
+					l := &loser{}
+					store := pgxReach(t, next(t).dsn, &pgxstore.Options{Notify: true}, c.set, l.listen)
+					store.loser = l
+					return store
 				},
 				Topics: c.topics,
 				Reopen: func(t testing.TB, store allocation.Store) allocation.Store {
@@ -124,6 +130,26 @@ func pgxHostTransactions(t testing.TB, store pgxAt) storetest.HostTransactions {
 				}, inside)
 			}, skus...)
 		},
-		Keys: pgxHostRows(t, store).Keys,
+		Keys: pgxHostRows(t, store).Keys, LoseAnswer: func() { store.loser.armed.Store(true) },
 	}
 }
+
+// loser is a tracer of pgx that loses the answer to the next COMMIT once armed.
+type loser struct{ armed, cut atomic.Bool }
+
+// listen puts the loser between a pool and the server.
+func (l *loser) listen(c *pgxpool.Config) {
+	dial := c.ConnConfig.DialFunc
+	c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return deaf{conn, &l.cut}, err
+	}
+	c.ConnConfig.Tracer = l
+}
+
+func (l *loser) TraceQueryStart(ctx context.Context, _ *pgx.Conn, query pgx.TraceQueryStartData) context.Context {
+	l.cut.Store(query.SQL == "commit" && l.armed.CompareAndSwap(true, false))
+	return ctx
+}
+
+func (l *loser) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) { l.cut.Store(false) }

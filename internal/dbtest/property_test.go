@@ -296,6 +296,7 @@ func (m *machine) lowStock(t *rapid.T) {
 
 func (m *machine) allocate(t *rapid.T) {
 	requests := make([]allocation.Request, rapid.IntRange(1, 4).Draw(t, "lines"))
+	paged := false // the page decides whether a repeat already finds the units for which the line waits
 	for i := range requests {
 		r := &requests[i]
 		r.OrderLine = allocation.OrderLine{
@@ -309,6 +310,7 @@ func (m *machine) allocate(t *rapid.T) {
 		r.Priority = rapid.IntRange(-1, 1).Draw(t, "priority") // counts for nothing in a repeat
 		m.mayWait(t, r)
 		m.inTime(t, r.OrderID)
+		paged = paged || m.naive.lines[r.Key()].Waiting > 0 && m.servesPages(r.SKU)
 		if l, there := m.naive.lines[r.Key()]; there && rapid.Bool().Draw(t, "repeat") {
 			r.Quantity, r.Split, r.Partial = wantedBy(l), l.Split, l.Partial
 			if r.Partial {
@@ -318,6 +320,7 @@ func (m *machine) allocate(t *rapid.T) {
 		}
 	}
 	want := m.naive.allocate(requests, m.now())
+	m.paged = paged
 	m.run(t, want, func(s *allocation.Service) (any, error) {
 		given, err := s.Allocate(t.Context(), requests...)
 		return quantities(given), err

@@ -16,7 +16,7 @@ import (
 )
 
 // Trace is the command trace. Trace compares traces and lists beside a few and beside many shipped lines, and measures
-// what commands pay for the indexes of traces and lists.
+// the price of the indexes of traces and lists for commands.
 var Trace = harness.Command{Name: "trace", Define: defineTrace}
 
 // traces says how much is measured.
@@ -75,7 +75,7 @@ func lookOf[R any](name string, call func(l *lot, ctx context.Context) ([]R, err
 	}}
 }
 
-// looks are the calls that must cost the same beside any number of shipped lines.
+// looks are calls whose cost must not depend on the number of shipped lines.
 var looks = []look{
 	lookOf("`LotBatches`", func(l *lot, ctx context.Context) ([]views.Batch, error) {
 		return l.store.LotBatches(ctx, l.now, "lot", "", tracePage)
@@ -138,7 +138,7 @@ func (p *place) traced(ctx context.Context, lines int) (*lot, error) {
 	return l, nil
 }
 
-// fill writes the past of the lot, and by commands of two days ago everything that may be due.
+// fill writes the past of the lot into the tables. Commands of two days ago make rows of every kind that is due.
 func (l *lot) fill(ctx context.Context, p *place, lines int) error {
 	if err := p.LoadHistory(ctx, l.db, lamp, lines, lotBatches); err != nil {
 		return err
@@ -182,7 +182,8 @@ func (l *lot) fill(ctx context.Context, p *place, lines int) error {
 	return errors.Join(err, p.Settle(ctx, l.db))
 }
 
-// traces compares the looks beside a few and beside many lines. A look that reads more rows beside many is a fault.
+// traces compares the looks beside a few and beside many lines. More rows read beside many lines are a fault: more than
+// twice the rows, and 100 more for rows of the engine's own.
 func (p *place) traces(ctx context.Context, s traces, w io.Writer) (err error) {
 	var sides [2]*lot
 	for i, lines := range []int{s.few, s.many} {
@@ -240,8 +241,9 @@ func (l *lot) slice(ctx context.Context, calls int, counts bool) error {
 	return nil
 }
 
-// rowCounters add up the rows that a connection has read in tables and, on MariaDB, in indexes since the transaction
-// began, or ever. SQLite counts nothing.
+// rowCounters add up the rows read by a connection: on PostgreSQL rows of tables in this transaction, on MariaDB also
+// entries of indexes, and since the connection was opened. SQLite counts nothing. Without the cast MariaDB's sum would
+// be a floating-point number.
 var rowCounters = map[string]string{
 	"postgresql": `SELECT SUM(COALESCE(seq_tup_read, 0) + COALESCE(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables`,
 	"mariadb": `SELECT CAST(SUM(variable_value) AS SIGNED) FROM information_schema.session_status

@@ -10,7 +10,7 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/sides"
 )
 
-// hostWorkloads are the loads of callers who write an order of their own together with each line.
+// hostWorkloads are the loads of callers who write an order row of the host together with each line.
 var hostWorkloads = []sides.Workload{
 	{Name: "host-many-1", Callers: 1, SKUs: 1000},
 	{Name: "host-many-64", Callers: 64, SKUs: 1000},
@@ -33,10 +33,10 @@ const (
 	best      = "by hand, best number of connections"
 )
 
-// opener opens a side over a pool of its own.
+// opener opens a side over a new pool.
 type opener func(ctx context.Context, p *place, dsn string, connections int) (sides.Side, func() error, error)
 
-// way is one way with its opener.
+// way is a name with an opener.
 type way struct {
 	name string
 	open opener
@@ -116,7 +116,7 @@ func (p *place) host(
 	return nil
 }
 
-// createOrders makes the host's tables: one for the library's sides, one for the sides by hand.
+// createOrders makes the host's tables, for the library's sides and for the sides by hand.
 func (p *place) createOrders(ctx context.Context, dsn string) error {
 	db, err := p.Pool(dsn, 1)
 	if err != nil {
@@ -143,7 +143,7 @@ func (t *turn) begin(
 	return err
 }
 
-// bestByHand returns the side by hand with the number of connections that suits the side best.
+// bestByHand returns the fastest side by hand among several numbers of connections.
 func (p *place) bestByHand(
 	ctx context.Context, s size, dsn string, w sides.Workload, same *turn,
 ) (fastest *turn, err error) {

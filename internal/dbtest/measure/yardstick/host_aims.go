@@ -7,7 +7,7 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 )
 
-// figures are the sides of the workloads that were measured, by workload and name.
+// figures are the sides of the measured workloads, by workload and name.
 type figures map[string]map[string]*turn
 
 // aim is the least ratio to by hand, with the same number of connections and with the best number; 0 for no aim.
@@ -50,8 +50,8 @@ var pgxAims = []struct {
 	{pgxSingle, single, []float64{1.3, 1.6, 1.9}},
 }
 
-// writeAims prints the ratios of the measured workloads with their aims, one row for each way. A figure that reaches
-// its aim is bold. With several callers there is one more column, for by hand with the best number of connections.
+// writeAims prints the ratios of the measured workloads with the aims, a row for each way. A figure is bold if the aim
+// is reached. Workloads with several callers have a second column, for by hand with the best number of connections.
 func (p *place) writeAims(out io.Writer, found figures) {
 	head, line := fmt.Sprintf("| %s, ÷ by hand (aim) |", p.Name), "|---|"
 	for _, w := range hostWorkloads {
@@ -116,7 +116,7 @@ func writePgxAims(out io.Writer, found figures) {
 	fmt.Fprintln(out)
 }
 
-// compared is a cell with the ratio of two sides, and the aim if there is one.
+// compared is a cell with the ratio of two sides, and the aim unless the aim is 0.
 func compared(above, below *turn, least float64) string {
 	ratio := above.over(below)
 	switch {

@@ -10,11 +10,11 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/sides"
 )
 
-// handText is the text of what a host would write: find a batch, take a unit, insert the line and the order. A
+// handText is the SQL that a host would write: find a batch, take a unit, insert the line and the order. A
 // parameter is :order, :sku or :batch.
 type handText struct {
-	find string   // answers with the batch; empty if the next statement finds the batch by itself
-	then []string // each of them changes a row, unless no unit is left
+	find string   // answers with the batch; empty if the next statement finds the batch
+	then []string // each changes a row, unless no unit is left
 }
 
 const (
@@ -26,8 +26,8 @@ const (
 	insertOrder = `INSERT INTO hand_orders (id, customer) VALUES (:order, 'customer')`
 )
 
-// lockByHand is the transaction that locks the batch first, by engine. SQLite has no row locks: the transaction begins
-// with the write lock (BEGIN IMMEDIATE), and one statement finds a batch and takes the unit.
+// lockByHand is the transaction with a lock on the batch, by engine. SQLite has no row locks: the transaction begins
+// with the write lock (BEGIN IMMEDIATE), and a single statement finds a batch and takes the unit.
 var lockByHand = map[string]handText{
 	"sqlite": {
 		takeUnit + `ref = (SELECT ref` + openBatch + `, ref LIMIT 1) RETURNING ref`, []string{insertLine, insertOrder},
@@ -42,8 +42,8 @@ var lockByHand = map[string]handText{
 	},
 }
 
-// fewestByHand is the way with the fewest statements, by engine, where that is another way than lockByHand. A single
-// statement is a transaction by itself.
+// fewestByHand is the way with the fewest statements, by engine; SQLite has no shorter way than lockByHand. A single
+// statement needs neither BEGIN nor COMMIT.
 var fewestByHand = map[string]handText{
 	"postgresql": {then: []string{`
 		WITH taken AS (` + takeUnit + `ref = (SELECT ref` + openBatch + ` NULLS FIRST, ref LIMIT 1)
@@ -66,7 +66,7 @@ type handSide struct {
 	then []*handStatement
 }
 
-// handStatement is a prepared statement, and its parameters in their order.
+// handStatement is a prepared statement with the names of the parameters.
 type handStatement struct {
 	*sql.Stmt
 	names []string
@@ -119,7 +119,7 @@ func (p *place) positional(text string) (placed string, names []string) {
 	return placed, names
 }
 
-// errNoUnit is the answer to an order that can't be met.
+// errNoUnit is the answer if no unit is left.
 var errNoUnit = errors.New("out of stock")
 
 func (h *handSide) Place(ctx context.Context, lines []sides.Line) error {
@@ -141,7 +141,7 @@ func (h *handSide) Place(ctx context.Context, lines []sides.Line) error {
 func (h *handSide) write(ctx context.Context, tx *sql.Tx, values map[string]string) error {
 	if h.find != nil {
 		var batch string
-		own := tx.StmtContext(ctx, h.find.Stmt) //nolint:sqlclosecheck // the end of the transaction closes it
+		own := tx.StmtContext(ctx, h.find.Stmt) //nolint:sqlclosecheck // the end of tx closes the statement
 		err := own.QueryRowContext(ctx, h.find.args(values)...).Scan(&batch)
 		if errors.Is(err, sql.ErrNoRows) {
 			return errNoUnit
@@ -167,7 +167,7 @@ func (s *handStatement) args(values map[string]string) []any {
 	return args
 }
 
-// changeRow carries out a statement that has to change a row.
+// changeRow carries out a statement, and returns errNoUnit if no row was changed.
 func changeRow(ctx context.Context, stmt *sql.Stmt, args []any) error {
 	result, err := stmt.ExecContext(ctx, args...)
 	if err != nil {

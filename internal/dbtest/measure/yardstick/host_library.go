@@ -16,7 +16,7 @@ import (
 
 const libraryOrder = "INSERT INTO library_orders (id, customer)"
 
-// guestOf makes the guest with which an order is written; nil for none.
+// guestOf makes the guest for an order's row; nil for no row.
 type guestOf func(p *place, order string) allocation.Guest
 
 func aRow(_ *place, order string) allocation.Guest {
@@ -34,7 +34,7 @@ func (p *place) insertOrder() string {
 	return libraryOrder + " VALUES (?, ?)"
 }
 
-// serviceSide is the library with its defaults, with guests or without.
+// serviceSide is the library with all defaults, with guests or without.
 type serviceSide struct {
 	service *allocation.Service
 	place   *place
@@ -98,12 +98,12 @@ func openPgx(ctx context.Context, dsn string, connections int) (*pgxstore.Store,
 	return store, func() error { pool.Close(); return nil }, err
 }
 
-// sideFunc is a side that is a function.
+// sideFunc makes a side from a function.
 type sideFunc func(ctx context.Context, line sides.Line) error
 
 func (f sideFunc) Place(ctx context.Context, lines []sides.Line) error { return f(ctx, lines[0]) }
 
-// openWithin opens Within of the library over database/sql. Callers name their SKU.
+// openWithin opens Within of the library over database/sql. Callers name the SKU.
 func openWithin(ctx context.Context, p *place, dsn string, connections int) (sides.Side, func() error, error) {
 	db, store, err := p.Open(dsn, connections, nil)
 	if err != nil {
@@ -129,7 +129,7 @@ func placeInside(
 	return err
 }
 
-// openJoin opens a host that owns its transaction and begins again after a lost race.
+// openJoin opens a host that begins and commits the transaction, and begins again after a lost race.
 func openJoin(ctx context.Context, p *place, dsn string, connections int) (sides.Side, func() error, error) {
 	db, store, err := p.Open(p.immediate(dsn), connections, nil)
 	if err != nil {

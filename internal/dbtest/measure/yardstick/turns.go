@@ -9,8 +9,8 @@ import (
 	"github.com/cosmic-go/allocation/internal/dbtest/measure/sides"
 )
 
-// turn is one side of a comparison whose sides have a pool and products of their own, so that no side makes the cached
-// products of another stale.
+// turn is a side of a comparison. No two sides share a pool or products, so no side makes the cached products of
+// another stale.
 type turn struct {
 	name        string
 	connections int
@@ -27,7 +27,7 @@ func (t *turn) close() error {
 	return t.end()
 }
 
-// over is the median of the ratios of slices that were measured one after the other.
+// over is the median of the ratios of neighbouring slices.
 func (t *turn) over(other *turn) float64 {
 	return harness.Median(harness.Ratios(harness.Speeds(t.slices), harness.Speeds(other.slices)))
 }
@@ -49,7 +49,7 @@ func takeTurns(ctx context.Context, s size, all []*turn) error {
 	return nil
 }
 
-// table prints what the sides of a workload did.
+// table prints the speeds and latencies of the sides of a workload.
 func table(out io.Writer, name string, w sides.Workload, all []*turn) {
 	fmt.Fprintf(out, "| %s: %d callers, %d SKUs "+columns, name, w.Callers, w.SKUs)
 	for _, t := range all {

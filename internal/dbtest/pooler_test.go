@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -131,6 +132,27 @@ func TestCheckSchemaRefusesSettingsThatBreakBehindAPooler(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestPreparedStatementsFollowTheirClient has a PgBouncer that carries prepared statements from session to session.
+func TestPreparedStatementsFollowTheirClient(t *testing.T) {
+	if !servers.CarriesStatements(t.Context()) {
+		t.Skip("PgBouncer 1.21 or later is not installed")
+	}
+	settings := maps.Clone(inTurns)
+	settings["max_prepared_statements"] = "100"
+	all := behind(unpoolable[:1], pooled(settings))
+	dsn, _ := migratedBehind(t, all[0].empty)
+	require.NoError(t, all[0].store(t, place{all[0], dsn}.open(t), nil).CheckSchema(t.Context()))
+	sideBySide(t, all, manyBuyers)
+	sideBySide(t, all, func(t *testing.T, e *engine) {
+		next := e.emptyPlaces(t)
+		storetest.Run(t, storetest.Config{
+			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
+			Topics: e.topics,
+			Reopen: reopen,
+		})
+	})
 }
 
 // TestACommandForWhichAPoolerHasNoSessionDidNothing has a pooler with a single session, which a transaction of the

@@ -19,12 +19,12 @@ import (
 // after the test. Without PgBouncer Pooled does as Shared.
 func Pooled(t testing.TB, behind *Server, settings map[string]string) *Server {
 	t.Helper()
-	return Dedicated(t, pgBouncer(behind), &Options{Settings: settings})
+	return Dedicated(t, pgBouncer(t.Context(), behind), &Options{Settings: settings})
 }
 
 // StartPooled is Pooled for a command. The caller stops the pooler.
 func StartPooled(ctx context.Context, behind *Server, settings map[string]string) (*Server, error) {
-	return Start(ctx, pgBouncer(behind), &Options{Settings: settings})
+	return Start(ctx, pgBouncer(ctx, behind), &Options{Settings: settings})
 }
 
 // Through returns the DSN of a database of the server behind a pooler with the pooler in between.
@@ -38,7 +38,7 @@ func (s *Server) Through(dsn string) (string, error) {
 
 // pgBouncer is the engine of poolers before a server. The pooler knows the user of the server's DSN, and its own DSNs
 // are those of the server with another port.
-func pgBouncer(behind *Server) *Engine {
+func pgBouncer(ctx context.Context, behind *Server) *Engine {
 	server, unreadable := pgx.ParseConfig(behind.dsn)
 	if unreadable != nil {
 		server = &pgx.ConnConfig{} // find has the error
@@ -60,7 +60,7 @@ func pgBouncer(behind *Server) *Engine {
 			return []string{"cp", secret, filepath.Join(folder, "users")}
 		},
 		serve: func(p programs, folder string, port int) []string {
-			return []string{
+			argv := []string{
 				"sh", "-c", `printf '%s\n' "$@" >pooler.ini && exec ` + p.server + ` pooler.ini`, "sh",
 				"[databases]",
 				fmt.Sprintf("* = host=%s port=%d", server.Host, server.Port),
@@ -70,6 +70,10 @@ func pgBouncer(behind *Server) *Engine {
 				"pool_mode = transaction", "max_client_conn = 1000",
 				"ignore_startup_parameters = extra_float_digits", // lib/pq sends it
 			}
+			if carriesStatements(ctx, p.server) {
+				argv = append(argv, "max_prepared_statements = 0") // as before 1.24
+			}
+			return argv
 		},
 		setting: func(name, value string) []string { return []string{name + " = " + value} },
 		dsn: func(port int, _ string) string {
@@ -89,6 +93,20 @@ func pgBouncer(behind *Server) *Engine {
 			return u.String(), nil
 		},
 	}
+}
+
+// CarriesStatements reports whether the installed PgBouncer has the setting max_prepared_statements, with which
+// prepared statements follow a client from session to session. PgBouncer has the setting from 1.21 on.
+func CarriesStatements(ctx context.Context) bool {
+	found, err := findPgBouncer()
+	return err == nil && carriesStatements(ctx, found.server)
+}
+
+func carriesStatements(ctx context.Context, program string) bool {
+	printed, err := exec.CommandContext(ctx, program, "--version").Output()
+	var minor int
+	_, unreadable := fmt.Sscanf(string(printed), "PgBouncer 1.%d", &minor)
+	return err == nil && unreadable == nil && minor >= 21
 }
 
 // findPgBouncer takes PgBouncer from the path, or from where Debian's package has it.

@@ -65,6 +65,20 @@ var brokenEvents = []broken{
 			}
 			return events
 		})},
+	{fault: "an event loses Waited", row: "an event of every kind comes back unchanged",
+		new: recording(func(events []allocation.Event) []allocation.Event {
+			for i, e := range events {
+				if e, is := e.(allocation.LineAllocated); is {
+					e.Waited = false
+					events[i] = e
+				}
+			}
+			return events
+		})},
+	{fault: "the events of lines that wait are lost", row: "an event of every kind comes back unchanged",
+		new: recording(func(events []allocation.Event) []allocation.Event {
+			return slices.DeleteFunc(events, func(e allocation.Event) bool { return e.Kind() == "LineWaiting" })
+		})},
 	{fault: "Events ignores the limit", row: "events come in pages, by number",
 		new: with(func(s *faulty) {
 			s.events = func(ctx context.Context, sku allocation.SKU, after int64, _ int) ([]allocation.Event, error) {

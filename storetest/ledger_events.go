@@ -78,9 +78,11 @@ func eventsOrder(b *bench) {
 	}
 }
 
-// everyKind returns an event of each kind, and a second LineAllocated without a HeldUntil.
+// everyKind returns events of all kinds, in which every field is set at least once. Some kinds come a second time,
+// with the optional fields at zero.
 func everyKind() []allocation.Event {
 	const sku, order, ref = allocation.SKU("äpple \"1\""), allocation.OrderID("o'1"), allocation.BatchRef("a\\1")
+	const line = allocation.LineID("<l\"1>")
 	moment := noon.Add(123_457 * time.Microsecond)
 	return []allocation.Event{
 		allocation.BatchAdded{
@@ -97,23 +99,37 @@ func everyKind() []allocation.Event {
 		allocation.BatchETAChanged{SKU: sku, At: moment, Batch: ref, From: minute(1), To: minute(2)},
 		allocation.BatchReceived{SKU: sku, At: moment, Batch: ref, From: 1<<53 - 1, To: 20},
 		allocation.BatchQuantityChanged{SKU: sku, At: moment, Batch: ref, From: 20, To: 0},
+		allocation.BatchQuantityChanged{SKU: sku, At: moment, Batch: ref, From: 0, To: 20},
 		allocation.BatchCorrected{
 			SKU: sku, At: moment, Batch: ref, Purchased: -5, Allocated: 7, AllocatedFrom: 3, AllocatedTo: 1<<53 - 1,
 		},
-		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3, HeldUntil: minute(3)},
+		allocation.LineAllocated{
+			SKU: sku, At: moment, OrderID: order, Line: line, Batch: ref, Quantity: 3, HeldUntil: minute(3),
+		},
 		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3},
-		allocation.LineDeallocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 1},
-		allocation.LineReleased{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 2},
+		allocation.LineAllocated{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 2, Waited: true},
+		allocation.LineDeallocated{SKU: sku, At: moment, OrderID: order, Line: line, Batch: ref, Quantity: 1},
+		allocation.LineReleased{SKU: sku, At: moment, OrderID: order, Line: line, Batch: ref, Quantity: 2},
+		allocation.LineShipped{SKU: sku, At: moment, OrderID: order, Line: line, Batch: ref, Quantity: 3},
 		allocation.LineShipped{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3},
 		allocation.LineRefused{SKU: sku, At: moment, OrderID: order, Quantity: 1<<53 - 1},
-		allocation.LineRefused{SKU: sku, At: moment, OrderID: order, Quantity: 9, Available: 1<<53 - 2},
+		allocation.LineRefused{SKU: sku, At: moment, OrderID: order, Line: line, Quantity: 9, Available: 1<<53 - 2},
+		allocation.LineWaiting{
+			SKU: sku, At: moment, OrderID: order, Line: line, Quantity: 2, Wanted: 1<<53 - 1, NeededBy: minute(5),
+		},
+		allocation.LineWaiting{SKU: sku, At: moment, OrderID: order, Wanted: 5},
+		allocation.HoldConfirmed{SKU: sku, At: moment, OrderID: order, Line: line},
 		allocation.HoldConfirmed{SKU: sku, At: moment, OrderID: order},
-		allocation.HoldExtended{SKU: sku, At: moment, OrderID: order, From: minute(3), To: minute(4)},
-		allocation.HoldLapsed{SKU: sku, At: moment, OrderID: order, Batch: ref, Quantity: 3, HeldUntil: minute(4)},
+		allocation.HoldExtended{
+			SKU: sku, At: moment, OrderID: order, Line: line, From: minute(3), To: minute(4),
+		},
+		allocation.HoldLapsed{
+			SKU: sku, At: moment, OrderID: order, Line: line, Batch: ref, Quantity: 3, HeldUntil: minute(4),
+		},
 		allocation.BatchExpired{SKU: sku, At: moment, Batch: ref, BestBefore: minute(5)},
 		allocation.LineLate{SKU: sku, At: moment, OrderID: order, Line: "l", NeededBy: minute(5), Late: true},
 		allocation.LineLate{SKU: sku, At: moment, OrderID: order},
-		allocation.LowStockSet{SKU: sku, At: moment, From: 0, To: 9},
+		allocation.LowStockSet{SKU: sku, At: moment, From: 2, To: 9},
 		allocation.LowStockCrossed{SKU: sku, At: moment, Available: 4, Threshold: 9, Low: true},
 		allocation.LowStockCrossed{SKU: sku, At: moment, Available: 1<<53 - 1, Threshold: 1<<53 - 2},
 	}

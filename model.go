@@ -102,7 +102,6 @@ type Batch struct {
 	Purchased  Quantity  // units bought and not yet shipped
 	Allocated  Quantity  // units promised and not yet shipped; never more than Purchased
 	ETA        time.Time // time of arrival; zero: in the warehouse
-	Supplier   string    // free text, "" for none
 	Location   Location  // "" for none
 	BestBefore time.Time // zero: not perishable
 	Lot        BatchRef  // the lot that the units come from; "" stands for the batch's own Ref
@@ -309,7 +308,7 @@ func (b Batch) clean() Batch {
 	eta := clean(b.ETA)
 	c := Batch{
 		Ref: b.Ref, SKU: b.SKU, Purchased: b.Purchased, ETA: eta,
-		Location: b.Location, BestBefore: clean(b.BestBefore), Lot: b.Lot, Blocked: b.Blocked, Supplier: b.Supplier,
+		Location: b.Location, BestBefore: clean(b.BestBefore), Lot: b.Lot, Blocked: b.Blocked,
 		AnnouncedQuantity: b.Purchased, AnnouncedETA: eta, AnnouncedBlocked: b.Blocked,
 	}
 	if c.Lot == c.Ref {

@@ -64,7 +64,6 @@ var batchColumns = columns[allocation.Batch]{
 	numberColumn("allocated", func(b *allocation.Batch) *allocation.Quantity { return &b.Allocated }),
 	instantColumn("eta", func(b *allocation.Batch) *time.Time { return &b.ETA }),
 	textColumn("location", func(b *allocation.Batch) *allocation.Location { return &b.Location }),
-	textColumn("supplier", func(b *allocation.Batch) *string { return &b.Supplier }),
 	instantColumn("best_before", func(b *allocation.Batch) *time.Time { return &b.BestBefore }),
 	numberColumn("announced_quantity", func(b *allocation.Batch) *allocation.Quantity { return &b.AnnouncedQuantity }),
 	instantColumn("announced_eta", func(b *allocation.Batch) *time.Time { return &b.AnnouncedETA }),

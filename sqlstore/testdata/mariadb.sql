@@ -32,7 +32,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
@@ -41,17 +41,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -112,7 +112,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN (SELECT DISTINCT sku
@@ -140,17 +140,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -185,7 +185,7 @@ shown (ref) AS (
     AND l.sku = w.sku
   UNION
   SELECT ref FROM allocation_batches WHERE ref = ?)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
@@ -194,17 +194,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -245,7 +245,7 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
     WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
@@ -256,17 +256,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -338,7 +338,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
@@ -347,17 +347,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -394,7 +394,7 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
     WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
@@ -405,17 +405,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -910,16 +910,16 @@ unbound (ref, units) AS (
     (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
     AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
     h.batch_ref))
-SELECT 0, page.ref, page.location, page.supplier, page.lot, page.blocked, page.announced_blocked,
-  page.split_from, page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
   page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b FORCE INDEX (allocation_batches_by_sku)
   WHERE b.sku = ? AND b.ref > ? ORDER BY b.ref LIMIT ?) page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-  NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM unbound u
 ;
 
 -- name: view: queues
@@ -1059,16 +1059,16 @@ unbound (ref, units) AS (
     (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
     AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
     h.batch_ref))
-SELECT 0, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
   WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
-SELECT u.units, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
@@ -1091,16 +1091,16 @@ unbound (ref, units) AS (
     (PRIMARY) ON l.order_id = CASE WHEN h.split = 1 THEN h.order_id END AND l.sku = h.sku
     AND l.line = h.line WHERE h.held_sku BETWEEN ? AND ? AND h.held_until <= ? GROUP BY COALESCE(l.batch_ref,
     h.batch_ref))
-SELECT 0, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
   WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
-SELECT u.units, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
@@ -1117,16 +1117,16 @@ unbound (ref, units) AS (
     AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
     h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
     h.batch_ref))
-SELECT 0, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM chosen c STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_for_sale)
   WHERE b.sku = c.sku AND b.open = 1 AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
-SELECT u.units, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ? AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
@@ -1136,16 +1136,16 @@ FROM unbound u STRAIGHT_JOIN allocation_batches b WHERE b.ref = u.ref AND b.bloc
 -- Parameters: lot, after, page, lot, after, page, page, now.
 WITH page AS (SELECT * FROM (
   SELECT * FROM (
-    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.supplier, b.best_before,
-      b.announced_quantity, b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at,
-      b.expired, b.due, b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
     WHERE b.ref = ? AND b.lot = '' AND b.ref > ?
     ORDER BY b.ref LIMIT ?) named
   UNION ALL
   SELECT * FROM (
-    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.supplier, b.best_before,
-      b.announced_quantity, b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at,
-      b.expired, b.due, b.dated, b.counted_at, b.counted_quantity, b.shipped_at
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at
       FROM allocation_batches b FORCE INDEX (allocation_batches_by_lot)
     WHERE b.lot = ? AND b.lot <> '' AND b.ref > ?
     ORDER BY b.ref LIMIT ?) others) b
@@ -1159,12 +1159,12 @@ unbound (ref, units) AS (
     AND h.held_until <= ?) h LEFT JOIN allocation_lines l FORCE INDEX (PRIMARY) ON l.order_id = CASE WHEN
     h.split = 1 THEN h.order_id END AND l.sku = h.sku AND l.line = h.line GROUP BY COALESCE(l.batch_ref,
     h.batch_ref))
-SELECT 0, page.ref, page.sku, page.location, page.supplier, page.lot, page.blocked, page.announced_blocked,
-  page.split_from, page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+SELECT 0, page.ref, page.sku, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
   page.shipped_at FROM page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
   NULL FROM unbound u
 ;
 
@@ -1566,11 +1566,11 @@ INSERT INTO allocation_products (sku, version, refused, low_stock,
 
 -- name: commit: add batches
 -- A commit with new batches: AddBatch; the values are an example.
-INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, supplier, best_before,
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
   announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
   dated, counted_at, counted_quantity,
   shipped_at) VALUES ('batch-1','chair',9 + 0 * (~0 + (1 -
-  @@in_transaction)),0,NULL,'','',NULL,0,NULL,'','','','',NULL,0,NULL,0,NULL,0,NULL)
+  @@in_transaction)),0,NULL,'',NULL,0,NULL,'','','','',NULL,0,NULL,0,NULL,0,NULL)
 ;
 
 -- name: commit: add lines
@@ -1600,7 +1600,7 @@ INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, pa
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from,
   written_for) VALUES ('chair',7 + 0 * (~0 + (1 -
-  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,6)
+  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,5)
 ;
 
 -- name: load of one product by SKU
@@ -1626,7 +1626,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
@@ -1635,17 +1635,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -1677,7 +1677,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
@@ -1688,17 +1688,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -1731,7 +1731,7 @@ shown (ref) AS (
   SELECT b.ref FROM chosen c
     STRAIGHT_JOIN allocation_batches b FORCE INDEX (allocation_batches_due_by_sku)
     WHERE b.sku BETWEEN c.sku AND c.sku AND b.due <= ?)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w FORCE INDEX (allocation_waiting_served)
   WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (CASE p.sku WHEN ? THEN (
@@ -1742,17 +1742,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c STRAIGHT_JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s STRAIGHT_JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w STRAIGHT_JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w STRAIGHT_JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku

@@ -26,7 +26,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -34,18 +34,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -77,7 +77,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -85,18 +85,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -134,7 +134,7 @@ shown (ref) AS (
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l
   UNION
   SELECT ref FROM allocation_batches WHERE ref = $1)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -142,18 +142,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -188,7 +188,7 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -198,18 +198,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     AND (w.needed_by > (SELECT CAST($5 AS bigint)) - 1 OR w.sku > $6)), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -274,7 +274,7 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($1 AS bigint)) OFFSET 0) b)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -284,18 +284,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     AND (w.needed_by > (SELECT CAST($2 AS bigint)) - 1 OR w.sku > $3)), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -337,7 +337,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l
     WHERE l.order_id = w.order_id AND l.sku = w.sku OFFSET 0) l)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -345,18 +345,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -395,7 +395,7 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku
     AND b.due <= (SELECT CAST($3 AS bigint)) OFFSET 0) b)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, COALESCE((SELECT 1 FROM allocation_waiting w
   WHERE w.sku = p.sku ORDER BY w.priority DESC, w.sequence LIMIT 1), 0), 0, 0, (
   SELECT l.held_until FROM allocation_lines l
@@ -405,18 +405,18 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     AND (w.needed_by > (SELECT CAST($6 AS bigint)) - 1 OR w.sku > $7)), NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_products p WHERE p.sku = c.sku OFFSET 0) p
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = s.ref OFFSET 0) b
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_lines l WHERE l.order_id = w.order_id
   AND l.sku = w.sku OFFSET 0) l
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN LATERAL (SELECT * FROM allocation_waiting q WHERE q.order_id = w.order_id
@@ -578,7 +578,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
-    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 6 FROM p)
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 5 FROM p)
 SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true
 ;
 
@@ -602,7 +602,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 6 FROM p)
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 5 FROM p)
 SELECT 1, 1 / CASE WHEN b.ref IS NULL THEN 0 ELSE 1 END FROM p LEFT JOIN b ON true
 ;
 
@@ -633,7 +633,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($29 AS text), CAST($30 AS bigint), CAST($31 AS text), CAST($32 AS bigint),
-    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 6 FROM p)
+    CAST($33 AS bigint), CAST($34 AS text), CAST($35 AS uuid), CAST($36 AS text), $1, 5 FROM p)
 SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision)) FROM p LEFT JOIN b ON true
 ;
@@ -658,7 +658,7 @@ e AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT p.sku, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 6 FROM p)
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 5 FROM p)
 SELECT COUNT(p.sku), 1 / CASE WHEN COUNT(p.sku) = COUNT(b.ref) THEN 1 ELSE 0 END,
   ln(CAST((SELECT COUNT(*) FROM p) AS double precision)) FROM p LEFT JOIN b ON true
 ;
@@ -913,16 +913,16 @@ unbound (ref, units) AS (
       SELECT * FROM allocation_lines l
       WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
   GROUP BY u.ref)
-SELECT 0, page.ref, page.location, page.supplier, page.lot, page.blocked, page.announced_blocked,
-  page.split_from, page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
   page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b
   WHERE b.sku = $1 AND b.ref > $3 ORDER BY b.ref LIMIT $4) page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-  NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM unbound u
 ;
 
 -- name: view: queues
@@ -1015,16 +1015,16 @@ unbound (ref, units) AS (
       SELECT * FROM allocation_lines l
       WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
   GROUP BY u.ref)
-SELECT 0, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM chosen c CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.sku = c.sku AND b.open = 1
   AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
 UNION ALL
-SELECT u.units, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.ref = u.ref
   AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > $2 AND (b.eta IS NULL OR b.best_before > b.eta)) OFFSET 0) b
@@ -1035,16 +1035,16 @@ FROM unbound u CROSS JOIN LATERAL (SELECT * FROM allocation_batches b WHERE b.re
 -- Parameters: lot, after, page, now.
 WITH page AS (SELECT * FROM (
   SELECT * FROM (
-    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.supplier, b.best_before,
-      b.announced_quantity, b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at,
-      b.expired, b.due, b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
     WHERE b.ref = $1 AND b.lot = '' AND b.ref > $2
     ORDER BY b.ref LIMIT $3) named
   UNION ALL
   SELECT * FROM (
-    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.supplier, b.best_before,
-      b.announced_quantity, b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at,
-      b.expired, b.due, b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
     WHERE b.lot = $1 AND b.lot <> '' AND b.ref > $2
     ORDER BY b.ref LIMIT $3) others) b
   ORDER BY b.ref LIMIT $3),
@@ -1066,12 +1066,12 @@ unbound (ref, units) AS (
       SELECT * FROM allocation_lines l
       WHERE l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line OFFSET 0) l) u
   GROUP BY u.ref)
-SELECT 0, page.ref, page.sku, page.location, page.supplier, page.lot, page.blocked, page.announced_blocked,
-  page.split_from, page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+SELECT 0, page.ref, page.sku, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
   page.shipped_at FROM page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
   NULL FROM unbound u
 ;
 
@@ -1506,8 +1506,8 @@ ORDER BY sku, sequence LIMIT $3
 -- name: commit: new product with a batch
 -- AddBatch for a new SKU.
 -- Parameters: p_sku, p_seen, p_version, p_refused, p_low_stock, p_low, n_ref, n_sku, n_purchased,
--- n_allocated, n_eta, n_location, n_supplier, n_best_before, n_announced_quantity, n_announced_eta, n_lot,
--- n_blocked, n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due, n_dated, n_counted_at,
+-- n_allocated, n_eta, n_location, n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked,
+-- n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due, n_dated, n_counted_at,
 -- n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref, e_purchased, e_allocated,
 -- e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS MATERIALIZED (
@@ -1534,27 +1534,27 @@ moved AS (
   FROM p WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SELECT 1
     FROM versions_match)),
 new_batches AS (
-  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, supplier, best_before,
+  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
     announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
     dated, counted_at, counted_quantity, shipped_at)
   SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])),
-    (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS text[])),
-    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS text[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, supplier, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
-    dated, counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
+    (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS smallint[])),
+    (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+    announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
+    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
@@ -1563,36 +1563,36 @@ SELECT (SELECT COUNT(*) FROM versions_match), 1
 -- name: commit: new batch
 -- AddBatch.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, product_sku, product_seen,
--- n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_supplier, n_best_before,
--- n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at,
--- n_expired, n_due, n_dated, n_counted_at, n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind,
--- e_at, e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+-- n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before, n_announced_quantity,
+-- n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at, n_expired, n_due,
+-- n_dated, n_counted_at, n_counted_quantity, n_shipped_at, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS (
   UPDATE allocation_products SET version = $1, refused = $2, low_stock = $3, low = $4
   WHERE sku = $5 AND version = $6 RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 new_batches AS (
-  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, supplier, best_before,
+  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
     announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
     dated, counted_at, counted_quantity, shipped_at)
   SELECT * FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS text[])),
     (SELECT CAST($9 AS bigint[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS bigint[])),
-    (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])),
-    (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS text[])),
-    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS text[])),
-    (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS smallint[])), (SELECT CAST($23 AS bigint[])),
-    (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, supplier, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
-    dated, counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($12 AS text[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
+    (SELECT CAST($15 AS bigint[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS text[])),
+    (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS bigint[])),
+    (SELECT CAST($21 AS smallint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS smallint[])),
+    (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+    announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($28 AS text[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS bigint[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS uuid[])), (SELECT CAST($37 AS text[])), (SELECT CAST($38 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($27 AS text[])), (SELECT CAST($28 AS bigint[])),
+    (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS bigint[])), (SELECT CAST($33 AS bigint[])), (SELECT CAST($34 AS text[])),
+    (SELECT CAST($35 AS uuid[])), (SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
@@ -1611,7 +1611,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
@@ -1645,7 +1645,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])),
     (SELECT CAST($9 AS text[])), (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS text[])),
     (SELECT CAST($15 AS uuid[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[]))) x (sku,
@@ -1681,7 +1681,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
     (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
@@ -1720,7 +1720,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1759,7 +1759,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1807,7 +1807,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1858,7 +1858,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
     (SELECT CAST($18 AS text[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
     (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS bigint[])), (SELECT CAST($23 AS text[])),
     (SELECT CAST($24 AS uuid[])), (SELECT CAST($25 AS text[])), (SELECT CAST($26 AS bigint[]))) x (sku,
@@ -1918,7 +1918,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -1963,7 +1963,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[])),
     (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])), (SELECT CAST($24 AS text[])),
     (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS text[])),
     (SELECT CAST($28 AS uuid[])), (SELECT CAST($29 AS text[])), (SELECT CAST($30 AS bigint[]))) x (sku,
@@ -2032,7 +2032,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
     (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
     (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
     (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
@@ -2093,7 +2093,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($36 AS text[])), (SELECT CAST($37 AS bigint[])),
     (SELECT CAST($38 AS text[])), (SELECT CAST($39 AS bigint[])), (SELECT CAST($40 AS text[])),
     (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
     (SELECT CAST($44 AS uuid[])), (SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[]))) x (sku,
@@ -2174,7 +2174,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($45 AS text[])), (SELECT CAST($46 AS bigint[])),
     (SELECT CAST($47 AS text[])), (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS text[])),
     (SELECT CAST($50 AS bigint[])), (SELECT CAST($51 AS bigint[])), (SELECT CAST($52 AS text[])),
     (SELECT CAST($53 AS uuid[])), (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS bigint[]))) x (sku,
@@ -2228,7 +2228,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -2292,7 +2292,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($32 AS text[])), (SELECT CAST($33 AS bigint[])),
     (SELECT CAST($34 AS text[])), (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS text[])),
     (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS text[])),
     (SELECT CAST($40 AS uuid[])), (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[]))) x (sku,
@@ -2334,7 +2334,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[])),
     (SELECT CAST($26 AS text[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS bigint[])), (SELECT CAST($30 AS bigint[])), (SELECT CAST($31 AS text[])),
     (SELECT CAST($32 AS uuid[])), (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS bigint[]))) x (sku,
@@ -2371,7 +2371,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
     (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
@@ -2421,7 +2421,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])),
     (SELECT CAST($17 AS text[])), (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])),
     (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[])), (SELECT CAST($22 AS text[])),
     (SELECT CAST($23 AS uuid[])), (SELECT CAST($24 AS text[])), (SELECT CAST($25 AS bigint[]))) x (sku,
@@ -2457,7 +2457,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
     (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
@@ -2495,7 +2495,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($21 AS text[])), (SELECT CAST($22 AS bigint[])),
     (SELECT CAST($23 AS text[])), (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS text[])),
     (SELECT CAST($26 AS bigint[])), (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS text[])),
     (SELECT CAST($29 AS uuid[])), (SELECT CAST($30 AS text[])), (SELECT CAST($31 AS bigint[]))) x (sku,
@@ -2523,7 +2523,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($11 AS text[])), (SELECT CAST($12 AS bigint[])),
     (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS text[])),
     (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS text[])),
     (SELECT CAST($19 AS uuid[])), (SELECT CAST($20 AS text[])), (SELECT CAST($21 AS bigint[]))) x (sku,
@@ -2580,7 +2580,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($40 AS text[])), (SELECT CAST($41 AS bigint[])),
     (SELECT CAST($42 AS text[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
     (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS bigint[])), (SELECT CAST($47 AS text[])),
     (SELECT CAST($48 AS uuid[])), (SELECT CAST($49 AS text[])), (SELECT CAST($50 AS bigint[]))) x (sku,
@@ -2637,7 +2637,7 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($39 AS text[])), (SELECT CAST($40 AS bigint[])),
     (SELECT CAST($41 AS text[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
     (SELECT CAST($44 AS bigint[])), (SELECT CAST($45 AS bigint[])), (SELECT CAST($46 AS text[])),
     (SELECT CAST($47 AS uuid[])), (SELECT CAST($48 AS text[])), (SELECT CAST($49 AS bigint[]))) x (sku,
@@ -2653,12 +2653,12 @@ SELECT (SELECT COUNT(*) FROM versions_match),
 -- AddBatch, if many wait.
 -- Parameters: product_version, product_refused, product_low_stock, product_low, s_sku, s_serving_priority,
 -- s_serving_sequence, product_sku, product_seen, n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location,
--- n_supplier, n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked,
--- n_split_from, n_arrived_at, n_expired, n_due, n_dated, n_counted_at, n_counted_quantity, n_shipped_at,
--- l_order_id, l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held,
--- l_sequence, l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted,
--- l_partial, l_may_wait, l_hold_for, d_order_id, d_sku, d_line, d_part, e_sku, e_sequence, e_kind, e_at,
--- e_batch_ref, e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
+-- n_best_before, n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from,
+-- n_arrived_at, n_expired, n_due, n_dated, n_counted_at, n_counted_quantity, n_shipped_at, l_order_id,
+-- l_sku, l_line, l_part, l_batch_ref, l_quantity, l_shipped, l_split, l_held_until, l_held, l_sequence,
+-- l_needed_by, l_fresh_until, l_location, l_priority, l_late, l_handed_from, l_wanted, l_partial,
+-- l_may_wait, l_hold_for, d_order_id, d_sku, d_line, d_part, e_sku, e_sequence, e_kind, e_at, e_batch_ref,
+-- e_purchased, e_allocated, e_data, e_id, e_trace_parent, e_unsent_from.
 WITH p AS (
   UPDATE allocation_products o SET version = $1, refused = $2, low_stock = $3, low = $4,
     serving_priority = x.serving_priority, serving_sequence = x.serving_sequence
@@ -2667,36 +2667,36 @@ WITH p AS (
   WHERE o.sku = $8 AND o.version = $9 AND x.sku = o.sku RETURNING 1),
 versions_match AS (SELECT 1 FROM p),
 new_batches AS (
-  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, supplier, best_before,
+  INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
     announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
     dated, counted_at, counted_quantity, shipped_at)
   SELECT * FROM unnest((SELECT CAST($10 AS text[])), (SELECT CAST($11 AS text[])),
     (SELECT CAST($12 AS bigint[])), (SELECT CAST($13 AS bigint[])), (SELECT CAST($14 AS bigint[])),
-    (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS text[])), (SELECT CAST($17 AS bigint[])),
-    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS text[])),
-    (SELECT CAST($21 AS text[])), (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS text[])),
-    (SELECT CAST($24 AS bigint[])), (SELECT CAST($25 AS smallint[])), (SELECT CAST($26 AS bigint[])),
-    (SELECT CAST($27 AS smallint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS bigint[])),
-    (SELECT CAST($30 AS bigint[]))) x (ref, sku, purchased, allocated, eta, location, supplier, best_before,
-    announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
-    dated, counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
+    (SELECT CAST($15 AS text[])), (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS bigint[])),
+    (SELECT CAST($18 AS bigint[])), (SELECT CAST($19 AS text[])), (SELECT CAST($20 AS text[])),
+    (SELECT CAST($21 AS text[])), (SELECT CAST($22 AS text[])), (SELECT CAST($23 AS bigint[])),
+    (SELECT CAST($24 AS smallint[])), (SELECT CAST($25 AS bigint[])), (SELECT CAST($26 AS smallint[])),
+    (SELECT CAST($27 AS bigint[])), (SELECT CAST($28 AS bigint[])), (SELECT CAST($29 AS bigint[]))) x (ref,
+    sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta, lot, blocked,
+    announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
+    shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match)),
 new_lines AS (
   INSERT INTO allocation_lines (order_id, sku, line, part, batch_ref, quantity, shipped, split, held_until,
     held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial, may_wait,
     hold_for)
-  SELECT * FROM unnest((SELECT CAST($31 AS text[])), (SELECT CAST($32 AS text[])),
-    (SELECT CAST($33 AS text[])), (SELECT CAST($34 AS int[])), (SELECT CAST($35 AS text[])),
-    (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS bigint[])), (SELECT CAST($38 AS smallint[])),
-    (SELECT CAST($39 AS bigint[])), (SELECT CAST($40 AS smallint[])), (SELECT CAST($41 AS bigint[])),
-    (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS bigint[])), (SELECT CAST($44 AS text[])),
-    (SELECT CAST($45 AS smallint[])), (SELECT CAST($46 AS smallint[])), (SELECT CAST($47 AS text[])),
-    (SELECT CAST($48 AS bigint[])), (SELECT CAST($49 AS smallint[])), (SELECT CAST($50 AS smallint[])),
-    (SELECT CAST($51 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
+  SELECT * FROM unnest((SELECT CAST($30 AS text[])), (SELECT CAST($31 AS text[])),
+    (SELECT CAST($32 AS text[])), (SELECT CAST($33 AS int[])), (SELECT CAST($34 AS text[])),
+    (SELECT CAST($35 AS bigint[])), (SELECT CAST($36 AS bigint[])), (SELECT CAST($37 AS smallint[])),
+    (SELECT CAST($38 AS bigint[])), (SELECT CAST($39 AS smallint[])), (SELECT CAST($40 AS bigint[])),
+    (SELECT CAST($41 AS bigint[])), (SELECT CAST($42 AS bigint[])), (SELECT CAST($43 AS text[])),
+    (SELECT CAST($44 AS smallint[])), (SELECT CAST($45 AS smallint[])), (SELECT CAST($46 AS text[])),
+    (SELECT CAST($47 AS bigint[])), (SELECT CAST($48 AS smallint[])), (SELECT CAST($49 AS smallint[])),
+    (SELECT CAST($50 AS bigint[]))) x (order_id, sku, line, part, batch_ref, quantity, shipped, split,
     held_until, held, sequence, needed_by, fresh_until, location, priority, late, handed_from, wanted, partial,
     may_wait, hold_for) WHERE EXISTS (SELECT 1 FROM versions_match)),
 ended AS (
-  DELETE FROM allocation_waiting l USING unnest((SELECT CAST($52 AS text[])), (SELECT CAST($53 AS text[])),
-    (SELECT CAST($54 AS text[])), (SELECT CAST($55 AS int[]))) x (order_id, sku, line, part)
+  DELETE FROM allocation_waiting l USING unnest((SELECT CAST($51 AS text[])), (SELECT CAST($52 AS text[])),
+    (SELECT CAST($53 AS text[])), (SELECT CAST($54 AS int[]))) x (order_id, sku, line, part)
   WHERE l.order_id = x.order_id AND l.sku = x.sku AND l.line = x.line
     AND x.part = x.part + 0
     AND EXISTS (SELECT 1 FROM versions_match)),
@@ -2704,10 +2704,10 @@ events AS (
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id,
-    x.trace_parent, x.unsent_from, 6 FROM unnest((SELECT CAST($56 AS text[])), (SELECT CAST($57 AS bigint[])),
-    (SELECT CAST($58 AS text[])), (SELECT CAST($59 AS bigint[])), (SELECT CAST($60 AS text[])),
-    (SELECT CAST($61 AS bigint[])), (SELECT CAST($62 AS bigint[])), (SELECT CAST($63 AS text[])),
-    (SELECT CAST($64 AS uuid[])), (SELECT CAST($65 AS text[])), (SELECT CAST($66 AS bigint[]))) x (sku,
+    x.trace_parent, x.unsent_from, 5 FROM unnest((SELECT CAST($55 AS text[])), (SELECT CAST($56 AS bigint[])),
+    (SELECT CAST($57 AS text[])), (SELECT CAST($58 AS bigint[])), (SELECT CAST($59 AS text[])),
+    (SELECT CAST($60 AS bigint[])), (SELECT CAST($61 AS bigint[])), (SELECT CAST($62 AS text[])),
+    (SELECT CAST($63 AS uuid[])), (SELECT CAST($64 AS text[])), (SELECT CAST($65 AS bigint[]))) x (sku,
     sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from)
   WHERE EXISTS (SELECT 1 FROM versions_match))
 SELECT (SELECT COUNT(*) FROM versions_match), 1
@@ -2808,23 +2808,23 @@ WHERE o.sku = p.sku AND o.version = p.seen AND p.version > p.seen AND EXISTS (SE
 
 -- name: part: add batches
 -- A part of commits with a new batch.
--- Parameters: n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_supplier, n_best_before,
+-- Parameters: n_ref, n_sku, n_purchased, n_allocated, n_eta, n_location, n_best_before,
 -- n_announced_quantity, n_announced_eta, n_lot, n_blocked, n_announced_blocked, n_split_from, n_arrived_at,
 -- n_expired, n_due, n_dated, n_counted_at, n_counted_quantity, n_shipped_at.
 new_batches AS (
-INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, supplier, best_before,
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
   announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
   dated, counted_at, counted_quantity, shipped_at)
 SELECT * FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS text[])), (SELECT CAST($3 AS bigint[])),
   (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS bigint[])), (SELECT CAST($6 AS text[])),
-  (SELECT CAST($7 AS text[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
-  (SELECT CAST($10 AS bigint[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
-  (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS text[])), (SELECT CAST($15 AS bigint[])),
-  (SELECT CAST($16 AS smallint[])), (SELECT CAST($17 AS bigint[])), (SELECT CAST($18 AS smallint[])),
-  (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS bigint[])), (SELECT CAST($21 AS bigint[]))) x (ref, sku,
-  purchased, allocated, eta, location, supplier, best_before, announced_quantity, announced_eta, lot, blocked,
-  announced_blocked, split_from, arrived_at, expired, due, dated, counted_at, counted_quantity,
-  shipped_at) WHERE EXISTS (SELECT 1 FROM versions_match))
+  (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS bigint[])), (SELECT CAST($9 AS bigint[])),
+  (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS text[])), (SELECT CAST($12 AS text[])),
+  (SELECT CAST($13 AS text[])), (SELECT CAST($14 AS bigint[])), (SELECT CAST($15 AS smallint[])),
+  (SELECT CAST($16 AS bigint[])), (SELECT CAST($17 AS smallint[])), (SELECT CAST($18 AS bigint[])),
+  (SELECT CAST($19 AS bigint[])), (SELECT CAST($20 AS bigint[]))) x (ref, sku, purchased, allocated, eta,
+  location, best_before, announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from,
+  arrived_at, expired, due, dated, counted_at, counted_quantity, shipped_at) WHERE EXISTS (SELECT 1
+  FROM versions_match))
 ;
 
 -- name: part: change batches
@@ -2983,7 +2983,7 @@ events AS (
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from, written_for)
 SELECT x.sku, x.sequence, x.kind, x.at, x.batch_ref, x.purchased, x.allocated, x.data, x.id, x.trace_parent,
-  x.unsent_from, 6 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
+  x.unsent_from, 5 FROM unnest((SELECT CAST($1 AS text[])), (SELECT CAST($2 AS bigint[])),
   (SELECT CAST($3 AS text[])), (SELECT CAST($4 AS bigint[])), (SELECT CAST($5 AS text[])),
   (SELECT CAST($6 AS bigint[])), (SELECT CAST($7 AS bigint[])), (SELECT CAST($8 AS text[])),
   (SELECT CAST($9 AS uuid[])), (SELECT CAST($10 AS text[])), (SELECT CAST($11 AS bigint[]))) x (sku, sequence,

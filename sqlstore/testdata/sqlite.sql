@@ -23,7 +23,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -31,17 +31,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -70,7 +70,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -78,17 +78,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -123,7 +123,7 @@ shown (ref) AS (
     AND l.sku = w.sku
   UNION
   SELECT ref FROM allocation_batches WHERE ref = ?1)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -131,17 +131,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -172,7 +172,7 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
     WHERE b.sku = c.sku AND b.due <= ?3 + 0)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -183,17 +183,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -250,7 +250,7 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
     WHERE b.sku = c.sku AND b.due <= ?1 + 0)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -261,17 +261,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -311,7 +311,7 @@ shown (ref) AS (
   UNION
   SELECT l.batch_ref FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id
     AND l.sku = w.sku)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -319,17 +319,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     ORDER BY l.held_until LIMIT 1), NULL, NULL, NULL, NULL, NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -364,7 +364,7 @@ shown (ref) AS (
   UNION
   SELECT b.ref FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_due_by_sku
     WHERE b.sku = c.sku AND b.due <= ?3 + 0)
-SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
+SELECT 0, p.sku, '', '', '', '', '', '', p.version, p.refused, p.low_stock, p.low, p.serving_priority,
   p.serving_sequence, CASE WHEN EXISTS (SELECT 1
   FROM allocation_waiting w INDEXED BY allocation_waiting_served WHERE w.sku = p.sku) THEN 1 ELSE 0 END, 0, 0, (
   SELECT l.held_until FROM allocation_lines l INDEXED BY allocation_lines_held
@@ -375,17 +375,17 @@ SELECT 0, p.sku, '', '', '', '', '', '', '', p.version, p.refused, p.low_stock, 
     NULL, NULL, NULL
 FROM chosen c CROSS JOIN allocation_products p WHERE p.sku = c.sku
 UNION ALL
-SELECT 1, b.sku, b.ref, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before,
-  b.announced_eta, b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 1, b.sku, b.ref, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, 0, 0, 0, 0, b.eta, b.best_before, b.announced_eta,
+  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM shown s CROSS JOIN allocation_batches b WHERE b.ref = s.ref
 UNION ALL
-SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', '', l.part, l.quantity,
+SELECT 2, l.sku, l.order_id, l.line, l.batch_ref, l.location, l.handed_from, '', l.part, l.quantity,
   l.shipped, l.split, l.sequence, l.priority, l.late, l.partial, l.may_wait, l.held_until, l.needed_by,
   l.fresh_until, l.wanted, l.hold_for, NULL, NULL, NULL
 FROM wanted w CROSS JOIN allocation_lines l WHERE l.order_id = w.order_id AND l.sku = w.sku
 UNION ALL
-SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', '', q.quantity, q.wanted, q.split,
+SELECT 3, q.sku, q.order_id, q.line, q.location, q.handed_from, '', '', q.quantity, q.wanted, q.split,
   q.partial, q.priority, q.sequence, 0, 0, 0, q.hold_for, q.needed_by, q.fresh_until, NULL, NULL, NULL, NULL,
   NULL
 FROM wanted w CROSS JOIN allocation_waiting q WHERE q.order_id = w.order_id AND q.sku = w.sku
@@ -477,13 +477,13 @@ UPDATE allocation_products SET version = version WHERE sku = ? AND version = ?
 
 -- name: commit: add a batch
 -- A commit with a new batch: AddBatch.
--- Parameters: ref, sku, purchased, allocated, eta, location, supplier, best_before, announced_quantity,
--- announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due, dated, counted_at,
+-- Parameters: ref, sku, purchased, allocated, eta, location, best_before, announced_quantity, announced_eta,
+-- lot, blocked, announced_blocked, split_from, arrived_at, expired, due, dated, counted_at,
 -- counted_quantity, shipped_at.
-INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, supplier, best_before,
+INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before,
   announced_quantity, announced_eta, lot, blocked, announced_blocked, split_from, arrived_at, expired, due,
   dated, counted_at, counted_quantity, shipped_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
-  ?, ?, ?, ?)
+  ?, ?, ?)
 ;
 
 -- name: commit: change a batch
@@ -529,7 +529,7 @@ WHERE order_id = ? AND sku = ? AND line = ?
 -- Every commit that changes anything, for each event.
 -- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 6)
+  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 5)
 ;
 
 -- name: commit: wait no longer
@@ -806,16 +806,16 @@ unbound (ref, units) AS (
     WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 AND h.split = 1
       AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
   GROUP BY u.ref)
-SELECT 0, page.ref, page.location, page.supplier, page.lot, page.blocked, page.announced_blocked,
-  page.split_from, page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+SELECT 0, page.ref, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
   page.shipped_at
 FROM (
   SELECT * FROM allocation_batches b INDEXED BY allocation_batches_by_sku
   WHERE b.sku = ?1 AND b.ref > ? ORDER BY b.ref LIMIT ?) page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-  NULL FROM unbound u
+SELECT u.units, u.ref, '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+  FROM unbound u
 ;
 
 -- name: view: queues
@@ -897,16 +897,16 @@ unbound (ref, units) AS (
     WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?2 + 0 AND h.split = 1
       AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
   GROUP BY u.ref)
-SELECT 0, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT 0, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM chosen c CROSS JOIN allocation_batches b INDEXED BY allocation_batches_for_sale WHERE b.sku = c.sku
   AND b.open = 1 AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 UNION ALL
-SELECT u.units, b.ref, b.sku, b.location, b.supplier, b.lot, b.blocked, b.announced_blocked, b.split_from,
-  b.purchased, b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta,
-  b.arrived_at, b.due, b.counted_at, b.counted_quantity, b.shipped_at
+SELECT u.units, b.ref, b.sku, b.location, b.lot, b.blocked, b.announced_blocked, b.split_from, b.purchased,
+  b.allocated, b.announced_quantity, b.expired, b.dated, b.eta, b.best_before, b.announced_eta, b.arrived_at,
+  b.due, b.counted_at, b.counted_quantity, b.shipped_at
 FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked = '' AND b.expired = 0
     AND (b.best_before IS NULL OR b.best_before > ?2 AND (b.eta IS NULL OR b.best_before > b.eta))
 ;
@@ -916,16 +916,16 @@ FROM unbound u CROSS JOIN allocation_batches b WHERE b.ref = u.ref AND b.blocked
 -- Parameters: lot, after, page, now.
 WITH page AS (SELECT * FROM (
   SELECT * FROM (
-    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.supplier, b.best_before,
-      b.announced_quantity, b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at,
-      b.expired, b.due, b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at FROM allocation_batches b
     WHERE b.ref = ? AND b.lot = '' AND b.ref > ?
     ORDER BY b.ref LIMIT ?) named
   UNION ALL
   SELECT * FROM (
-    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.supplier, b.best_before,
-      b.announced_quantity, b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at,
-      b.expired, b.due, b.dated, b.counted_at, b.counted_quantity, b.shipped_at
+    SELECT b.ref, b.sku, b.purchased, b.allocated, b.eta, b.location, b.best_before, b.announced_quantity,
+      b.announced_eta, b.lot, b.blocked, b.announced_blocked, b.split_from, b.arrived_at, b.expired, b.due,
+      b.dated, b.counted_at, b.counted_quantity, b.shipped_at
       FROM allocation_batches b INDEXED BY allocation_batches_by_lot
     WHERE b.lot = ?1 AND b.lot <> '' AND b.ref > ?2
     ORDER BY b.ref LIMIT ?3) others) b
@@ -945,12 +945,12 @@ unbound (ref, units) AS (
     WHERE h.sku = c.sku AND h.part = 0 AND h.held_until <= ?4 + 0 AND h.split = 1
       AND l.order_id = h.order_id AND l.sku = h.sku AND l.line = h.line) u
   GROUP BY u.ref)
-SELECT 0, page.ref, page.sku, page.location, page.supplier, page.lot, page.blocked, page.announced_blocked,
-  page.split_from, page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
+SELECT 0, page.ref, page.sku, page.location, page.lot, page.blocked, page.announced_blocked, page.split_from,
+  page.purchased, page.allocated, page.announced_quantity, page.expired, page.dated, page.eta,
   page.best_before, page.announced_eta, page.arrived_at, page.due, page.counted_at, page.counted_quantity,
   page.shipped_at FROM page
 UNION ALL
-SELECT u.units, u.ref, '', '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+SELECT u.units, u.ref, '', '', '', '', '', '', 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
   NULL FROM unbound u
 ;
 

@@ -18,6 +18,7 @@ type turn struct {
 	end         func() error // closes the pool
 	workload    sides.Workload
 	slices      []harness.Slice
+	processor   *processor
 }
 
 func (t *turn) close() error {
@@ -37,7 +38,9 @@ func takeTurns(ctx context.Context, s size, all []*turn) error {
 	for round := range s.rounds + 1 {
 		for i := range all {
 			t := all[(round+i)%len(all)]
-			got, err := sides.Run(ctx, t.who, t.workload, t.workload.Name, s.slice)
+			got, err := t.processor.during(ctx, round > 0, func() (harness.Slice, error) {
+				return sides.Run(ctx, t.who, t.workload, t.workload.Name, s.slice)
+			})
 			if err != nil {
 				return fmt.Errorf("%s: %w", t.name, err)
 			}

@@ -3,6 +3,7 @@ package yardstick
 import (
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -67,6 +68,10 @@ func TestModesOfPgxPrintTheirRatios(t *testing.T) {
 	var out strings.Builder
 	require.NoError(t, play(t.Context(), "postgresql", "pooler", tiny, &out))
 	assert.Regexp(t, `(?m)^ratio postgresql pooler-one-64, exec \d+\.\d\d$`, out.String())
+	if runtime.GOOS == "linux" {
+		assert.Regexp(t, `(?m)^processor postgresql pooler-one-64, exec: \d+ µs of the server and \d+ µs of the client`,
+			out.String())
+	}
 }
 
 func TestAnUnknownEngineIsRefused(t *testing.T) {

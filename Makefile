@@ -97,7 +97,7 @@ bench: ## measure the figures of docs/measurements.md
 	@go -C internal/dbtest run ./measure bench -engine all
 
 .PHONY: upgrade
-upgrade: ## apply the last migration to a million lines of the version before, and measure how long it locks what
+upgrade: ## apply the migrations after version 2 to a million lines, and measure how long each locks what
 	@go -C internal/dbtest run ./measure upgrade -engine $(ENGINE)
 
 .PHONY: flood

@@ -1,5 +1,5 @@
-// Package upgrade applies the last migration to tables with a long history of the version before, and measures how
-// long each statement takes, and how long others wait who read or write the tables meanwhile.
+// Package upgrade applies the migrations after a version, one after the other, to tables of that version with a long
+// history, and measures how long each statement takes, and how long others wait who read or write the tables meanwhile.
 package upgrade
 
 import (
@@ -20,6 +20,12 @@ import (
 // limit ends a hanging run.
 const limit = 30 * time.Minute
 
+// Versions of the tables: the oldest that a run can begin with, and the first whose lines have terms.
+const (
+	oldest    = 2
+	withTerms = 3
+)
+
 // seller is the product with a past.
 const seller = allocation.SKU("sku-with-history-0000")
 
@@ -28,32 +34,37 @@ var Command = harness.Command{Name: "upgrade", Define: define}
 
 func define(flags *flag.FlagSet) harness.Run {
 	name := flags.String("engine", "all", "sqlite, postgresql, mariadb or all")
-	lines := flags.Int("lines", 1_000_000, "the lines of the version before; a multiple of 2,000")
+	lines := flags.Int("lines", 1_000_000, "lines in the tables beforehand; a multiple of 2,000")
+	from := flags.Int("from", withTerms-1, "the version of the tables to begin with; all later migrations are applied")
 	return func(ctx context.Context, out io.Writer) error {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		return play(ctx, *name, *lines, out)
+		return play(ctx, *name, *from, *lines, out)
 	}
 }
 
 // play measures a single engine, or all engines.
-func play(ctx context.Context, name string, lines int, out io.Writer) error {
+func play(ctx context.Context, name string, from, lines int, out io.Writer) error {
 	return harness.Measure(ctx, name, func(started *harness.Place) error {
 		at := &place{started}
 		migrations, err := sqlstore.Migrations(at.Dialect, nil)
 		if err != nil {
 			return err
 		}
-		return at.upgrade(ctx, migrations, lines, out)
+		if from < oldest || from >= len(migrations) {
+			return fmt.Errorf("-from %d: want %d to %d", from, oldest, len(migrations)-1)
+		}
+		return at.upgrade(ctx, migrations, from, lines, out)
 	})
 }
 
 // place is where the databases of an engine are.
 type place struct{ *harness.Place }
 
-// upgrade makes a used database of the version before, and applies the last migration as [sqlstore.Store.Migrate] does:
-// all statements on a single connection, and in a transaction if the engine undoes DDL.
-func (p *place) upgrade(ctx context.Context, migrations []sqlstore.Migration, lines int, out io.Writer) (err error) {
+// upgrade makes a used database of a version, and applies and reports each later migration.
+func (p *place) upgrade(
+	ctx context.Context, migrations []sqlstore.Migration, from, lines int, out io.Writer,
+) (err error) {
 	dsn, err := p.Empty(ctx)
 	if err != nil {
 		return err
@@ -63,30 +74,42 @@ func (p *place) upgrade(ctx context.Context, migrations []sqlstore.Migration, li
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	last := migrations[len(migrations)-1]
-	for _, m := range migrations[:len(migrations)-1] {
+	for _, m := range migrations[:from] {
 		if _, err := apply(ctx, db, m); err != nil {
 			return err
 		}
 	}
-	if err := p.LoadHistory(ctx, db, seller, lines, min(lines/20, 10_000)); err != nil {
+	load := p.LoadHistory
+	if from < withTerms {
+		load = p.LoadHistoryOfVersion2
+	}
+	if err := load(ctx, db, seller, lines, min(lines/20, 10_000)); err != nil {
 		return err
 	}
-	others, err := p.watch(ctx, dsn)
-	if err != nil {
-		return err
+	for _, m := range migrations[from:] {
+		took, waits, err := p.watched(ctx, db, dsn, m)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(out, "## %s, %d lines, %s\n\n", p.Name, lines, m.Name)
+		report(out, took, waits)
 	}
-	took, err := p.migrate(ctx, db, last)
-	waits, failed := others.stop()
-	if err := errors.Join(err, failed); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "## %s, %d lines, %s\n\n", p.Name, lines, last.Name)
-	report(out, took, waits)
 	return p.check(ctx, db)
 }
 
-// migrate applies a migration, in a transaction if the engine undoes DDL.
+// watched applies a migration while others read and write.
+func (p *place) watched(ctx context.Context, db *sql.DB, dsn string, m sqlstore.Migration) ([]step, []wait, error) {
+	others, err := p.watch(ctx, dsn)
+	if err != nil {
+		return nil, nil, err
+	}
+	took, err := p.migrate(ctx, db, m)
+	waits, failed := others.stop()
+	return took, waits, errors.Join(err, failed)
+}
+
+// migrate applies a migration as [sqlstore.Store.Migrate] does: all statements on a single connection, and in a
+// transaction if the engine undoes DDL. Migrate has a single transaction for all missing migrations, though.
 func (p *place) migrate(ctx context.Context, db *sql.DB, m sqlstore.Migration) ([]step, error) {
 	if p.Dialect == sqlstore.MariaDB {
 		return apply(ctx, db, m)

@@ -81,6 +81,9 @@ func (m *machine) handOver(t *rapid.T) {
 	if rapid.Bool().Draw(t, "named") {
 		skus = m.skusOf(t)
 	}
+	for _, l := range m.naive.lines { // the page decides whether the command already serves a line that waits
+		m.paged = m.paged || l.OrderID == from && l.Waiting > 0 && m.servesPages(l.SKU)
+	}
 	before := maps.Clone(m.naive.lines)
 	want := m.naive.handOver(from, to, skus, m.now())
 	if !want.ok() {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/memory"
+	"github.com/cosmic-go/allocation/views"
 )
 
 // behavioursOfMotion are those of stock that moves: parts of a batch, blocked batches, and returns.
@@ -263,6 +264,21 @@ func showOneLot(s *scene) {
 		assert.Equal(s, s.ref("L-9"), s.stored(name).Lot)
 	}
 	s.free(10, 10)
+	s.given(s.want("o1", 7, spread))
+	bundle := s.line("o1", 2)
+	bundle.SKU = other.SKU
+	_, err := s.other.Allocate(s.Context(), allocation.Request{OrderLine: bundle})
+	require.NoError(s, err)
+	s.shipped("o1")
+	lines, err := s.store.LotLines(s.Context(), s.ref("L-9"), views.Key{}, 10)
+	require.NoError(s, err)
+	var found []string
+	for _, l := range lines {
+		item := strings.TrimPrefix(string(l.SKU), string(s.sku()))
+		units := fmt.Sprintf("%d/%d", l.Quantity, l.Shipped)
+		found = append(found, s.plain(l.Batch)+item+" "+s.plain(l.OrderID)+":"+units)
+	}
+	assert.ElementsMatch(s, []string{"d-1 o1:5/5", "d-2 o1:2/2", "d-3-other o1:2/2"}, found, "lines of the lot")
 }
 
 func showShelves(s *scene) {
@@ -289,6 +305,7 @@ func showReturnSold(s *scene) {
 	s.announce("return-1", 1, s.lot("sold"), blocked("to be inspected"))
 	assert.Equal(s, "return-1:1", s.given(s.want("o2", 1)))
 	assert.Zero(s, s.refused(s.want("o3", 1)))
+	assert.ElementsMatch(s, []string{"sold o1:2/2", "return-1 o2:1"}, s.traced("sold", 10), "lines of the lot")
 }
 
 func showExpiredInTransit(s *scene) {

@@ -15,7 +15,7 @@ import (
 
 // A server whose clock is 20 minutes ahead takes a live hold of 15 minutes for lapsed, and sells the units. They are
 // sold once: the customer with the hold learns at the confirmation that the units are gone.
-func TestAClockAheadSellsUnitsOfAHoldOnce(t *testing.T) {
+func TestCase12_AClockAheadSellsUnitsOfAHoldOnce(t *testing.T) {
 	check := func(t *testing.T, store allocation.Store) {
 		t.Helper()
 		ctx := context.Background()

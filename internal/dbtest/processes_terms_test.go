@@ -13,6 +13,7 @@ import (
 
 	"github.com/cosmic-go/allocation"
 	"github.com/cosmic-go/allocation/internal/dbtest/harness"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 // termsCallers is how many callers ask for one product, each on terms of its own.
@@ -107,29 +108,50 @@ func cutAndSlip(ctx context.Context, w *worker) error {
 }
 
 func TestA7_NoLineEndsOutsideItsTerms(t *testing.T) {
+	ahead := func(j *task) { j.Ahead = time.Second }
+	t.Run("memory", func(t *testing.T) {
+		showTermsKept(t, memory.New(), func(store stage) {
+			var working sync.WaitGroup
+			var errs [2]error
+			meeting := t.TempDir()
+			for n := range errs {
+				w := &worker{task: task{Number: n, Of: len(errs), Meeting: meeting}}
+				ahead(&w.task)
+				require.NoError(t, w.serve(store))
+				working.Go(func() { _, errs[n] = bindToTerms(t.Context(), w) })
+			}
+			working.Wait()
+			require.NoError(t, errors.Join(errs[:]...))
+		})
+	})
 	each(t, engines, func(t *testing.T, e *engine) {
 		p := e.new(t)
-		store := e.migrated(t, p.open(t))
-		service, _ := serviceOn(t, store)
-		for _, b := range datedBatches() {
-			require.NoError(t, service.AddBatch(t.Context(), b))
-		}
-		together[bool](t, p, "bind to terms", 2, func(j *task) { j.Ahead = time.Second })
-		events, _, err := harness.Events(t.Context(), store, "lamp")
-		require.NoError(t, err)
-		l := &ledger{
-			batches: map[allocation.BatchRef]allocation.Batch{}, lines: map[allocation.LineKey]allocation.Allocation{},
-		}
-		for i, event := range events {
-			l.enter(t, event)
-			if i+1 == len(events) || !events[i+1].Time().Equal(event.Time()) {
-				l.committed(t, event.Time())
-			}
-		}
-		assert.Positive(t, l.slips, "shipments that slipped")
-		assert.NotEmpty(t, l.lines, "lines")
-		requireClean(t, service, "lamp")
+		showTermsKept(t, e.migrated(t, p.open(t)), func(stage) { together[bool](t, p, "bind to terms", 2, ahead) })
 	})
+}
+
+// showTermsKept lets the callers work, and replays the events.
+func showTermsKept(t *testing.T, store stage, work func(store stage)) {
+	t.Helper()
+	service, _ := serviceOn(t, store)
+	for _, b := range datedBatches() {
+		require.NoError(t, service.AddBatch(t.Context(), b))
+	}
+	work(store)
+	events, _, err := harness.Events(t.Context(), store, "lamp")
+	require.NoError(t, err)
+	l := &ledger{
+		batches: map[allocation.BatchRef]allocation.Batch{}, lines: map[allocation.LineKey]allocation.Allocation{},
+	}
+	for i, event := range events {
+		l.enter(t, event)
+		if i+1 == len(events) || !events[i+1].Time().Equal(event.Time()) {
+			l.committed(t, event.Time())
+		}
+	}
+	assert.Positive(t, l.slips, "shipments that slipped")
+	assert.NotEmpty(t, l.lines, "lines")
+	requireClean(t, service, "lamp")
 }
 
 // ledger replays the events of A7.

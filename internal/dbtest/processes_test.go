@@ -67,6 +67,14 @@ type worker struct {
 	service *allocation.Service
 }
 
+// serve gives the worker a clock of its own, and a service.
+func (w *worker) serve(store allocation.Store) (err error) {
+	w.clock = &ticker{start: start.Add(w.Ahead), number: int64(w.Number), every: int64(w.Of)}
+	w.units = allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: w.clock.Now, Attempts: 1000})
+	w.service, err = allocation.New(w.units, nil)
+	return err
+}
+
 // work is the whole life of a process, in terms of an exit code.
 func work() int {
 	w := &worker{}
@@ -80,9 +88,7 @@ func work() int {
 			return err
 		}
 		defer db.Close()
-		w.clock = &ticker{start: start.Add(w.Ahead), number: int64(w.Number), every: int64(w.Of)}
-		w.units = allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: w.clock.Now, Attempts: 1000})
-		if w.service, err = allocation.New(w.units, nil); err != nil {
+		if err := w.serve(store); err != nil {
 			return err
 		}
 		told, err := roles[w.Role](ctx, w)

@@ -1,6 +1,7 @@
 package allocation_test
 
 import (
+	"context"
 	"runtime"
 	"testing"
 
@@ -85,4 +86,17 @@ func TestCachedProductsAreSmall(t *testing.T) {
 	none, all := inUse(-1), inUse(0)
 	assert.Greater(t, all, none, "nothing was cached")
 	assert.Less(t, (int64(all)-int64(none))/(orders*lines), int64(2<<10), "bytes for each cached product")
+}
+
+// The cache is for products that can be sold: without units left, the next command reads afresh.
+func TestASoldOutProductIsNotCached(t *testing.T) {
+	var hits []bool
+	p := newProcesses(t, settings{service: allocation.ServiceOptions{
+		CacheLookup: func(_ context.Context, _ allocation.SKU, hit bool) { hits = append(hits, hit) },
+	}}, stock("b1", "LAMP", 2))
+	p.warm(t, want("o1", "LAMP", 1))
+	p.warm(t, want("o2", "LAMP", 1))
+	_, _, _, err := p.allocate(t, want("o3", "LAMP", 1))
+	require.ErrorAs(t, err, new(*allocation.OutOfStockError))
+	assert.Equal(t, []bool{false, true, false}, hits)
 }

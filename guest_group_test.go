@@ -150,3 +150,27 @@ func TestRowsAndLinesAgree(t *testing.T) {
 		assert.NotEmpty(t, placed)
 	}
 }
+
+// asked records the products of each load.
+type asked struct {
+	*memory.Store
+	skus [][]allocation.SKU
+}
+
+func (a *asked) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	a.skus = append(a.skus, q.SKUs)
+	return a.Store.Load(ctx, q)
+}
+
+// A group that begins again without a command has nothing to do with the products of the command.
+func TestAGroupReadsNoProductOfACommandThatWasTakenOut(t *testing.T) {
+	store, host := &asked{Store: memory.New()}, newTable()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 9), stock("s1", "SOFA", 9)))
+	service := serve(t, store, settings{}).With(host.row("good"), host.failing(errTaken))
+	_, errs := service.AllocateEach(t.Context(), [][]allocation.Request{
+		{want("good", "LAMP", 1)}, {want("bad", "LAMP", 1), want("bad", "SOFA", 1)},
+	})
+	require.NoError(t, errs[0])
+	require.ErrorIs(t, errs[1], errTaken)
+	assert.Equal(t, [][]allocation.SKU{{"LAMP", "SOFA"}, {"LAMP"}}, store.skus)
+}

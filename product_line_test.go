@@ -246,3 +246,35 @@ func TestR3_ChangeLineKnowsItsOwnProductOnly(t *testing.T) {
 	})
 	requireInvalid(t, err, "ChangeLine", "sku")
 }
+
+// A line that is not split grows in the batch of its open units, whichever batch its units were shipped from last (R2).
+func TestR2_AWholeLineGrowsWhereItsOpenUnitsAre(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 5), inWarehouse("b", 4))
+	p.allocates(whole("1", 5))
+	ships := func(total allocation.Quantity) {
+		_, err := p.ShipPart(lineOf("1", total), monday)
+		require.NoError(t, err)
+	}
+	ships(2)
+	p.blocks("a", "recall")
+	ships(3)
+	require.NoError(t, p.UnblockBatch("a", monday))
+	p.blocks("b", "recall")
+	require.Equal(t, "a:4/2 b:1/1", p.line("1"))
+	require.NoError(t, p.AddBatch(inWarehouse("0", 9), monday))
+	_, err := p.ChangeLine(lineOf("1", 6), monday, nil)
+	require.NoError(t, err)
+	assert.Equal(t, "a:5/2 b:1/1", p.line("1"))
+}
+
+func TestR15_ShipPartOfALineWithoutUnitsSaysThatTheLineWaits(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 5))
+	waits := whole("1", 9)
+	waits.Wait = true
+	p.allocates(waits)
+	err := p.refuses(allocation.ErrNotAllowed, func() error {
+		_, err := p.ShipPart(lineOf("1", 1), monday)
+		return err
+	})
+	require.ErrorContains(t, err, "waits for units")
+}

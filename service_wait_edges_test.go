@@ -165,3 +165,62 @@ func TestServiceB10NobodyJumpsALineBehindAPageThatDoesNotFit(t *testing.T) {
 	require.ErrorAs(t, err, &short)
 	assert.EqualValues(t, 1, s.has(allocation.OrderID(fmt.Sprint("waiter-", line)), "LAMP"))
 }
+
+// The units of a receipt are used up in the middle of a page. Serving ends there, however many lines still wait.
+func TestServiceB10AReceiptThatIsUsedUpReadsNoFurtherPage(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	s.crowd("LAMP", 450, nil)
+	store := &asked{Store: s.store}
+	require.NoError(t, serve(t, store, settings{}).AddBatch(t.Context(), stock("B-2", "LAMP", 50)))
+	assert.Len(t, s.queue("LAMP"), 400)
+	assert.Zero(t, s.product("LAMP").Serving, "no unit is left to go on with")
+	assert.LessOrEqual(t, len(store.skus), 5, "reads: three further pages would be three more")
+}
+
+// Serving has come to the second page. Units for a line that was passed over on the first page go to the line at once.
+func TestServiceB10NewUnitsGoToALineThatWasPassedOver(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	s.crowd("LAMP", 450, func(r *allocation.Request) {
+		if r.OrderID == "LAMP-00007" {
+			r.Location = "Berlin"
+		}
+	})
+	require.NoError(t, s.AddBatch(t.Context(), stock("B-2", "LAMP", 500)))
+	require.NotZero(t, s.product("LAMP").Serving, "a page of lines was served")
+	berlin := stock("B-3", "LAMP", 1)
+	berlin.Location = "Berlin"
+	require.NoError(t, s.AddBatch(t.Context(), berlin))
+	assert.EqualValues(t, 1, s.has("LAMP-00007", "LAMP"))
+}
+
+// A hold that lost units to a cut waits for them. When the hold lapses, the waiting ends, and an event tells so.
+func TestServiceR7ALapsedHoldWaitsNoLonger(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 4))
+	r := mayWait("o", "LAMP", 4)
+	r.Split, r.HoldFor = true, time.Hour
+	s.mustAllocate(r)
+	_, err := s.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "B-1", Quantity: 1, At: morning})
+	require.NoError(t, err)
+	require.Equal(t, []allocation.OrderID{"o"}, s.queue("LAMP"))
+	s.clock.Advance(time.Hour)
+	before := s.product("LAMP").Version
+	_, err = s.Sweep(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, s.queue("LAMP"))
+	assert.Equal(t, []string{"HoldLapsed", "LineWaiting"}, s.kinds("LAMP", before))
+}
+
+// A product is unknown, and the line of those who wait for another, where serving goes on, can't be read: the failure
+// is the answer.
+func TestServiceAQueueThatCanNotBeReadIsNoAnswer(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	s.crowd("LAMP", 250, nil)
+	require.NoError(t, s.AddBatch(t.Context(), stock("B-2", "LAMP", 400)))
+	require.NotZero(t, s.product("LAMP").Serving, "a page of lines was served")
+	s.store.FailLoad(nil, errBroken)
+	_, err := s.Allocate(t.Context(), want("late", "LAMP", 1), want("late", "SOFA", 1))
+	require.ErrorIs(t, err, errBroken)
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -239,23 +240,19 @@ func TestCallersOverPgxShareACommitAndFailAlone(t *testing.T) {
 	s.want(t, rows, orders)
 }
 
+// answering are the modes of pgx in which the next answer is that of the commit.
+var answering = []pgx.QueryExecMode{
+	pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe,
+	pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+}
+
 // TestALostAnswerIsAnUnknownOutcomeOverPgx cuts the connection when the answer to a commit is about to be read, with
-// and without a guest. In some modes pgx then says that nothing was sent. The mode describe_exec is left out, because
-// the next answer is not that of the commit.
+// and without a guest. In some modes pgx then says that nothing was sent.
 func TestALostAnswerIsAnUnknownOutcomeOverPgx(t *testing.T) {
-	for _, mode := range []pgx.QueryExecMode{
-		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe,
-		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
-	} {
+	for _, mode := range answering {
 		t.Run(mode.String(), func(t *testing.T) {
 			var cut atomic.Bool
-			s := newPgxShop(t, inMode(mode), func(c *pgxpool.Config) {
-				dial := c.ConnConfig.DialFunc
-				c.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-					conn, err := dial(ctx, network, addr)
-					return deaf{conn, &cut}, err
-				}
-			})
+			s := newPgxShop(t, inMode(mode), func(c *pgxpool.Config) { deafen(c.ConnConfig, &cut) })
 			ctx := t.Context()
 			require.NoError(t, s.place(ctx, "o", s.Row("a"))) // prepared and cached
 			cut.Store(true)
@@ -268,6 +265,40 @@ func TestALostAnswerIsAnUnknownOutcomeOverPgx(t *testing.T) {
 			require.False(t, cut.Load())
 			s.want(t, []string{"a", "b"}, []string{"o", "p", "q", "r"})
 		})
+	}
+}
+
+// TestALostAnswerIsAnUnknownOutcomeOverDatabaseSQL is the same with the driver of pgx, and without guests.
+func TestALostAnswerIsAnUnknownOutcomeOverDatabaseSQL(t *testing.T) {
+	for _, mode := range answering {
+		t.Run(mode.String(), func(t *testing.T) {
+			p := onPostgreSQL.new(t)
+			healthy := p.migrated(t, p.open(t))
+			_, _ = stocked(t, healthy)
+			config, err := pgx.ParseConfig(p.dsn)
+			require.NoError(t, err)
+			config.DefaultQueryExecMode = mode
+			var cut atomic.Bool
+			deafen(config, &cut)
+			service, _ := serviceOn(t, p.store(t, opened(t, stdlib.GetConnector(*config)), nil))
+			for _, order := range []allocation.OrderID{"a", "b"} { // prepared and cached
+				_, err = service.Allocate(t.Context(), firm(order, "chair", 1))
+				require.NoError(t, err)
+			}
+			cut.Store(true)
+			_, err = service.Allocate(t.Context(), firm("c", "chair", 1))
+			require.ErrorIs(t, err, allocation.ErrUnknownOutcome)
+			assert.Len(t, load(t, healthy, "chair", "c").Lines, 1, "the commit has happened")
+		})
+	}
+}
+
+// deafen makes the connections of a configuration lose the next answer when cut is set.
+func deafen(c *pgx.ConnConfig, cut *atomic.Bool) {
+	dial := c.DialFunc
+	c.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := dial(ctx, network, addr)
+		return deaf{conn, cut}, err
 	}
 }
 

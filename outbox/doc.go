@@ -102,18 +102,26 @@
 // # Debezium
 //
 // Change data capture can replace the publisher. The events table of package sqlstore gets a row for each event, in
-// the order of each product. Debezium's outbox event router reads the table with these settings:
+// the order of each product. Debezium's outbox event router reads the rows of PostgreSQL and MariaDB with these
+// settings; the topic's name is up to the host:
 //
+//	table.field.event.id=id
 //	table.field.event.key=sku
 //	table.field.event.payload=data
-//	table.field.event.id=id
-//	table.fields.additional.placement=sequence:header,kind:header
-//	route.by.field=kind
+//	table.fields.additional.placement=sequence:header,kind:header:type,trace_parent:header:traceparent
+//	route.by.field=aggregatetype
 //	route.topic.replacement=stock.events
 //
-// Consumers receive the event's JSON without an envelope; the id identifies the event, as do SKU and sequence. Set
-// skipped.operations=u,d,t at the connector. Also run a relay with a publisher that accepts all events and sends
-// nothing, to mark the events as sent. Without the relay Backlog grows and Purge deletes nothing.
+// Consumers receive the event's JSON without an envelope. The id identifies the event, as do SKU and sequence. The
+// headers are the sequence, the kind as type, and the trace parent as traceparent. All rows have the aggregatetype
+// "product", so the events of a product share a topic and the key, and stay in order.
+//
+// Two settings belong to the connector: skipped.operations=u,d,t, because the relay changes rows and Purge deletes
+// rows, and snapshot.mode=no_data, because events that are older than version 2 of the tables have no id. MariaDB's
+// connector reads the key as bytes, see binary.handling.mode.
+//
+// Also run a relay with a publisher that accepts all events and sends nothing, to mark the events as sent. Without the
+// relay Backlog grows and Purge deletes nothing.
 //
 // # Writing a store
 //

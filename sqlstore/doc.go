@@ -71,7 +71,7 @@
 //
 // Claim takes two or three statements, or one read if nothing is claimable. [Store.Backlog] reads every mark,
 // [Store.Purge] the first event of every product. A store of [Store.Join] is no outbox; its events are sent after the
-// host's commit. Debezium's event router can replace a relay, see the migration 0002_outbox.
+// host's commit. Debezium's event router can replace a relay, see package outbox.
 //
 // # Guarantees
 //

@@ -9,16 +9,9 @@
 -- all is sent, as is what was told before this version, or by a program of an older one.
 -- unsent_sku is what the marks are found by.
 --
--- Debezium's outbox event router reads the rows as they are inserted, with
---     table.field.event.id = id
---     table.field.event.key = sku
---     table.field.event.payload = data
---     route.by.field = aggregatetype
---     table.fields.additional.placement = kind:header:type,trace_parent:header:traceparent
--- The key comes as bytes, see the connector's binary.handling.mode.
--- Updates of the mark mean nothing to the router: the connector leaves them out with skipped.operations = u,t,d, and
--- events that were told before this version with snapshot.mode = no_data. The marks still have to be taken away, by
--- a relay whose publisher accepts everything and sends nothing: what is marked as unsent is never purged.
+-- Debezium's outbox event router can read the rows as they are inserted: the comment of package outbox has all the
+-- settings. aggregatetype is the column by which the router chooses a topic. Each mark has to be taken away all the
+-- same, by a relay whose publisher accepts all events and sends nothing: an unsent event is never purged.
 ALTER TABLE {schema}{prefix}events
     ADD COLUMN IF NOT EXISTS id            CHAR(36) CHARACTER SET ascii COLLATE ascii_bin,
     ADD COLUMN IF NOT EXISTS aggregatetype VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL DEFAULT 'product',

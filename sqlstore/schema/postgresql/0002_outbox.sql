@@ -7,15 +7,9 @@
 -- the first of them that is still unsent. So the events from unsent_from to this one are unsent. Without marks
 -- all is sent, as is what was told before this version, or by a program of an older one.
 --
--- Debezium's outbox event router reads the rows as they are inserted, with
---     table.field.event.id = id
---     table.field.event.key = sku
---     table.field.event.payload = data
---     route.by.field = aggregatetype
---     table.fields.additional.placement = kind:header:type,trace_parent:header:traceparent
--- Updates of the mark mean nothing to the router: the connector leaves them out with skipped.operations = u,t,d, and
--- events that were told before this version with snapshot.mode = no_data. The marks still have to be taken away, by
--- a relay whose publisher accepts everything and sends nothing: what is marked as unsent is never purged.
+-- Debezium's outbox event router can read the rows as they are inserted: the comment of package outbox has all the
+-- settings. aggregatetype is the column by which the router chooses a topic. Each mark has to be taken away all the
+-- same, by a relay whose publisher accepts all events and sends nothing: an unsent event is never purged.
 ALTER TABLE {schema}{prefix}events
     ADD COLUMN id            UUID,
     ADD COLUMN aggregatetype TEXT NOT NULL DEFAULT 'product',

@@ -2,7 +2,6 @@ package allocation_test
 
 import (
 	"context"
-	"slices"
 	"testing"
 	"time"
 
@@ -101,22 +100,4 @@ func TestLapsedHoldsAreRecordedInTheirOrder(t *testing.T) {
 		orders = append(orders, e.(allocation.HoldLapsed).OrderID)
 	}
 	assert.Equal(t, []allocation.OrderID{"o1", "o2", "o3"}, orders)
-}
-
-// TestLowStockSumsStayExactInJSON holds that no number in an event is larger than every JSON reader keeps exact.
-func TestLowStockSumsStayExactInJSON(t *testing.T) {
-	const most = 1<<53 - 1
-	lamp, err := allocation.NewProduct("LAMP")
-	require.NoError(t, err)
-	require.NoError(t, lamp.AddBatch(stock("b1", "LAMP", most), morning))
-	require.NoError(t, lamp.SetLowStock(most, morning))
-	_, err = lamp.Allocate(morning, nil, want("o1", "LAMP", 1))
-	require.NoError(t, err)
-	require.NoError(t, lamp.AddBatch(stock("b2", "LAMP", most), morning))
-	events := lamp.Changes().Events
-	crossed := events[slices.IndexFunc(events, func(e allocation.Event) bool {
-		c, is := e.(allocation.LowStockCrossed)
-		return is && !c.Low
-	})].(allocation.LowStockCrossed)
-	assert.Equal(t, allocation.Quantity(most), crossed.Available)
 }

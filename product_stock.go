@@ -73,7 +73,7 @@ func (p *Product) unpromised(now time.Time) Quantity {
 func (p *Product) recordIfCrossed(now time.Time) {
 	if low := p.isLow(now); low != p.low {
 		p.low = low
-		available := min(p.unpromised(now), maxQuantity) // every JSON reader keeps the event's number exact
+		available := exact(p.unpromised(now))
 		p.record(LowStockCrossed{SKU: p.sku, At: now, Available: available, Threshold: p.lowStock, Low: low})
 	}
 }

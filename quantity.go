@@ -31,3 +31,7 @@ func addSaturating(a, b Quantity) Quantity {
 	}
 	return a + b
 }
+
+// exact bounds a sum that an event states, so that every JSON reader keeps the number exact. The product
+// decides by the whole sum. A [Shortage] needs no bound, since Available is less than Quantity.
+func exact(sum Quantity) Quantity { return min(sum, maxQuantity) }

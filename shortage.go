@@ -13,7 +13,7 @@ type Shortage struct {
 	// Available is the most that the line could have been given under its terms, in units: without
 	// Split the units of the largest batch, with Split the sum over all batches. Only saleable batches
 	// that fit NeededBy, FreshUntil and Location count (R13, R14). Lines judged earlier have been served
-	// before.
+	// before. Available is less than Quantity, so every JSON reader keeps the number exact.
 	Available Quantity
 }
 

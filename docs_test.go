@@ -67,6 +67,28 @@ func TestContributingNamesEveryFile(t *testing.T) {
 	}
 }
 
+// TestTestsStandBesideWhatTheyTest holds that the name of a file of tests begins like the name of a file of the package,
+// but for tests of the whole.
+func TestTestsStandBesideWhatTheyTest(t *testing.T) {
+	whole := []string{"bench", "broken", "docs", "example", "fuzz", "golden", "race", "recorder", "shop", "walls"}
+	first := func(file string) string {
+		name, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".go"), "_")
+		return name
+	}
+	for _, folder := range []string{".", "bus", "memory", "outbox", "sqlstore", "storetest", "views"} {
+		files := glob(t, folder+"/*.go")
+		begin := slices.Clone(whole)
+		for _, file := range files {
+			if !strings.HasSuffix(file, "_test.go") {
+				begin = append(begin, first(file))
+			}
+		}
+		for _, file := range files {
+			assert.Contains(t, begin, first(file), "no file of the package has the prefix of %s", file)
+		}
+	}
+}
+
 func glob(t *testing.T, pattern string) []string {
 	t.Helper()
 	files, err := filepath.Glob(pattern)

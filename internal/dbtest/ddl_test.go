@@ -16,7 +16,7 @@ import (
 	"github.com/cosmic-go/allocation/views"
 )
 
-// reader is everything of a store over a database that this file reads by.
+// reader is the part of a store over a database that the readings need.
 type reader interface {
 	allocation.Store
 	views.Reader
@@ -32,18 +32,26 @@ var readings = map[string]func(ctx context.Context, s reader) error{
 	"Load": func(ctx context.Context, s reader) error {
 		return loadsBy(ctx, s, allocation.Query{SKUs: []allocation.SKU{"chair"}})
 	},
-	"Load by order":    func(ctx context.Context, s reader) error { return loadsBy(ctx, s, allocation.Query{Order: "o"}) },
-	"Load by batch":    func(ctx context.Context, s reader) error { return loadsBy(ctx, s, allocation.Query{Batch: "b"}) },
-	"Load what is due": func(ctx context.Context, s reader) error { return loadsBy(ctx, s, allocation.Query{Due: true}) },
+	"Load by order": func(ctx context.Context, s reader) error {
+		return loadsBy(ctx, s, allocation.Query{Order: "o"})
+	},
+	"Load by batch": func(ctx context.Context, s reader) error {
+		return loadsBy(ctx, s, allocation.Query{Batch: "b"})
+	},
+	"Load what is due": func(ctx context.Context, s reader) error {
+		return loadsBy(ctx, s, allocation.Query{Due: true})
+	},
 	"Load who waits": func(ctx context.Context, s reader) error {
 		return loadsBy(ctx, s, allocation.Query{SKUs: []allocation.SKU{"chair"}, Waiting: true})
 	},
-	"Order":      func(ctx context.Context, s reader) error { return only(s.Order(ctx, "o")) },
-	"Stock":      func(ctx context.Context, s reader) error { return only(s.Stock(ctx, start, "chair")) },
-	"StockFor":   func(ctx context.Context, s reader) error { return only(s.StockFor(ctx, start, "o", "chair")) },
-	"Batches":    func(ctx context.Context, s reader) error { return only(s.Batches(ctx, start, "chair", "", 10)) },
-	"Open":       func(ctx context.Context, s reader) error { return only(s.OpenBatches(ctx, start, "chair")) },
-	"BatchLines": func(ctx context.Context, s reader) error { return only(s.BatchLines(ctx, "b", allocation.Rank{}, 10)) },
+	"Order":    func(ctx context.Context, s reader) error { return only(s.Order(ctx, "o")) },
+	"Stock":    func(ctx context.Context, s reader) error { return only(s.Stock(ctx, start, "chair")) },
+	"StockFor": func(ctx context.Context, s reader) error { return only(s.StockFor(ctx, start, "o", "chair")) },
+	"Batches":  func(ctx context.Context, s reader) error { return only(s.Batches(ctx, start, "chair", "", 10)) },
+	"Open":     func(ctx context.Context, s reader) error { return only(s.OpenBatches(ctx, start, "chair")) },
+	"BatchLines": func(ctx context.Context, s reader) error {
+		return only(s.BatchLines(ctx, "b", allocation.Rank{}, 10))
+	},
 	"LotBatches": func(ctx context.Context, s reader) error { return only(s.LotBatches(ctx, start, "b", "", 10)) },
 	"LotLines":   func(ctx context.Context, s reader) error { return only(s.LotLines(ctx, "b", views.Key{}, 10)) },
 	"Due":        func(ctx context.Context, s reader) error { return only(s.Due(ctx, start, views.Key{}, 10)) },
@@ -138,6 +146,7 @@ func retypeTexts(t *testing.T, db *sql.DB) {
 	rows, err := db.QueryContext(t.Context(), `SELECT table_name, column_name FROM information_schema.columns
 		WHERE table_name LIKE 'allocation\_%' AND data_type = 'text'`)
 	require.NoError(t, err)
+	defer rows.Close()
 	var statements []string
 	for rows.Next() {
 		var table, column string
@@ -146,7 +155,6 @@ func retypeTexts(t *testing.T, db *sql.DB) {
 			"ALTER TABLE "+table+" ALTER "+column+` TYPE varchar(999) COLLATE "C"`)
 	}
 	require.NoError(t, rows.Err())
-	require.NoError(t, rows.Close())
 	require.Greater(t, len(statements), 20)
 	for _, statement := range statements {
 		exec(t, db, statement)

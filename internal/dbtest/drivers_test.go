@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"runtime/debug"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lib/pq"
 	"github.com/mattn/go-sqlite3"
@@ -34,9 +36,13 @@ var otherDrivers = []*engine{
 			storetest.Values, storetest.Commit, storetest.Outbox, storetest.Views,
 		},
 	},
-	{
-		name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFileWithCgo,
-		connector: func(dsn string) (driver.Connector, error) { return mattn{file: fileOf(dsn)}, nil },
+	onMattn,
+}
+
+var onMattn = &engine{
+	name: "SQLite with mattn/go-sqlite3", dialect: sqlstore.SQLite, empty: sqliteFileWithCgo,
+	connector: func(dsn string) (driver.Connector, error) {
+		return mattn{file: fileOf(dsn), busyTimeout: 10 * time.Second}, nil
 	},
 }
 
@@ -52,11 +58,14 @@ func sqliteFileWithCgo(t testing.TB) string {
 }
 
 // mattn connects to a file.
-type mattn struct{ file string }
+type mattn struct {
+	file        string
+	busyTimeout time.Duration
+}
 
 func (m mattn) Connect(context.Context) (driver.Conn, error) {
-	return m.Driver().Open("file:" + m.file +
-		"?_foreign_keys=1&_journal_mode=WAL&_busy_timeout=10000&_synchronous=NORMAL")
+	return m.Driver().Open(fmt.Sprintf("file:%s?_foreign_keys=1&_journal_mode=WAL&_busy_timeout=%d&_synchronous=NORMAL",
+		m.file, m.busyTimeout.Milliseconds()))
 }
 
 func (mattn) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }

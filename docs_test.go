@@ -67,8 +67,8 @@ func TestContributingNamesEveryFile(t *testing.T) {
 	}
 }
 
-// TestTestsStandBesideWhatTheyTest holds that the name of a file of tests begins like the name of a file of the package,
-// but for tests of the whole.
+// TestTestsStandBesideWhatTheyTest holds that the name of a file of tests begins like the name of a file of the
+// package, but for tests of the whole.
 func TestTestsStandBesideWhatTheyTest(t *testing.T) {
 	whole := []string{"bench", "broken", "docs", "example", "fuzz", "golden", "race", "recorder", "shop", "walls"}
 	first := func(file string) string {
@@ -84,7 +84,7 @@ func TestTestsStandBesideWhatTheyTest(t *testing.T) {
 			}
 		}
 		for _, file := range files {
-			assert.Contains(t, begin, first(file), "no file of the package has the prefix of %s", file)
+			assert.True(t, slices.Contains(begin, first(file)), "no file of the package begins like %s", file)
 		}
 	}
 }

@@ -26,6 +26,22 @@ func TestSweepTellsThatAProductCannotBeRead(t *testing.T) {
 	assert.Equal(t, 1, swept)
 }
 
+// The product is read, but not the lines whose NeededBy has passed: the sweep ends with the error as well.
+func TestSweepTellsThatOverdueLinesCannotBeRead(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	dated := mayWait("o", "LAMP", 1)
+	dated.NeededBy = morning.Add(time.Minute)
+	s.mustAllocate(dated)
+	s.clock.Advance(time.Hour)
+	s.store.FailLoad(nil, nil, errBroken) // what is due is read, and the product
+	_, err := s.Sweep(t.Context())
+	require.ErrorIs(t, err, errBroken)
+	_, err = s.Sweep(t.Context())
+	require.NoError(t, err)
+	assert.Empty(t, s.queue("LAMP"), "orders that wait after a whole sweep")
+}
+
 // If SKUs are named, the order must have a line of each; otherwise the lines that there are are handed over.
 func TestHandOverOfNamedSKUsNeedsALineOfEach(t *testing.T) {
 	s := newShop(t, stock("b1", "LAMP", 5), stock("b2", "DESK", 5))

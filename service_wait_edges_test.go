@@ -224,3 +224,41 @@ func TestServiceAQueueThatCanNotBeReadIsNoAnswer(t *testing.T) {
 	_, err := s.Allocate(t.Context(), want("late", "LAMP", 1), want("late", "SOFA", 1))
 	require.ErrorIs(t, err, errBroken)
 }
+
+// A command on a batch may free units, and reads those who wait before the command decides: one decision is enough.
+func TestServiceB10ACommandOnABatchDecidesOnce(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 1))
+	s.mustAllocate(want("owner", "LAMP", 1))
+	s.mustAllocate(mayWait("o", "LAMP", 1))
+	store := &asked{Store: s.store}
+	decided := 0
+	err := allocation.NewUnitOfWork(store, nil).Do(t.Context(), func(ctx context.Context, r allocation.Repository) error {
+		decided++
+		p, err := r.GetByBatch(ctx, "B-1")
+		if err != nil {
+			return err
+		}
+		_, err = p.ChangeBatchQuantity(allocation.Count{Batch: "B-1", Quantity: 2, At: r.Now()}, r.Now(), nil)
+		return err
+	})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, s.has("o", "LAMP"))
+	assert.Equal(t, 1, decided, "runs of the function")
+	assert.Equal(t, [][]allocation.SKU{nil, {"LAMP"}}, store.skus, "reads: by batch, and of those who wait")
+}
+
+// A line wants more units while a hold has lapsed. The order that waits already gets the unit of the hold, and the line
+// waits for the further unit behind this order.
+func TestServiceR15ALineThatWantsMoreUnitsWaitsBehindTheQueue(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 3))
+	hold, split := want("hold", "LAMP", 1), mayWait("split", "LAMP", 2)
+	hold.HoldUntil = morning.Add(time.Minute)
+	split.Split = true
+	s.mustAllocate(hold, split)
+	s.mustAllocate(mayWait("first", "LAMP", 1))
+	s.clock.Advance(time.Hour)
+	line, err := s.ChangeLine(t.Context(), want("split", "LAMP", 3).OrderLine)
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, line.Waiting)
+	assert.EqualValues(t, 1, s.has("first", "LAMP"))
+}

@@ -64,7 +64,8 @@ func TestSeedLoadsAProductOnce(t *testing.T) {
 
 	bad := []allocation.Batch{
 		{Ref: "l-new", SKU: "LAMP", Purchased: 1}, {Ref: "l0", SKU: "LAMP", Purchased: 1},
-		{Ref: "l-new", SKU: "LAMP", Purchased: 1}, {Ref: "l-bad", SKU: "LAMP"}, {Ref: "l-last", SKU: "LAMP", Purchased: 1},
+		{Ref: "l-new", SKU: "LAMP", Purchased: 1}, {Ref: "l-bad", SKU: "LAMP"},
+		{Ref: "l-last", SKU: "LAMP", Purchased: 1},
 	}
 	require.ErrorIs(t, store.Seed(bad...), allocation.ErrInvalid)
 	state, _ = store.Product("LAMP")

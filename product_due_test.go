@@ -58,6 +58,15 @@ func TestWhatMakesAProductDueIsToldOrGone(t *testing.T) {
 	}
 }
 
+// The time of a line on stock in a warehouse makes nothing due: the units are there, and the line can't be late.
+func TestALineOnStockMakesNothingDue(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 4))
+	r := want("dated", "LAMP", 2)
+	r.NeededBy = daysOn(3)
+	s.mustAllocate(r)
+	assert.Zero(t, s.product("LAMP").Batches[0].Due)
+}
+
 // As long as other lines of the batch are not known, the batch stays due, since one of them may be dated as well.
 func TestABatchStaysDueForUnknownLines(t *testing.T) {
 	ship := stock("b1", "LAMP", 4)

@@ -152,6 +152,23 @@ func TestA11_CommandsBeforeAndAfterAHandOver(t *testing.T) {
 	assert.Equal(t, numbered("order", 0), lines[0].HandedFrom)
 }
 
+// The lines of the order that takes over can't be read: the failure is the answer, as at the order that gives.
+func TestA11_AnOrderThatCanNotBeReadIsNoAnswer(t *testing.T) {
+	for name, reads := range map[string][]error{
+		"the order that gives":      {nil, nil, errBroken},
+		"the order that takes over": {nil, nil, nil, errBroken},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newShop(t, stock("b1", "LAMP", 1))
+			s.mustAllocate(want("cart", "LAMP", 1))
+			s.store.FailCommit(allocation.ErrConflict) // the first run has the readings of the lookup
+			s.store.FailLoad(reads...)
+			_, err := s.HandOver(t.Context(), "cart", "order")
+			require.ErrorIs(t, err, errBroken)
+		})
+	}
+}
+
 // The store's unique key refuses a line that the unit of work can't see.
 func TestA11_ADuplicateIsAMismatch(t *testing.T) {
 	store := memory.New()

@@ -152,6 +152,23 @@ func TestA11_CommandsBeforeAndAfterAHandOver(t *testing.T) {
 	assert.Equal(t, numbered("order", 0), lines[0].HandedFrom)
 }
 
+// An order has at most 1000 lines of a SKU. Lines that the same unit of work has cancelled make room again.
+func TestA11_CancelledLinesMakeRoomForAHandOver(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 2000))
+	var full []allocation.Request
+	for i := range 1000 {
+		full = append(full, as(allocation.LineID(fmt.Sprint("l", i)), whole("order", 1)))
+	}
+	p.allocates(full...)
+	p.allocates(whole("cart", 1))
+	p.refuses(allocation.ErrNotAllowed, p.handsOver("cart", "order"))
+	_, err := p.Cancel("order", monday)
+	require.NoError(t, err)
+	lines, err := p.HandOver("cart", "order", monday)
+	require.NoError(t, err)
+	assert.Len(t, lines, 1)
+}
+
 // The lines of the order that takes over can't be read: the failure is the answer, as at the order that gives.
 func TestA11_AnOrderThatCanNotBeReadIsNoAnswer(t *testing.T) {
 	for name, reads := range map[string][]error{

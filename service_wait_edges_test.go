@@ -232,7 +232,8 @@ func TestServiceB10ACommandOnABatchDecidesOnce(t *testing.T) {
 	s.mustAllocate(mayWait("o", "LAMP", 1))
 	store := &asked{Store: s.store}
 	decided := 0
-	err := allocation.NewUnitOfWork(store, nil).Do(t.Context(), func(ctx context.Context, r allocation.Repository) error {
+	units := allocation.NewUnitOfWork(store, nil)
+	err := units.Do(t.Context(), func(ctx context.Context, r allocation.Repository) error {
 		decided++
 		p, err := r.GetByBatch(ctx, "B-1")
 		if err != nil {

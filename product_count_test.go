@@ -113,3 +113,12 @@ func TestR14_AnArrivalThatNeedsMoreLinesSaysSo(t *testing.T) {
 		return err
 	})
 }
+
+// A batch was counted, and was empty. Another quantity of the same time is a mismatch, as after any other count.
+func TestTwoCountsOfOneTimeDifferAlthoughTheFirstFoundNothing(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5))
+	_, err := s.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 0, At: morning})
+	require.NoError(t, err)
+	_, err = s.ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", Quantity: 3, At: morning})
+	require.ErrorIs(t, err, allocation.ErrMismatch)
+}

@@ -125,7 +125,10 @@ func (m *machine) checkLines(t *rapid.T, state allocation.State) {
 	for _, a := range lines {
 		require.True(t, a.Waiting == 0 || a.Quantity+a.Waiting == a.Wanted, "units of order %q: %+v", a.OrderID, a)
 	}
-	require.Zero(t, state.Serving, "everybody who waits for %q was offered what is free", state.SKU)
+	// Whoever can be served was served, since the lines are those of the naive model. The mark may stay: a sweep that
+	// serves nobody records nothing, and so stores nothing.
+	require.True(t, state.Serving == (allocation.Rank{}) || len(state.Waiting) > 0,
+		"serving of %q goes on at %+v, and nobody waits", state.SKU, state.Serving)
 }
 
 // checkLedger checks that the events add up, that the version counts the events, and that the last event about the

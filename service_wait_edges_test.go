@@ -50,6 +50,17 @@ func TestServiceR15ALineThatGrowsAndIsServedWholeTellsNothingOfWaiting(t *testin
 	assert.Equal(t, []string{"LineAllocated"}, s.kinds("LAMP", before))
 }
 
+func TestServiceR15ALineThatGrowsWaitsForASingleUnit(t *testing.T) {
+	s := newShop(t, stock("B-1", "LAMP", 4))
+	r := mayWait("o", "LAMP", 2)
+	r.Split, r.Partial = true, true
+	s.mustAllocate(r)
+	grown, err := s.ChangeLine(t.Context(), allocation.OrderLine{OrderID: "o", SKU: "LAMP", Quantity: 5})
+	require.NoError(t, err)
+	assert.EqualValues(t, 4, grown.Quantity)
+	assert.EqualValues(t, 1, grown.Waiting)
+}
+
 func TestServiceR15ACachedCopyIsKeptOnlyWhileNobodyWaits(t *testing.T) {
 	s := newShop(t, stock("B-1", "LAMP", 9))
 	var hits []bool

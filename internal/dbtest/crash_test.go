@@ -66,6 +66,7 @@ var crashers = []struct {
 
 func crashSQL(t *testing.T, e *engine, connector driver.Connector) (store shopStore, fill func()) {
 	db := opened(t, connector)
+	t.Cleanup(func() { _ = db.Close() }) // before the Close that demands no error: connections died with the server
 	db.SetMaxOpenConns(crashPool)
 	db.SetMaxIdleConns(crashPool)
 	return e.store(t, db, nil), func() {

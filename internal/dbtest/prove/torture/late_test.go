@@ -85,14 +85,15 @@ func TestTheReplayKnowsForHowManyUnitsALineWaits(t *testing.T) {
 		line := allocation.OrderLine{OrderID: "order", SKU: concert, Quantity: 6}
 		return does(command{Verb: change, Order: "order", Lines: []allocation.OrderLine{line}}, events...)
 	}
+	atFault := []harness.FaultKind{wrong}
 	for name, row := range map[string]struct {
 		deeds []deed
 		want  []harness.FaultKind
 	}{
-		"the lost unit":                  {deeds: []deed{recount(waits(1))}, want: []harness.FaultKind{wrong}},
-		"the lost unit, in vain":         {deeds: []deed{recount(waits(1), waits(0))}, want: []harness.FaultKind{wrong}},
-		"more than the lost unit":        {deeds: []deed{recount(waits(3))}, want: []harness.FaultKind{wrong}},
-		"the units of a change, in vain": {deeds: []deed{grow(wants(4, 6), wants(0, 6))}, want: []harness.FaultKind{wrong}},
+		"the lost unit":                  {deeds: []deed{recount(waits(1))}, want: atFault},
+		"the lost unit, in vain":         {deeds: []deed{recount(waits(1), waits(0))}, want: atFault},
+		"more than the lost unit":        {deeds: []deed{recount(waits(3))}, want: atFault},
+		"the units of a change, in vain": {deeds: []deed{grow(wants(4, 6), wants(0, 6))}, want: atFault},
 		"what there is, for a change":    {deeds: []deed{stocked("b2", 3, ""), grow(gives("order", "b2", 3))}},
 		"no unit":                        {deeds: []deed{recount()}},
 	} {

@@ -120,9 +120,12 @@ func (d *side) allocate(ctx context.Context) error {
 }
 
 // read is the load of an allocation by itself, which no wait for the disk blurs.
-func (d *side) read(ctx context.Context) error {
-	states, err := d.store.Load(ctx, allocation.Query{
-		SKUs: []allocation.SKU{d.sku}, Orders: []allocation.OrderID{"unknown"}, Now: time.Now(), Limit: 100,
+func (d *side) read(ctx context.Context) error { return loadProduct(ctx, d.store, d.sku) }
+
+// loadProduct reads a product as an allocation does.
+func loadProduct(ctx context.Context, store allocation.Store, sku allocation.SKU) error {
+	states, err := store.Load(ctx, allocation.Query{
+		SKUs: []allocation.SKU{sku}, Orders: []allocation.OrderID{"unknown"}, Now: time.Now(), Limit: 100,
 	})
 	if err == nil && len(states) != 1 {
 		err = fmt.Errorf("%d products loaded, want 1", len(states))

@@ -97,16 +97,7 @@ func (q *queued) slice(ctx context.Context, calls int, counts bool) error {
 	return nil
 }
 
-// load reads the product as an allocation does.
-func (q *queued) load(ctx context.Context) error {
-	states, err := q.store.Load(ctx, allocation.Query{
-		SKUs: []allocation.SKU{q.sku}, Orders: []allocation.OrderID{"unknown"}, Now: time.Now(), Limit: 100,
-	})
-	if err == nil && len(states) != 1 {
-		err = fmt.Errorf("%d products loaded, want 1", len(states))
-	}
-	return err
-}
+func (q *queued) load(ctx context.Context) error { return loadProduct(ctx, q.store, q.sku) }
 
 func (q *queued) request(location allocation.Location) allocation.Request {
 	q.orders++

@@ -162,6 +162,12 @@ func (t *templates) openLines(condition string) string {
 				ORDER BY ` + leavingOrder("l.")
 }
 
+// openLinesOf joins the unshipped lines l of each batch b, rows with sku and ref. The condition, if any, begins with
+// AND.
+func (t *templates) openLinesOf(condition string) string {
+	return t.lookup("lines", "l", "lines_leaving", "l.sku = b.sku AND l.batch_ref = b.ref AND l.open = 1"+condition)
+}
+
 // leavingOrder is the order in which lines leave at a cut, by columns behind a prefix.
 func leavingOrder(prefix string) string {
 	return prefix + `held DESC, ` + prefix + `priority, ` + prefix + `sequence DESC`

@@ -162,7 +162,7 @@ func (t *templates) auditText() string {
 		UNION ALL
 		SELECT 2, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
 		FROM (SELECT b.sku, b.ref FROM {batches} b ` + t.indexHint("batches_by_sku") + ` WHERE b.sku = :sku) b` +
-		t.openLinesOf("b") + ` GROUP BY l.batch_ref
+		t.openLinesOf("") + ` GROUP BY l.batch_ref
 		UNION ALL
 		SELECT 3, batch_ref, CAST(SUM(purchased) AS ` + t.integer + `), CAST(SUM(allocated) AS ` + t.integer + `)
 		FROM {events} WHERE sku = :sku AND batch_ref IS NOT NULL GROUP BY batch_ref
@@ -183,7 +183,7 @@ func (t *templates) auditsText() string {
 		SELECT 2, l.sku, l.batch_ref, 0, CAST(SUM(l.quantity - l.shipped) AS ` + t.integer + `)
 		FROM (SELECT b.sku, b.ref FROM chosen c` +
 		t.lookup("batches", "b", "batches_by_sku", "b.sku = c.sku") + `) b` +
-		t.openLinesOf("b") + ` GROUP BY l.sku, l.batch_ref
+		t.openLinesOf("") + ` GROUP BY l.sku, l.batch_ref
 		UNION ALL
 		SELECT 3, e.sku, e.batch_ref,
 			CAST(SUM(e.purchased) AS ` + t.integer + `), CAST(SUM(e.allocated) AS ` + t.integer + `)
@@ -192,10 +192,4 @@ func (t *templates) auditsText() string {
 		UNION ALL
 		SELECT 3, g.sku, g.batch_ref, g.purchased, g.allocated
 		FROM chosen c` + t.lookup("purged", "g", "", "g.sku = c.sku")
-}
-
-// openLinesOf joins the unshipped lines l of each batch, given as an alias of rows with sku and ref.
-func (t *templates) openLinesOf(batch string) string {
-	return t.lookup("lines", "l", "lines_leaving",
-		"l.sku = "+batch+".sku AND l.batch_ref = "+batch+".ref AND l.open = 1")
 }

@@ -100,8 +100,7 @@ func (t *templates) dueLines() string {
 				l.line AS line, l.quantity - l.shipped AS units, 0 AS promised, l.late AS told
 			FROM (SELECT b.sku, b.ref FROM {batches} b ` + t.indexHint("batches_arriving") + `
 				WHERE ` + t.onTheWay() + t.few("b.eta") + `) b` +
-		t.lookup("lines", "l", "lines_leaving", "l.sku = b.sku AND l.batch_ref = b.ref AND l.open = 1"+
-			" AND (l.held_until IS NULL OR l.held_until > l.needed_by + 1) AND "+
+		t.openLinesOf(" AND (l.held_until IS NULL OR l.held_until > l.needed_by + 1) AND "+
 			t.window("l.needed_by + 1", "d", [2]string{"l.sku", "sku"}, [2]string{"l.batch_ref", "batch"},
 				[2]string{"l.order_id", "order"}, [2]string{"l.line", "line"})) + `
 			ORDER BY l.needed_by, l.sku, l.batch_ref, l.order_id, l.line`

@@ -42,10 +42,13 @@ func arrays[R any](prefix string, c columns[R], rows func(r *relations) []R) col
 		all[i].name = prefix + "_" + column.name
 		all[i].write = func(v values, r *relations) {
 			rows := rows(r)
-			a := array{out: make([]byte, 0, 2+16*len(rows))}
+			var a array
 			for i := range rows {
 				a.separate()
 				column.write(&a, &rows[i])
+				if i == 0 {
+					a.out.Grow(a.out.Len() * len(rows)) // the values of a column are about equally long
+				}
 			}
 			v.text(a.end())
 		}
@@ -54,40 +57,44 @@ func arrays[R any](prefix string, c columns[R], rows func(r *relations) []R) col
 }
 
 // array writes an array as a literal of PostgreSQL, which every driver accepts as text.
-type array struct{ out []byte }
+type array struct{ out strings.Builder }
 
 func (a *array) separate() {
-	if len(a.out) == 0 {
-		a.out = append(a.out, '{')
+	if a.out.Len() == 0 {
+		a.out.WriteByte('{')
 		return
 	}
-	a.out = append(a.out, ',')
+	a.out.WriteByte(',')
 }
 
 func (a *array) end() string {
-	if len(a.out) == 0 {
+	if a.out.Len() == 0 {
 		return "{}"
 	}
-	return string(append(a.out, '}'))
+	a.out.WriteByte('}')
+	return a.out.String()
 }
 
 func (a *array) text(s string) {
-	a.out = append(a.out, '"')
-	for {
-		at := strings.IndexAny(s, `"\`)
-		if at < 0 {
-			break
+	a.out.WriteByte('"')
+	written := 0
+	for i := range len(s) {
+		if s[i] == '"' || s[i] == '\\' {
+			a.out.WriteString(s[written:i])
+			a.out.WriteByte('\\')
+			written = i
 		}
-		a.out = append(a.out, s[:at]...)
-		a.out = append(a.out, '\\', s[at])
-		s = s[at+1:]
 	}
-	a.out = append(append(a.out, s...), '"')
+	a.out.WriteString(s[written:])
+	a.out.WriteByte('"')
 }
 
-func (a *array) number(n int64) { a.out = strconv.AppendInt(a.out, n, 10) }
+func (a *array) number(n int64) {
+	var digits [20]byte
+	a.out.Write(strconv.AppendInt(digits[:0], n, 10))
+}
 
-func (a *array) null() { a.out = append(a.out, "NULL"...) }
+func (a *array) null() { a.out.WriteString("NULL") }
 
 // PostgreSQL keeps a generic plan only if a plan for the current values would not be cheaper, and planning takes
 // longer than running one of these statements. So the statements hide values from the planner, and tell the planner

@@ -150,9 +150,9 @@ type engine struct {
 	lockRows string
 	locking  sql.IsolationLevel
 
-	// savepoint begins a commit inside a host's transaction, and proves that the transaction is still open.
-	// savepoint is empty where a commit is a single statement.
-	savepoint []string
+	// savepoint says that a savepoint begins a commit inside a host's transaction. A commit of a single statement needs
+	// none.
+	savepoint bool
 
 	// prepares says that database/sql should prepare statements; otherwise the driver caches statements by text.
 	prepares bool

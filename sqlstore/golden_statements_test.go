@@ -333,10 +333,9 @@ func goldenTexts(s *Store) (all []goldenStatement) {
 			all = append(all, goldenStatement{name, when, q.text, q.params})
 		}
 	}
-	if len(s.engine.savepoint) > 0 {
+	if s.engine.savepoint {
 		add("savepoint", "Begins a commit inside a transaction of the host.", setSavepoint)
-		add("back to the savepoint",
-			"Undoes a commit inside a transaction of the host, or shows that the transaction exists.", backToSavepoint)
+		add("back to the savepoint", "Undoes a commit inside a transaction of the host.", backToSavepoint)
 	}
 	add("guests: savepoint", "Begins a commit with guests inside a transaction.", setGuestsSavepoint)
 	add("guests: back to the savepoint",

@@ -112,8 +112,8 @@ func (s *Store) Locked(ctx context.Context, fn func(allocation.Store) error) err
 type inside struct {
 	store       *Store
 	transaction *transaction
-	locks       bool     // Load locks products before reading
-	savepoint   []string // statements at the beginning of a commit
+	locks       bool // Load locks products before reading
+	savepoint   bool // begins a commit; false in a transaction of the store's own
 }
 
 // check returns an error if the store can't be used any more.
@@ -138,7 +138,7 @@ func (in *inside) explain(ctx context.Context, op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if in.savepoint == nil { // a transaction of the store's own
+	if !in.savepoint { // a transaction of the store's own
 		err = in.store.retryable(ctx, err)
 	}
 	err = in.store.meaning(ctx, op, in.withOpenRows(err))
@@ -224,8 +224,8 @@ func (in *inside) Commit(ctx context.Context, changes []allocation.Changes) erro
 // then be a rollback.
 func (in *inside) write(ctx context.Context, rows *relations) error {
 	t := in.transaction
-	for _, statement := range in.savepoint {
-		if _, err := t.exec(ctx, in.store.statements.plain(statement)); err != nil {
+	if in.savepoint {
+		if _, err := t.exec(ctx, in.store.statements.plain(setSavepoint)); err != nil {
 			return err
 		}
 	}
@@ -233,7 +233,7 @@ func (in *inside) write(ctx context.Context, rows *relations) error {
 	switch {
 	case err == nil || in.store.engine.oneStatement:
 		return err
-	case in.savepoint == nil:
+	case !in.savepoint:
 		t.note(err)
 		return err
 	}
@@ -271,7 +271,7 @@ func (in *inside) withOpenRows(err error) error {
 			return fmt.Errorf("the rows of a query are still open in the transaction, close them first: %w", err)
 		}
 	}
-	if in.savepoint != nil && errors.Is(err, driver.ErrBadConn) { // go-sql-driver doesn't tell the reasons apart
+	if in.savepoint && errors.Is(err, driver.ErrBadConn) { // go-sql-driver doesn't tell the reasons apart
 		return fmt.Errorf("the connection was lost, or the rows of a query are still open in the transaction: %w", err)
 	}
 	return err

@@ -138,8 +138,7 @@ var mariaDB = engine{
 		STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE`,
 	locking: sql.LevelReadCommitted,
 
-	// Outside a transaction there is no savepoint to roll back to, so the second statement fails.
-	savepoint: []string{setSavepoint, backToSavepoint},
+	savepoint: true,
 	prepares:  true,
 	literals:  true,
 	keeps:     true,

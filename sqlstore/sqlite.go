@@ -84,7 +84,7 @@ var sqlite = engine{
 	// A transaction that begins with a write waits for other writers; a transaction that begins with a read fails
 	// instead.
 	lockAll:   `UPDATE {products} SET version = version WHERE sku = ''`,
-	savepoint: []string{setSavepoint},
+	savepoint: true,
 	prepares:  true,
 	writer:    func(t *templates) writer { return newRowCommit(t) },
 	classify:  classifySQLite,

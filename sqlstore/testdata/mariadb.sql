@@ -1791,7 +1791,7 @@ SAVEPOINT allocation_commit
 ;
 
 -- name: back to the savepoint
--- Undoes a commit inside a transaction of the host, or shows that the transaction exists.
+-- Undoes a commit inside a transaction of the host.
 ROLLBACK TO SAVEPOINT allocation_commit
 ;
 

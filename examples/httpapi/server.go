@@ -18,14 +18,12 @@ import (
 
 // server is the shop behind the front door. A server is safe for concurrent use, and several servers may share a file.
 type server struct {
-	db    *sql.DB
-	store *sqlstore.Store
-	log   *slog.Logger
-	now   func() time.Time
-
-	options allocation.UnitOfWorkOptions
-	service *allocation.Service // over the store; tryOnce makes another, inside a transaction
-	console http.Handler        // read only, since the shop knows no users
+	db      *sql.DB
+	store   *sqlstore.Store
+	log     *slog.Logger
+	now     func() time.Time
+	service *allocation.Service
+	console http.Handler // read only, since the shop knows no users
 
 	inFlight sync.Map // the idempotency keys of requests under way
 }
@@ -35,16 +33,13 @@ func newServer(db *sql.DB, log *slog.Logger, now func() time.Time) (*server, err
 	if err != nil {
 		return nil, err
 	}
-	s := &server{db: db, store: store, log: log, now: now, options: allocation.UnitOfWorkOptions{Now: now, Logger: log}}
-	if s.service, err = s.serviceOn(store); err != nil {
+	s := &server{db: db, store: store, log: log, now: now}
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{Now: now, Logger: log})
+	if s.service, err = allocation.New(units, nil); err != nil {
 		return nil, err
 	}
 	s.console, err = console.New(store, &console.Options{Title: "Shop", Now: now, Logger: log})
 	return s, err
-}
-
-func (s *server) serviceOn(store allocation.Store) (*allocation.Service, error) {
-	return allocation.New(allocation.NewUnitOfWork(store, &s.options), nil)
 }
 
 func (s *server) routes() http.Handler {

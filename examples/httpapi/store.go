@@ -3,15 +3,11 @@ package main
 import (
 	"context"
 	"database/sql"
-	"errors"
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"strings"
 
-	"modernc.org/sqlite" // the driver "sqlite"
-
-	"github.com/cosmic-go/allocation"
+	_ "modernc.org/sqlite" // the driver "sqlite"
 )
 
 // openDatabase opens an SQLite file, new or from an earlier run.
@@ -54,15 +50,5 @@ func (s *server) migrate(ctx context.Context) error {
 		return err
 	}
 	_, err := s.db.ExecContext(ctx, repliesTable)
-	return err
-}
-
-// storeError translates an error of the host's own statements, as the store does for the library's: a file that was
-// locked for too long may be free at the next attempt.
-func storeError(err error) error {
-	var engine *sqlite.Error
-	if errors.As(err, &engine) && engine.Code()&0xff == 5 { // BUSY
-		return fmt.Errorf("%w: %w", allocation.ErrConflict, err)
-	}
 	return err
 }

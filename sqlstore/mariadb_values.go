@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -56,6 +57,9 @@ func (c columns[R]) writeSome(v values, text *written, rows []R, most int, first
 			before = ','
 		}
 		text.raw(last)
+		if n == 0 { // the rows of a statement are about equally long
+			text.out = slices.Grow(text.out, min(len(text.out)*len(rows), most))
+		}
 	}
 	return n
 }

@@ -8,7 +8,7 @@ import (
 
 // schemaVersion is the version of the tables that this package needs, and that the package writes into each event: a
 // program that was made for older tables must fail.
-const schemaVersion = 5
+const schemaVersion = 6
 
 // servingRow is where serving goes on in the queue of a product.
 type servingRow struct {

@@ -31,7 +31,7 @@ type reading struct{ statements, rows int }
 func (e *engine) consoleOn(t *testing.T, store *sqlstore.Store, db *sql.DB, past int) http.Handler {
 	t.Helper()
 	for _, statement := range e.pastOf(past) {
-		exec(t, db, statement)
+		exec(t, db, e.withWritten(statement))
 	}
 	service, _ := stocked(t, store)
 	for i := range 12 {
@@ -79,8 +79,8 @@ func (e *engine) pastOf(lines int) []string {
 	}
 	line, batch := fmt.Sprintf(name, "n"), fmt.Sprintf(name, "n + (10 - n % 10) % 10")
 	return []string{
-		fmt.Sprintf(`INSERT INTO allocation_products (sku, version, refused, low_stock)
-			VALUES ('chair', %d, 0, 0)`, lines),
+		fmt.Sprintf(`INSERT INTO allocation_products (sku, version, refused, low_stock /*SQLite: , written*/)
+			VALUES ('chair', %[1]d, 0, 0 /*SQLite: , %[1]d*/)`, lines),
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity, lot)
 			SELECT ` + line + `, 'chair', 0, 0, '', 100, 'past' FROM ` + numbers + ` WHERE n % 10 = 0`,
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)

@@ -71,4 +71,5 @@ func Example_migrations() {
 	// version 3: 0003_terms.sql
 	// version 4: 0004_trace.sql
 	// version 5: 0005_lean.sql
+	// version 6: 0006_forgotten.sql
 }

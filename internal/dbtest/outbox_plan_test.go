@@ -21,11 +21,12 @@ import (
 // whose history is sent. SQLite, whose rows nobody counts, does with less.
 var backlogs = map[*engine][]string{
 	onSQLite: {
-		`INSERT INTO allocation_products (sku, version, refused, low_stock)
-			SELECT 's' || value, 100, 0, 0 FROM json_each((
+		`INSERT INTO allocation_products (sku, version, refused, low_stock, written)
+			SELECT 's' || value, 100, 0, 0, 100 FROM json_each((
 			WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1
 				FROM n WHERE n < 20) SELECT json_group_array(n) FROM n))`,
-		`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES ('hot', 1000, 0, 0)`,
+		`INSERT INTO allocation_products (sku, version, refused, low_stock, written)
+			VALUES ('hot', 1000, 0, 0, 1000)`,
 		`WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1000)
 			INSERT INTO allocation_events
 				(sku, sequence, kind, at, purchased, allocated, data, unsent_from, written_for)

@@ -94,7 +94,7 @@ func refsOf(s allocation.State) []string {
 }
 
 // writesOfVersion2 are commits of a program of version 2, statement by statement, as the program sent them: a sale, a
-// delivery, and a refusal.
+// delivery, a refusal, and a delivery of a new product.
 var writesOfVersion2 = map[string][]string{
 	"a sale": {
 		`UPDATE allocation_products SET version = 18, refused = 9, low_stock = 5 WHERE sku = 'chair' AND version = 17`,
@@ -119,6 +119,24 @@ var writesOfVersion2 = map[string][]string{
 		eventOfVersion2 + `VALUES ('chair', 18, 'LineRefused', 1893489300000000, NULL, 0, 0, '{}',
 			'01b8dcbf-fd60-7000-aed1-10f9aa9ed3d9', NULL, 18)`,
 	},
+	"a new product": newProductOfVersion2,
+}
+
+var newProductOfVersion2 = []string{
+	`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES ('novelty', 1, 0, 0)`,
+	`INSERT INTO allocation_batches (ref, sku, purchased, allocated, eta, location, best_before, announced_quantity,
+		announced_eta, counted_at, shipped_at) VALUES ('new', 'novelty', 9, 0, NULL, '', NULL, 9, NULL, NULL, NULL)`,
+	eventOfVersion2 + `VALUES ('novelty', 1, 'BatchAdded', 1893489300000000, 'new', 9, 0, '{}',
+		'01b8dcbf-fd60-7000-aed1-10f9aa9ed3d9', NULL, 1)`,
+}
+
+// saleOfNovelty is the sale of writesOfVersion2 as the second event of the new product.
+func saleOfNovelty() (sale []string) {
+	renamed := strings.NewReplacer("'chair'", "'novelty'", "'b-2'", "'new'", "17", "1", "18,", "2,", "18)", "2)")
+	for _, statement := range writesOfVersion2["a sale"] {
+		sale = append(sale, renamed.Replace(strings.Replace(statement, "version = 18", "version = 2", 1)))
+	}
+	return sale
 }
 
 const eventOfVersion2 = `INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data,
@@ -178,16 +196,23 @@ func TestAForgottenProgramOfVersion2SellsNothingThatIsNew(t *testing.T) {
 		service, _ := serviceOn(t, store)
 		require.NoError(t, service.AddBatch(t.Context(),
 			allocation.Batch{Ref: "new", SKU: "novelty", Purchased: 10, Blocked: "inspection"}))
-		var sale []string
-		renamed := strings.NewReplacer("'chair'", "'novelty'", "'b-2'", "'new'", "17", "1", "18,", "2,", "18)", "2)")
-		for _, statement := range writesOfVersion2["a sale"] {
-			statement = strings.Replace(statement, "version = 18", "version = 2", 1)
-			sale = append(sale, renamed.Replace(statement))
-		}
 		before := everyRow(t, db)
-		require.Error(t, inTransaction(t.Context(), db, true, sale))
+		require.Error(t, inTransaction(t.Context(), db, true, saleOfNovelty()))
 		assert.Equal(t, strings.Join(before, "\n"), strings.Join(everyRow(t, db), "\n"))
 	})
+}
+
+// Versions 3 to 5 of the tables let a forgotten program add a product on SQLite, and sell from the product.
+func TestAnUpgradeClosesTheProductsOfAForgottenProgram(t *testing.T) {
+	db := onSQLite.used(t, 5)
+	require.NoError(t, inTransaction(t.Context(), db, true, newProductOfVersion2))
+	require.NoError(t, inTransaction(t.Context(), db, false, saleOfNovelty()), "a sale before the upgrade")
+	store := onSQLite.store(t, db, nil)
+	require.NoError(t, store.Migrate(t.Context()))
+	require.ErrorContains(t, inTransaction(t.Context(), db, true, saleOfNovelty()), "CHECK")
+	service, _ := serviceOn(t, store)
+	_, err := service.Allocate(t.Context(), firm("o", "novelty", 9))
+	require.NoError(t, err, "a sale of the new program")
 }
 
 // inTransaction runs statements in a transaction, and commits or rolls back.

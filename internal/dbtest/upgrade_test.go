@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/internal/dbtest/harness"
 	"github.com/cosmic-go/allocation/outbox"
 	"github.com/cosmic-go/allocation/sqlstore"
 )
@@ -28,8 +29,16 @@ func (e *engine) used(t *testing.T, version int) *sql.DB {
 	}
 	rows, err := os.ReadFile(fmt.Sprintf("rows/version_%d.sql", version))
 	require.NoError(t, err, "a version of the schema without rows to upgrade")
-	e.apply(t, db, string(rows))
+	e.apply(t, db, e.withWritten(string(rows)))
 	return db
+}
+
+// withWritten opens the comments of [harness.ForSQLite] on SQLite.
+func (e *engine) withWritten(statement string) string {
+	if e.dialect != sqlstore.SQLite {
+		return statement
+	}
+	return harness.ForSQLite(statement)
 }
 
 func TestEveryVersionOfTheSchemaIsUpgradedAndKeepsItsData(t *testing.T) {
@@ -129,6 +138,7 @@ var outgoing = map[int]struct {
 	3: {unsentChairs: 5, unsentLamps: 1},
 	4: {unsentChairs: 5, unsentLamps: 1},
 	5: {unsentChairs: 5, unsentLamps: 1},
+	6: {unsentChairs: 5, unsentLamps: 1},
 }
 
 // requireOutgoing demands that what was unsent is, and what had failed has.

@@ -1600,7 +1600,7 @@ INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, pa
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
   trace_parent, unsent_from,
   written_for) VALUES ('chair',7 + 0 * (~0 + (1 -
-  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,5)
+  @@in_transaction)),'LowStockSet',0,NULL,0,0,'{"threshold":3}','an id',NULL,7,6)
 ;
 
 -- name: load of one product by SKU

@@ -3,7 +3,7 @@
 
 -- name: function: commit of one plain line
 -- Created by Migrate, for Options.Functions.
-CREATE OR REPLACE FUNCTION allocation_commit_line_5_88c4b393 (bigint, bigint, bigint, bigint, text, bigint,
+CREATE OR REPLACE FUNCTION allocation_commit_line_6_d47dfa1c (bigint, bigint, bigint, bigint, text, bigint,
   bigint, bigint, text, text, text, bigint, bigint, text, bigint, text, bigint, bigint, text, text, text)
 RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
@@ -18,7 +18,7 @@ BEGIN
   INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
     trace_parent, unsent_from, written_for)
   VALUES ($5, $1, CAST($14 AS text), CAST($15 AS bigint), CAST($16 AS text), CAST($17 AS bigint),
-    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 5);
+    CAST($18 AS bigint), CAST($19 AS text), CAST($20 AS uuid), CAST($21 AS text), $1, 6);
   RETURN 1;
 END
 $$
@@ -30,6 +30,6 @@ $$
 -- batch_purchased, batch_allocated, batch_ref, line_order_id, line_batch_ref, line_quantity, line_sequence,
 -- event_kind, event_at, event_batch_ref, event_purchased, event_allocated, event_data, event_id,
 -- event_trace_parent.
-SELECT allocation_commit_line_5_88c4b393($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+SELECT allocation_commit_line_6_d47dfa1c($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
   $16, $17, $18, $19, $20, $21), 1
 ;

@@ -529,7 +529,7 @@ WHERE order_id = ? AND sku = ? AND line = ?
 -- Every commit that changes anything, for each event.
 -- Parameters: sku, sequence, kind, at, batch_ref, purchased, allocated, data, id, trace_parent, unsent_from.
 INSERT INTO allocation_events (sku, sequence, kind, at, batch_ref, purchased, allocated, data, id,
-  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 5)
+  trace_parent, unsent_from, written_for) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 6)
 ;
 
 -- name: commit: wait no longer

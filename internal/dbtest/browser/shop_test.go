@@ -141,8 +141,8 @@ func age(ctx context.Context, db *sql.DB) error {
 	defer tx.Rollback()
 	numbers := fmt.Sprintf(`WITH RECURSIVE s (n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s WHERE n < %d) `, history)
 	for _, statement := range []string{
-		fmt.Sprintf(`INSERT INTO allocation_products (sku, version, refused, low_stock)
-			VALUES ('chair', %d, 0, 0)`, history),
+		fmt.Sprintf(`INSERT INTO allocation_products (sku, version, refused, low_stock, written)
+			VALUES ('chair', %[1]d, 0, 0, %[1]d)`, history),
 		`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity, lot)
 			` + numbers + ` SELECT 'old ' || n, 'chair', 0, 0, '', 100, 'old lot' FROM s WHERE n % 100 = 0`,
 		`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, sequence)

@@ -7,6 +7,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"regexp"
 	"runtime"
 	"slices"
 
@@ -124,6 +125,19 @@ func (e *Engine) Open(dsn string, connections int, opts *sqlstore.Options) (*sql
 	return db, store, nil
 }
 
+var onlyOnSQLite = regexp.MustCompile(`/\*SQLite: (.*?)\*/`)
+
+// ForSQLite opens comments such as /*SQLite: , written*/: columns and values that statements have on SQLite alone.
+func ForSQLite(statement string) string { return onlyOnSQLite.ReplaceAllString(statement, "$1") }
+
+// text is a statement as the engine needs the statement.
+func (e *Engine) text(statement string) string {
+	if e.Dialect == sqlstore.SQLite {
+		return ForSQLite(statement)
+	}
+	return statement
+}
+
 // Load executes statements that fill empty tables, on one connection.
 func (e *Engine) Load(ctx context.Context, db *sql.DB, statements []string) error {
 	conn, err := db.Conn(ctx)
@@ -132,7 +146,7 @@ func (e *Engine) Load(ctx context.Context, db *sql.DB, statements []string) erro
 	}
 	defer conn.Close()
 	for _, statement := range slices.Concat(e.hurry, statements, e.calm) {
-		if _, err := conn.ExecContext(ctx, statement); err != nil {
+		if _, err := conn.ExecContext(ctx, e.text(statement)); err != nil {
 			return fmt.Errorf("%s: %w", statement, err)
 		}
 	}

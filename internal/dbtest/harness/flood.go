@@ -13,7 +13,8 @@ import (
 // unit each, and one unit more. The holds lapsed on 1 January 2026, one every microsecond. Counters, lines and events
 // agree.
 var flood = []string{
-	`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (':sku', :batches + :holds, 0, 0)`,
+	`INSERT INTO allocation_products (sku, version, refused, low_stock /*SQLite: , written*/)
+		VALUES (':sku', :batches + :holds, 0, 0 /*SQLite: , :batches + :holds*/)`,
 	`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 		SELECT CONCAT(':sku-', b.n), ':sku', :each + 1, :each, '', :each + 1 FROM {batches} b`,
 	`INSERT INTO allocation_lines (order_id, sku, part, batch_ref, quantity, shipped, split, held_until, held,
@@ -55,7 +56,8 @@ func (e *Engine) LoadFlood(ctx context.Context, db *sql.DB, sku allocation.SKU, 
 // queue writes the rows of a product for which :waiting lines wait for one unit each, in Berlin, and which has free
 // units in Munich alone. Serving has offered everything that is free to everybody who waits.
 var queue = []string{
-	`INSERT INTO allocation_products (sku, version, refused, low_stock) VALUES (':sku', 1 + :waiting, 0, 0)`,
+	`INSERT INTO allocation_products (sku, version, refused, low_stock /*SQLite: , written*/)
+		VALUES (':sku', 1 + :waiting, 0, 0 /*SQLite: , 1 + :waiting*/)`,
 	`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity)
 		VALUES ('munich-of-:sku', ':sku', :free, 0, 'Munich', :free)`,
 	`INSERT INTO allocation_waiting (order_id, sku, line, quantity, wanted, split, partial, location, priority,
@@ -81,7 +83,7 @@ func (e *Engine) LoadQueue(ctx context.Context, db *sql.DB, sku allocation.SKU, 
 		if waiting == 0 && strings.Contains(statement, "{waiting}") { // a series has one row at least
 			continue
 		}
-		if _, err := db.ExecContext(ctx, fill.Replace(statement)); err != nil {
+		if _, err := db.ExecContext(ctx, e.text(fill.Replace(statement))); err != nil {
 			return fmt.Errorf("load the queue: %w", err)
 		}
 	}

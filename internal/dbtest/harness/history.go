@@ -17,8 +17,8 @@ const openShare = 20
 // line in ten as a hold until 2100. Counters, lines and events agree. The other braces are of columns that version 3
 // of the tables began with.
 var history = []string{
-	`INSERT INTO allocation_products (sku, version, refused, low_stock)
-		VALUES (':sku', :batches + :lines + :shipped, 0, 0)`,
+	`INSERT INTO allocation_products (sku, version, refused, low_stock{, written})
+		VALUES (':sku', :batches + :lines + :shipped, 0, 0{, version})`,
 	`INSERT INTO allocation_batches (ref, sku, purchased, allocated, location, announced_quantity, shipped_at)
 		SELECT CONCAT('used-', b.n), ':sku',
 			CASE WHEN b.n > :gone THEN :each ELSE 0 END, CASE WHEN b.n > :gone THEN :each ELSE 0 END,
@@ -56,8 +56,11 @@ var (
 	newColumns = []string{
 		"{held}", "held,", "{is held}", "CASE WHEN b.n > :gone AND l.n * 10 <= :each THEN 1 ELSE 0 END,",
 		"{, written_for}", ", written_for", "{, 3}", ", 3",
+		"{, written}", "/*SQLite: , written*/", "{, version}", "/*SQLite: , :batches + :lines + :shipped*/",
 	}
-	before = []string{"{held}", "", "{is held}", "", "{, written_for}", "", "{, 3}", ""}
+	before = []string{
+		"{held}", "", "{is held}", "", "{, written_for}", "", "{, 3}", "", "{, written}", "", "{, version}", "",
+	}
 )
 
 // LoadHistory writes the past of a product straight into the tables, of version 3 or later: earlier lines, spread
@@ -83,7 +86,7 @@ func (p *Place) loadHistory(
 		"{batches}", series(batches), "{each}", series(each), "{gone}", series(gone),
 	)
 	for _, statement := range history {
-		if _, err := db.ExecContext(ctx, fill.Replace(version.Replace(statement))); err != nil {
+		if _, err := db.ExecContext(ctx, p.text(fill.Replace(version.Replace(statement)))); err != nil {
 			return fmt.Errorf("load the history: %w", err)
 		}
 	}

@@ -1,0 +1,3 @@
+-- Version 6 changes SQLite, and nothing here. {schema} and {prefix} stand before every name.
+
+INSERT INTO {schema}{prefix}schema_version (version) VALUES (6);

@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 
 	"github.com/ThreeDotsLabs/watermill/message"
 
@@ -47,8 +49,8 @@ func openBoard(ctx context.Context, path string, saw func(e outbox.Envelope, rep
 // a dead letter. The sum then stays wrong until a person corrects it: the guard lets no event be counted late.
 func (b *board) take(msg *message.Message) error {
 	var e outbox.Envelope
-	if err := decode(msg.Payload, &e); err != nil {
-		return err
+	if err := json.Unmarshal(msg.Payload, &e); err != nil {
+		return fmt.Errorf("%w: %w", allocation.ErrInvalid, err)
 	}
 	event, err := e.Event()
 	if err != nil {

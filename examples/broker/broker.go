@@ -17,18 +17,18 @@ import (
 )
 
 const (
-	eventsTopic = "stock.events" // events of the shop
-	countsTopic = "stock.counts" // counts of the warehouse
-	deadTopic   = "stock.dead"   // messages that nobody could understand
-
-	boardReader  = "board"
-	shopReader   = "shop"
-	peopleReader = "people"
+	eventsTopic  = "stock.events"  // events of the shop
+	ordersTopic  = "stock.orders"  // orders of customers
+	batchesTopic = "stock.batches" // announcements of the warehouse
+	countsTopic  = "stock.counts"  // counts of the warehouse
+	deadTopic    = "stock.dead"    // messages that nobody could understand
 )
 
-// readers has the topic of each reader. Each topic has a stream of its own: within a stream the server recognises
+// readers has the reader of each topic. Each topic has a stream of its own: within a stream the server recognises
 // repeated messages by id, and would take a dead letter for a repeat of the original.
-var readers = map[string]string{boardReader: eventsTopic, shopReader: countsTopic, peopleReader: deadTopic}
+var readers = map[string]string{
+	eventsTopic: "board", ordersTopic: "shop", batchesTopic: "shop", countsTopic: "shop", deadTopic: "people",
+}
 
 // startBroker runs a NATS server in this process, on loopback, with the streams in dir.
 func startBroker(dir string, port int) (*server.Server, error) {
@@ -65,7 +65,7 @@ func provision(ctx context.Context, url string, remember time.Duration) error {
 	if err != nil {
 		return err
 	}
-	for reader, topic := range readers {
+	for topic, reader := range readers {
 		if err := provisionTopic(ctx, js, topic, reader, remember); err != nil {
 			return fmt.Errorf("provision %s: %w", topic, err)
 		}

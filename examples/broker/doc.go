@@ -1,6 +1,6 @@
-// Command broker is a shop behind a message broker: events about the stock go out, and counts of the warehouse come in
-// as messages. Nothing needs to be installed. The program starts a NATS server on loopback, plays a story, prints every
-// step, and ends. Run it from the folder examples:
+// Command broker is a shop behind a message broker: orders of customers, and announcements and counts of the warehouse,
+// come in as messages, and events about the stock go out. Nothing needs to be installed. The program starts a NATS
+// server on loopback, plays a story, prints every step, and ends. Run it from the folder examples:
 //
 //	go run ./broker
 //
@@ -12,8 +12,10 @@
 // nothing of NATS in it: the same lines send to Kafka, RabbitMQ, Redis or any other broker that Watermill has a
 // publisher for. The parts for NATS are in broker.go and subscriber.go.
 //
-// incoming.go carries out the counts of the warehouse. A message is acknowledged after the commit. A message that can't
-// be understood becomes a dead letter, and a message that came while the database was down comes again.
+// incoming.go carries out orders, announcements and counts. An order says on which terms: needed by a time, fresh until
+// a time, at a location, as a hold, willing to wait. A message is acknowledged after the commit, and a message that
+// comes twice or late changes nothing for the worse. A message that can't be understood in full becomes a dead letter
+// whose reason names the field, and a message that came while the database was down comes again.
 //
 // board.go is another program, which receives the events. If a relay dies after sending events and before marking them
 // as sent, the events are sent again. NATS drops such a repeat within two minutes, and the board drops it at any time.

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"encoding/json"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,47 +12,91 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/examples/internal/wire"
 )
 
-// countMessage is the warehouse's message about the count of a batch: {"batch": "chairs-1", "quantity": 5,
+// orderMessage is a customer's order, or a change of mind from a hold to a firm order: {"order_id": "order-1",
+// "lines": [{"sku": "RED-CHAIR", "quantity": 2, "needed_by": "2030-03-01T09:00:00Z", "location": "north"}]}.
+type orderMessage struct {
+	ID    allocation.OrderID `json:"order_id"`
+	Lines []wire.Line        `json:"lines"`
+}
+
+// countMessage is the warehouse's message about the count of a batch: {"ref": "chairs-1", "quantity": 5,
 // "counted_at": "2030-03-01T09:00:00Z"}.
 type countMessage struct {
-	Batch     allocation.BatchRef  `json:"batch"`
-	Quantity  *allocation.Quantity `json:"quantity"` // a missing number must not empty the batch
-	CountedAt time.Time            `json:"counted_at"`
+	Ref       allocation.BatchRef  `json:"ref"`
+	Quantity  *allocation.Quantity `json:"quantity"`
+	CountedAt string               `json:"counted_at"`
 }
 
-func (m countMessage) count() (allocation.Count, error) {
-	if m.Quantity == nil {
-		return allocation.Count{}, fmt.Errorf("%w: a count without a quantity", allocation.ErrInvalid)
-	}
-	return allocation.Count{Batch: m.Batch, Quantity: *m.Quantity, At: m.CountedAt}, nil
-}
-
-// incoming handles the messages to a shop.
+// incoming handles the messages to a shop. A message is acknowledged after the handler has returned nil, so after the
+// commit. If the process dies in between, the message comes again, and is a repeat for the library: an order by its id,
+// a batch by its ref, a count by its moment.
 type incoming struct{ shop *allocation.Service }
 
-// changeBatchQuantity carries out a count. The message is acknowledged after changeBatchQuantity has returned nil, so
-// after the commit. If the process dies in between, the message comes again and changes nothing, because the library
-// knows the time of the last count.
-func (i incoming) changeBatchQuantity(msg *message.Message) error {
-	var found countMessage
-	if err := decode(msg.Payload, &found); err != nil {
+// handlers returns the handler of each topic of the shop.
+func (i incoming) handlers() map[string]message.NoPublishHandlerFunc {
+	return map[string]message.NoPublishHandlerFunc{
+		ordersTopic: i.order, batchesTopic: i.announcement, countsTopic: i.count,
+	}
+}
+
+func (i incoming) order(msg *message.Message) error        { return take(msg, i.allocate) }
+func (i incoming) announcement(msg *message.Message) error { return take(msg, i.addBatch) }
+func (i incoming) count(msg *message.Message) error        { return take(msg, i.changeBatchQuantity) }
+
+// take reads a message and carries out the message.
+func take[M any](msg *message.Message, carryOut func(ctx context.Context, m M) error) error {
+	m, err := wire.Decode[M](msg.Payload)
+	if err == nil {
+		err = carryOut(msg.Context(), m)
+	}
+	return named(err)
+}
+
+// named puts the name of the field in the message before an error with the library's name of the field.
+func named(err error) error {
+	var about *allocation.Error
+	if !errors.As(err, &about) || wire.FieldName(about.Field) == about.Field {
 		return err
 	}
-	counted, err := found.count()
+	return fmt.Errorf("%s: %w", wire.FieldName(about.Field), err)
+}
+
+// allocate promises units to all lines of an order, or to none. The answer goes out as events: LineAllocated,
+// LineWaiting or LineRefused. A hold becomes firm by the same message without hold_until; the message with hold_until
+// weakens nothing if it comes late. A refused order that comes again is decided anew.
+func (i incoming) allocate(ctx context.Context, m orderMessage) error {
+	requests, err := wire.Requests(m.ID, m.Lines)
 	if err != nil {
 		return err
 	}
-	_, err = i.shop.ChangeBatchQuantity(msg.Context(), counted) // events list the released lines
+	_, err = i.shop.Allocate(ctx, requests...)
+	var short *allocation.OutOfStockError
+	if errors.As(err, &short) && errors.Is(short, err) { // not joined: the event of the refusal was recorded
+		return nil
+	}
 	return err
 }
 
-func decode(data []byte, into any) error {
-	if err := json.Unmarshal(data, into); err != nil {
-		return fmt.Errorf("%w: %w", allocation.ErrInvalid, err)
+// addBatch announces a batch.
+func (i incoming) addBatch(ctx context.Context, m wire.Batch) error {
+	b, err := m.Announced()
+	if err != nil {
+		return err
 	}
-	return nil
+	return i.shop.AddBatch(ctx, b)
+}
+
+// changeBatchQuantity carries out a count.
+func (i incoming) changeBatchQuantity(ctx context.Context, m countMessage) error {
+	counted, err := wire.Count{Quantity: m.Quantity, CountedAt: m.CountedAt}.Of(m.Ref)
+	if err != nil {
+		return err
+	}
+	_, err = i.shop.ChangeBatchQuantity(ctx, counted) // events list the released lines
+	return err
 }
 
 // newRouter returns a router whose handlers get a message up to four times. After that, a message with a fault of its
@@ -75,8 +119,8 @@ func newRouter(dead message.Publisher, log *slog.Logger) (*message.Router, error
 	return router, nil
 }
 
-// hopeless reports whether a message would fail at every try. An unknown batch may be the message's fault, or the batch
-// is announced a moment later; the earlier tries give the announcement time.
+// hopeless reports whether a message would fail at every try. An unknown batch or product may be the message's fault,
+// or is announced a moment later; the earlier tries give the announcement time.
 func hopeless(err error) bool {
 	var panicked middleware.RecoveredPanicError
 	return errors.Is(err, allocation.ErrInvalid) || errors.Is(err, allocation.ErrNotFound) ||

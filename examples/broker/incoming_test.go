@@ -9,6 +9,7 @@ import (
 
 	"github.com/ThreeDotsLabs/watermill"
 	"github.com/ThreeDotsLabs/watermill/message"
+	"github.com/ThreeDotsLabs/watermill/message/router/middleware"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/assert"
@@ -54,27 +55,35 @@ func (w warehouse) allocate(t *testing.T, order allocation.OrderID, quantity all
 	require.NoError(t, err)
 }
 
-// send sends a message to the shop, through NATS alone, without Watermill.
-func (w warehouse) send(t *testing.T, body string) {
+// reads runs the shop's reader of a topic until the test ends.
+func (w warehouse) reads(t *testing.T, topic string) {
 	t.Helper()
-	_, err := w.js.Publish(t.Context(), countsTopic, []byte(body), jetstream.WithMsgID(watermill.NewUUID()))
-	require.NoError(t, err)
+	reading(t, w.url, topic, incoming{w.shop}.handlers()[topic])
+}
+
+// send sends messages to the shop, through NATS alone, without Watermill.
+func (w warehouse) send(t *testing.T, topic string, bodies ...string) {
+	t.Helper()
+	for _, body := range bodies {
+		_, err := w.js.Publish(t.Context(), topic, []byte(body), jetstream.WithMsgID(watermill.NewUUID()))
+		require.NoError(t, err)
+	}
 }
 
 func (w warehouse) count(t *testing.T, batch allocation.BatchRef, quantity allocation.Quantity, at time.Time) {
 	t.Helper()
-	body, err := json.Marshal(countMessage{Batch: batch, Quantity: &quantity, CountedAt: at})
+	body, err := json.Marshal(countMessage{batch, &quantity, at.Format(time.RFC3339Nano)})
 	require.NoError(t, err)
-	w.send(t, string(body))
+	w.send(t, countsTopic, string(body))
 }
 
-// handled waits until the shop has acknowledged all messages.
-func (w warehouse) handled(t *testing.T) {
+// handled waits until the shop has acknowledged all messages of a topic.
+func (w warehouse) handled(t *testing.T, topic string) {
 	t.Helper()
-	stream, err := w.js.Stream(t.Context(), streamOf(countsTopic))
+	stream, err := w.js.Stream(t.Context(), streamOf(topic))
 	require.NoError(t, err)
 	last := stream.CachedInfo().State.LastSeq
-	consumer, err := stream.Consumer(t.Context(), shopReader)
+	consumer, err := stream.Consumer(t.Context(), readers[topic])
 	require.NoError(t, err)
 	eventually(t, func() bool {
 		info, err := consumer.Info(t.Context())
@@ -85,13 +94,25 @@ func (w warehouse) handled(t *testing.T) {
 // dead reads the dead letters.
 func (w warehouse) dead(t *testing.T) (letters []string) {
 	t.Helper()
+	for _, l := range w.letters(t) {
+		letters = append(letters, l.body)
+	}
+	return letters
+}
+
+// letter is a dead letter, and why the message is dead.
+type letter struct{ body, reason string }
+
+func (w warehouse) letters(t *testing.T) (letters []letter) {
+	t.Helper()
 	stream, err := w.js.Stream(t.Context(), streamOf(deadTopic))
 	require.NoError(t, err)
 	for number := uint64(1); number <= stream.CachedInfo().State.LastSeq; number++ {
-		letter, err := stream.GetMsg(t.Context(), number)
+		msg, err := stream.GetMsg(t.Context(), number)
 		require.NoError(t, err)
-		assert.NotEmpty(t, letter.Header.Get("reason_poisoned"), "why %q is there", letter.Data)
-		letters = append(letters, string(letter.Data))
+		reason := msg.Header.Get(middleware.ReasonForPoisonedKey)
+		assert.NotEmpty(t, reason, "why %q is there", msg.Data)
+		letters = append(letters, letter{string(msg.Data), reason})
 	}
 	return letters
 }
@@ -105,9 +126,9 @@ func (w warehouse) requireBatch(t *testing.T, want allocation.Quantity) {
 func TestACountMovesTheNewestLinesAndReleasesTheRest(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
+	w.reads(t, countsTopic)
 	w.count(t, "chairs-1", 5, counted)
-	w.handled(t)
+	w.handled(t, countsTopic)
 
 	product, _ := w.store.Product("chair")
 	require.Len(t, product.Lines, 2, "order-1 stays, order-2 is released, order-3 moves")
@@ -126,11 +147,11 @@ func TestACountMovesTheNewestLinesAndReleasesTheRest(t *testing.T) {
 func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
+	w.reads(t, countsTopic)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 12, counted.Add(-time.Hour)) // an older count is ignored
-	w.handled(t)
+	w.handled(t, countsTopic)
 	w.requireBatch(t, 11)
 	product, _ := w.store.Product("chair")
 	require.Equal(t, int64(6), product.Version, "five events before, one for the count")
@@ -140,24 +161,25 @@ func TestACountThatComesTwiceIsCarriedOutOnce(t *testing.T) {
 func TestAUselessMessageBecomesADeadLetterAndHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
+	w.reads(t, countsTopic)
 	useless := []string{
-		`five chairs`, ``, `{"batch": "chairs-1", "counted_at": "2024-03-01T09:00:00Z"}`,
-		`{"batch": "chairs-1", "quantity": -1, "counted_at": "2024-03-01T09:00:00Z"}`,
-		`{"batch": "chairs-1", "quantity": 5}`,
-		`{"batch": "chairs-9", "quantity": 5, "counted_at": "2024-03-01T09:00:00Z"}`,
-		`{"batch": "chairs-1", "quantity": 5, "counted_at": "9024-03-01T09:00:00Z"}`,
+		`five chairs`, ``, `{"ref": "chairs-1", "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"ref": "chairs-1", "quantity": -1, "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"ref": "chairs-1", "quantity": 5}`,
+		`{"ref": "chairs-9", "quantity": 5, "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"ref": "chairs-1", "quantity": 5, "counted_at": "9024-03-01T09:00:00Z"}`,
+		`{"ref": "chairs-1", "quantity": 5, "quantity": 6, "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"Ref": "chairs-1", "quantity": 5, "counted_at": "2024-03-01T09:00:00Z"}`,
+		`{"ref": "chairs-1", "quantity": 5, "counted_at": "2024-03-01T09:00:00Z", "by": "Ann"}`,
 	}
-	for _, body := range useless {
-		w.send(t, body)
-	}
+	w.send(t, countsTopic, useless...)
 	w.count(t, "chairs-1", 11, counted)
-	w.handled(t)
+	w.handled(t, countsTopic)
 	require.Equal(t, useless, w.dead(t))
 	w.requireBatch(t, 11)
 
 	w.count(t, "chairs-1", 12, counted) // the same moment, and another result
-	w.handled(t)
+	w.handled(t, countsTopic)
 	require.Len(t, w.dead(t), len(useless)+1)
 	w.requireBatch(t, 11)
 }
@@ -166,24 +188,27 @@ func TestAUselessMessageBecomesADeadLetterAndHoldsUpNoOther(t *testing.T) {
 func TestACountAheadOfTheClockIsNoDeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
-	w.count(t, "chairs-1", 11, time.Now().Add(30*time.Second))
-	w.handled(t)
-	require.Empty(t, w.dead(t))
-	w.requireBatch(t, 11)
+	w.reads(t, countsTopic)
+	for i, ahead := range []time.Duration{time.Second / 2, 30 * time.Second} {
+		found := allocation.Quantity(11 + i)
+		w.count(t, "chairs-1", found, time.Now().Add(ahead))
+		w.handled(t, countsTopic)
+		require.Empty(t, w.dead(t))
+		w.requireBatch(t, found)
+	}
 }
 
 func TestAMessageWithStrangeHeadersIsReadLikeAnyOther(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
+	w.reads(t, countsTopic)
 	_, err := w.js.PublishMsg(t.Context(), &nats.Msg{
 		Subject: countsTopic,
 		Header:  nats.Header{"Via": {"scanner-1", "scanner-2"}, nats.MsgIdHdr: {"count-1"}},
-		Data:    []byte(`{"batch": "chairs-1", "quantity": 11, "counted_at": "2024-03-01T09:00:00Z"}`),
+		Data:    []byte(`{"ref": "chairs-1", "quantity": 11, "counted_at": "2024-03-01T09:00:00Z"}`),
 	})
 	require.NoError(t, err)
-	w.handled(t)
+	w.handled(t, countsTopic)
 	w.requireBatch(t, 11)
 }
 
@@ -195,10 +220,10 @@ func TestAMessageIsRepeatedUntilTheStorageWorksAgain(t *testing.T) {
 		w.store.FailLoad(errDown)
 	}
 	w.store.FailCommit(errDown, allocation.ErrUnknownOutcome)
-	reading(t, w.url, shopReader, incoming{w.shop}.changeBatchQuantity)
+	w.reads(t, countsTopic)
 	w.count(t, "chairs-1", 11, counted)
 	w.count(t, "chairs-1", 12, counted.Add(time.Minute)) // doesn't overtake
-	w.handled(t)
+	w.handled(t, countsTopic)
 	w.requireBatch(t, 12)
 	product, _ := w.store.Product("chair")
 	require.Equal(t, int64(7), product.Version, "five events before, one for each count")
@@ -208,9 +233,9 @@ func TestAMessageIsRepeatedUntilTheStorageWorksAgain(t *testing.T) {
 func TestTheMessageOfAPanickingHandlerBecomesADeadLetter(t *testing.T) {
 	t.Parallel()
 	w := newWarehouse(t)
-	reading(t, w.url, shopReader, func(*message.Message) error { panic("a bug") })
-	w.send(t, `{}`)
-	w.handled(t)
+	reading(t, w.url, countsTopic, func(*message.Message) error { panic("a bug") })
+	w.send(t, countsTopic, `{}`)
+	w.handled(t, countsTopic)
 	require.Equal(t, []string{`{}`}, w.dead(t))
 }
 
@@ -218,8 +243,8 @@ func TestACountWithALostAcknowledgementComesAgainAndChangesNothing(t *testing.T)
 	t.Parallel()
 	w := newWarehouse(t)
 	var versions []int64
-	reading(t, w.url, shopReader, func(msg *message.Message) error {
-		err := incoming{w.shop}.changeBatchQuantity(msg)
+	reading(t, w.url, countsTopic, func(msg *message.Message) error {
+		err := incoming{w.shop}.handlers()[countsTopic](msg)
 		product, _ := w.store.Product("chair")
 		versions = append(versions, product.Version)
 		if len(versions) == 1 {
@@ -228,7 +253,7 @@ func TestACountWithALostAcknowledgementComesAgainAndChangesNothing(t *testing.T)
 		return err
 	})
 	w.count(t, "chairs-1", 11, counted)
-	w.handled(t)
+	w.handled(t, countsTopic)
 	require.Equal(t, []int64{6, 6}, versions, "versions after each try; five events before, one for the count")
 	w.requireBatch(t, 11)
 }

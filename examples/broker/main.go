@@ -48,7 +48,8 @@ func run(ctx context.Context, out io.Writer) (err error) {
 	return open(ctx, dir, broker.ClientURL(), out)
 }
 
-// open opens the shop, the warehouse and the board, connected by the broker alone, and plays the story.
+// open opens the shop, the board and a connection for everybody else, which meet at the broker alone, and plays the
+// story.
 func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
 	log := slog.New(slog.DiscardHandler) // the story prints its own errors
 	shop, err := openShop(ctx, filepath.Join(dir, "shop.db"), url, log)
@@ -56,12 +57,12 @@ func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, shop.Close()) }()
-	warehouse, err := publisherTo(url, log)
+	others, err := publisherTo(url, log)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, warehouse.Close()) }()
-	s := newStory(shop, warehouse, out)
+	defer func() { err = errors.Join(err, others.Close()) }()
+	s := newStory(others, out)
 	board, err := openBoard(ctx, filepath.Join(dir, "board.db"), func(e outbox.Envelope, _ bool) { s.heard <- e })
 	if err != nil {
 		return err
@@ -72,11 +73,11 @@ func open(ctx context.Context, dir, url string, out io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	for reader, handle := range map[string]message.NoPublishHandlerFunc{
-		shopReader: incoming{shop.Service}.changeBatchQuantity, boardReader: board.take, peopleReader: s.bury,
-	} {
-		from := &subscriber{reader: reader, url: url, log: log}
-		router.AddConsumerHandler(reader, readers[reader], from, handle)
+	handlers := incoming{shop.Service}.handlers()
+	handlers[eventsTopic], handlers[deadTopic] = board.take, s.bury
+	for topic, handle := range handlers {
+		from := &subscriber{reader: readers[topic], url: url, log: log}
+		router.AddConsumerHandler(topic, topic, from, handle)
 	}
 	return play(ctx, s, shop.relay, router)
 }

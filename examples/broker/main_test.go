@@ -32,21 +32,26 @@ func TestTheProgramTellsItsStoryAndEnds(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	require.NoError(t, run(t.Context(), &out))
-	require.Equal(t, `The shop gets two batches of chairs and three orders. The board hears:
+	require.Equal(t, `The warehouse announces two batches of chairs, the second for in two weeks. The board hears:
    1 BatchAdded           chairs-1 +10 in stock
    2 BatchAdded           chairs-2 +3 in stock
+Three customers order. The board hears:
    3 LineAllocated        chairs-1 +4 promised
    4 LineAllocated        chairs-1 +4 promised
    5 LineAllocated        chairs-1 +2 promised
+A chair that is needed within a week can't come from chairs-2. The board hears:
+   6 LineRefused          nothing
 The warehouse finds 5 chairs in chairs-1, and sends the count twice. The board hears:
-   6 LineReleased         chairs-1 -4 promised
-   7 LineDeallocated      chairs-1 -2 promised
-   8 BatchQuantityChanged chairs-1 -5 in stock
-   9 LineAllocated        chairs-2 +2 promised
+   7 LineReleased         chairs-1 -4 promised
+   8 LineDeallocated      chairs-1 -2 promised
+   9 BatchQuantityChanged chairs-1 -5 in stock
+  10 LineAllocated        chairs-2 +2 promised
 The warehouse counts a batch unknown to the shop. The message becomes a dead letter:
-  allocation: GetByBatch: batch "chairs-7": not found
-One more order. The number of its event shows that the second count changed nothing:
-  10 LineAllocated        chairs-1 +1 promised
+  ref: allocation: GetByBatch: batch "chairs-7": not found
+A customer names no time that can be read. The message becomes a dead letter:
+  allocation: request: needed_by "soon": invalid: no time such as 2027-01-31T12:00:00Z
+order-1 comes again, and then one more order. The number of its event shows that the repeats changed nothing:
+  11 LineAllocated        chairs-1 +1 promised
 `, out.String())
 }
 
@@ -84,15 +89,15 @@ func dial(t *testing.T, url string) jetstream.JetStream {
 	return js
 }
 
-// reading runs a reader until the test ends.
-func reading(t *testing.T, url, reader string, handle message.NoPublishHandlerFunc) {
+// reading runs the reader of a topic until the test ends.
+func reading(t *testing.T, url, topic string, handle message.NoPublishHandlerFunc) {
 	t.Helper()
 	dead, err := publisherTo(url, silent)
 	require.NoError(t, err)
 	router, err := newRouter(dead, silent)
 	require.NoError(t, err)
-	from := &subscriber{reader: reader, url: url, log: silent}
-	router.AddConsumerHandler(reader, readers[reader], from, handle)
+	from := &subscriber{reader: readers[topic], url: url, log: silent}
+	router.AddConsumerHandler(topic, topic, from, handle)
 	ctx, end := context.WithCancel(context.WithoutCancel(t.Context()))
 	ended := make(chan error, 1)
 	go func() { ended <- router.Run(ctx) }()

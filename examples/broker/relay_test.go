@@ -70,7 +70,7 @@ func newAudience(t *testing.T, url string) *audience {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, opened.db.Close()) })
 	a.board = opened
-	reading(t, url, boardReader, a.take)
+	reading(t, url, eventsTopic, a.take)
 	return a
 }
 
@@ -235,13 +235,13 @@ func TestACountFromTheWarehouseIsHeardByTheBoard(t *testing.T) {
 	url := newBroker(t, time.Minute)
 	shop := sold(t, filepath.Join(t.TempDir(), "shop.db"), url)
 	relaying(t, shop.relay)
-	reading(t, url, shopReader, incoming{shop.Service}.changeBatchQuantity)
+	reading(t, url, countsTopic, incoming{shop.Service}.handlers()[countsTopic])
 	board := newAudience(t, url)
 
 	js := dial(t, url)
 	for _, quantity := range []string{"9", "3"} { // at increasing times
 		now := time.Now().Format(time.RFC3339Nano)
-		count := `{"batch": "chairs", "quantity": ` + quantity + `, "counted_at": "` + now + `"}`
+		count := `{"ref": "chairs", "quantity": ` + quantity + `, "counted_at": "` + now + `"}`
 		_, err := js.Publish(t.Context(), countsTopic, []byte(count))
 		require.NoError(t, err)
 	}

@@ -22,7 +22,7 @@ func sent(t *testing.T, js jetstream.JetStream, bodies ...string) {
 // patience sets how long the broker waits for the shop's answer to a message.
 func patience(t *testing.T, js jetstream.JetStream, wait time.Duration) {
 	t.Helper()
-	consumer, err := js.Consumer(t.Context(), streamOf(countsTopic), shopReader)
+	consumer, err := js.Consumer(t.Context(), streamOf(countsTopic), readers[countsTopic])
 	require.NoError(t, err)
 	settings := consumer.CachedInfo().Config
 	settings.AckWait = wait
@@ -33,7 +33,7 @@ func patience(t *testing.T, js jetstream.JetStream, wait time.Duration) {
 // reader subscribes until ctx ends or the subscriber is closed.
 func reader(ctx context.Context, t *testing.T, url string) (*subscriber, <-chan *message.Message) {
 	t.Helper()
-	from := &subscriber{reader: shopReader, url: url, log: silent}
+	from := &subscriber{reader: readers[countsTopic], url: url, log: silent}
 	messages, err := from.Subscribe(ctx, countsTopic)
 	require.NoError(t, err)
 	return from, messages

@@ -53,7 +53,8 @@
 //	{"ref":"batch-1","released":[]}
 //
 // Terms bind a line to the batches that fit: a time by which the units are needed, a time until which they must keep, a
-// location. Lines for the same SKU have different names in the field line. A cart becomes an order:
+// location. Lines for the same SKU have different names in the field line. A line with wait is never refused for want
+// of stock, and hold_for makes an offer of what the line is given later. A cart becomes an order:
 //
 //	curl localhost:8080/orders/cart-20/allocation \
 //	  --json '{"lines":[{"sku":"RED-CHAIR","quantity":1,"needed_by":"2029-12-24T00:00:00Z"}]}'

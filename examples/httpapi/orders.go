@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/examples/internal/wire"
 )
 
 // order shows the lines of an order and where each comes from.
@@ -18,6 +19,7 @@ type line struct {
 	SKU       allocation.SKU      `json:"sku"`
 	Line      allocation.LineID   `json:"line,omitzero"`
 	Quantity  allocation.Quantity `json:"quantity"`
+	Waiting   allocation.Quantity `json:"waiting,omitzero"`    // units that the line waits for
 	HeldUntil time.Time           `json:"held_until,omitzero"` // left out: the line is firm
 	terms
 	Late  bool   `json:"late,omitzero"` // units come after NeededBy
@@ -46,36 +48,7 @@ type part struct {
 
 // wanted is the body of a request for an order.
 type wanted struct {
-	Lines []wantedLine `json:"lines"`
-}
-
-// wantedLine is a line and its terms. The line's name tells apart two lines for the same SKU.
-type wantedLine struct {
-	SKU        allocation.SKU      `json:"sku"`
-	Line       allocation.LineID   `json:"line"`
-	Quantity   allocation.Quantity `json:"quantity"`
-	Split      bool                `json:"split"`
-	HoldUntil  string              `json:"hold_until"`
-	NeededBy   string              `json:"needed_by"`
-	FreshUntil string              `json:"fresh_until"`
-	Location   allocation.Location `json:"location"`
-	Priority   int                 `json:"priority"`
-}
-
-// request returns the line as a line of the order.
-func (l wantedLine) request(id allocation.OrderID) (r allocation.Request, err error) {
-	r = allocation.Request{
-		OrderLine: allocation.OrderLine{OrderID: id, SKU: l.SKU, Line: l.Line, Quantity: l.Quantity},
-		Split:     l.Split, Location: l.Location, Priority: l.Priority,
-	}
-	if r.HoldUntil, err = parseTime("hold_until", l.HoldUntil); err != nil {
-		return r, err
-	}
-	if r.NeededBy, err = parseTime("needed_by", l.NeededBy); err != nil {
-		return r, err
-	}
-	r.FreshUntil, err = parseTime("fresh_until", l.FreshUntil)
-	return r, err
+	Lines []wire.Line `json:"lines"`
 }
 
 // allocate promises stock to all lines of an order, or to none. A repeat gets the same answer.
@@ -85,11 +58,9 @@ func allocate(r *http.Request, body []byte) (change, error) {
 		return nil, err
 	}
 	id := orderID(r)
-	requests := make([]allocation.Request, len(in.Lines))
-	for i, l := range in.Lines {
-		if requests[i], err = l.request(id); err != nil {
-			return nil, err
-		}
+	requests, err := wire.Requests(id, in.Lines)
+	if err != nil {
+		return nil, err
 	}
 	return func(ctx context.Context, service *allocation.Service) (reply, error) {
 		given, err := service.Allocate(ctx, requests...)
@@ -101,7 +72,7 @@ func allocate(r *http.Request, body []byte) (change, error) {
 // exists.
 func requireSKUs(skus []allocation.SKU) error {
 	if len(skus) == 0 {
-		return badField("skus", nil, "must not be empty")
+		return wire.BadField("skus", nil, "must not be empty")
 	}
 	return nil
 }
@@ -162,8 +133,8 @@ func orderOf(id allocation.OrderID, lines []allocation.Allocation) order {
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
 		out.Lines[i] = line{
-			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil,
-			terms: termsOf(l), Late: l.Late,
+			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, Waiting: l.Waiting, HeldUntil: l.HeldUntil,
+			terms: termsOf(l), Late: l.Late, Parts: []part{},
 		}
 		for _, p := range l.Parts {
 			shown := part{Batch: p.Batch, Quantity: p.Quantity, Shipped: p.Shipped}

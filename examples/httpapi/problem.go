@@ -5,9 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/examples/internal/wire"
 )
 
 // kind is a sort of problem, with a name and a status by which clients recognise the problem.
@@ -149,20 +149,7 @@ func fieldErrors(err error) (fields []fieldError) {
 	if !errors.As(err, &about) {
 		return []fieldError{{Field: "request", Detail: err.Error()}}
 	}
-	return []fieldError{{Field: jsonName(about.Field), Value: about.Value, Detail: about.Err.Error()}}
-}
-
-// jsonName translates the library's name of a field into the API's.
-func jsonName(field string) string {
-	switch field {
-	case "batch":
-		return "ref"
-	case "order":
-		return "order_id"
-	case "requests":
-		return "lines"
-	}
-	return strings.ReplaceAll(field, " ", "_")
+	return []fieldError{{Field: wire.FieldName(about.Field), Value: about.Value, Detail: about.Err.Error()}}
 }
 
 // unrouted answers a request without a handler. The multiplexer's own answer tells an unknown path from an unknown

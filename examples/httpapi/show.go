@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/examples/internal/wire"
 	"github.com/cosmic-go/allocation/views"
 )
 
@@ -27,8 +28,8 @@ func (s *server) showOrder(ctx context.Context, r *http.Request) (reply, error) 
 	out := order{ID: id, Lines: make([]line, len(lines))}
 	for i, l := range lines {
 		out.Lines[i] = line{
-			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, HeldUntil: l.HeldUntil,
-			terms: terms{l.NeededBy, l.FreshUntil, l.Location, l.Priority}, Late: l.Late,
+			SKU: l.SKU, Line: l.Line, Quantity: l.Quantity, Waiting: l.Waiting, HeldUntil: l.HeldUntil,
+			terms: terms{l.NeededBy, l.FreshUntil, l.Location, l.Priority}, Late: l.Late, Parts: []part{},
 		}
 		for _, p := range l.Parts {
 			shown := part{p.Batch, p.Quantity, p.Shipped, p.ETA, p.Location, p.BestBefore}
@@ -65,7 +66,7 @@ func (s *server) showProducts(ctx context.Context, r *http.Request) (reply, erro
 		skus = append(skus, allocation.SKU(sku))
 	}
 	if len(skus) == 0 {
-		return reply{}, badField("sku", nil, "must be given")
+		return reply{}, wire.BadField("sku", nil, "must be given")
 	}
 	products, err := s.stock(ctx, r, skus...)
 	return asJSON(http.StatusOK, map[string]any{"products": products}, err)
@@ -73,7 +74,7 @@ func (s *server) showProducts(ctx context.Context, r *http.Request) (reply, erro
 
 // stock answers for all of the products, in their order, or with an error for each unknown product.
 func (s *server) stock(ctx context.Context, r *http.Request, skus ...allocation.SKU) ([]stock, error) {
-	by, err := parseTime("by", r.URL.Query().Get("by"))
+	by, err := wire.Time("by", r.URL.Query().Get("by"))
 	if err != nil {
 		return nil, err
 	}

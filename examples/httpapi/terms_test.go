@@ -116,3 +116,23 @@ func TestACartBecomesAnOrder(t *testing.T) {
 	assert.Equal(t, http.StatusOK, shop.get("/orders/o1/allocation").status)
 	assert.Equal(t, 3, shop.left("LAMP"))
 }
+
+func TestALineWaitsForUnits(t *testing.T) {
+	shop := migrated(t)
+	shop.stocked("b1", "LAMP", 3)
+	body := `{"lines":[{"sku":"LAMP","quantity":5,"split":true,"partial":true,"wait":true},
+		{"sku":"LAMP","line":"gift","quantity":1,"wait":true,"hold_for":"15m"}]}`
+	const path = "/orders/o1/allocation"
+	for range 2 { // a repeat is fine
+		g := shop.send("POST", path, body)
+		assert.JSONEq(t, `{"order_id":"o1","lines":[
+			{"sku":"LAMP","quantity":3,"waiting":2,"parts":[{"batch":"b1","quantity":3,"shipped":0}]},
+			{"sku":"LAMP","line":"gift","quantity":0,"waiting":1,"parts":[]}]}`, g.text())
+	}
+	shop.stocked("b2", "LAMP", 3)
+	assert.JSONEq(t, `{"order_id":"o1","lines":[
+		{"sku":"LAMP","quantity":5,
+		"parts":[{"batch":"b1","quantity":3,"shipped":0},{"batch":"b2","quantity":2,"shipped":0}]},
+		{"sku":"LAMP","line":"gift","quantity":1,"held_until":"2027-05-01T12:15:00Z",
+		"parts":[{"batch":"b2","quantity":1,"shipped":0}]}]}`, shop.get(path).text())
+}

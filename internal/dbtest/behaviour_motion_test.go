@@ -227,7 +227,7 @@ func showOneRef(s *scene) {
 	s.announce("T-7", 5)
 	s.quiet(func() {
 		_, err := s.other.SplitBatch(s.Context(), s.ref("B-1"), s.part("T-7", 5))
-		s.about(err, allocation.ErrMismatch, "batch")
+		assert.Equal(s, s.ref("T-7"), s.about(err, allocation.ErrMismatch, "batch"))
 	})
 	s.split("B-1", s.part("T-8", 5))
 	s.quiet(func() {
@@ -251,6 +251,9 @@ func showQuarantine(s *scene) {
 	assert.Equal(s, allocation.Quantity(8), s.refused(s.want("o1", 10)))
 	require.NoError(s, s.service.UnblockBatch(s.Context(), s.ref("damaged")))
 	s.free(12, 12)
+	s.given(s.want("o1", 10, spread))
+	s.shipped("o1")
+	assert.ElementsMatch(s, []string{"damaged o1:4/4", "lot o1:6/6"}, s.traced("lot", 10), "lines of the lot")
 }
 
 func showOneLot(s *scene) {
@@ -344,7 +347,7 @@ func showBadSplits(s *scene) {
 			s.about(err, bad.reason, field)
 		}
 		_, err := s.service.SplitBatch(s.Context(), s.ref("berlin"), s.part("p", 11))
-		s.about(err, allocation.ErrNotAllowed, "quantity")
+		assert.Equal(s, allocation.Quantity(11), s.about(err, allocation.ErrNotAllowed, "quantity"))
 		_, err = s.service.SplitBatch(s.Context(), s.ref("nowhere"), s.part("p", 1))
 		s.about(err, allocation.ErrNotFound, "batch")
 		_, err = s.service.BlockBatch(s.Context(), s.ref("berlin"), " ")

@@ -1,6 +1,7 @@
 package dbtest
 
 import (
+	"strings"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -142,14 +143,21 @@ func showFirstIn(s *scene) {
 func showBadTerms(s *scene) {
 	s.announce("b1", 9)
 	s.quiet(func() {
-		for field, terms := range map[string]func(*allocation.Request){
-			"needed by": neededBy(s.day(-1)), "fresh until": freshUntil(s.day(-1)),
-			"hold until": heldUntil(s.day(-1)), "location": located(" x"),
+		long := allocation.LineID(strings.Repeat("x", 256))
+		for field, bad := range map[string]struct {
+			terms func(*allocation.Request)
+			value any
+		}{
+			"needed by":   {neededBy(s.day(-1)), s.day(-1)},
+			"fresh until": {freshUntil(s.day(-1)), s.day(-1)},
+			"hold until":  {heldUntil(s.day(-1)), s.day(-1)},
+			"location":    {located(" x"), allocation.Location(" x")},
+			"line":        {lineID(long), long},
 		} {
-			_, err := s.service.Allocate(s.Context(), s.want("o1", 1, terms))
-			s.about(err, allocation.ErrInvalid, field)
+			_, err := s.service.Allocate(s.Context(), s.want("o1", 1, bad.terms))
+			assert.Equal(s, bad.value, s.about(err, allocation.ErrInvalid, field))
 		}
 		spoils := allocation.Batch{Ref: s.ref("b2"), SKU: s.sku(), Purchased: 1, ETA: s.day(2), BestBefore: s.day(2)}
-		s.about(s.service.AddBatch(s.Context(), spoils), allocation.ErrInvalid, "best before")
+		assert.Equal(s, s.day(2), s.about(s.service.AddBatch(s.Context(), spoils), allocation.ErrInvalid, "best before"))
 	})
 }

@@ -228,13 +228,14 @@ func (s *scene) quiet(commands func()) {
 	assert.Empty(s, s.events(before), "events of commands that change nothing")
 }
 
-// about checks that an error is about a field, for a reason.
-func (s *scene) about(err, reason error, field string) {
+// about checks that an error is about a field, for a reason, and returns the value of the field.
+func (s *scene) about(err, reason error, field string) any {
 	s.Helper()
 	require.ErrorIs(s, err, reason)
 	var detail *allocation.Error
 	require.ErrorAs(s, err, &detail)
 	assert.Equal(s, field, detail.Field)
+	return detail.Value
 }
 
 // reconcile ends every scene: counters, lines and events agree.

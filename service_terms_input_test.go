@@ -30,8 +30,8 @@ func (s *touched) Commit(ctx context.Context, changes []allocation.Changes) erro
 }
 
 // Bad terms, splits and counts are errors that name field and value, and nothing is committed. The form of a value is
-// checked before anything is read. Whether a time has passed is checked after the line, the batch or the count was found
-// to be no repeat, and so are quantity and Ref of a split.
+// checked before anything is read. Whether a time has passed is checked once the command is known to be no repeat, and
+// so are quantity and Ref of a split.
 func TestBadTermsSplitsAndCountsTouchNothing(t *testing.T) {
 	store, clock := &touched{Store: memory.New()}, memory.NewClock(morning)
 	options := allocation.UnitOfWorkOptions{Now: clock.Now}
@@ -70,7 +70,8 @@ func TestBadTermsSplitsAndCountsTouchNothing(t *testing.T) {
 		reads  bool
 	}{
 		"NeededBy has passed": {
-			allocating(func(r *allocation.Request) { r.NeededBy = past }), allocation.ErrInvalid, "needed by", past, true,
+			allocating(func(r *allocation.Request) { r.NeededBy = past }),
+			allocation.ErrInvalid, "needed by", past, true,
 		},
 		"FreshUntil has passed": {
 			allocating(func(r *allocation.Request) { r.FreshUntil = past }),

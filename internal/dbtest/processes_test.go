@@ -53,6 +53,9 @@ var roles = map[string]func(ctx context.Context, w *worker) (any, error){
 	"move a lot":    moveLot,
 	"bind to terms": bindToTerms,
 	"walk in":       walkIn,
+	"come late":     comeLate,
+	"leave":         leaveQueue,
+	"order twice":   orderTwice,
 	"die serving":   dieServing,
 }
 

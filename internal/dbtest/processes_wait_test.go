@@ -26,58 +26,113 @@ import (
 // few rounds; make waiting has 200.
 const roundsVariable = "ALLOCATION_ROUNDS"
 
+// patient is a request that may wait.
+func patient(order allocation.OrderID, sku allocation.SKU, units allocation.Quantity) allocation.Request {
+	r := firm(order, sku, units)
+	r.Wait = true
+	return r
+}
+
 // walkIns is how many callers want the unit in each round.
 const walkIns = 64
 
 // ticket names the product of a round, of which there is one unit.
 func ticket(round int) allocation.SKU { return allocation.SKU(fmt.Sprint("ticket-", round)) }
 
+// inRounds lets the processes begin each round of the task together.
+func (w *worker) inRounds(ctx context.Context, play func(round int) error) error {
+	rounds, err := strconv.Atoi(w.Detail)
+	for round := 0; err == nil && round < rounds; round++ {
+		if err = w.meet(ctx, fmt.Sprint("round-", round)); err == nil {
+			err = play(round)
+		}
+	}
+	return err
+}
+
+// atOnce lets so many callers call side by side, and returns their errors.
+func atOnce(callers int, call func(caller int) error) error {
+	errs := make([]error, callers)
+	var all sync.WaitGroup
+	for i := range callers {
+		all.Go(func() { errs[i] = call(i) })
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
 // walkIn is the role of two processes: in every round half of the walk-ins ask for the only unit, before and after the
 // owner cancels, which the first process does. The answer is how many walk-ins were given a unit.
 func walkIn(ctx context.Context, w *worker) (any, error) {
-	rounds, err := strconv.Atoi(w.Detail)
-	if err != nil {
-		return nil, err
-	}
 	var given atomic.Int64
-	for round := range rounds {
-		if err := w.meet(ctx, fmt.Sprint("round-", round)); err != nil {
-			return nil, err
-		}
-		var all sync.WaitGroup
-		errs := make([]error, walkIns/w.Of+1)
-		for i := range walkIns / w.Of {
-			all.Go(func() {
-				for try := 0; try < 2 && errs[i] == nil; try++ {
-					order := cart(fmt.Sprintf("walk-in-%d-%d-%d", w.Number, i, try), round)
-					_, err := w.service.Allocate(ctx, firm(order, ticket(round), 1))
-					switch {
-					case err == nil:
-						given.Add(1)
-					case !errors.As(err, new(*allocation.OutOfStockError)):
-						errs[i] = err
-					}
+	share := walkIns / w.Of
+	err := w.inRounds(ctx, func(round int) error {
+		return atOnce(share+1, func(i int) error {
+			if i == share {
+				if w.Number > 0 {
+					return nil
 				}
-			})
-		}
-		if w.Number == 0 {
-			all.Go(func() { _, errs[len(errs)-1] = w.service.Cancel(ctx, cart("owner", round)) })
-		}
-		all.Wait()
-		if err := errors.Join(errs...); err != nil {
-			return nil, err
-		}
+				_, err := w.service.Cancel(ctx, cart("owner", round))
+				return err
+			}
+			for try := range 2 {
+				order := cart(fmt.Sprintf("walk-in-%d-%d-%d", w.Number, i, try), round)
+				_, err := w.service.Allocate(ctx, firm(order, ticket(round), 1))
+				switch {
+				case err == nil:
+					given.Add(1)
+				case !errors.As(err, new(*allocation.OutOfStockError)):
+					return err
+				}
+			}
+			return nil
+		})
+	})
+	return given.Load(), err
+}
+
+// roundsToPlay is the number of rounds.
+func roundsToPlay(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv(roundsVariable)
+	if text == "" {
+		return 3
 	}
-	return given.Load(), nil
+	rounds, err := strconv.Atoi(text)
+	require.NoError(t, err, roundsVariable)
+	return rounds
+}
+
+// inTwoProcesses plays a role in two processes, and returns their answers.
+func inTwoProcesses[T any](t *testing.T, p place, role string, rounds int, ahead time.Duration) []T {
+	t.Helper()
+	return together[T](t, p, role, 2, func(j *task) { j.Detail, j.Ahead = strconv.Itoa(rounds), ahead })
+}
+
+// requireServed demands that in every round the waiter, and nobody else, was given the unit, in the commit of an event
+// that freed the unit, and returns the number of rounds.
+func requireServed(t *testing.T, store *sqlstore.Store, rounds int, freed allocation.Event) (served int) {
+	t.Helper()
+	service, _ := serviceOn(t, store)
+	for round := range rounds {
+		events, _, err := harness.Events(t.Context(), store, ticket(round))
+		require.NoError(t, err)
+		for i, event := range events {
+			if e, is := event.(allocation.LineAllocated); is && e.Waited {
+				assert.Equal(t, cart("waiter", round), e.OrderID, "round %d", round)
+				assert.IsType(t, freed, events[i-1], "the event before, in round %d", round)
+				assert.Equal(t, events[i-1].Time(), e.At, "the time of the commit, in round %d", round)
+				served++
+			}
+		}
+		requireClean(t, service, ticket(round))
+	}
+	assert.Equal(t, rounds, served, "rounds in which the waiter was given the unit")
+	return served
 }
 
 func TestB1_NoWalkInOfAnotherProcessGetsWhatTheQueueWaitsFor(t *testing.T) {
-	rounds := 3
-	if text := os.Getenv(roundsVariable); text != "" {
-		var err error
-		rounds, err = strconv.Atoi(text)
-		require.NoError(t, err, roundsVariable)
-	}
+	rounds := roundsToPlay(t)
 	sideBySide(t, engines, func(t *testing.T, e *engine) {
 		p := e.new(t)
 		store := e.migrated(t, p.open(t))
@@ -85,31 +140,17 @@ func TestB1_NoWalkInOfAnotherProcessGetsWhatTheQueueWaitsFor(t *testing.T) {
 		for round := range rounds {
 			batch := allocation.Batch{Ref: allocation.BatchRef(ticket(round)), SKU: ticket(round), Purchased: 1}
 			require.NoError(t, service.AddBatch(t.Context(), batch))
-			waiter := firm(cart("waiter", round), ticket(round), 1)
-			waiter.Wait = true
-			for _, r := range []allocation.Request{firm(cart("owner", round), ticket(round), 1), waiter} {
+			for _, r := range []allocation.Request{
+				firm(cart("owner", round), ticket(round), 1), patient(cart("waiter", round), ticket(round), 1),
+			} {
 				_, err := service.Allocate(t.Context(), r)
 				require.NoError(t, err)
 			}
 		}
-		for n, given := range together[int](t, p, "walk in", 2, func(j *task) { j.Detail = strconv.Itoa(rounds) }) {
+		for n, given := range inTwoProcesses[int](t, p, "walk in", rounds, 0) {
 			assert.Zero(t, given, "walk-ins of process %d that were given a unit", n)
 		}
-		served := 0
-		for round := range rounds {
-			events, _, err := harness.Events(t.Context(), store, ticket(round))
-			require.NoError(t, err)
-			for i, event := range events {
-				if e, is := event.(allocation.LineAllocated); is && e.Waited {
-					assert.Equal(t, cart("waiter", round), e.OrderID, "round %d", round)
-					assert.IsType(t, allocation.LineDeallocated{}, events[i-1], "the event before, in round %d", round)
-					assert.Equal(t, events[i-1].Time(), e.At, "the time of the commit, in round %d", round)
-					served++
-				}
-			}
-			requireClean(t, service, ticket(round))
-		}
-		assert.Equal(t, rounds, served, "rounds in which the waiter was given the unit")
+		served := requireServed(t, store, rounds, allocation.LineDeallocated{})
 		t.Logf("the waiter had the unit in %d of %d rounds; %s sets the rounds", served, rounds, roundsVariable)
 	})
 }
@@ -177,8 +218,8 @@ func TestB9_AKillBetweenAnyTwoStatementsLosesNoUnitAndNoPlace(t *testing.T) {
 		_, err := service.Allocate(t.Context(), firm("owner", "lamp", 4))
 		require.NoError(t, err)
 		for i, units := range []allocation.Quantity{2, 3, 1, 1, 2} {
-			r := firm(cart("waiter", i), "lamp", units)
-			r.Wait, r.Priority = true, i%2
+			r := patient(cart("waiter", i), "lamp", units)
+			r.Priority = i % 2
 			_, err := service.Allocate(t.Context(), r)
 			require.NoError(t, err)
 		}

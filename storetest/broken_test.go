@@ -17,6 +17,7 @@ type broken struct {
 	fault  string
 	row    string
 	new    func() allocation.Store
+	second func(allocation.Store) allocation.Store // nil is the store itself
 	reopen func(allocation.Store) allocation.Store // nil keeps the store
 	join   func(testing.TB, allocation.Store, func(allocation.Store) error) error
 	within within
@@ -29,6 +30,7 @@ var brokenStores = map[Topic][]broken{
 	Values:    slices.Concat(brokenValues, brokenChanges, brokenFields, brokenLineIDs, brokenWaitingValues),
 	Commit:    slices.Concat(brokenVersions, brokenKeys, brokenWrites, brokenManyWrites, brokenWaitingCommits),
 	Isolation: slices.Concat(brokenCopies, brokenRaces, brokenMoments),
+	Processes: brokenProcesses,
 	Context:   slices.Concat(brokenContexts, brokenEndings, brokenGoroutines),
 	Locker:    brokenLockers,
 	Join:      slices.Concat(brokenJoins, brokenServices),
@@ -105,7 +107,10 @@ func keys(failed map[string][]string) func(yield func(string) bool) {
 }
 
 func TestAConformingStoreIsAccepted(t *testing.T) {
-	sound := broken{new: func() allocation.Store { return memory.New() }}
+	sound := broken{
+		new:    with(func(*faulty) {}),
+		second: func(first allocation.Store) allocation.Store { return over(first.(*faulty).Store, func(*faulty) {}) },
+	}
 	for _, g := range groups {
 		if g.topic == Locker || g.topic == Join || g.topic == Within {
 			continue // see TestAConformingLockerIsAccepted and TestAConformingWithinIsAccepted
@@ -120,6 +125,12 @@ func (s broken) config() Config {
 	return Config{
 		New:  func(testing.TB) allocation.Store { return s.new() },
 		Join: s.join, Guests: hostRows, Within: s.within.config(),
+		Second: func(_ testing.TB, store allocation.Store) allocation.Store {
+			if s.second == nil {
+				return store
+			}
+			return s.second(store)
+		},
 		Reopen: func(_ testing.TB, store allocation.Store) allocation.Store {
 			if s.reopen == nil {
 				return store
@@ -159,12 +170,14 @@ func (s *faulty) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audi
 
 // with returns a store after replace has replaced some methods.
 func with(replace func(s *faulty)) func() allocation.Store {
-	return func() allocation.Store {
-		m := memory.New()
-		s := &faulty{Store: m, load: m.Load, commit: m.Commit, events: m.Events, audit: m.Audit}
-		replace(s)
-		return s
-	}
+	return func() allocation.Store { return over(memory.New(), replace) }
+}
+
+// over returns a store over the data of m.
+func over(m *memory.Store, replace func(s *faulty)) *faulty {
+	s := &faulty{Store: m, load: m.Load, commit: m.Commit, events: m.Events, audit: m.Audit}
+	replace(s)
+	return s
 }
 
 // asking returns a store with a fault in the query of Load.

@@ -77,6 +77,10 @@ const (
 	// concurrent commits on a version exactly one succeeds.
 	Isolation Topic = "Isolation"
 
+	// Processes: what one process commits is known to another process over the same data, lines that wait included; see
+	// [Config].Second.
+	Processes Topic = "Processes"
+
 	// Context: a call with a nil context is refused, and a call with an ended context writes nothing.
 	Context Topic = "Context"
 
@@ -125,9 +129,13 @@ type Config struct {
 	New func(t testing.TB) allocation.Store
 
 	// Topics are the topics that the store promises. nil means all topics, except the topics of abilities that the
-	// store doesn't have, such as [allocation.Ledger], and except Durability, Join, Guests and Within if Reopen, Join,
-	// Guests or Within is nil.
+	// store doesn't have, such as [allocation.Ledger], and except Processes, Durability, Join, Guests and Within if
+	// Second, Reopen, Join, Guests or Within is nil.
 	Topics []Topic
+
+	// Second opens the data of a store of New a second time, as another process does, while the store stays open. The
+	// two stores share nothing but the data.
+	Second func(t testing.TB, store allocation.Store) allocation.Store
 
 	// Reopen closes a store of New or Reopen, and opens the data of the store again.
 	Reopen func(t testing.TB, store allocation.Store) allocation.Store
@@ -163,6 +171,7 @@ var groups = []group{
 	{Values, slices.Concat(valueRows, changedRows, fieldRows, lineIDRows, waitingValueRows)},
 	{Commit, slices.Concat(versionRows, keyRows, writeRows, waitingCommitRows)},
 	{Isolation, slices.Concat(copyRows, raceRows)},
+	{Processes, processRows},
 	{Context, contextRows},
 	{Locker, lockerRows},
 	{Join, joinRows},
@@ -219,6 +228,9 @@ func (c Config) check() error {
 			return fmt.Errorf("storetest: Config.Topics has the unknown topic %q", topic)
 		}
 	}
+	if slices.Contains(c.Topics, Processes) && c.Second == nil {
+		return fmt.Errorf("storetest: topic %q needs Config.Second", Processes)
+	}
 	if slices.Contains(c.Topics, Durability) && c.Reopen == nil {
 		return fmt.Errorf("storetest: topic %q needs Config.Reopen", Durability)
 	}
@@ -241,6 +253,8 @@ func (c Config) skipReason(t testing.TB, topic Topic) string {
 		return fmt.Sprintf("the store doesn't declare topic %q", topic)
 	case c.Topics != nil:
 		return ""
+	case topic == Processes && c.Second == nil:
+		return "there is no Config.Second, so the store promises nothing to other processes"
 	case topic == Durability && c.Reopen == nil:
 		return "there is no Config.Reopen, so the store promises no durability"
 	case topic == Join && c.Join == nil:

@@ -24,6 +24,7 @@ func TestConfigWithAMistakeIsRefused(t *testing.T) {
 	}{
 		"no New":                    {Config{}, "Config.New"},
 		"unknown topic":             {Config{New: newPlain, Topics: []Topic{Load, "Lod"}}, `"Lod"`},
+		"Processes without Second":  {Config{New: newPlain, Topics: []Topic{Processes}}, "Config.Second"},
 		"Durability without Reopen": {Config{New: newPlain, Topics: []Topic{Durability}}, "Config.Reopen"},
 		"Join without Join":         {Config{New: newPlain, Topics: []Topic{Join}}, "Config.Join"},
 		"Guests without Guests":     {Config{New: newPlain, Topics: []Topic{Guests}}, "Config.Guests"},
@@ -56,11 +57,13 @@ func TestSkippedTopicsHaveAReason(t *testing.T) {
 		{every, Locker, "doesn't implement allocation.Locker"},
 		{every, Outbox, "doesn't implement outbox.Store"},
 		{every, Upkeep, "doesn't implement outbox.Maintainer"},
+		{every, Processes, "no Config.Second"},
 		{every, Durability, "no Config.Reopen"},
 		{every, Join, "no Config.Join"},
 		{every, Guests, "no Config.Guests"},
 		{every, Within, "no Config.Within"},
 		{Config{New: newPlain, Reopen: reopenSame}, Durability, ""},
+		{Config{New: newPlain, Second: reopenSame}, Processes, ""},
 	} {
 		got := c.config.skipReason(t, c.topic)
 		if (got == "") != (c.reason == "") || !strings.Contains(got, c.reason) {

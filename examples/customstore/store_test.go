@@ -18,8 +18,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// The store declares every topic except the topics of optional abilities: the store keeps no events, has no locks, and
-// answers no views.
+// The store declares every topic except the topics of optional abilities: the store belongs to one process, keeps no
+// events, has no locks, and answers no views.
 func TestStoreKeepsItsPromises(t *testing.T) {
 	folders := map[allocation.Store]string{}
 	storetest.Run(t, storetest.Config{

@@ -29,6 +29,7 @@ func TestTheStoreKeepsItsPromises(t *testing.T) {
 		storetest.Run(t, storetest.Config{
 			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
 			Topics: e.topics,
+			Second: second,
 			Reopen: reopen,
 			Join: func(_ testing.TB, store allocation.Store, fn func(allocation.Store) error) error {
 				return hosted{store.(at)}.inTx(context.Background(), fn)
@@ -51,6 +52,11 @@ func reach(t testing.TB, p place) at {
 	spied, db := p.spied(t)
 	p.golden(t, spied)
 	return at{Store: p.store(t, db, nil), db: db, place: p, spied: spied}
+}
+
+func second(t testing.TB, store allocation.Store) allocation.Store {
+	t.Helper()
+	return reach(t, store.(at).place)
 }
 
 func reopen(t testing.TB, store allocation.Store) allocation.Store {

@@ -76,6 +76,7 @@ func TestTheStoreKeepsItsPromisesWithOtherDrivers(t *testing.T) {
 		storetest.Run(t, storetest.Config{
 			New:    func(t testing.TB) allocation.Store { return reach(t, next(t)) },
 			Topics: e.topics,
+			Second: second,
 			Reopen: reopen,
 		})
 	})

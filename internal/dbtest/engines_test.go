@@ -71,8 +71,8 @@ var (
 // strictTopics are the promises that may depend on how transactions are isolated: of callers at the same time, and of
 // attempts that are begun again.
 var strictTopics = []storetest.Topic{
-	storetest.Commit, storetest.Isolation, storetest.Context, storetest.Locker, storetest.Join, storetest.Within,
-	storetest.Aggregate, storetest.Outbox, storetest.Upkeep, storetest.Views,
+	storetest.Commit, storetest.Isolation, storetest.Processes, storetest.Context, storetest.Locker, storetest.Join,
+	storetest.Within, storetest.Aggregate, storetest.Outbox, storetest.Upkeep, storetest.Views,
 }
 
 // The same with settings under which transactions behave otherwise.

@@ -74,6 +74,9 @@ func TestTheStoreOverPgxKeepsItsPromises(t *testing.T) {
 					return store
 				},
 				Topics: c.topics,
+				Second: func(t testing.TB, store allocation.Store) allocation.Store {
+					return pgxReach(t, store.(pgxAt).dsn, nil, c.set)
+				},
 				Reopen: func(t testing.TB, store allocation.Store) allocation.Store {
 					before := store.(pgxAt)
 					before.pool.Close()

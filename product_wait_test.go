@@ -243,31 +243,6 @@ func TestALineThatWaitsIsChangedCancelledAndDropped(t *testing.T) {
 	assert.ErrorIs(t, err, allocation.ErrInvalid)
 }
 
-func TestTermsThatContradictEachOther(t *testing.T) {
-	p := newTested(t, inWarehouse("B-1", 4))
-	for name, change := range map[string]func(*allocation.Request){
-		"wait and hold until":     func(r *allocation.Request) { r.Wait, r.HoldUntil = true, mondayPlus(1) },
-		"hold for and hold until": func(r *allocation.Request) { r.HoldFor, r.HoldUntil = time.Hour, mondayPlus(1) },
-		"negative hold for":       func(r *allocation.Request) { r.HoldFor = -time.Second },
-		"tiny hold for":           func(r *allocation.Request) { r.HoldFor = time.Nanosecond },
-		"partial without split":   func(r *allocation.Request) { r.Partial = true },
-		"partial and hold until": func(r *allocation.Request) {
-			r.Partial, r.Split, r.HoldUntil = true, true, mondayPlus(1)
-		},
-		"partial and hold for": func(r *allocation.Request) {
-			r.Partial, r.Split, r.HoldFor = true, true, time.Hour
-		},
-		"priority": func(r *allocation.Request) { r.Priority = 32_768 },
-	} {
-		r := whole("order", 1)
-		change(&r)
-		assert.Empty(t, p.ended(func() {
-			_, err := p.Allocate(monday, nil, r)
-			assert.ErrorIs(t, err, allocation.ErrInvalid, name)
-		}), name)
-	}
-}
-
 // What waits, waits until NeededBy. A change after that gives what there is, and ends the waiting.
 func TestAChangeAfterNeededByLetsNoLineWait(t *testing.T) {
 	p := newTested(t)

@@ -191,3 +191,118 @@ func TestCase8_LongerHoldStaysAfterALateMessage(t *testing.T) {
 	_, err := s.Allocate(t.Context(), want("o2", "LAMP", 1))
 	assert.NoError(t, err)
 }
+
+// Nothing is read, and a product that is loaded stays as before.
+func TestTermsThatContradictEachOther(t *testing.T) {
+	partial := func(r *allocation.Request) { r.Partial, r.Split = true, true }
+	hold := func(r *allocation.Request) { r.HoldUntil = mondayPlus(1) }
+	for name, tt := range map[string]struct {
+		set   []func(*allocation.Request)
+		field string
+		value any
+	}{
+		"a priority too high":      {set(func(r *allocation.Request) { r.Priority = 32_768 }), "priority", 32_768},
+		"a priority too low":       {set(func(r *allocation.Request) { r.Priority = -32_769 }), "priority", -32_769},
+		"a negative HoldFor":       {set(holdFor(-time.Second)), "hold for", -time.Second},
+		"a HoldFor of nanoseconds": {set(holdFor(999)), "hold for", time.Duration(999)},
+		"HoldFor with HoldUntil":   {set(holdFor(time.Hour), hold), "hold for", time.Hour},
+		"Wait with HoldUntil":      {set(func(r *allocation.Request) { r.Wait = true }, hold), "wait", true},
+		"Partial with HoldUntil":   {set(partial, hold), "partial", true},
+		"Partial with HoldFor":     {set(partial, holdFor(time.Hour)), "partial", true},
+		"Partial without Split":    {set(func(r *allocation.Request) { r.Partial = true }), "partial", true},
+		"Partial with Wait and HoldUntil": {
+			set(partial, func(r *allocation.Request) { r.Wait = true }, hold), "wait", true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bad := whole("bad", 1)
+			for _, change := range tt.set {
+				change(&bad)
+			}
+			store := newGate(t, inWarehouse("B-1", 4))
+			close(store.let)
+			service := store.service(t)
+			_, alone := service.Allocate(t.Context(), bad)
+			_, beside := service.Allocate(t.Context(), whole("good", 1), bad)
+			_, errs := service.AllocateEach(t.Context(), [][]allocation.Request{{bad}, {whole("good", 1), bad}})
+			assert.Zero(t, store.loads.Load(), "loads")
+			assert.Zero(t, store.commits.Load(), "commits")
+			p := newTested(t, inWarehouse("B-1", 4))
+			inside := p.refuses(allocation.ErrInvalid, func() error {
+				_, err := p.Allocate(monday, nil, bad)
+				return err
+			})
+			for call, err := range map[string]error{
+				"Allocate": alone, "Allocate beside a good line": beside, "AllocateEach": errs[0],
+				"AllocateEach beside a good line": errs[1], "Allocate of a product": inside,
+			} {
+				require.ErrorIs(t, err, allocation.ErrInvalid, call)
+				var detail *allocation.Error
+				require.ErrorAs(t, err, &detail, call)
+				assert.Equal(t, []any{tt.field, tt.value}, []any{detail.Field, detail.Value}, call)
+			}
+		})
+	}
+}
+
+func set(changes ...func(*allocation.Request)) []func(*allocation.Request) { return changes }
+
+func holdFor(length time.Duration) func(*allocation.Request) {
+	return func(r *allocation.Request) { r.HoldFor = length }
+}
+
+func TestALineThatWaitsIsNeitherShippedNorChangedToNothing(t *testing.T) {
+	only := func(_ any, err error) error { return err }
+	ctx := t.Context()
+	line := want("o1", "LAMP", 2).OrderLine
+	nothing := line
+	nothing.Quantity = 0
+	for name, tt := range map[string]struct {
+		call   func(s *allocation.Service) error
+		reason error
+		field  string
+		value  any
+		loads  bool
+	}{
+		"changed to 0": {
+			func(s *allocation.Service) error { return only(s.ChangeLine(ctx, nothing)) },
+			allocation.ErrInvalid, "quantity", allocation.Quantity(0), false,
+		},
+		"shipped in part": {
+			func(s *allocation.Service) error { return only(s.ShipPart(ctx, line)) },
+			allocation.ErrNotAllowed, "order", allocation.OrderID("o1"), true,
+		},
+		"shipped by SKU": {
+			func(s *allocation.Service) error { return only(s.Ship(ctx, "o1", "LAMP")) },
+			allocation.ErrNotAllowed, "order", allocation.OrderID("o1"), true,
+		},
+		"confirmed by SKU": {
+			func(s *allocation.Service) error { return only(s.Confirm(ctx, "o1", "LAMP")) },
+			allocation.ErrNotAllowed, "order", allocation.OrderID("o1"), true,
+		},
+		"extended by SKU": {
+			func(s *allocation.Service) error { return only(s.Extend(ctx, "o1", morning.AddDate(9, 0, 0), "LAMP")) },
+			allocation.ErrNotAllowed, "order", allocation.OrderID("o1"), true,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newGate(t, stock("b1", "LAMP", 1))
+			close(store.let)
+			service := store.service(t)
+			_, err := service.Allocate(ctx, mayWait("o1", "LAMP", 2))
+			require.NoError(t, err)
+			before, _ := store.Product("LAMP")
+			store.loads.Store(0)
+			store.commits.Store(0)
+			err = tt.call(service)
+			require.ErrorIs(t, err, tt.reason)
+			var detail *allocation.Error
+			require.ErrorAs(t, err, &detail)
+			assert.Equal(t, []any{tt.field, tt.value}, []any{detail.Field, detail.Value})
+			assert.Equal(t, tt.loads, store.loads.Load() > 0, "loads")
+			assert.Zero(t, store.commits.Load(), "commits")
+			after, _ := store.Product("LAMP")
+			assert.Equal(t, before, after)
+		})
+	}
+}

@@ -26,6 +26,7 @@ var behavioursOfWaiting = []behaviour{
 	{"B10 a receipt serves many over several commits", showLargeReceipt},
 	{"B11 one product waits", showNoSecondLine},
 	{"Case 10 arrival", showArrival},
+	{"R15 a purge beside a queue", showPurgeBesideQueue},
 	{"R15 terms, hand-over and dates of a line that waits", showWaitingTerms},
 }
 
@@ -266,6 +267,52 @@ func showArrival(s *scene) {
 	s.waits("newer", 0, 3)
 	s.announce("b3", 2)
 	s.waits("newer", 3, 0)
+}
+
+// queueOf returns what the store has of the lines of orders that wait, and their places.
+func (s *scene) queueOf(orders ...string) (all []any) {
+	s.Helper()
+	for _, order := range orders {
+		states, err := s.store.Load(s.Context(), allocation.Query{
+			SKUs: []allocation.SKU{s.sku()}, Orders: []allocation.OrderID{s.order(order)}, Now: s.clock.Now(), Limit: 1,
+		})
+		require.NoError(s, err)
+		require.Len(s, states, 1)
+		places, err := s.store.Places(s.Context(), s.order(order))
+		require.NoError(s, err)
+		all = append(all, states[0].Waiting, states[0].AnyWaiting, states[0].Serving, places)
+	}
+	return all
+}
+
+// showPurgeBesideQueue purges all events while lines wait, while serving goes on, and after lines have been served.
+func showPurgeBesideQueue(s *scene) {
+	s.announce("b1", 1)
+	s.given(s.want("owner", 1))
+	s.crowd(110)
+	s.given(s.want("dated", 2, waiting, spread, ranked(5), heldFor(time.Hour), neededBy(s.day(5))))
+	s.given(s.want("last", 1, waiting, ranked(-1)))
+	purge := func(orders ...string) {
+		s.Helper()
+		before := s.queueOf(orders...)
+		s.purged()
+		assert.Equal(s, before, s.queueOf(orders...), "the queue after a purge")
+	}
+	purge("crowd-00000", "crowd-00109", "dated", "last", "owner")
+	s.announce("b2", 200)
+	s.waits("dated", 2, 0)
+	s.waits("crowd-00098", 1, 0)
+	s.waits("crowd-00099", 0, 1) // serving goes on with the next command
+	purge("crowd-00099", "last")
+	assert.Equal(s, "b2:87", s.given(s.want("walk-in", 87)))
+	s.waits("crowd-00109", 1, 0)
+	s.waits("last", 1, 0)
+	s.given(s.want("next", 1, waiting))
+	purge("next")
+	s.cancel("owner")
+	s.waits("next", 1, 0)
+	purge("next")
+	s.free(0, 0)
 }
 
 func showWaitingTerms(s *scene) {

@@ -173,6 +173,32 @@ func TestARefusalReachesHandlersAndTheCaller(t *testing.T) {
 	assert.Equal(t, []allocation.LineRefused{want}, refused)
 }
 
+func TestHandlersHearThatALineWaitsAndThatTheLineWasServed(t *testing.T) {
+	s := open(t, 0, "CHAIR")
+	var told []allocation.Event
+	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineWaiting) error {
+		told = append(told, e)
+		return nil
+	})
+	bus.Subscribe(s.Bus, func(_ context.Context, e allocation.LineAllocated) error {
+		told = append(told, e)
+		return nil
+	})
+	owner := allocation.Request{OrderLine: allocation.OrderLine{OrderID: "owner", SKU: "CHAIR", Quantity: 100}}
+	waiter := allocation.Request{OrderLine: allocation.OrderLine{OrderID: "o1", SKU: "CHAIR", Quantity: 2}, Wait: true}
+	for _, r := range []allocation.Request{owner, waiter} {
+		_, err := s.Allocate(t.Context(), r)
+		require.NoError(t, err)
+	}
+	_, err := s.Cancel(t.Context(), "owner")
+	require.NoError(t, err)
+	assert.Equal(t, []allocation.Event{
+		allocation.LineAllocated{SKU: "CHAIR", At: morning, OrderID: "owner", Batch: "CHAIR", Quantity: 100},
+		allocation.LineWaiting{SKU: "CHAIR", At: morning, OrderID: "o1", Quantity: 2, Wanted: 2},
+		allocation.LineAllocated{SKU: "CHAIR", At: morning, OrderID: "o1", Batch: "CHAIR", Quantity: 2, Waited: true},
+	}, told)
+}
+
 func TestSubscribePanicsIfTheHandlerCouldNeverBeCalled(t *testing.T) {
 	b := bus.New(nil)
 	assert.PanicsWithValue(t, "bus: Subscribe: handler of allocation.LineShipped is nil", func() {

@@ -99,9 +99,9 @@ func (i incoming) changeBatchQuantity(ctx context.Context, m countMessage) error
 	return err
 }
 
-// newRouter returns a router whose handlers get a message up to four times. After that, a message with a fault of its
-// own goes to the dead letters. After any other failure, such as a database that is down, the broker sends the message
-// again, without end, and holds back all later messages until the handler succeeds.
+// newRouter returns a router. A message with a fault of its own goes to the dead letters, and holds up no other. After
+// any other failure, such as a database that is down, the handler gets the message up to four times, then the broker
+// sends the message again, without end, and holds back all later messages until the handler succeeds.
 func newRouter(dead message.Publisher, log *slog.Logger) (*message.Router, error) {
 	logger := watermill.NewSlogLogger(log)
 	router, err := message.NewRouter(message.RouterConfig{}, logger)
@@ -114,13 +114,17 @@ func newRouter(dead message.Publisher, log *slog.Logger) (*message.Router, error
 	}
 	again := middleware.Retry{
 		MaxRetries: 3, InitialInterval: 50 * time.Millisecond, Multiplier: 2, MaxInterval: time.Second, Logger: logger,
+		ShouldRetry: func(p middleware.RetryParams) bool { return !hopeless(p.Err) || mayCome(p.Err) },
 	}
 	router.AddMiddleware(buried, again.Middleware, middleware.Recoverer) // from the outside to the inside
 	return router, nil
 }
 
-// hopeless reports whether a message would fail at every try. An unknown batch or product may be the message's fault,
-// or is announced a moment later; the earlier tries give the announcement time.
+// mayCome reports whether a batch or a product is unknown. The announcement may come a moment later, so such a message
+// gets four tries, too, before it becomes a dead letter.
+func mayCome(err error) bool { return errors.Is(err, allocation.ErrNotFound) }
+
+// hopeless reports whether a message has a fault of its own, and would fail at every try.
 func hopeless(err error) bool {
 	var panicked middleware.RecoveredPanicError
 	return errors.Is(err, allocation.ErrInvalid) || errors.Is(err, allocation.ErrNotFound) ||

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -188,4 +190,28 @@ func TestABadOrderOrBatchBecomesADeadLetterThatNamesTheField(t *testing.T) {
 	w.order(t, "good", 1, "")
 	lines, _ := w.bought(t)
 	assert.Len(t, lines, 2, "bad messages hold up no other")
+}
+
+func TestOnlyAMessageThatIsEarlyIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	w := newWarehouse(t)
+	var tries []error
+	reading(t, w.url, ordersTopic, func(msg *message.Message) error {
+		err := incoming{w.shop}.order(msg)
+		tries = append(tries, err)
+		if errors.Is(err, allocation.ErrNotFound) {
+			late := allocation.Batch{Ref: "m1", SKU: "milk", Purchased: 1}
+			assert.NoError(t, w.shop.AddBatch(msg.Context(), late))
+		}
+		return err
+	})
+	w.order(t, "o1", 1, "")
+	require.Len(t, tries, 2, "an order that comes before the batch is announced")
+	require.NoError(t, tries[1])
+	require.Empty(t, w.dead(t))
+	w.order(t, "o1", 2, "")
+	require.Len(t, tries, 3, "another quantity")
+	w.order(t, "o2", 1, `, "location": " "`)
+	require.Len(t, tries, 4, "a bad location")
+	require.Len(t, w.dead(t), 2)
 }

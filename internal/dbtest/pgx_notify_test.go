@@ -61,7 +61,7 @@ func hearing(t *testing.T, store pgxAt, channel string) (heard func() int) {
 	}
 }
 
-func pgxMigrated(t *testing.T, opts *pgxstore.Options, settings ...func(*pgxpool.Config)) pgxAt {
+func pgxMigrated(t testing.TB, opts *pgxstore.Options, settings ...func(*pgxpool.Config)) pgxAt {
 	t.Helper()
 	store := pgxReach(t, onPostgreSQL.empty(t), opts, settings...)
 	require.NoError(t, store.Migrate(context.Background()))

@@ -50,7 +50,7 @@ func (p *Product) recordAdded(b Batch, now time.Time) {
 // checkAnnouncedAs refuses an announcement that differs from the first announcement of the batch, or
 // a split that differs from the split that the batch came from (R8).
 func (b *batch) checkAnnouncedAs(op string, again Batch) error {
-	if b.SKU == again.SKU && b.AnnouncedQuantity == again.AnnouncedQuantity &&
+	if b.AnnouncedQuantity == again.AnnouncedQuantity &&
 		b.AnnouncedETA.Equal(again.AnnouncedETA) && b.AnnouncedBlocked == again.AnnouncedBlocked &&
 		b.Location == again.Location && b.BestBefore.Equal(again.BestBefore) &&
 		b.lot() == again.lot() && b.SplitFrom == again.SplitFrom {
@@ -99,7 +99,6 @@ func (p *Product) carryOutLeaving(
 		for _, part := range m.to {
 			p.give(m.line, part.Batch, part.Quantity, now)
 		}
-		m.line.setWanted(m.line.Wanted)
 	}
 	return released
 }

@@ -31,7 +31,7 @@ func (b *batch) spoils() bool { return !b.BestBefore.IsZero() && !b.BestBefore.A
 // the mark changed. A late line is in time again only if the units are there at the given moment,
 // which must not be after NeededBy, and have not expired by then.
 func (p *Product) judge(l *line, at, now time.Time) bool {
-	if l.removed || l.open() == 0 {
+	if l.open() == 0 {
 		return false
 	}
 	late := l.missed

@@ -44,9 +44,9 @@ func (g page) covers(place Rank) bool {
 	return g.loaded && !place.isBefore(g.from) && (!g.more || !g.to.isBefore(place))
 }
 
-// endsBefore reports whether the page is loaded and ends before a place. Then enough of the queue is loaded for
-// one commit.
-func (g page) endsBefore(place Rank) bool { return g.loaded && g.more && g.to.isBefore(place) }
+// endsBefore reports whether the page is loaded, as every page with more behind is, and ends before a place. Then
+// enough of the queue is loaded for one commit.
+func (g page) endsBefore(place Rank) bool { return g.more && g.to.isBefore(place) }
 
 // reaches reports whether the page has the place where serving goes on, and notes a missing page.
 func (q *queue) reaches() bool {

@@ -20,7 +20,6 @@ func (p *Product) available(op string, now time.Time, counts func(*batch) bool) 
 	if p.moreLapsed {
 		return 0, p.lapsedRemain(op)
 	}
-	now = clean(now)
 	free := p.free(now)
 	var sum Quantity
 	for i, b := range p.batches {

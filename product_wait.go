@@ -216,8 +216,8 @@ func (p *Product) servedAll(op string, now time.Time) error {
 // is an error.
 func (p *Product) withUnits(op string, order OrderID, now time.Time, named bool) ([]*line, error) {
 	lines, err := p.live(op, order, now)
-	if err != nil || !p.queue.any {
-		return lines, err
+	if err != nil {
+		return nil, err
 	}
 	for _, l := range lines {
 		if l.Quantity == 0 && named {

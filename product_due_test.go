@@ -146,3 +146,21 @@ func TestEveryCommandTellsOfAnExpiry(t *testing.T) {
 		})
 	}
 }
+
+// The last microsecond of the year 9999 has no moment after it, so a line needed by then is never overdue.
+func TestR14_ABatchIsDueAfterEveryMomentButTheLast(t *testing.T) {
+	last := time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+	for by, due := range map[time.Time]time.Time{
+		last:                        {},
+		last.Add(-time.Microsecond): last,
+		time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC): time.Date(9999, 1, 1, 0, 0, 0, 1000, time.UTC),
+	} {
+		p := newTested(t, arriving("a", 3, 1))
+		r := whole("o", 1)
+		r.NeededBy = by
+		p.allocates(r)
+		for b := range p.Batches() {
+			assert.Equal(t, due, b.Due, "Due of a batch with a line needed by %v", by)
+		}
+	}
+}

@@ -208,3 +208,18 @@ func (d duplicates) Commit(ctx context.Context, changes []allocation.Changes) er
 	}
 	return d.Store.Commit(ctx, changes)
 }
+
+// Lapsed lines of the order leave room for the lines that are handed over.
+func TestA11_LapsedLinesMakeRoomForAHandOver(t *testing.T) {
+	p := newTested(t, inWarehouse("a", 2000))
+	p.allocates(as("held", hold("order", 1, mondayPlus(1))))
+	var full []allocation.Request
+	for i := range 1000 {
+		full = append(full, as(allocation.LineID(fmt.Sprint("l", i)), whole("cart", 1)))
+	}
+	p.allocates(full...)
+	p.refuses(allocation.ErrNotAllowed, p.handsOver("cart", "order"))
+	lines, err := p.HandOver("cart", "order", mondayPlus(1))
+	require.NoError(t, err)
+	assert.Len(t, lines, 1000)
+}

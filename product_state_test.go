@@ -141,3 +141,30 @@ func TestCountersOnlyMeansThatNothingElseOfTheBatchChanged(t *testing.T) {
 		})
 	}
 }
+
+// A line that waits has no units in the queue's entry, waits for some of the wanted units, and is announced by
+// AnyWaiting. A store that says otherwise is not believed.
+func TestR15_AQueueThatContradictsItselfIsRefused(t *testing.T) {
+	parts := []allocation.Part{part("a", 0, 0)}
+	waiting := allocation.Allocation{OrderLine: lineOf("o", 0), MayWait: true, Waiting: 2, Wanted: 2, Sequence: 1}
+	q := allocation.Query{SKUs: []allocation.SKU{lamp}, Now: monday, Waiting: true, Limit: 9}
+	load := func(change func(*allocation.State, *allocation.Allocation)) error {
+		state := allocation.State{SKU: lamp, Version: 3, AnyWaiting: true}
+		a := waiting
+		change(&state, &a)
+		state.Waiting = []allocation.Allocation{a}
+		_, err := state.Product(q)
+		return err
+	}
+	require.NoError(t, load(func(*allocation.State, *allocation.Allocation) {}))
+	for name, change := range map[string]func(*allocation.State, *allocation.Allocation){
+		"waits for nothing":      func(_ *allocation.State, a *allocation.Allocation) { a.Waiting = 0 },
+		"waits for less":         func(_ *allocation.State, a *allocation.Allocation) { a.Waiting = -1 },
+		"has units":              func(_ *allocation.State, a *allocation.Allocation) { a.Quantity = 1 },
+		"has parts":              func(_ *allocation.State, a *allocation.Allocation) { a.Parts = parts },
+		"wants too little":       func(_ *allocation.State, a *allocation.Allocation) { a.Wanted = 1 },
+		"nobody is said to wait": func(s *allocation.State, _ *allocation.Allocation) { s.AnyWaiting = false },
+	} {
+		assert.ErrorContains(t, load(change), "the store contradicts itself", name)
+	}
+}

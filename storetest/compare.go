@@ -99,23 +99,32 @@ func shown(q allocation.Query) string {
 	case len(q.SKUs) == 1:
 		by = fmt.Sprintf("sku %s", brief(string(q.SKUs[0])))
 	default:
-		by = fmt.Sprintf("%d skus", len(q.SKUs))
+		by = fmt.Sprintf("%d skus (%s)", len(q.SKUs), shownFirst(q.SKUs, func(sku allocation.SKU) string {
+			return brief(string(sku))
+		}))
 	}
 	return fmt.Sprintf("%s, %d further orders, now %s, limit %d", by, len(q.Orders), moment(q.Now), q.Limit)
 }
 
-// shownChanges names the products of a commit for failure messages, the first five of many.
+// shownChanges names the products of a commit for failure messages.
 func shownChanges(changes []allocation.Changes) string {
+	return fmt.Sprintf("%d products (%s)", len(changes), shownFirst(changes, func(c allocation.Changes) string {
+		return fmt.Sprintf("%s at version %d", brief(string(c.SKU)), c.Read)
+	}))
+}
+
+// shownFirst returns a text of the first five of a list for failure messages, and of how many more there are.
+func shownFirst[T any](list []T, show func(T) string) string {
 	const most = 5
 	names := make([]string, 0, most+1)
-	for i, c := range changes {
+	for i, one := range list {
 		if i == most {
-			names = append(names, fmt.Sprintf("and %d more", len(changes)-most))
+			names = append(names, fmt.Sprintf("and %d more", len(list)-most))
 			break
 		}
-		names = append(names, fmt.Sprintf("%s at version %d", brief(string(c.SKU)), c.Read))
+		names = append(names, show(one))
 	}
-	return fmt.Sprintf("%d products (%s)", len(changes), strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 func brief(id string) string {

@@ -11,7 +11,7 @@ import (
 const rowEnding = "a context that ends during a Commit leaves all changes or none, and the result says which"
 
 var brokenGoroutines = []broken{
-	{fault: "every call leaves a goroutine behind", row: "calls leave no goroutine behind", bare: true,
+	{fault: "every call leaves a goroutine behind", row: "calls leave no goroutine behind",
 		new: with(func(s *faulty) {
 			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
 				go func() { <-time.After(time.Minute) }()
@@ -21,7 +21,7 @@ var brokenGoroutines = []broken{
 }
 
 var brokenEndings = []broken{
-	{fault: "half of a commit is left when the context ends", row: rowEnding, bare: true,
+	{fault: "half of a commit is left when the context ends", row: rowEnding,
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if len(changes) < 2 || ctx == nil || ctx.Err() != nil {
@@ -36,7 +36,7 @@ var brokenEndings = []broken{
 				return s.Store.Commit(within, changes)
 			}
 		})},
-	{fault: "a written commit returns the error of a context that ended meanwhile", row: rowEnding, bare: true,
+	{fault: "a written commit returns the error of a context that ended meanwhile", row: rowEnding,
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if err := s.Store.Commit(ctx, changes); err != nil {
@@ -45,7 +45,7 @@ var brokenEndings = []broken{
 				return ctx.Err()
 			}
 		})},
-	{fault: "a commit whose context ends meanwhile is dropped without an error", row: rowEnding, bare: true,
+	{fault: "a commit whose context ends meanwhile is dropped without an error", row: rowEnding,
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx == nil || ctx.Err() != nil {
@@ -57,7 +57,7 @@ var brokenEndings = []broken{
 				return s.Store.Commit(context.WithoutCancel(ctx), changes)
 			}
 		})},
-	{fault: "a context that ends meanwhile is a conflict", row: rowEnding, bare: true,
+	{fault: "a context that ends meanwhile is a conflict", row: rowEnding,
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				if ctx == nil || ctx.Err() != nil {

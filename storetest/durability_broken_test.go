@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"sync"
 
 	"github.com/cosmic-go/allocation"
@@ -44,10 +45,49 @@ func replayed(spoil func(c *allocation.Changes)) func(allocation.Store) allocati
 	}
 }
 
+// reopenedWith reopens a journal as a store with a fault in the states of Load.
+func reopenedWith(
+	spoil func(s *memory.Store, q allocation.Query, state *allocation.State),
+) func(allocation.Store) allocation.Store {
+	return func(store allocation.Store) allocation.Store {
+		again := replayed(func(*allocation.Changes) {})(store).(*journal)
+		s := &faulty{Store: again.Store, commit: again.Commit, events: again.Events, audit: again.Audit}
+		s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+			states, err := again.Load(ctx, q)
+			for i := range states {
+				spoil(again.Store, q, &states[i])
+			}
+			return states, err
+		}
+		return s
+	}
+}
+
 var brokenDurability = []broken{
 	{fault: "reopening loses the number of the refusal",
 		row: "a refusal's number and a used-up batch are there after the data are opened again", new: newJournal,
 		reopen: replayed(func(c *allocation.Changes) { c.Refused = 0 })},
+	{fault: "reopening loses used-up batches",
+		row: "a refusal's number and a used-up batch are there after the data are opened again", new: newJournal,
+		reopen: reopenedWith(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			state.Batches = slices.DeleteFunc(state.Batches,
+				func(b allocation.Batch) bool { return b.Available() == 0 })
+		})},
+	{fault: "after reopening a used-up batch is not found by its Ref",
+		row: "a refusal's number and a used-up batch are there after the data are opened again", new: newJournal,
+		reopen: func(store allocation.Store) allocation.Store {
+			s := reopenedWith(func(*memory.Store, allocation.Query, *allocation.State) {})(store).(*faulty)
+			load := s.load
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				states, err := load(ctx, q)
+				return slices.DeleteFunc(states, func(state allocation.State) bool {
+					return q.Batch != "" && !slices.ContainsFunc(state.Batches, func(b allocation.Batch) bool {
+						return b.Ref == q.Batch && b.Available() > 0
+					})
+				}), err
+			}
+			return s
+		}},
 	{fault: "reopening loses the last commit",
 		row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: func(store allocation.Store) allocation.Store {
@@ -62,7 +102,7 @@ var brokenDurability = []broken{
 				c.NewLines[i].HeldUntil = noon.AddDate(1, 0, 0)
 			}
 		})},
-	{fault: "reopening loses the events",
+	{fault: "reopening loses the events", ledger: true,
 		row: "all committed data are there after the data are opened again", new: newJournal,
 		reopen: replayed(func(c *allocation.Changes) {
 			for i := range c.Events {

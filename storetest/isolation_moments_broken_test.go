@@ -30,10 +30,10 @@ func tornBy(which func(q allocation.Query) bool) func() allocation.Store {
 }
 
 var brokenMoments = []broken{
-	{fault: "torn reads by order", row: rowTorn, bare: true, new: tornBy(byOrder)},
-	{fault: "torn reads by batch", row: rowTorn, bare: true, new: tornBy(byBatch)},
-	{fault: "torn reads by lapsed holds", row: rowTorn, bare: true, new: tornBy(byLapse)},
-	{fault: "while others commit a Load brings an older copy", bare: true,
+	{fault: "torn reads by order", row: rowTorn, new: tornBy(byOrder)},
+	{fault: "torn reads by batch", row: rowTorn, new: tornBy(byBatch)},
+	{fault: "torn reads by lapsed holds", row: rowTorn, new: tornBy(byLapse)},
+	{fault: "while others commit a Load brings an older copy",
 		row: "a Load after one's own commit sees the commit while others commit",
 		new: with(func(s *faulty) {
 			var mu sync.Mutex
@@ -59,7 +59,7 @@ var brokenMoments = []broken{
 				return states, nil
 			}
 		})},
-	{fault: "a failed Commit has changed its arguments", row: "Commit doesn't change its arguments", bare: true,
+	{fault: "a failed Commit has changed its arguments", row: "Commit doesn't change its arguments",
 		new: with(func(s *faulty) {
 			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
 				err := s.Store.Commit(ctx, changes)

@@ -172,7 +172,7 @@ func racesTorn(b *bench) {
 		})
 	}
 	done.Wait()
-	b.must(writing, "commits during loads")
+	b.must(writing, "commits of %q and %q during loads", "apple", "pear")
 	if err := errors.Join(reading...); err != nil {
 		b.errorf("%v", err)
 	}
@@ -298,7 +298,7 @@ func racesDeadlock(b *bench) {
 		}
 		return nil
 	})
-	b.must(errors.Join(results...), "concurrent Allocate of two products")
+	b.must(errors.Join(results...), "concurrent Allocate of two of %q", skus)
 	var given allocation.Quantity
 	for i, sku := range skus {
 		given += b.batchOf(b.state(of(sku)), allocation.BatchRef(fmt.Sprint("b", i))).Allocated

@@ -28,6 +28,11 @@ var brokenLineIDs = []broken{
 		new: respelled(func(id allocation.LineID) allocation.LineID {
 			return allocation.LineID(strings.ToLower(string(id)))
 		})},
+	{fault: "LineIDs are compared without hyphens and underscores",
+		row: "LineIDs that differ by a byte are different, and may contain everything that the model accepts",
+		new: respelled(func(id allocation.LineID) allocation.LineID {
+			return allocation.LineID(strings.NewReplacer("-", "", "_", "").Replace(string(id)))
+		})},
 	{fault: "LineIDs are truncated to 191 bytes",
 		row: "LineIDs that differ by a byte are different, and may contain everything that the model accepts",
 		new: respelled(func(id allocation.LineID) allocation.LineID { return id[:min(len(id), 191)] })},

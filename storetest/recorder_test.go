@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -28,14 +29,17 @@ func (r *recorder) Skipf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// failures runs the rows of a topic, and returns the messages of the failed rows by name.
-func failures(t testing.TB, config Config, topic Topic) map[string][]string {
+// failures runs the rows of a topic, or only the named rows, and returns the messages of the failed rows by name.
+func failures(t testing.TB, config Config, topic Topic, names ...string) map[string][]string {
 	failed := map[string][]string{}
 	for _, g := range groups {
 		if g.topic != topic {
 			continue
 		}
 		for _, r := range g.rows {
+			if len(names) > 0 && !slices.Contains(names, r.name) {
+				continue
+			}
 			record := &recorder{TB: t}
 			runRecorded(record, r, config)
 			if record.seen != nil {

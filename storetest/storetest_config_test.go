@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/cosmic-go/allocation"
@@ -128,6 +130,61 @@ func TestFailureHasTheReasonOfTheRow(t *testing.T) {
 		if !strings.Contains(seen, "Load(") || !strings.Contains(seen, r.why) {
 			t.Errorf("failure of row %q on a store that loads nothing = %q, want the call and %q", r.name, seen, r.why)
 		}
+	}
+}
+
+// The author of a store has to see which of many products a call was about.
+func TestFailureOfSeveralProductsSaysWhich(t *testing.T) {
+	for name, refuse := range map[string]func(s *faulty, refused func(skus []allocation.SKU)){
+		"Commit": func(s *faulty, refused func(skus []allocation.SKU)) {
+			s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+				if len(changes) < 2 || ctx == nil || ctx.Err() != nil {
+					return s.Store.Commit(ctx, changes)
+				}
+				skus := make([]allocation.SKU, len(changes))
+				for i, c := range changes {
+					skus[i] = c.SKU
+				}
+				refused(skus)
+				return errBroken
+			}
+		},
+		"Load": func(s *faulty, refused func(skus []allocation.SKU)) {
+			s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+				if len(q.SKUs) < 2 || ctx == nil || ctx.Err() != nil {
+					return s.Store.Load(ctx, q)
+				}
+				refused(q.SKUs)
+				return nil, errBroken
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, topic := range []Topic{Load, Values, Commit, Isolation} {
+				for _, r := range rowsOf(topic) {
+					var mu sync.Mutex
+					var first []allocation.SKU
+					store := with(func(s *faulty) {
+						refuse(s, func(skus []allocation.SKU) {
+							mu.Lock()
+							defer mu.Unlock()
+							if first == nil {
+								first = slices.Clone(skus[:min(len(skus), 5)])
+							}
+						})
+					})
+					config := Config{New: func(testing.TB) allocation.Store { return store() }}
+					text := strings.Join(failures(t, config, topic, r.name)[r.name], "\n")
+					for _, sku := range first {
+						if !strings.Contains(text, brief(string(sku))) {
+							t.Errorf("row %s/%s doesn't say that %s of %q failed: %s", topic, r.name, name, first,
+								text)
+							break
+						}
+					}
+				}
+			}
+		})
 	}
 }
 

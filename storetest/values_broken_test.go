@@ -35,6 +35,13 @@ var brokenValues = []broken{
 		new: confusing(strings.ToLower)},
 	{fault: "identifiers are compared without accents", row: "identifiers that differ by a byte are different",
 		new: confusing(strings.NewReplacer("\u0301", "", "é", "e", "Ç", "C").Replace)},
+	{fault: "identifiers are compared without hyphens and underscores",
+		row: "identifiers that differ by a byte are different",
+		new: confusing(strings.NewReplacer("-", "", "_", "").Replace)},
+	{fault: "a hyphen and an underscore are equal", row: "identifiers that differ by a byte are different",
+		new: confusing(strings.NewReplacer("-", "_").Replace)},
+	{fault: "an underscore in an order stands for any character",
+		row: "identifiers that differ by a byte are different", new: underscored()},
 	{fault: "identifiers are truncated to 191 bytes", row: "identifiers may contain everything that the model accepts",
 		new: confusing(func(id string) string { return id[:min(len(id), 191)] })},
 	{fault: "quantities are floating-point numbers", row: "quantities up to 2^53-1 are exact",
@@ -128,4 +135,29 @@ func confusing(fold func(string) string) func() allocation.Store {
 			return s.Store.Commit(ctx, changes)
 		}
 	})
+}
+
+// underscored returns a store that looks for the lines of an order by LIKE: an underscore stands for any character.
+func underscored() func() allocation.Store {
+	return answering(func(s *memory.Store, q allocation.Query, state *allocation.State) {
+		for _, l := range whole(s, state.SKU).Lines {
+			for _, order := range append(slices.Clone(q.Orders), q.Order) {
+				if isLike(string(l.OrderID), string(order)) {
+					addLine(s, state, l)
+				}
+			}
+		}
+	})
+}
+
+func isLike(id, pattern string) bool {
+	if len(id) != len(pattern) {
+		return false
+	}
+	for i := range len(id) {
+		if pattern[i] != '_' && pattern[i] != id[i] {
+			return false
+		}
+	}
+	return true
 }

@@ -57,61 +57,61 @@ func lastYear(t time.Time) time.Time {
 }
 
 var brokenChanges = []broken{
-	{fault: "ShippedAt is set only once", row: rowTimes, bare: true,
+	{fault: "ShippedAt is set only once", row: rowTimes,
 		new: changing(func(c *allocation.BatchChange, before allocation.Batch) {
 			if !before.ShippedAt.IsZero() {
 				c.ShippedAt = before.ShippedAt
 			}
 		})},
-	{fault: "a second ShippedAt has milliseconds", row: rowTimes, bare: true,
+	{fault: "a second ShippedAt has milliseconds", row: rowTimes,
 		new: changing(func(c *allocation.BatchChange, _ allocation.Batch) {
 			c.ShippedAt = c.ShippedAt.Truncate(time.Millisecond)
 		})},
-	{fault: "a second CountedAt has milliseconds", row: rowTimes, bare: true,
+	{fault: "a second CountedAt has milliseconds", row: rowTimes,
 		new: changing(func(c *allocation.BatchChange, before allocation.Batch) {
 			if !before.CountedAt.IsZero() {
 				c.CountedAt = c.CountedAt.Truncate(time.Millisecond)
 			}
 		})},
-	{fault: "a second ETA has milliseconds", row: rowTimes, bare: true,
+	{fault: "a second ETA has milliseconds", row: rowTimes,
 		new: changing(func(c *allocation.BatchChange, before allocation.Batch) {
 			if before.ETA != before.AnnouncedETA {
 				c.ETA = c.ETA.Truncate(time.Millisecond)
 			}
 		})},
-	{fault: "an ETA never moves earlier", row: rowTimes, bare: true,
+	{fault: "an ETA never moves earlier", row: rowTimes,
 		new: changing(func(c *allocation.BatchChange, before allocation.Batch) {
 			if !c.ETA.IsZero() && c.ETA.Before(before.ETA) {
 				c.ETA = before.ETA
 			}
 		})},
-	{fault: "changed times of a batch end in 2262", row: rowTimes, bare: true,
+	{fault: "changed times of a batch end in 2262", row: rowTimes,
 		new: changing(func(c *allocation.BatchChange, _ allocation.Batch) {
 			c.ETA, c.CountedAt, c.ShippedAt = lastYear(c.ETA), lastYear(c.CountedAt), lastYear(c.ShippedAt)
 		})},
-	{fault: "a changed HeldUntil ends in 2262", row: rowTimes, bare: true,
+	{fault: "a changed HeldUntil ends in 2262", row: rowTimes,
 		new: replacing(func(l *allocation.Allocation, _ allocation.Allocation) {
 			l.HeldUntil = lastYear(l.HeldUntil)
 		})},
-	{fault: "a changed HeldUntil has milliseconds", row: rowTimes, bare: true,
+	{fault: "a changed HeldUntil has milliseconds", row: rowTimes,
 		new: replacing(func(l *allocation.Allocation, _ allocation.Allocation) {
 			l.HeldUntil = l.HeldUntil.Truncate(time.Millisecond)
 		})},
-	{fault: "a new batch has no CountedAt", row: rowNewBatch, bare: true,
+	{fault: "a new batch has no CountedAt", row: rowNewBatch,
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.NewBatches {
 				c.NewBatches[i].CountedAt = time.Time{}
 			}
 		})},
-	{fault: "a new batch has no ShippedAt", row: rowNewBatch, bare: true,
+	{fault: "a new batch has no ShippedAt", row: rowNewBatch,
 		new: writing(func(_ *memory.Store, c *allocation.Changes) {
 			for i := range c.NewBatches {
 				c.NewBatches[i].ShippedAt = time.Time{}
 			}
 		})},
-	{fault: "Split of a replaced line is not written", row: rowTerms, bare: true,
+	{fault: "Split of a replaced line is not written", row: rowTerms,
 		new: replacing(func(l *allocation.Allocation, before allocation.Allocation) { l.Split = before.Split })},
-	{fault: "the parts of a line that grows are sorted by batch", row: rowParts, bare: true,
+	{fault: "the parts of a line that grows are sorted by batch", row: rowParts,
 		new: replacing(func(l *allocation.Allocation, before allocation.Allocation) {
 			if len(l.Parts) > len(before.Parts) {
 				slices.SortFunc(l.Parts, func(x, y allocation.Part) int { return cmp.Compare(x.Batch, y.Batch) })

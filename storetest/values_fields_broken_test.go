@@ -133,33 +133,33 @@ var lineFaults = map[string]func(l *allocation.Allocation){
 
 // brokenFields are stores with one of the faults in new rows, in changed rows, or in both.
 var brokenFields = slices.Concat(newBatchFaults(), brokenBatchChanges(), brokenLines(), []broken{
-	{fault: "blocked batches are loaded", row: rowForSale, bare: true, new: forSale(func(b allocation.Batch) bool {
+	{fault: "blocked batches are loaded", row: rowForSale, new: forSale(func(b allocation.Batch) bool {
 		return b.Blocked != ""
 	})},
-	{fault: "expired batches are loaded", row: rowForSale, bare: true, new: forSale(func(b allocation.Batch) bool {
+	{fault: "expired batches are loaded", row: rowForSale, new: forSale(func(b allocation.Batch) bool {
 		return b.Expired
 	})},
-	{fault: "blocked batches never come", row: rowForSale, bare: true,
+	{fault: "blocked batches never come", row: rowForSale,
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
 			state.Batches = slices.DeleteFunc(state.Batches, func(b allocation.Batch) bool { return b.Blocked != "" })
 		})},
-	{fault: "a change of counters clears the other fields", row: rowCounters, bare: true,
+	{fault: "a change of counters clears the other fields", row: rowCounters,
 		new: changing(func(c *allocation.BatchChange, _ allocation.Batch) {
 			if c.CountersOnly {
 				*c = allocation.BatchChange{Ref: c.Ref, Purchased: c.Purchased, Allocated: c.Allocated}
 			}
 		})},
-	{fault: "CountersOnly of the first batch is taken for all", row: rowCounters, bare: true,
+	{fault: "CountersOnly of the first batch is taken for all", row: rowCounters,
 		new: countersOnlyAs(func(changes []allocation.BatchChange) allocation.BatchChange { return changes[0] })},
-	{fault: "CountersOnly of the last batch is taken for all", row: rowCounters, bare: true,
+	{fault: "CountersOnly of the last batch is taken for all", row: rowCounters,
 		new: countersOnlyAs(func(changes []allocation.BatchChange) allocation.BatchChange {
 			return changes[len(changes)-1]
 		})},
-	{fault: "Low is lost", row: rowLow, bare: true,
+	{fault: "Low is lost", row: rowLow,
 		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) { state.Low = false })},
-	{fault: "Low is never taken away", row: rowLow, bare: true,
+	{fault: "Low is never taken away", row: rowLow,
 		new: writing(func(s *memory.Store, c *allocation.Changes) { c.Low = c.Low || whole(s, c.SKU).Low })},
-	{fault: "Low of a new product is lost", row: rowLow, bare: true,
+	{fault: "Low of a new product is lost", row: rowLow,
 		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Low = c.Low && c.Read > 0 })},
 })
 
@@ -191,7 +191,7 @@ func forSale(too func(b allocation.Batch) bool) func() allocation.Store {
 
 func newBatchFaults() (all []broken) {
 	for fault, spoil := range batchFaults {
-		all = append(all, broken{fault: fault, row: rowNewBatchFields, bare: true,
+		all = append(all, broken{fault: fault, row: rowNewBatchFields,
 			new: writing(func(_ *memory.Store, c *allocation.Changes) {
 				for i := range c.NewBatches {
 					spoil(&c.NewBatches[i])
@@ -203,7 +203,7 @@ func newBatchFaults() (all []broken) {
 
 func brokenBatchChanges() (all []broken) {
 	for fault, spoil := range changeFaults {
-		all = append(all, broken{fault: fault, row: rowBatchFields, bare: true, new: changing(spoil)})
+		all = append(all, broken{fault: fault, row: rowBatchFields, new: changing(spoil)})
 	}
 	return all
 }
@@ -211,13 +211,13 @@ func brokenBatchChanges() (all []broken) {
 func brokenLines() (all []broken) {
 	for fault, spoil := range lineFaults {
 		all = append(all,
-			broken{fault: fault + ", in a new line", row: rowNewLineFields, bare: true,
+			broken{fault: fault + ", in a new line", row: rowNewLineFields,
 				new: writing(func(_ *memory.Store, c *allocation.Changes) {
 					for i := range c.NewLines {
 						spoil(&c.NewLines[i])
 					}
 				})},
-			broken{fault: fault + ", in a replaced line", row: rowLineFields, bare: true,
+			broken{fault: fault + ", in a replaced line", row: rowLineFields,
 				new: replacing(func(l *allocation.Allocation, _ allocation.Allocation) { spoil(l) })})
 	}
 	return all

@@ -23,13 +23,13 @@ type command struct {
 	batch  BatchRef  // "", or the owner of the batch is needed
 	part   BatchRef  // "", or the batch that the command splits off batch
 
-	// itself says that run reads the products in skus; the group need not read them.
+	// itself says that run reads the products in skus, unless they are cached; the group need not read them.
 	itself bool
 
-	// places says that the command only places new lines, none with a LineID. Then a cached product is
-	// good enough: the store has a unique key on lines, and after any answer but success the command
-	// runs again on a fresh read.
-	places bool
+	// adds says that the command only adds new lines, none with a LineID, or a new batch. Then a cached
+	// product is good enough: the store has unique keys on lines and batches, and after any answer but
+	// success the command runs again on a fresh read.
+	adds bool
 
 	run func(ctx context.Context, products Repository) error
 

@@ -218,29 +218,55 @@ func (c *commitGroup) query() Query {
 	return q
 }
 
-// takeCached puts cached products into the unit of work, and returns the SKUs of the others. A product is taken only
-// if all commands for the product place lines; a lookup by order or batch would find no lines in a cached product.
+// takeCached puts cached products into the unit of work, and returns the SKUs of the query that the cache doesn't have.
+// A product is taken only if all commands for the product add lines or batches; a lookup by order or batch would find
+// no lines in a cached product.
 func (c *commitGroup) takeCached(ctx context.Context, m *identityMap, q Query) (others []SKU) {
 	unfit := c.unfit()
-	for _, sku := range q.SKUs {
+	take := func(sku SKU, orders []OrderID) bool {
 		p, hit := c.cache.take(sku, m.now)
 		hit = hit && !unfit[key{ofProduct, string(sku)}]
 		if c.opts.CacheLookup != nil {
 			c.opts.CacheLookup(ctx, sku, hit)
 		}
 		if hit {
-			m.adopt(p.Product, p.expires, q.Orders)
-		} else {
+			m.adopt(p.Product, p.expires, orders)
+		}
+		return hit
+	}
+	for _, sku := range q.SKUs {
+		if !take(sku, q.Orders) {
 			others = append(others, sku)
 		}
+	}
+	for _, sku := range c.announced(q.SKUs) {
+		take(sku, nil)
 	}
 	return others
 }
 
-// unfit returns the keys of commands that do anything but place lines; nil for none.
+// announced returns the SKUs of the group's new batches, each once, without the sorted SKUs given. There are none in a
+// transaction of the host, which a repeated announcement would end by breaking a unique key.
+func (c *commitGroup) announced(without []SKU) (skus []SKU) {
+	if c.cache.outer != nil {
+		return nil
+	}
+	for _, p := range c.pending {
+		if p.adds && p.itself && !p.excluded {
+			skus = append(skus, p.skus...)
+		}
+	}
+	slices.Sort(skus)
+	return slices.DeleteFunc(slices.Compact(skus), func(sku SKU) bool {
+		_, asked := slices.BinarySearch(without, sku)
+		return asked
+	})
+}
+
+// unfit returns the keys of commands that do anything but add lines and batches; nil for none.
 func (c *commitGroup) unfit() (unfit map[key]bool) {
 	for _, w := range c.group.Members() {
-		if !slices.ContainsFunc(w.Value, func(p *pending) bool { return !p.places }) {
+		if !slices.ContainsFunc(w.Value, func(p *pending) bool { return !p.adds }) {
 			continue
 		}
 		if unfit == nil {

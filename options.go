@@ -111,10 +111,11 @@ type ServiceOptions struct {
 	// work of its own.
 	NoGroupCommit bool
 
-	// CacheSize is how many products the Service caches after a commit, so that the next allocation
-	// needs no read; 4,096 by default, none if negative. A cached product only serves to place lines,
-	// and the commit checks the version. If another process changed the product, or if the answer
-	// needs no commit, the product is read afresh.
+	// CacheSize is how many products the Service caches after a commit, so that the next allocation or
+	// announcement needs no read; 4,096 by default, none if negative. A cached product only serves to
+	// place lines and to announce batches, and the commit checks the version. If another process changed
+	// the product, or if the answer needs no commit, the product is read afresh. Without the cache each
+	// announcement reads all batches for sale of the product.
 	//
 	// The cache works with group commit over the library's own unit of work. Without group commit,
 	// with LockFirst, inside a host's transaction or over a host's own UnitOfWork nothing is cached,

@@ -19,7 +19,7 @@ func (p *Product) Sweep(now time.Time) int {
 	swept += p.judgeLines(now, false)
 	p.recordIfCrossed(now)
 	if len(p.events) > 0 {
-		p.schedule()
+		p.schedule(now)
 	}
 	p.settled = len(p.events)
 	return swept
@@ -35,7 +35,7 @@ func (p *Product) settle(now time.Time) {
 	p.serveWaiting(now)
 	p.expire(now)
 	p.judgeLines(now, true)
-	p.schedule()
+	p.schedule(now)
 	p.recordIfCrossed(now)
 	p.settled = len(p.events)
 }
@@ -43,7 +43,7 @@ func (p *Product) settle(now time.Time) {
 // expire closes the loaded batches that have reached BestBefore, and returns the number of batches.
 func (p *Product) expire(now time.Time) int {
 	var expired []*batch
-	for _, b := range p.batches {
+	for _, b := range p.unsettled(now) {
 		if expiry := b.expiry(); !expiry.IsZero() && !expiry.After(now) {
 			expired = append(expired, b)
 		}
@@ -67,13 +67,18 @@ func (b *batch) expiry() time.Time {
 	return b.BestBefore
 }
 
-// schedule sets Due of every loaded batch. Unless all lines on a batch on the way are known, the former
-// Due stays, which may be too early, but never too late. The sweep then loads the lines of the batch; with
-// nothing to record, the sweep can't store a better Due, since every change needs an event (R9), and goes
-// on behind the product.
-func (p *Product) schedule() {
-	for _, b := range p.batches {
+// schedule sets Due of every loaded batch that isn't settled. Unless all lines on a batch on the way are
+// known, the former Due stays, which may be too early, but never too late. The sweep then loads the lines of
+// the batch; with nothing to record, the sweep can't store a better Due, since every change needs an event
+// (R9), and goes on behind the product.
+func (p *Product) schedule(now time.Time) {
+	unsettled, s := p.unsettled(now), &p.steady
+	for _, b := range unsettled {
 		due := b.expiry()
+		s.expiry = earliest(s.expiry, due)
+		if b.saleable(now) {
+			s.units = addSaturating(s.units, b.Available())
+		}
 		switch {
 		case !b.Dated || b.ETA.IsZero():
 		case p.knowsPromises(b):
@@ -83,6 +88,7 @@ func (p *Product) schedule() {
 		}
 		b.Due = due
 	}
+	s.settled = len(p.batches)
 }
 
 // knowsPromises reports whether every promised unit of the batch belongs to a loaded line, so that the

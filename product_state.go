@@ -34,6 +34,7 @@ func (p *Product) learn(s State, q Query) error {
 			Err: fmt.Errorf("%w: version is %d, was %d in the same unit of work", ErrConflict, s.Version, p.read),
 		}
 	}
+	p.steady = steady{} // a batch may be loaded with more lines than before
 	for _, b := range s.Batches {
 		p.learnBatch(b)
 	}
@@ -146,7 +147,7 @@ func (p *Product) changes() Changes {
 		SKU: p.sku, Read: p.read, Version: p.Version(), Refused: p.refused, LowStock: p.lowStock, Low: p.low,
 		Events: p.events, Serving: p.queue.serving, NewServing: p.queue.serving != p.queue.stored,
 	}
-	for _, b := range p.batches {
+	for _, b := range p.batches[p.steady.stored:] {
 		switch {
 		case b.isNew():
 			c.NewBatches = append(c.NewBatches, b.Batch)
@@ -250,17 +251,30 @@ func (p *Product) rebase(expires time.Time) (time.Time, bool) {
 	return expires, len(p.batches) > 0
 }
 
-// keepForSale drops the batches that are not for sale; all others are now as stored.
+// keepForSale drops the batches that are not for sale; all others are now as stored. The batches that were as stored
+// before are for sale: they have been kept by an earlier commit.
 func (p *Product) keepForSale() {
-	kept := p.batches[:0]
-	for _, b := range p.batches {
+	first := p.steady.stored
+	written := p.batches[first:]
+	if slices.ContainsFunc(written, func(b *batch) bool { return !b.forSale() }) {
+		for _, b := range written {
+			delete(p.places, b.Ref) // index finds the new places of those that stay
+		}
+	}
+	kept := p.batches[:first]
+	for _, b := range written {
 		if b.forSale() {
 			b.stored, b.loaded = b.Batch, noLines
 			kept = append(kept, b)
 		}
 	}
 	clear(p.batches[len(kept):])
-	p.batches, p.places = kept, nil
+	if p.steady.settled == len(p.batches) {
+		p.steady.settled, p.steady.stored = len(kept), len(kept)
+	} else {
+		p.steady = steady{}
+	}
+	p.batches = kept
 }
 
 // forgetLines forgets lines, events and orders. Unless large, the lists serve the next command again.

@@ -58,13 +58,24 @@ func (p *Product) isLow(now time.Time) bool {
 
 // unpromised returns the sum of the available units of saleable batches, by the counters.
 func (p *Product) unpromised(now time.Time) Quantity {
-	var sum Quantity
-	for _, b := range p.batches {
-		if b.Saleable(now) {
+	unsettled := p.unsettled(now)
+	sum := p.steady.units
+	for _, b := range unsettled {
+		if b.saleable(now) {
 			sum = addSaturating(sum, b.Available())
 		}
 	}
 	return sum
+}
+
+// unsettled returns the batches at which settle has to look: all batches behind the steady ones, or all batches of
+// the product once a steady one has reached the expiry.
+func (p *Product) unsettled(now time.Time) []*batch {
+	s := &p.steady
+	if !s.expiry.IsZero() && !s.expiry.After(now) {
+		*s = steady{}
+	}
+	return p.batches[s.settled:]
 }
 
 // recordIfCrossed records the event if the stock is low and the last event said otherwise, or the other

@@ -70,8 +70,8 @@ func newOrder(op string, policy Policy, requests []Request) (*order, error) {
 // command returns the command for a Service. A line with a LineID needs a fresh read, which shows how
 // many lines the order has.
 func (o *order) command(op string) command {
-	places := !slices.ContainsFunc(o.requests, func(r Request) bool { return r.Line != "" })
-	return command{op: op, lines: len(o.requests), skus: o.skus, orders: o.ids, places: places, run: o.allocate}
+	adds := !slices.ContainsFunc(o.requests, func(r Request) bool { return r.Line != "" })
+	return command{op: op, lines: len(o.requests), skus: o.skus, orders: o.ids, adds: adds, run: o.allocate}
 }
 
 // allocate decides on the order within a unit of work. All products judge their shares before any

@@ -14,7 +14,7 @@ func (s *Service) AddBatch(ctx context.Context, announced Batch) error {
 	if err := announced.check(op); err != nil {
 		return err
 	}
-	c := command{op: op, skus: []SKU{announced.SKU}, batch: announced.Ref, itself: true}
+	c := command{op: op, skus: []SKU{announced.SKU}, batch: announced.Ref, itself: true, adds: true}
 	c.run = func(ctx context.Context, products Repository) error {
 		p, err := owner(ctx, products, announced)
 		if err != nil {
@@ -25,8 +25,13 @@ func (s *Service) AddBatch(ctx context.Context, announced Batch) error {
 	return s.do(ctx, c)
 }
 
-// owner returns the product of a batch, or a new product if neither the batch nor the SKU is known.
+// owner returns the product of a batch, or a new product if neither the batch nor the SKU is known. Over cached
+// products owner doesn't look for the batch: if the batch exists, the product, or else the commit, says so, and the
+// command runs again on a fresh read.
 func owner(ctx context.Context, products Repository, announced Batch) (*Product, error) {
+	if w := inside(ctx); w != nil && w.products.cached && w.products.find(announced.SKU) != nil {
+		return products.Get(ctx, announced.SKU)
+	}
 	p, err := products.GetByBatch(ctx, announced.Ref)
 	if err == nil && p.SKU() != announced.SKU {
 		return nil, &Error{Op: "AddBatch", Field: "batch", Value: announced.Ref, Err: ErrMismatch}

@@ -208,7 +208,7 @@ func TestLookupsInTheCacheAreCounted(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, map[string]float64{
 		"allocation.cache.lookups{allocation.cache.hit=true}":  2,
-		"allocation.cache.lookups{allocation.cache.hit=false}": 1,
+		"allocation.cache.lookups{allocation.cache.hit=false}": 2, // of the announcement and of Cancel
 	}, only(s.counts(t), "allocation.cache"))
 }
 

@@ -90,6 +90,26 @@ func (o *ordered[T]) from(passes func(T) bool) iter.Seq[T] {
 	}
 }
 
+// cursor returns a function that returns the entries one by one, beginning with the first entry that passes. All later
+// entries have to pass, too. A change of the list ends the use of the function.
+func (o *ordered[T]) cursor(passes func(T) bool) func() (e T, found bool) {
+	block := sort.Search(len(o.blocks), func(i int) bool { return passes(o.blocks[i][len(o.blocks[i])-1]) })
+	at := 0
+	if block < len(o.blocks) {
+		at = sort.Search(len(o.blocks[block]), func(i int) bool { return passes(o.blocks[block][i]) })
+	}
+	return func() (e T, found bool) {
+		if block == len(o.blocks) {
+			return e, false
+		}
+		e = o.blocks[block][at]
+		if at++; at == len(o.blocks[block]) {
+			block, at = block+1, 0
+		}
+		return e, true
+	}
+}
+
 // backward iterates over all entries, the last first.
 func (o *ordered[T]) backward() iter.Seq[T] {
 	return func(yield func(T) bool) {

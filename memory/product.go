@@ -23,6 +23,8 @@ type product struct {
 	holds    ordered[hold]                // by time, order and line
 	lapsed   lapsed
 	due      ordered[dueBatch] // batches with Due, by time
+	arriving ordered[dueBatch] // batches on the way with expected units, by ETA
+	expiring ordered[dueBatch] // batches whose expiry has to be told, or was told and has promises, by BestBefore
 	waiting  map[allocation.LineKey]allocation.Allocation
 	queue    ordered[place]                             // the lines that wait, in the order of serving
 	byOrder  map[allocation.OrderID][]allocation.LineID // the lines of each order that wait, sorted
@@ -41,6 +43,7 @@ type product struct {
 type batch struct {
 	allocation.Batch
 	leaving ordered[leavingLine] // the lines, in the order in which lines leave at a cut
+	dated   ordered[neededLine]  // the lines with NeededBy whose hold, if any, ends later, by NeededBy
 }
 
 // line is a stored line, which is replaced and never changed. The line and its only part, as most lines have, are one
@@ -64,7 +67,7 @@ type lapsed struct {
 	units map[allocation.BatchRef]allocation.Quantity // unshipped units by batch; no entry is 0
 }
 
-// dueBatch is an entry of the index of batches that the sweep has to look at.
+// dueBatch is an entry of an index of batches by time.
 type dueBatch struct {
 	at  time.Time
 	ref allocation.BatchRef
@@ -164,30 +167,51 @@ func (p *product) addBatch(b allocation.Batch) {
 	added := &batch{Batch: b}
 	p.batches[b.Ref] = added
 	p.indexForSale(added, false)
-	p.indexDue(added, time.Time{})
+	p.indexTimes(added, batchTimes{})
 }
 
 func (p *product) changeBatch(c allocation.BatchChange) {
 	b := p.batches[c.Ref]
-	was := b.isForSale()
+	was, wasTimes := b.isForSale(), b.times()
 	b.Purchased += c.Purchased
 	b.Allocated += c.Allocated
 	b.ETA, b.ArrivedAt, b.Blocked, b.Expired = c.ETA, c.ArrivedAt, c.Blocked, c.Expired
-	wasDue := b.Due
 	b.Due, b.Dated = c.Due, c.Dated
 	b.CountedAt, b.CountedQuantity, b.ShippedAt = c.CountedAt, c.CountedQuantity, c.ShippedAt
 	p.indexForSale(b, was)
-	p.indexDue(b, wasDue)
+	p.indexTimes(b, wasTimes)
 }
 
-// indexDue updates the index of due batches after a batch changed; was is Due before.
-func (p *product) indexDue(b *batch, was time.Time) {
-	if b.Due.Equal(was) {
+// batchTimes are the times by which indexes find a batch. Indexes leave out a batch with the zero time.
+type batchTimes struct{ due, arrival, expiry time.Time }
+
+func (b *batch) times() batchTimes {
+	t := batchTimes{due: b.Due}
+	if b.Purchased > 0 {
+		t.arrival = b.ETA
+	}
+	if b.Allocated > 0 || b.Purchased > 0 && !b.Expired {
+		t.expiry = b.BestBefore
+	}
+	return t
+}
+
+// indexTimes updates the indexes of batches by time after a batch changed; was has the times before.
+func (p *product) indexTimes(b *batch, was batchTimes) {
+	is := b.times()
+	moveBatch(&p.due, b.Ref, was.due, is.due)
+	moveBatch(&p.arriving, b.Ref, was.arrival, is.arrival)
+	moveBatch(&p.expiring, b.Ref, was.expiry, is.expiry)
+}
+
+// moveBatch gives a batch another time in an index.
+func moveBatch(index *ordered[dueBatch], ref allocation.BatchRef, was, is time.Time) {
+	if is.Equal(was) {
 		return
 	}
-	p.due.remove(dueBatch{was, b.Ref})
-	if !b.Due.IsZero() {
-		p.due.insert(dueBatch{b.Due, b.Ref})
+	index.remove(dueBatch{was, ref})
+	if !is.IsZero() {
+		index.insert(dueBatch{is, ref})
 	}
 }
 
@@ -221,8 +245,16 @@ func (p *product) addLine(a allocation.Allocation) {
 		if part.Quantity > part.Shipped {
 			b := p.batches[part.Batch]
 			b.leaving.insert(leavingLine{a.Rank(), a.Key()})
+			if isDated(&a) {
+				b.dated.insert(neededLine{a.NeededBy, a.Key()})
+			}
 		}
 	}
+}
+
+// isDated reports whether the line has NeededBy, and no hold that ends by the first moment after NeededBy.
+func isDated(a *allocation.Allocation) bool {
+	return !a.NeededBy.IsZero() && !a.Lapsed(overdue(a.NeededBy))
 }
 
 // removeLine deletes a line and its index entries. A line that doesn't exist is left out without an error.
@@ -240,6 +272,7 @@ func (p *product) removeLine(key allocation.LineKey) {
 		if part.Quantity > part.Shipped {
 			b := p.batches[part.Batch]
 			b.leaving.remove(leavingLine{a.Rank(), key})
+			b.dated.remove(neededLine{a.NeededBy, key})
 		}
 	}
 }

@@ -100,7 +100,7 @@ func (p *product) clone() *product {
 	c := *p
 	c.batches, c.forSale = make(map[allocation.BatchRef]*batch, len(p.batches)), nil
 	for ref, b := range p.batches {
-		c.batches[ref] = &batch{Batch: b.Batch, leaving: b.leaving.clone()}
+		c.batches[ref] = &batch{Batch: b.Batch, leaving: b.leaving.clone(), dated: b.dated.clone()}
 	}
 	for _, b := range p.forSale {
 		c.forSale = append(c.forSale, c.batches[b.Ref])
@@ -116,6 +116,7 @@ func (p *product) clone() *product {
 		}
 	}
 	c.holds, c.due, c.moved = p.holds.clone(), p.due.clone(), maps.Clone(p.moved)
+	c.arriving, c.expiring = p.arriving.clone(), p.expiring.clone()
 	c.lapsed.units = maps.Clone(p.lapsed.units)
 	c.cloneWaiting()
 	c.events = slices.Clip(p.events) // events are appended, and never changed

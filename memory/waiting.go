@@ -113,7 +113,10 @@ func (p *product) firstNeeded(q allocation.Query) time.Time {
 }
 
 // due returns when the sweep has to look at the line.
-func (n neededLine) due() time.Time { return n.by.Add(time.Microsecond) }
+func (n neededLine) due() time.Time { return overdue(n.by) }
+
+// overdue returns the first moment after the given time.
+func overdue(by time.Time) time.Time { return by.Add(time.Microsecond) }
 
 // isBehind reports whether something of a product that is due at the given time comes behind q.After.
 func isBehind(at time.Time, sku allocation.SKU, q allocation.Query) bool {

@@ -130,7 +130,8 @@ func (p *pending) shielded(ctx context.Context, m *identityMap, products Reposit
 }
 
 // judge decides about the answer of a command. If a command failed after a change, the change can't be undone in the
-// loaded products, so the group begins again without the command.
+// loaded products, so the group begins again without the command. The group also begins again to read a queue that is
+// to be served: a later command of the group must not meet units that belong to those who wait.
 func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err error) error {
 	if p.excluded {
 		return nil
@@ -141,6 +142,8 @@ func (c *commitGroup) judge(ctx context.Context, m *identityMap, p *pending, err
 		return err
 	case m.cached && (err != nil || !wrote || m.waits()):
 		return errStale
+	case m.isUnread():
+		return errAgain
 	case err != nil && len(c.pending) == 1 && asLapsed(err) == nil: // to a wrapper, lapsed holds are no error
 		c.judged = true
 		return err

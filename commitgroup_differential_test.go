@@ -147,11 +147,26 @@ func TestGroupAnswersAsIfOneAfterTheOther(t *testing.T) {
 					d.now = d.now.Add(time.Duration(d.IntN(60)) * time.Second)
 					grouped.clock.Set(d.now)
 					alone.clock.Set(d.now)
+					sweepQueues(t, grouped, alone)
 					oneGroup(t, d, plug, grouped, alone, n)
 				}
 				assert.Positive(t, groups.Load(), "groups of several")
 			})
 		})
+	}
+}
+
+// sweepQueues sweeps both sides if lines wait. A refusal is recorded behind the group of the command, in a commit that
+// gives the units of lapsed holds to those who wait and drops overdue lines; one by one, later commands come behind
+// that commit.
+func sweepQueues(t *testing.T, grouped, alone *twin) {
+	t.Helper()
+	sweep := step{run: releaseLapsed}
+	for _, sku := range stepSKUs {
+		if p, _ := alone.store.Product(sku); p.AnyWaiting {
+			require.Equal(t, alone.run(t.Context(), sweep), grouped.run(t.Context(), sweep), "sweep")
+			return
+		}
 	}
 }
 

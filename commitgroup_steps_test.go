@@ -44,7 +44,26 @@ func (d dice) request(order allocation.OrderID) allocation.Request {
 	if d.IntN(3) == 0 {
 		r.HoldUntil = d.now.Add(time.Duration(d.IntN(5)) * time.Minute)
 	}
+	if d.IntN(3) == 0 {
+		d.queue(&r)
+	}
 	return r
+}
+
+// queue lets the request wait, or take a part of the units, or begin a hold when units are given. Few of the terms
+// contradict each other.
+func (d dice) queue(r *allocation.Request) {
+	r.Wait, r.Priority = d.IntN(4) > 0, d.IntN(4)-2
+	r.Partial = r.Split && d.IntN(2) == 0
+	if d.IntN(8) > 0 {
+		r.HoldUntil = time.Time{}
+	}
+	if d.IntN(3) == 0 && (!r.Partial || d.IntN(8) == 0) {
+		r.HoldFor = time.Duration(1+d.IntN(5)) * time.Minute
+	}
+	if d.IntN(4) == 0 {
+		r.NeededBy = d.now.Add(time.Duration(d.IntN(10)) * time.Minute)
+	}
 }
 
 // requests are mostly of one order.

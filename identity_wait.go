@@ -56,3 +56,9 @@ func (m *identityMap) loadQueue(ctx context.Context, q Query) error {
 func (m *identityMap) waits() bool {
 	return slices.ContainsFunc(m.products, func(p present) bool { return p.queue.any })
 }
+
+// isUnread reports whether serving has to go on with lines that are not loaded, after a command has freed units for
+// example.
+func (m *identityMap) isUnread() bool {
+	return slices.ContainsFunc(m.products, func(p present) bool { return p.queue.isUnread() })
+}

@@ -55,6 +55,9 @@ func (q *queue) reaches() bool {
 	return reached
 }
 
+// isUnread reports whether serving has to go on with lines that are not loaded.
+func (q *queue) isUnread() bool { return q.missing && q.serving != (Rank{}) }
+
 // isOverdue reports whether NeededBy of any line that waits has passed.
 func (q *queue) isOverdue(now time.Time) bool { return !q.needed.IsZero() && q.needed.Before(now) }
 

@@ -208,7 +208,7 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 // not loaded, whatever the outcome of the function: errAgain to read the queue, or errMore for larger pages.
 func (w *work) unserved(m *identityMap, err error) error {
 	for _, p := range m.products {
-		if !p.queue.missing || p.queue.serving == (Rank{}) {
+		if !p.queue.isUnread() {
 			continue
 		}
 		start, known := w.queues[p.sku]

@@ -81,6 +81,10 @@ waiting: ## prove ROUNDS times that nobody of two processes jumps the queue, and
 	@ALLOCATION_ROUNDS=$(ROUNDS) ALLOCATION_ALL_FAULTS=1 go -C internal/dbtest test -count=1 -timeout 2h -v \
 		-run '^TestB[0-9]+_' .
 
+.PHONY: faults
+faults: ## let every exchange of every command go wrong in every way, over database/sql and over pgx
+	@ALLOCATION_ALL_FAULTS=1 go -C internal/dbtest test -count=1 -timeout 2h -run TestFaultsAtEvery .
+
 .PHONY: galera
 galera: ## the same on a cluster of three MariaDB servers that all take commands, with the seeds of GALERASEEDS
 	@set -e; for seed in $(GALERASEEDS); do \

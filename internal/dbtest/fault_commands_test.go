@@ -100,6 +100,16 @@ var commands = []command{
 	{name: "ShipPart", run: func(ctx context.Context, s *allocation.Service) (any, error) {
 		return s.ShipPart(ctx, firm("old", "chair", 1).OrderLine)
 	}},
+	{name: "Allocate a line that waits", run: allocating(patient("o", "chair", 20))},
+	{name: "HandOver", run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.HandOver(ctx, "basket", "o")
+	}},
+	{name: "SplitBatch", run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.SplitBatch(ctx, "c1", allocation.Batch{Ref: "c4", Purchased: 6, ETA: start.Add(24 * time.Hour)})
+	}},
+	{name: "BlockBatch", run: func(ctx context.Context, s *allocation.Service) (any, error) {
+		return s.BlockBatch(ctx, "c1", "recall")
+	}},
 	{name: "Sweep", states: 3, run: func(ctx context.Context, s *allocation.Service) (any, error) {
 		return s.Sweep(ctx)
 	}},

@@ -290,7 +290,7 @@ func showPurgeBesideQueue(s *scene) {
 	s.announce("b1", 1)
 	s.given(s.want("owner", 1))
 	s.crowd(110)
-	s.given(s.want("dated", 2, waiting, spread, ranked(5), heldFor(time.Hour), neededBy(s.day(5))))
+	s.given(s.want("dated", 2, waiting, spread, ranked(5), neededBy(s.day(5))))
 	s.given(s.want("last", 1, waiting, ranked(-1)))
 	purge := func(orders ...string) {
 		s.Helper()

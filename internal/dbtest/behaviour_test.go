@@ -25,7 +25,8 @@ type behaviour struct {
 // the list here.
 var behaviours = slices.Concat(
 	behavioursOfTerms, behavioursOfRepeats, behavioursOfMotion, behavioursOfDueTimes, behavioursOfCounts,
-	behavioursOfHandOver, behavioursOfLines, behavioursOfWaiting, behavioursOfTrace,
+	behavioursOfHandOver, behavioursOfLines, behavioursOfWaiting, behavioursOfFreeing,
+	behavioursOfTrace,
 )
 
 // TestBehaviours runs each behaviour in a scene of its own; the scenes of an engine share a database.

@@ -227,7 +227,8 @@ func (p *pending) lookUp(ctx context.Context, u *unit, query Query, claims []cla
 	return claims, nil
 }
 
-// leftError returns the answer for a caller whose context ended before the command was decided.
+// leftError returns the answer for a caller whose context ended before the command was decided. Other errors, and nil,
+// are returned unchanged.
 func leftError(op string, err error) error {
 	var left *combine.LeftError
 	switch {

@@ -160,7 +160,7 @@ func (m *identityMap) attribute() {
 
 // attribute gives a trace parent to the events since mark; earlier events without an entry have none.
 func (p *present) attribute(trace string) {
-	if trace == "" && p.traces == nil || len(p.traces) == len(p.events) {
+	if trace == "" && p.traces == nil {
 		return
 	}
 	for len(p.traces) < p.mark {

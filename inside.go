@@ -101,8 +101,6 @@ func (s *Service) hosting(op string) (*unit, error) {
 		return nil, invalid(op, "unit of work", nil, "must not be nil")
 	case u == nil:
 		return nil, &Error{Op: op, Field: "unit of work", Value: fmt.Sprintf("%T", s.units), Err: errors.ErrUnsupported}
-	case u.mistake != nil:
-		return nil, u.mistake
 	case s.guests != nil:
 		return nil, invalid(op, "guests", len(s.guests.list), "must be given to the Service inside the transaction")
 	case u.joined:

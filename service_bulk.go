@@ -152,10 +152,6 @@ func (b *bulk) run() {
 
 // carryOut brings chunks through the queue, as many at a time as there can be groups.
 func (b *bulk) carryOut() {
-	if len(b.chunks) == 1 {
-		b.work()
-		return
-	}
 	// A chunk that ends its goroutine must not end the caller's before the others are through.
 	var workers sync.WaitGroup
 	for range min(b.service.groups.most, len(b.chunks)) {
@@ -214,15 +210,11 @@ func (b *bulk) cleared(items []*item, clear *clearing) []*item {
 	if len(waiting) == 0 {
 		return nil
 	}
-	slices.Sort(need.skus)
-	need.skus = slices.Compact(need.skus)
+	need.skus = slices.Compact(slices.Sorted(slices.Values(need.skus)))
 	err := clear.round(b.ctx, need, b.service.releasePage)
 	for _, it := range waiting {
 		it.reset()
-		it.err, it.done, it.left = err, err != nil, errUnfinished
-		if err != nil {
-			it.left = nil
-		}
+		it.err, it.done = err, err != nil
 	}
 	if err != nil {
 		return nil
@@ -283,10 +275,7 @@ func (b *bulk) work() {
 		if w == nil {
 			break
 		}
-		err := b.service.groups.queue.Do(b.ctx, w)
-		if err != nil {
-			err = leftError(items[0].op, err)
-		}
+		err := leftError(items[0].op, b.service.groups.queue.Do(b.ctx, w))
 		for _, it := range items {
 			it.left = err
 		}
@@ -331,9 +320,7 @@ func (b *bulk) sorted() []*item {
 				connected[sku] = sku
 				return sku
 			}
-			if after, known := connected[next]; known {
-				connected[sku] = after // a shorter way next time
-			}
+			connected[sku] = connected[next] // a shorter way next time
 			sku = next
 		}
 	}

@@ -211,8 +211,8 @@ func (w *work) unserved(m *identityMap, err error) error {
 		if !p.queue.isUnread() {
 			continue
 		}
-		start, known := w.queues[p.sku]
-		if known && start.version == p.read && !p.queue.serving.isBefore(start.from) {
+		start := w.queues[p.sku] // without an entry version 0, which no loaded product has
+		if start.version == p.read && !p.queue.serving.isBefore(start.from) {
 			return contradiction(p.sku, "lines wait, but none came")
 		}
 		if w.queues == nil {

@@ -25,7 +25,7 @@ func (q *Queue[K, V]) tick() {
 	q.hand()
 	var stuck []*Waiter[K, V]
 	for _, l := range q.lines {
-		if l.first == nil || !slices.ContainsFunc(l.holders, func(g *Group[K, V]) bool { return q.hangs(g, 0) }) {
+		if !slices.ContainsFunc(l.holders, func(g *Group[K, V]) bool { return q.hangs(g, 0) }) {
 			continue
 		}
 		for p := l.first; p != nil; p = p.next {

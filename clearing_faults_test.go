@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -160,4 +161,76 @@ func TestARoundThatClearsAHoldIsNotInVain(t *testing.T) {
 	var short *allocation.OutOfStockError
 	require.ErrorAs(t, err, &short)
 	assert.Equal(t, rounds, cleared, "rounds")
+}
+
+// cutOff is a store that loses the answer to a page of lapsed holds because the caller's context ends.
+type cutOff struct {
+	*flooded
+	leave context.CancelFunc
+}
+
+func (c cutOff) Commit(context.Context, []allocation.Changes) error {
+	c.leave()
+	return allocation.ErrUnknownOutcome
+}
+
+// A caller who leaves while holds are cleared hears of the own context alone, since the command has not begun.
+func TestWhoLeavesDuringAClearingHearsNothingOfItsOutcome(t *testing.T) {
+	for name, with := range everyWay {
+		f := flood(t, 5*floodPage)
+		ctx, leave := context.WithCancel(t.Context())
+		defer leave()
+		_, err := serve(t, cutOff{f, leave}, f.settings(with)).Allocate(ctx, want("absurd", "LAMP", 1000))
+		require.ErrorIs(t, err, context.Canceled, name)
+		require.NotErrorIs(t, err, allocation.ErrConflict, name)
+		require.NotErrorIs(t, err, allocation.ErrUnknownOutcome, name)
+	}
+}
+
+// A page of lapsed holds that can't be read or written is the answer to the command that needs the page.
+func TestAClearingThatFailsIsTheAnswer(t *testing.T) {
+	for name, fail := range map[string]func(*flooded){
+		"the read":  func(f *flooded) { f.FailLoad(nil, errBroken) },
+		"the write": func(f *flooded) { f.FailCommit(errBroken) },
+	} {
+		for way, with := range everyWay {
+			t.Run(name+", "+way, func(t *testing.T) {
+				f := flood(t, 5*floodPage)
+				fail(f)
+				_, err := f.service(t, with).Allocate(t.Context(), want("absurd", "LAMP", 1000))
+				require.ErrorIs(t, err, errBroken)
+				assert.Equal(t, 5*floodPage, f.holds(t), "lapsed holds that are left")
+
+				f = flood(t, 5*floodPage)
+				fail(f)
+				_, errs := f.service(t, with).AllocateEach(t.Context(), [][]allocation.Request{
+					{want("absurd", "LAMP", 1000)},
+				})
+				require.ErrorIs(t, errs[0], errBroken)
+			})
+		}
+	}
+}
+
+// Orders of one bulk that need the same holds clear them together: a page for each product, then twice as many.
+func TestOrdersOfABulkClearAPageTogether(t *testing.T) {
+	f := flood(t, 6*floodPage)
+	var ops []string
+	var with settings
+	with.units.Attempt = func(ctx context.Context, op string, _ int) (context.Context, func(error)) {
+		ops = append(ops, op)
+		return ctx, nil
+	}
+	require.NoError(t, f.Seed(stock("s1", "SOFA", 9)))
+	_, errs := f.service(t, with).AllocateEach(t.Context(), [][]allocation.Request{
+		{want("o1", "LAMP", 1000), want("o1", "SOFA", 1)}, {want("o2", "SOFA", 1)}, {want("o3", "LAMP", 1000)},
+	})
+	require.ErrorAs(t, errs[0], new(*allocation.OutOfStockError))
+	require.NoError(t, errs[1])
+	require.ErrorAs(t, errs[2], new(*allocation.OutOfStockError))
+	rounds := strings.Split(strings.Join(ops, " "), "Group")
+	for i, round := range rounds {
+		rounds[i] = strings.TrimSpace(round)
+	}
+	assert.Equal(t, []string{"", "Sweep", "Sweep Sweep", "Sweep Sweep Sweep", ""}, rounds)
 }

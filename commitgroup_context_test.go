@@ -119,6 +119,23 @@ func TestEachCallerHearsOfItsOwnContext(t *testing.T) {
 	}
 }
 
+// A store may say that a context has ended although the caller's has not: then nothing was committed, and the caller
+// hears so.
+func TestAnEndThatOnlyTheStoreSawIsAnError(t *testing.T) {
+	for mode, opts := range modes {
+		for _, ended := range []error{context.Canceled, context.DeadlineExceeded} {
+			for _, failure := range []error{ended, fmt.Errorf("%w: %w", allocation.ErrUnknownOutcome, ended)} {
+				store := newGate(t, stock("b1", "LAMP", 10)).Store
+				store.FailCommit(failure)
+				_, err := serve(t, store, opts).Allocate(t.Context(), want("o1", "LAMP", 1))
+				require.ErrorIs(t, err, failure, mode)
+				require.NotContains(t, err.Error(), "%!", mode)
+				assert.Empty(t, linesOf(store, "LAMP"), mode)
+			}
+		}
+	}
+}
+
 // requireOwn demands the error of a context with the given end and with no other.
 func requireOwn(t *testing.T, heard, own error, who string) {
 	t.Helper()

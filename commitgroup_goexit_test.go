@@ -156,10 +156,10 @@ func TestGoexitEndsItsOwnCallerOnly(t *testing.T) {
 func TestGoexitApartEndsItsOwnCallerOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, service := newExiting(t)
-		store.FailCommit(nil, errBroken)
+		store.FailCommit(nil, errBroken, errBroken) // the group fails on cached and on fresh products
 		first := allocateToExit(t.Context(), service, want("first", "LAMP", 1))
 		leader := allocateToExit(t.Context(), service, want("leader", "LAMP", 1))
-		exiting := allocateToExit(t.Context(), service.WithPolicy(exitAt(2)), want("exits", "LAMP", 1))
+		exiting := allocateToExit(t.Context(), service.WithPolicy(exitAt(3)), want("exits", "LAMP", 1))
 		after := allocateToExit(t.Context(), service, want("after", "LAMP", 1))
 		close(store.let)
 		requireAnswered(t, first, "the caller before the group")

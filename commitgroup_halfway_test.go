@@ -121,9 +121,9 @@ func TestFailureHalfwayIsForgottenWhenTheLeaderEnds(t *testing.T) {
 func TestLeaderThatEndsApartLeavesNothingUnknown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store, service := newExiting(t)
-		store.FailCommit(nil, errBroken)
+		store.FailCommit(nil, errBroken, errBroken) // the group fails on cached and on fresh products
 		first := allocateToExit(t.Context(), service, want("first", "LAMP", 1))
-		exiting := allocateToExit(t.Context(), service.WithPolicy(exitAt(2)), want("exits", "LAMP", 1))
+		exiting := allocateToExit(t.Context(), service.WithPolicy(exitAt(3)), want("exits", "LAMP", 1))
 		one := allocateToExit(t.Context(), service, want("one", "LAMP", 1))
 		two := allocateToExit(t.Context(), service, want("two", "LAMP", 1))
 		close(store.let)

@@ -55,6 +55,7 @@ func TestAGroupLocksItsProductsInOrder(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				store := &ordered{gate: newGate(t, stock("b1", "APPLE", 9), stock("b2", "LAMP", 9))}
+				require.NoError(t, store.Seed(stock("b3", "o1", 9))) // a product with the name of an order
 				service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{LockFirst: true}})
 				store.place(t, service, want("o1", "APPLE", 1), want("o1", "LAMP", 1))
 
@@ -69,8 +70,32 @@ func TestAGroupLocksItsProductsInOrder(t *testing.T) {
 				require.Len(t, store.attempts, 3, "the two who waited are a group")
 				for _, skus := range store.attempts {
 					assert.True(t, slices.IsSorted(skus), "locked %q", skus)
+					assert.NotContains(t, skus, allocation.SKU("o1"), "locked")
 				}
 			})
 		})
+	}
+}
+
+// A lookup that loses a race is tried once more if the unit of work may try anything again, and then left to the
+// attempts.
+func TestALookupIsTriedTwiceAtMost(t *testing.T) {
+	conflict := allocation.ErrConflict
+	for name, tt := range map[string]struct {
+		attempts, lost, loads int
+		answer                error
+	}{
+		"one attempt":                {1, 1, 1, conflict},
+		"two attempts, lost once":    {2, 1, 2, nil},
+		"two attempts, lost twice":   {2, 2, 3, nil},
+		"two attempts, lost for all": {2, 4, 4, conflict},
+	} {
+		s, _ := newSpy(t, stock("b1", "LAMP", 5))
+		require.NoError(t, outside(s, "o1"))
+		service := serve(t, s, settings{units: allocation.UnitOfWorkOptions{Attempts: tt.attempts, Backoff: 1}})
+		s.FailLoad(slices.Repeat([]error{conflict}, tt.lost)...)
+		_, err := service.Cancel(t.Context(), "o1")
+		require.ErrorIs(t, err, tt.answer, name)
+		assert.Len(t, s.queries, tt.loads, "%s: reads", name)
 	}
 }

@@ -123,6 +123,25 @@ func TestLookUpByBatchWaitsForItsAnnouncement(t *testing.T) {
 	}
 }
 
+// A command for a batch waits for the SplitBatch that may bring the batch into being.
+func TestLookUpByBatchWaitsForItsSplit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newDoors(t, []allocation.SKU{"LAMP"}, stock("b1", "LAMP", 10))
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: memory.NewClock(morning).Now}})
+		splitting := call(func() ([]allocation.Allocation, error) {
+			_, err := service.SplitBatch(t.Context(), "b1", allocation.Batch{Ref: "b2", Purchased: 4})
+			return nil, err
+		})
+		blocking := call(func() ([]allocation.Allocation, error) {
+			_, err := service.BlockBatch(t.Context(), "b2", "dented")
+			return nil, err
+		})
+		close(store.of["LAMP"])
+		require.NoError(t, (<-splitting).err)
+		require.NoError(t, (<-blocking).err)
+	})
+}
+
 // A Cancel finds the lines of an earlier Allocate, even if the Allocate is still in the queue.
 func TestLookUpByOrderWaitsForQueuedLines(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

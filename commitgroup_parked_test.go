@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,6 +60,29 @@ func TestWideCommandsBehindAProductThatHangsHoldUpNoOther(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A chunk of a bulk behind a product that hangs keeps no other product from its buyers, unless the next chunk needs the
+// product, too.
+func TestAChunkOfABulkThatWaitsHoldsUpNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newDoors(t, []allocation.SKU{"HANGS"},
+			stock("h", "HANGS", 1000), stock("f", "FREE", 1000), stock("o", "OTHER", 1000))
+		service := serve(t, store, settings{})
+		busy := callAllocate(t.Context(), service, want("busy", "HANGS", 1))
+		orders := [][]allocation.Request{{want("both", "HANGS", 1), want("both", "FREE", 1)}}
+		orders = append(orders, single("OTHER", 1, chunk)...)
+		bulk := call(func() ([]allocation.Allocation, error) {
+			_, errs := service.AllocateEach(t.Context(), orders)
+			return nil, errors.Join(errs...)
+		})
+		_, err := service.Allocate(soon(t), want("sale", "FREE", 1))
+		require.NoError(t, err)
+		require.Empty(t, bulk)
+		close(store.of["HANGS"])
+		require.NoError(t, (<-busy).err)
+		require.NoError(t, (<-bulk).err)
+	})
 }
 
 // Orders of a bulk that compete for a product are judged in their order, even if an early one waits for a product that

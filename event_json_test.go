@@ -284,6 +284,9 @@ func TestR9_MovementsOfEveryEvent(t *testing.T) {
 		"LineHandedOver": "order-36/bundle from cart-9",
 	}
 	for _, row := range pinned {
+		if ref, purchased, allocated := row.event.Movement(); ref == "" {
+			assert.Zero(t, [2]allocation.Quantity{purchased, allocated}, "%s moves units of no batch", row.kind)
+		}
 		if row.name == row.kind && row.kind != "LineAllocated" {
 			text := row.kind
 			if moved := want[row.kind]; moved != "" {

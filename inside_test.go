@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -186,4 +188,52 @@ func TestInsideRefusesATransactionOfAnotherStore(t *testing.T) {
 	assert.Equal(t, []any{"Transact", "store"}, []any{detailed.Op, detailed.Field})
 	require.ErrorIs(t, err, allocation.ErrInvalid)
 	assert.False(t, ran)
+}
+
+// A transaction's products come into the cache in place of others if the cache is full, and in place of their own
+// former copies otherwise.
+func TestInsideKeepsTheCacheWithinItsSize(t *testing.T) {
+	t.Run("full of others", func(t *testing.T) {
+		c := newTill(t, settings{service: allocation.ServiceOptions{CacheSize: 1}},
+			stock("b1", "LAMP", 10), stock("b2", "SOFA", 10))
+		_, err := c.Allocate(t.Context(), want("o1", "LAMP", 1))
+		require.NoError(t, err)
+		require.NoError(t, c.place(t.Context(), commits, want("o2", "SOFA", 1)))
+		c.store.FailLoad(errBroken)
+		_, err = c.Allocate(t.Context(), want("o3", "LAMP", 1))
+		require.ErrorIs(t, err, errBroken, "the lamp made room")
+		c.store.FailLoad(errBroken) // stays, since nothing is read
+		_, err = c.Allocate(t.Context(), want("o4", "SOFA", 1))
+		require.NoError(t, err)
+	})
+	t.Run("with former copies", func(t *testing.T) {
+		c := newTill(t, settings{service: allocation.ServiceOptions{CacheSize: 2}},
+			stock("b1", "LAMP", 100), stock("b2", "SOFA", 100))
+		_, err := c.Allocate(t.Context(), want("o", "LAMP", 1), want("o", "SOFA", 1))
+		require.NoError(t, err)
+		c.store.FailLoad(errBroken) // stays, since nothing is read
+		for i := range 10 {
+			require.NoError(t, c.place(t.Context(), commits, want(numbered("in", i), "LAMP", 1)))
+			_, err := c.Allocate(t.Context(), want(numbered("out", i), "LAMP", 1), want(numbered("out", i), "SOFA", 1))
+			require.NoError(t, err)
+		}
+	})
+}
+
+// Nobody pauses inside a transaction, which has locks.
+func TestInsideBeginsAgainWithoutAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+		const long = time.Hour
+		service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Backoff: long, MaxBackoff: long}})
+		tx := store.Begin()
+		defer tx.Rollback()
+		inside, _ := service.Inside(store.Join(tx))
+		store.FailCommit(allocation.ErrConflict)
+		assert.Zero(t, took(func() {
+			_, err := inside.Allocate(t.Context(), want("o1", "LAMP", 1))
+			require.NoError(t, err)
+		}))
+	})
 }

@@ -243,3 +243,37 @@ func TestAStateThatContradictsItselfIsRefused(t *testing.T) {
 		})
 	}
 }
+
+// GetDue checks its SKUs like the other methods.
+func TestGetDueRefusesBadSKUs(t *testing.T) {
+	s, units := newSpy(t, stock("b1", "LAMP", 5))
+	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		for _, skus := range [][]allocation.SKU{{""}, {"LAMP", "LAMP"}} {
+			_, err := products.GetDue(ctx, allocation.Turn{}, skus...)
+			require.ErrorIs(t, err, allocation.ErrInvalid)
+		}
+		return nil
+	}))
+	assert.Empty(t, s.queries)
+}
+
+// A unit of work reads the queue of a product once.
+func TestTheQueueOfAProductIsReadOnce(t *testing.T) {
+	s, units := newSpy(t, stock("b1", "LAMP", 1), stock("b2", "LAMP", 1))
+	service := newService(t, units, nil)
+	for _, r := range []allocation.Request{want("o1", "LAMP", 1), want("o2", "LAMP", 1), mayWait("o3", "LAMP", 1)} {
+		_, err := service.Allocate(t.Context(), r)
+		require.NoError(t, err)
+	}
+	s.queries = nil
+	require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+		for _, ref := range []allocation.BatchRef{"b1", "b2"} {
+			if _, err := products.GetByBatch(ctx, ref); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	require.Len(t, s.queries, 3, "each batch, and the queue")
+	assert.True(t, s.queries[1].Waiting)
+}

@@ -125,6 +125,9 @@ func TestReconcileAllRefusesWhatItCanNotRead(t *testing.T) {
 	}
 	require.ErrorIs(t, first(nil, s, ""), allocation.ErrInvalid)
 	require.ErrorIs(t, first(t.Context(), s, " "), allocation.ErrInvalid)
+	require.ErrorIs(t, first(t.Context(), s.With(newTable().row("r")), ""), allocation.ErrInvalid)
+	wrapper := &countingWrapper{UnitOfWork: allocation.NewUnitOfWork(store, nil)}
+	require.NoError(t, first(t.Context(), newService(t, wrapper, nil), ""))
 	ended, end := context.WithCancel(t.Context())
 	end()
 	require.ErrorIs(t, first(ended, s, ""), context.Canceled)

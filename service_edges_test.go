@@ -1,6 +1,7 @@
 package allocation_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 // A product that can't be read ends the sweep with the error.
@@ -55,4 +57,53 @@ func TestHandOverOfNamedSKUsNeedsALineOfEach(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, lines, 1)
 	assert.Equal(t, allocation.SKU("LAMP"), lines[0].SKU)
+}
+
+// A repeated hand-over finds that the hold that came over has lapsed, as the first one would have found.
+func TestR7_ARepeatedHandOverOfALapsedHoldSaysSo(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 5))
+	held := want("cart", "LAMP", 1)
+	held.HoldUntil = morning.Add(time.Minute)
+	_, err := s.Allocate(t.Context(), held)
+	require.NoError(t, err)
+	_, err = s.HandOver(t.Context(), "cart", "order")
+	require.NoError(t, err)
+	s.clock.Advance(time.Hour)
+	for _, skus := range [][]allocation.SKU{nil, {"LAMP"}} {
+		lines, err := s.HandOver(t.Context(), "cart", "order", skus...)
+		require.ErrorIs(t, err, allocation.ErrLapsed)
+		assert.Empty(t, lines)
+	}
+}
+
+// unsteady is a store whose audits lose so many races.
+type unsteady struct {
+	*memory.Store
+	lost int
+}
+
+func (u *unsteady) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	if u.lost > 0 {
+		u.lost--
+		return allocation.Audit{}, allocation.ErrConflict
+	}
+	return drifting{u.Store}.Audit(ctx, sku)
+}
+
+// An audit that loses a race is repeated, and ten of them are the end.
+func TestMendRepeatsAnAuditThatLosesARace(t *testing.T) {
+	for lost, answer := range map[int]error{0: nil, 9: nil, 10: allocation.ErrConflict} {
+		for mode, opts := range modes {
+			store := &unsteady{Store: memory.New(), lost: lost}
+			require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
+			service := serve(t, store, opts)
+			plan, err := service.PlanMend(t.Context(), "LAMP")
+			require.ErrorIs(t, err, answer, "%s, %d lost races", mode, lost)
+			assert.Equal(t, answer == nil, len(plan.Events) == 1, "%s, %d lost races", mode, lost)
+			store.lost = lost
+			audit, err := service.Mend(t.Context(), "LAMP")
+			require.ErrorIs(t, err, answer, "%s, %d lost races", mode, lost)
+			assert.Equal(t, answer == nil, audit.Drifted(), "%s, %d lost races", mode, lost)
+		}
+	}
 }

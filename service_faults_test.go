@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"time"
 
@@ -100,4 +101,81 @@ func TestLapsedHoldsAreRecordedInTheirOrder(t *testing.T) {
 		orders = append(orders, e.(allocation.HoldLapsed).OrderID)
 	}
 	assert.Equal(t, []allocation.OrderID{"o1", "o2", "o3"}, orders)
+}
+
+// spiedDrift is a spy whose counters differ from the ledger.
+type spiedDrift struct{ *spy }
+
+func (d spiedDrift) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	return drifting{d.Store}.Audit(ctx, sku)
+}
+
+// dueCases are commands that need more of furnished than useCases do: named SKUs, and an hour that has passed.
+func dueCases(ctx context.Context) map[string]func(s *allocation.Service) error {
+	only := func(_ any, err error) error { return err }
+	return map[string]func(s *allocation.Service) error{
+		"Cancel SOFA":   func(s *allocation.Service) error { return only(s.Cancel(ctx, "o0", "SOFA", "SOFA")) },
+		"Ship SOFA":     func(s *allocation.Service) error { return only(s.Ship(ctx, "o0", "SOFA")) },
+		"HandOver SOFA": func(s *allocation.Service) error { return only(s.HandOver(ctx, "o0", "o9", "SOFA", "SOFA")) },
+		"Allocate two": func(s *allocation.Service) error {
+			return only(s.Allocate(ctx, want("o1", "LAMP", 1), want("o1", "SOFA", 1)))
+		},
+		"Sweep": func(s *allocation.Service) error { return only(s.Sweep(ctx)) },
+	}
+}
+
+// Whichever call of the store fails, the caller hears why, and nothing has changed.
+func TestACommandWhoseStoreFailsChangesNothing(t *testing.T) {
+	cases := useCases(t.Context())
+	maps.Copy(cases, dueCases(t.Context()))
+	type fault func(*memory.Store, ...error)
+	for mode, opts := range modes {
+		for name, call := range cases {
+			later := time.Duration(0)
+			if name == "Sweep" {
+				later = 2 * time.Hour
+			}
+			opts.units.Now = memory.NewClock(morning.Add(later)).Now
+			run := func(fail func(*memory.Store)) (before, after []allocation.State, calls [2]int, err error) {
+				s := &spy{Store: furnished(t)}
+				var store allocation.Store = s
+				if name == "Mend" || name == "PlanMend" {
+					store = spiedDrift{s}
+				}
+				service := serve(t, store, opts)
+				if name == "UnblockBatch" {
+					_, err := service.BlockBatch(t.Context(), "b3", "dented")
+					require.NoError(t, err)
+				}
+				before = allOf(s.Store)
+				s.queries, s.commits = nil, nil
+				fail(s.Store)
+				err = call(service)
+				return before, allOf(s.Store), [2]int{len(s.queries), len(s.commits)}, err
+			}
+			t.Run(mode+"/"+name, func(t *testing.T) {
+				_, _, calls, err := run(func(*memory.Store) {})
+				require.NoError(t, err)
+				for kind, fail := range []fault{(*memory.Store).FailLoad, (*memory.Store).FailCommit} {
+					for at := range calls[kind] {
+						errs := append(make([]error, at), errBroken)
+						before, after, _, err := run(func(s *memory.Store) { fail(s, errs...) })
+						require.ErrorIs(t, err, errBroken, "%s %d fails", []string{"read", "commit"}[kind], at)
+						if name != "Sweep" { // what was swept before stays
+							assert.Equal(t, before, after, "%s %d fails", []string{"read", "commit"}[kind], at)
+						}
+					}
+				}
+			})
+		}
+	}
+}
+
+// allOf returns what a store has of the products of furnished.
+func allOf(store *memory.Store) (states []allocation.State) {
+	for _, sku := range []allocation.SKU{"LAMP", "SOFA", "DESK"} {
+		state, _ := store.Product(sku)
+		states = append(states, state)
+	}
+	return states
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 // put replaces the version of a product in the store, as a restore of the product's row alone does.
@@ -241,4 +242,45 @@ func mendAndReorder(
 	_, err = service.Mend(t.Context(), "LAMP")
 	require.NoError(t, err)
 	assert.Equal(t, []string{"BatchCorrected", "LineAllocated"}, kinds)
+}
+
+// Mend is a unit of work, so neither a nil context nor another unit of work around is allowed.
+func TestMendNeedsAContextOfItsOwn(t *testing.T) {
+	for mode, opts := range modes {
+		store := drifting{memory.New()}
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 9)))
+		units := allocation.NewUnitOfWork(store, nil)
+		service := newService(t, units, &opts.service)
+		for _, mend := range []func(context.Context) error{
+			func(ctx context.Context) error { _, err := service.Mend(ctx, "LAMP"); return err },
+			func(ctx context.Context) error { _, err := service.PlanMend(ctx, "LAMP"); return err },
+		} {
+			require.ErrorIs(t, mend(nil), allocation.ErrInvalid, mode)
+			require.NoError(t, units.Do(t.Context(), func(ctx context.Context, _ allocation.Repository) error {
+				require.ErrorIs(t, mend(ctx), allocation.ErrInvalid, mode)
+				return nil
+			}))
+		}
+		lamp, _ := store.Product("LAMP")
+		assert.EqualValues(t, 1, lamp.Version, mode)
+	}
+}
+
+// A batch that has fewer units than its lines is cut, however many pages of lines have to go.
+func TestMendReadsAllLinesThatHaveToGo(t *testing.T) {
+	s := newShop(t, stock("b1", "LAMP", 50))
+	for i := range 5 {
+		_, err := s.Allocate(t.Context(), want(numbered("o", i), "LAMP", 10))
+		require.NoError(t, err)
+	}
+	state := s.product("LAMP")
+	require.NoError(t, s.store.Commit(t.Context(), []allocation.Changes{{
+		SKU: "LAMP", Read: state.Version, Version: state.Version + 1,
+		Batches: []allocation.BatchChange{{Ref: "b1", Purchased: -38, Allocated: -38}},
+		Events:  []allocation.Event{allocation.LineRefused{SKU: "LAMP"}},
+	}}))
+	units := allocation.NewUnitOfWork(s.store, &allocation.UnitOfWorkOptions{Now: s.clock.Now, PageSize: 1})
+	_, err := newService(t, units, nil).Mend(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.Equal(t, []allocation.OrderID{numbered("o", 0)}, linesOf(s.store, "LAMP"))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 func TestR10_RefusalIsRecordedOnceUntilSomethingElseHappens(t *testing.T) {
@@ -124,4 +125,29 @@ func TestServiceR10ARefusalOverAHostsUnitOfWorkIsRecorded(t *testing.T) {
 	var short *allocation.OutOfStockError
 	require.ErrorAs(t, err, &short)
 	assert.Equal(t, []string{"LineRefused"}, s.kinds("LAMP", before))
+}
+
+// withoutProducts is a host's own unit of work whose products can be had together only.
+type withoutProducts struct{ allocation.UnitOfWork }
+
+type onlyMany struct{ allocation.Repository }
+
+func (onlyMany) Get(context.Context, allocation.SKU, ...allocation.OrderID) (*allocation.Product, error) {
+	return nil, errBroken
+}
+
+func (w withoutProducts) Do(ctx context.Context, fn func(context.Context, allocation.Repository) error) error {
+	return w.UnitOfWork.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+		return fn(ctx, onlyMany{products})
+	})
+}
+
+// If the product of a refusal can't be had, the caller hears of both.
+func TestR10_ARefusalThatCanNotBeRecordedIsNoSecret(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 1)))
+	_, err := newService(t, withoutProducts{allocation.NewUnitOfWork(store, nil)}, nil).
+		Allocate(t.Context(), want("o1", "LAMP", 2))
+	require.ErrorIs(t, err, errBroken)
+	require.ErrorAs(t, err, new(*allocation.OutOfStockError))
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -65,4 +66,79 @@ func TestSweepIsLinearAndSaysHowFarItGot(t *testing.T) {
 			f.told(t, service, before)
 		})
 	}
+}
+
+// shipped returns a shop with a shipment of 9 lamps that is late for so many lines, and a spy on the store.
+func shipped(t *testing.T, lines, page int) (*spy, *allocation.Service) {
+	t.Helper()
+	clock := memory.NewClock(morning)
+	s := &spy{Store: memory.New()}
+	units := allocation.NewUnitOfWork(s, &allocation.UnitOfWorkOptions{Now: clock.Now, PageSize: page})
+	service := newService(t, units, &allocation.ServiceOptions{CacheSize: -1})
+	shipment := stock("b1", "LAMP", 9)
+	shipment.ETA = morning.Add(time.Hour)
+	require.NoError(t, service.AddBatch(t.Context(), shipment))
+	for i := range lines {
+		dated := want(numbered("o", i), "LAMP", 1)
+		dated.NeededBy = morning.Add(2 * time.Hour)
+		_, err := service.Allocate(t.Context(), dated)
+		require.NoError(t, err)
+	}
+	clock.Advance(3 * time.Hour)
+	s.queries, s.commits = nil, nil
+	return s, service
+}
+
+// A sweep reads all lines of a shipment that is due, or ends with the error of the read.
+func TestSweepReadsTheLinesOfALateShipment(t *testing.T) {
+	_, service := shipped(t, 3, 1)
+	swept, err := service.Sweep(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 3, swept, "lines that are late")
+
+	s, service := shipped(t, 3, 100)
+	s.FailLoad(nil, nil, errBroken) // what is due is read, and the product
+	swept, err = service.Sweep(t.Context())
+	require.ErrorIs(t, err, errBroken)
+	assert.Zero(t, swept)
+	assert.Empty(t, s.commits)
+}
+
+// A batch that is due for another reason than a line that needs its units costs no read of its lines.
+func TestSweepReadsNoLinesOfABatchThatExpires(t *testing.T) {
+	for name, eta := range map[string]time.Time{"arrived": {}, "on the way": morning.Add(3 * time.Hour)} {
+		clock := memory.NewClock(morning)
+		s := &spy{Store: memory.New()}
+		units := allocation.NewUnitOfWork(s, &allocation.UnitOfWorkOptions{Now: clock.Now})
+		service := newService(t, units, nil)
+		milk := stock("b1", "MILK", 9)
+		milk.ETA, milk.BestBefore = eta, morning.Add(4*time.Hour)
+		require.NoError(t, service.AddBatch(t.Context(), milk))
+		clock.Advance(5 * time.Hour)
+		s.queries = nil
+		swept, err := service.Sweep(t.Context())
+		require.NoError(t, err)
+		assert.Equal(t, 1, swept, name)
+		for _, q := range s.queries {
+			assert.Empty(t, q.Batch, name)
+		}
+	}
+}
+
+// vanished is a store whose product has gone by the time of the sweep.
+type vanished struct{ *memory.Store }
+
+func (v vanished) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	if q.Due && len(q.SKUs) > 0 {
+		return nil, nil
+	}
+	return v.Store.Load(ctx, q)
+}
+
+func TestSweepCountsNothingOfAProductThatIsGone(t *testing.T) {
+	s := floodedShop(t, 3)
+	units := allocation.NewUnitOfWork(vanished{s.store}, &allocation.UnitOfWorkOptions{Now: s.clock.Now})
+	swept, err := newService(t, units, nil).Sweep(t.Context())
+	require.NoError(t, err)
+	assert.Zero(t, swept)
 }

@@ -136,3 +136,39 @@ func TestEachCommitOfTheHostWakesTheRelayOnce(t *testing.T) {
 		})
 	}
 }
+
+// A context that has ended begins no transaction.
+func TestTransactUnderAContextThatHasEndedBeginsNothing(t *testing.T) {
+	c := newTill(t, settings{}, stock("b1", "LAMP", 10))
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, skus := range [][]allocation.SKU{nil, {"LAMP"}} {
+		err := c.Transact(ctx,
+			func(context.Context, func(allocation.Store) error) error { panic("a transaction begins") },
+			func(context.Context, *allocation.Service) error { return nil }, skus...)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}
+
+// The hook Attempt hears that a transaction has not ended as it should.
+func TestAttemptHearsOfATransactionThatPanics(t *testing.T) {
+	w := &watch{}
+	c := newTill(t, settings{units: allocation.UnitOfWorkOptions{Attempt: w.hook}}, stock("b1", "LAMP", 10))
+	assert.PanicsWithValue(t, "away", func() {
+		end := func(context.Context, *allocation.Service) error { panic("away") }
+		_ = c.place(t.Context(), end, want("o1", "LAMP", 1))
+	})
+	require.Equal(t, "Transact", w.attempts[0].op)
+	require.Len(t, w.attempts[0].ends, 1)
+	require.ErrorContains(t, w.attempts[0].ends[0], "did not return")
+}
+
+// A hook Attempt without a context begins no transaction.
+func TestTransactNeedsTheContextOfTheHook(t *testing.T) {
+	c := newTill(t, settings{units: allocation.UnitOfWorkOptions{
+		Attempt: func(context.Context, string, int) (context.Context, func(error)) { return nil, nil },
+	}}, stock("b1", "LAMP", 10))
+	require.ErrorIs(t, c.Transact(t.Context(),
+		func(context.Context, func(allocation.Store) error) error { panic("a transaction begins") },
+		func(context.Context, *allocation.Service) error { return nil }), allocation.ErrInvalid)
+}

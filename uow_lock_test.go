@@ -103,11 +103,18 @@ func TestDoNeverTriesAgainInAHostsTransaction(t *testing.T) {
 // inOrder is a store on which a read with locks is a deadlock, unless the read locks behind everything that is locked.
 type inOrder struct {
 	*memory.Store
+	plain int                // reads without locks
+	asked [][]allocation.SKU // by reads with locks, of the last attempt
 	reads [][]allocation.SKU // with locks, of the last attempt
 }
 
+func (o *inOrder) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	o.plain++
+	return o.Store.Load(ctx, q)
+}
+
 func (o *inOrder) Locked(_ context.Context, fn func(allocation.Store) error) error {
-	o.reads = nil
+	o.reads, o.asked = nil, nil
 	return fn(lockingInOrder{o})
 }
 
@@ -123,7 +130,7 @@ func (l lockingInOrder) Load(ctx context.Context, q allocation.Query) ([]allocat
 		}
 		skus = append(skus, s.SKU)
 	}
-	l.reads = append(l.reads, skus)
+	l.asked, l.reads = append(l.asked, q.SKUs), append(l.reads, skus)
 	return states, err
 }
 
@@ -132,7 +139,7 @@ func TestAfterADeadlockAllProductsAreLockedFirst(t *testing.T) {
 	type read func(context.Context, allocation.Repository) error
 	for name, second := range map[string]read{
 		"by SKU": func(ctx context.Context, products allocation.Repository) error {
-			_, err := products.Get(ctx, "APPLE")
+			_, err := products.GetMany(ctx, []allocation.SKU{"ZEBRA", "APPLE"})
 			return err
 		},
 		"by order": func(ctx context.Context, products allocation.Repository) error {
@@ -146,10 +153,10 @@ func TestAfterADeadlockAllProductsAreLockedFirst(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := &inOrder{Store: memory.New()}
-			require.NoError(t, store.Seed(stock("b1", "APPLE", 5), stock("b2", "LAMP", 5)))
+			require.NoError(t, store.Seed(stock("b1", "APPLE", 5), stock("b2", "LAMP", 5), stock("b3", "ZEBRA", 5)))
 			units := allocation.NewUnitOfWork(store,
 				&allocation.UnitOfWorkOptions{LockFirst: true, Backoff: 1, MaxBackoff: 1})
-			_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "APPLE", 1))
+			_, err := newService(t, units, nil).Allocate(t.Context(), want("o1", "APPLE", 1), want("o1", "ZEBRA", 1))
 			require.NoError(t, err)
 			runs := 0
 			require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
@@ -160,7 +167,84 @@ func TestAfterADeadlockAllProductsAreLockedFirst(t *testing.T) {
 				return second(ctx, products)
 			}))
 			assert.Equal(t, 2, runs, "attempts")
-			assert.Equal(t, []allocation.SKU{"APPLE", "LAMP"}, store.reads[0], "locked first")
+			wanted := []allocation.SKU{"APPLE", "LAMP", "ZEBRA"}
+			if name == "by batch" {
+				wanted = wanted[:2]
+			}
+			assert.Equal(t, wanted, store.reads[0], "locked first")
+			assert.Equal(t, wanted, store.asked[0], "asked for first")
+			assert.Equal(t, map[bool]int{true: 0, false: 1}[name == "by SKU"], store.plain, "lookups of products")
+		})
+	}
+}
+
+// vague is a store whose transactions with locks commit, and lose the answer.
+type vague struct{ *lockable }
+
+func (v vague) Locked(ctx context.Context, fn func(allocation.Store) error) error {
+	if err := v.lockable.Locked(ctx, fn); err != nil {
+		return err
+	}
+	return allocation.ErrUnknownOutcome
+}
+
+// Nobody hears events of a transaction whose COMMIT has an unknown outcome.
+func TestCommittedHearsNothingOfATransactionOfUnknownOutcome(t *testing.T) {
+	for mode, opts := range modes {
+		t.Run(mode, func(t *testing.T) {
+			j := &journal{}
+			store, _ := newLockable(t, allocation.UnitOfWorkOptions{})
+			opts.units = allocation.UnitOfWorkOptions{LockFirst: true, Committed: j.hook}
+			_, err := serve(t, vague{store}, opts).Allocate(t.Context(), want("o1", "LAMP", 1))
+			require.ErrorIs(t, err, allocation.ErrUnknownOutcome)
+			assert.Empty(t, j.commits)
+		})
+	}
+}
+
+// A read that lost a race while nothing was locked met no deadlock, so the next attempt reads nothing beforehand.
+func TestAfterALostReadWithoutLocksNothingIsLockedBeforehand(t *testing.T) {
+	for name, tt := range map[string]struct {
+		lockFirst bool
+		faults    []error
+	}{
+		"the first read, with locks":     {true, []error{allocation.ErrConflict}},
+		"the first read, without locks":  {false, []error{allocation.ErrConflict}},
+		"the second read, without locks": {false, []error{nil, allocation.ErrConflict}},
+	} {
+		store := &inOrder{Store: memory.New()}
+		require.NoError(t, store.Seed(stock("b1", "APPLE", 5), stock("b2", "LAMP", 5)))
+		opts := allocation.UnitOfWorkOptions{LockFirst: tt.lockFirst, Backoff: 1}
+		store.FailLoad(tt.faults...)
+		require.NoError(t, allocation.NewUnitOfWork(store, &opts).Do(t.Context(),
+			func(ctx context.Context, products allocation.Repository) error {
+				if err := allocate(ctx, products, "o1", "APPLE"); err != nil {
+					return err
+				}
+				return allocate(ctx, products, "o1", "LAMP")
+			}), name)
+		assert.Equal(t, [][]allocation.SKU{{"APPLE"}, {"LAMP"}}, store.reads, name)
+	}
+}
+
+// A read that fails, while the products to lock are looked up or locked, ends the unit of work.
+func TestAReadThatFailsBetweenTwoAttemptsIsTheAnswer(t *testing.T) {
+	for name, reads := range map[string]int{"the lookup of the products": 2, "the read that locks them all": 3} {
+		t.Run(name, func(t *testing.T) {
+			store := &inOrder{Store: memory.New()}
+			require.NoError(t, store.Seed(stock("b1", "APPLE", 5), stock("b2", "LAMP", 5)))
+			units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{LockFirst: true, Backoff: 1})
+			store.FailLoad(append(make([]error, reads), errBroken)...)
+			runs := 0
+			require.ErrorIs(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+				runs++
+				if _, err := products.Get(ctx, "LAMP"); err != nil {
+					return err
+				}
+				_, err := products.GetByBatch(ctx, "b1")
+				return err
+			}), errBroken)
+			assert.Equal(t, 1, runs, "attempts in which the function ran")
 		})
 	}
 }

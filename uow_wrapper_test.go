@@ -2,6 +2,7 @@ package allocation_test
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -152,4 +153,59 @@ func TestCommitHookHearsEachCommit(t *testing.T) {
 	_, err = newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1))
 	require.NoError(t, err)
 	assert.Len(t, heard, 2, "a repeat commits nothing")
+}
+
+// If the store refuses a group, each command is a Do of the wrapper by itself.
+func TestWrapperSeesTheCommandsOfARefusedGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 100))
+		w := &countingWrapper{UnitOfWork: allocation.NewUnitOfWork(store, nil)}
+		service := newService(t, w, &allocation.ServiceOptions{CacheSize: -1})
+		store.FailCommit(nil, errBroken)
+		var all []<-chan outcome
+		for i := range 4 {
+			all = append(all, callAllocate(t.Context(), service, want(numbered("o", i), "LAMP", 1)))
+		}
+		close(store.let)
+		for _, one := range all {
+			require.NoError(t, (<-one).err)
+		}
+		assert.Equal(t, []int64{5, 5}, []int64{w.does.Load(), w.runs.Load()}, "one, the group of three, each of them")
+	})
+}
+
+// The hook Commit hears of a store that panics.
+func TestCommitHookHearsOfAPanic(t *testing.T) {
+	store := &explosive{Store: memory.New()}
+	store.both.Add(1)
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+	var heard []error
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
+		Commit: func(context.Context) func(error) { return func(err error) { heard = append(heard, err) } },
+	})
+	assert.Panics(t, func() { _, _ = newService(t, units, nil).Allocate(t.Context(), want("o1", "LAMP", 1)) })
+	require.Len(t, heard, 1)
+	require.ErrorContains(t, heard[0], "did not return")
+}
+
+// The unit of work is a Ledger if the store is one.
+func TestUnitOfWorkIsTheLedgerOfItsStore(t *testing.T) {
+	store := memory.New()
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+	ledger, is := allocation.NewUnitOfWork(store, nil).(allocation.Ledger)
+	require.True(t, is)
+	events, err := ledger.Events(t.Context(), "LAMP", 0, 9)
+	require.NoError(t, err)
+	assert.Len(t, events, 1)
+	audit, err := ledger.Audit(t.Context(), "LAMP")
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, audit.LastEvent)
+	ledger = allocation.NewUnitOfWork(&plain{Store: store}, nil).(allocation.Ledger)
+	_, err = ledger.Events(t.Context(), "LAMP", 0, 9)
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	_, err = ledger.Audit(t.Context(), "LAMP")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	ledger = allocation.NewUnitOfWork(nil, nil).(allocation.Ledger)
+	_, err = ledger.Events(t.Context(), "LAMP", 0, 9)
+	require.ErrorIs(t, err, allocation.ErrInvalid)
 }

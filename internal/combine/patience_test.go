@@ -46,6 +46,27 @@ func TestWideWorkBehindAGroupThatHangsParks(t *testing.T) {
 	})
 }
 
+// Work that waits for two groups that hang stays parked until both have ended.
+func TestWorkBehindTwoGroupsThatHangStaysParked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkshop(10)
+		releaseA, releaseB := w.block("a"), w.block("b")
+		a := w.send(t.Context(), "a", exclusive("a")...)
+		b := w.send(t.Context(), "b", exclusive("b")...)
+		wide := w.send(t.Context(), "wide", exclusive("a", "b", "c")...)
+		require.NoError(t, <-w.send(t.Context(), "first", exclusive("c")...))
+		releaseA()
+		require.NoError(t, <-a)
+		start := time.Now() //nolint:forbidigo // the clock of the bubble
+		require.NoError(t, <-w.send(t.Context(), "second", exclusive("c")...))
+		assert.Zero(t, time.Since(start)) //nolint:forbidigo // the clock of the bubble
+		releaseB()
+		require.NoError(t, <-b)
+		require.NoError(t, <-wide)
+		assert.Empty(t, w.Leftovers())
+	})
+}
+
 // Work behind a Hold that hangs parks as well.
 func TestWideWorkBehindAHoldThatHangsParks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

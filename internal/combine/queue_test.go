@@ -356,3 +356,35 @@ func TestLeaderThatEndsItsGoroutineHandsOn(t *testing.T) {
 		assert.Equal(t, [][]string{{"first"}, {"exits", "settled", "again"}, {"again"}}, groups)
 	})
 }
+
+// A caller may leave at the moment at which the keys, or a slot, are granted. Then the caller gives them back.
+func TestWhoLeavesWhenGrantedGivesTheKeysBack(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1)) // the caller wakes up after the grant
+	for _, holds := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			w := newWorkshop(10)
+			ctx, leave := context.WithCancel(t.Context())
+			release := make(chan struct{})
+			before := make(chan error, 1)
+			go func() { before <- w.Hold(t.Context(), exclusive("lamp"), func() { <-release; leave() }) }()
+			synctest.Wait()
+			leaving := make(chan error, 1)
+			go func() {
+				if holds {
+					leaving <- w.Hold(ctx, exclusive("lamp"), func() {})
+				} else {
+					leaving <- w.Do(ctx, &waiter{Value: "leaving", Size: 1, Claims: exclusive("lamp")})
+				}
+			}()
+			synctest.Wait()
+			behind := w.send(t.Context(), "behind", exclusive("lamp")...)
+			close(release)
+			require.NoError(t, <-before)
+			var left *combine.LeftError
+			require.ErrorAs(t, <-leaving, &left)
+			assert.False(t, left.Running)
+			require.NoError(t, <-behind)
+			assert.Empty(t, w.Leftovers())
+		})
+	}
+}

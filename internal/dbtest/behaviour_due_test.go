@@ -16,6 +16,7 @@ var behavioursOfDueTimes = []behaviour{
 	{"A5 lines of a shipment that slips move or are late, once", showSlip},
 	{"A5 lines of a shipment that will have expired move or are late", showSpoiled},
 	{"A5 every line of a large shipment is late", showLargeSlip},
+	{"A5 a late line moves with the next change of the shipment", showLateLineMoves},
 	{"A8 a hold whose batch expires can be confirmed", showExpiredHold},
 	{"A8 a batch with held units is told by the sweep, once", showSweptHold},
 	{"A13 low stock by the clock is told once", showLowByClock},
@@ -119,6 +120,20 @@ func showLargeSlip(s *scene) {
 	assert.Empty(s, s.slip("ship", s.day(6)))
 	assert.Empty(s, s.slip("ship", s.day(4)))
 	assert.Len(s, s.marks(before), lines, "all are in time again")
+}
+
+func showLateLineMoves(s *scene) {
+	s.announce("ship", 4, arriving(s.day(3)))
+	s.given(s.want("o1", 4, neededBy(s.day(4))))
+	assert.Equal(s, []string{"o1:4"}, s.slip("ship", s.day(7)))
+	before := s.version()
+	s.announce("here", 4)
+	_, err := s.service.Sweep(s.Context())
+	require.NoError(s, err)
+	assert.Equal(s, "ship:4", s.has("o1"), "units in time don't move the line")
+	assert.Empty(s, s.slip("ship", s.day(8)))
+	assert.Equal(s, "here:4", s.has("o1"))
+	assert.Equal(s, []string{"o1 false"}, s.marks(before))
 }
 
 func showExpiredHold(s *scene) {

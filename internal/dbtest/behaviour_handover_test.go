@@ -15,6 +15,7 @@ var behavioursOfHandOver = []behaviour{
 	{"A11 a cart becomes an order once, or is cancelled", showHandedOverOrCancelled},
 	{"A11 two carts become one order", showTwoCarts},
 	{"A11 a line keeps place, terms and hold", showKeptPlace},
+	{"A11 a repeat takes nothing that the cart got since", showCartUsedAgain},
 	{"A11 lines that can't be handed over", showNoHandOver},
 	{"Case 6 cart to order", showCartToOrder},
 	{"Case 11 a belated change wins", showBelatedChange},
@@ -92,6 +93,17 @@ func showKeptPlace(s *scene) {
 	s.clock.Set(s.minute(10))
 	require.ErrorIs(s, s.handOver(s.other, "cart", "order"), allocation.ErrLapsed)
 	assert.Equal(s, "b1:2", s.given(s.want("cart", 2)))
+}
+
+func showCartUsedAgain(s *scene) {
+	s.announce("b1", 5)
+	s.given(s.want("cart", 2))
+	require.NoError(s, s.handOver(s.service, "cart", "order"))
+	assert.Equal(s, "b1:1", s.given(s.want("cart", 1)), "a late message under the old id is a new line")
+	s.quiet(func() { require.NoError(s, s.handOver(s.other, "cart", "order")) })
+	assert.Equal(s, []string{"b1:1", "b1:2"}, []string{s.has("cart"), s.has("order")})
+	require.NoError(s, s.handOver(s.other, "cart", "another"))
+	assert.Equal(s, []string{"", "b1:1"}, []string{s.has("cart"), s.has("another")})
 }
 
 func showNoHandOver(s *scene) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -183,6 +184,7 @@ type faulty struct {
 	audit  func(ctx context.Context, sku allocation.SKU) (allocation.Audit, error)
 
 	commits atomic.Int64 // number of finished commits
+	noted   sync.RWMutex // keeps loads away between a commit and what the instance notes of the commit
 }
 
 func (s *faulty) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {

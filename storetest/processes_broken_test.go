@@ -38,9 +38,11 @@ func (o *own[Key, Value]) get(key Key) Value {
 	return o.values[key]
 }
 
-// noting calls note for each of the changes that the instance commits.
+// noting calls note for each of the changes that the instance commits. No load of the instance comes in between.
 func noting(s *faulty, note func(c allocation.Changes)) {
 	s.commit = func(ctx context.Context, changes []allocation.Changes) error {
+		s.noted.Lock()
+		defer s.noted.Unlock()
 		err := s.Store.Commit(ctx, changes)
 		for _, c := range changes {
 			if err == nil && c.Version != c.Read {
@@ -54,6 +56,8 @@ func noting(s *faulty, note func(c allocation.Changes)) {
 // seeing calls spoil for each state that the instance loads.
 func seeing(s *faulty, spoil func(state *allocation.State)) {
 	s.load = func(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+		s.noted.RLock()
+		defer s.noted.RUnlock()
 		states, err := s.Store.Load(ctx, q)
 		for i := range states {
 			spoil(&states[i])

@@ -247,9 +247,10 @@ func fieldsNewLine(b *bench) {
 	full := fullLines()
 	for i, order := range named[allocation.OrderID]("plain", len(full)) { // one line in each commit
 		c := b.allocation("apple", firm(order, 1))
-		c.NewLines[0] = terms(c.NewLines[0], full[i])
+		l := b.lineIn(c.NewLines, 0)
+		*l = terms(*l, full[i])
 		b.commit(c)
-		b.wantLine(c.NewLines[0], "a new line")
+		b.wantLine(*l, "a new line")
 	}
 	var requests []allocation.Request // several in one commit, held and split
 	for _, order := range named[allocation.OrderID]("o", len(full)) {
@@ -258,8 +259,9 @@ func fieldsNewLine(b *bench) {
 		requests = append(requests, r)
 	}
 	c := b.allocation("apple", requests...)
-	for i := range c.NewLines {
-		c.NewLines[i] = terms(c.NewLines[i], full[i])
+	for i := range requests {
+		l := b.lineIn(c.NewLines, i)
+		*l = terms(*l, full[i])
 	}
 	b.commit(c)
 	for _, want := range c.NewLines {

@@ -108,8 +108,9 @@ func waitingBesideUnits(b *bench) {
 	rest := waiter("o1", 3, 0, 50)
 	other := waiter("o2", 4, 0, 51)
 	other.Line = "kit"
-	c.NewLines[0].Wanted, c.NewLines[0].MayWait = 5, true
-	rest.Wanted, rest.Sequence = 5, c.NewLines[0].Sequence
+	given := b.lineIn(c.NewLines, 0)
+	given.Wanted, given.MayWait = 5, true
+	rest.Wanted, rest.Sequence = 5, given.Sequence
 	c.NewWaiting = []allocation.Allocation{rest, other}
 	b.commit(c)
 	for _, q := range []allocation.Query{at(minute(1), of("apple")), ofLapsed(minute(1)), of("apple", "o1")} {
@@ -218,8 +219,9 @@ func waitingOrder(b *bench) {
 func waitingUnits(b *bench) {
 	b.announce("apple", stock("a1", 9), stock("a2", 9))
 	c := b.allocation("apple", split("o1", 12), firm("o2", 1))
-	c.NewLines[0].Wanted, c.NewLines[0].Partial, c.NewLines[0].MayWait = 15, true, true
-	rest := waiter("o1", 3, 0, c.NewLines[0].Sequence)
+	given := b.lineIn(c.NewLines, 0)
+	given.Wanted, given.Partial, given.MayWait = 15, true, true
+	rest := waiter("o1", 3, 0, given.Sequence)
 	rest.Wanted, rest.Split, rest.Partial = 15, true, true
 	c.NewWaiting = []allocation.Allocation{rest, waiter("o3", 2, 0, 99)}
 	b.commit(c)
@@ -227,7 +229,7 @@ func waitingUnits(b *bench) {
 	s := b.state(q)
 	b.wantWaiting(s, q, rest)
 	b.wantLines(s, q, "o1")
-	if got, want := describeLine(b.lineOf(s, "o1")), describeLine(c.NewLines[0]); got != want {
+	if got, want := describeLine(b.lineOf(s, "o1")), describeLine(*given); got != want {
 		b.errorf("the line of the page = %s, want %s", got, want)
 	}
 	b.wantBatches(s, q, "a1", "a2")

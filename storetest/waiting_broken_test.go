@@ -228,6 +228,16 @@ var brokenWaiters = func() (all []broken) {
 }()
 
 var brokenWaitingCommits = []broken{
+	{fault: "of more than 50 lines that begin to wait the rest is lost", row: rowManyWaiting,
+		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.NewWaiting = page(c.NewWaiting) })},
+	{fault: "of more than 50 changed lines that wait the rest is lost", row: rowManyWaiting,
+		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.Waiting = page(c.Waiting) })},
+	{fault: "of more than 50 lines that wait no longer the rest is lost", row: rowManyWaiting,
+		new: writing(func(_ *memory.Store, c *allocation.Changes) { c.EndedWaiting = page(c.EndedWaiting) })},
+	{fault: "of more than 50 lines that wait the rest isn't loaded", row: rowManyWaiting,
+		new: answering(func(_ *memory.Store, _ allocation.Query, state *allocation.State) {
+			state.Waiting = page(state.Waiting)
+		})},
 	{fault: "a line that waits already is replaced", row: waitingCommitRows[0].name,
 		new: writing(func(s *memory.Store, c *allocation.Changes) {
 			for _, known := range whole(s, c.SKU).Waiting {

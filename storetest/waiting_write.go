@@ -22,7 +22,10 @@ var waitingCommitRows = []row{
 		"a unit would be promised while the line still waits for the unit, or lost (R4)", waitingMoves},
 	{"changes of lines that wait are written with the others or not at all",
 		"a lost race must not change the queue", waitingAtomic},
+	{rowManyWaiting, "lines beyond a page would wait for ever, or be given units twice", waitingMany},
 }
+
+const rowManyWaiting = "one commit may have many lines that begin to wait, that change and that wait no longer"
 
 // fullWaiters are lines that wait with values in all fields.
 func fullWaiters() []allocation.Allocation {
@@ -123,7 +126,8 @@ func waitingMoves(b *bench) {
 	b.wait(waiter("o1", 3, 0, 7), waiter("o2", 2, 0, 8))
 	page := pageOf(front, plenty)
 	given := b.allocation("apple", firm("o9", 3))
-	given.NewLines[0].OrderID, given.NewLines[0].MayWait = "o1", true
+	l := b.lineIn(given.NewLines, 0)
+	l.OrderID, l.MayWait = "o1", true
 	given.EndedWaiting = []allocation.LineKey{waiter("o1", 3, 0, 7).Key()}
 	b.commit(given)
 	s := b.state(of("apple", "o1"))
@@ -152,4 +156,26 @@ func waitingAtomic(b *bench) {
 	before := b.state(pageOf(front, plenty))
 	b.wantError(b.try(c), allocation.ErrConflict, "Commit of an outdated product")
 	b.wantStates([]allocation.State{b.state(pageOf(front, plenty))}, []allocation.State{before}, "the product")
+}
+
+func waitingMany(b *bench) {
+	const n = 120 // of each kind
+	b.announce("apple", stock("a1", 9))
+	orders := named[allocation.OrderID]("order", 3*n)
+	lines := make([]allocation.Allocation, len(orders))
+	for i, order := range orders {
+		lines[i] = waiter(order, allocation.Quantity(i+1), 0, int64(i+5))
+	}
+	b.wait(lines[:2*n]...)
+	page, all := pageOf(front, plenty), of("apple", orders...)
+	b.wantWaiting(b.state(page), page, lines[:2*n]...)
+	b.queue(func(c *allocation.Changes) {
+		for i, l := range lines[:n] {
+			c.EndedWaiting = append(c.EndedWaiting, l.Key())
+			lines[n+i].Waiting, lines[n+i].Wanted = 1000, 1000
+		}
+		c.Waiting, c.NewWaiting = lines[n:2*n], lines[2*n:]
+	})
+	b.wantWaiting(b.state(page), page, lines[n:]...)
+	b.wantWaiting(b.state(all), all, lines[n:]...)
 }

@@ -162,3 +162,18 @@ func orders(lines []allocation.Allocation) []string {
 	}
 	return ids
 }
+
+// An event that moves no counter says so, and names no batch.
+func TestEventsWithoutABatchMoveNoUnits(t *testing.T) {
+	for _, e := range []allocation.Event{
+		allocation.LineRefused{Quantity: 3, Available: 2}, allocation.LineHandedOver{}, allocation.LineLate{},
+		allocation.LineWaiting{Quantity: 3, Wanted: 4}, allocation.HoldConfirmed{}, allocation.HoldExtended{},
+		allocation.BatchExpired{Batch: "b"}, allocation.BatchBlocked{Batch: "b"}, allocation.BatchUnblocked{Batch: "b"},
+		allocation.LowStockSet{From: 1, To: 2}, allocation.LowStockCrossed{Available: 1, Threshold: 2},
+	} {
+		batch, purchased, allocated := e.Movement()
+		assert.Empty(t, batch, e.Kind())
+		assert.Zero(t, purchased, "purchased by %s", e.Kind())
+		assert.Zero(t, allocated, "allocated by %s", e.Kind())
+	}
+}

@@ -71,3 +71,16 @@ func TestLongestHold(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, until(16), lines[0].HeldUntil)
 }
+
+// A limit of a nanosecond is a limit.
+func TestTheShortestLongestHold(t *testing.T) {
+	now := func() time.Time { return morning }
+	s := serve(t, memory.New(), settings{units: allocation.UnitOfWorkOptions{Now: now, LongestHold: 1}})
+	require.NoError(t, s.AddBatch(t.Context(), stock("b1", "LAMP", 100)))
+	held, timed := want("held", "LAMP", 1), want("timed", "LAMP", 1)
+	held.HoldUntil, timed.HoldFor = morning.Add(time.Hour), time.Microsecond
+	for _, r := range []allocation.Request{held, timed} {
+		_, err := s.Allocate(t.Context(), r)
+		assert.ErrorIs(t, err, allocation.ErrInvalid)
+	}
+}

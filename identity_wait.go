@@ -60,5 +60,10 @@ func (m *identityMap) waits() bool {
 // isUnread reports whether serving has to go on with lines that are not loaded, after a command has freed units for
 // example.
 func (m *identityMap) isUnread() bool {
-	return slices.ContainsFunc(m.products, func(p present) bool { return p.queue.isUnread() })
+	for i := range m.products { // without a copy of each
+		if m.products[i].queue.isUnread() {
+			return true
+		}
+	}
+	return false
 }

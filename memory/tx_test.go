@@ -132,6 +132,43 @@ func TestATransactionSeesItsOwnWrites(t *testing.T) {
 	assert.False(t, audit.Drifted(), "%+v", audit)
 }
 
+// A command that frees units inside serves those who wait, if the transaction is committed.
+func TestATransactionServesThoseWhoWait(t *testing.T) {
+	store := filled(t)
+	var heard []string
+	units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
+		Committed: func(_ context.Context, events []allocation.Event) {
+			for _, e := range events {
+				heard = append(heard, e.Kind())
+			}
+		},
+	})
+	service, err := allocation.New(units, nil)
+	require.NoError(t, err)
+	waiter := line("waiter", "LAMP", 2)
+	waiter.Wait = true
+	_, err = service.Allocate(t.Context(), line("owner", "LAMP", 10), waiter)
+	require.NoError(t, err)
+	failure := errors.New("the host rolls back")
+	for _, end := range []error{failure, nil} {
+		heard = nil
+		err := store.Within(t.Context(), service,
+			func(ctx context.Context, _ *memory.Tx, inside *allocation.Service) error {
+				_, err := inside.Cancel(ctx, "owner")
+				require.NoError(t, err)
+				given, err := inside.Allocate(ctx, waiter)
+				require.NoError(t, err)
+				assert.EqualValues(t, 2, given[0].Quantity, "inside")
+				return end
+			})
+		require.ErrorIs(t, err, end)
+		state, _ := store.Product("LAMP")
+		assert.Equal(t, end != nil, state.AnyWaiting, "whether the line waits after the end %v", end)
+		assert.Equal(t, end != nil, heard == nil, "whether nothing was told after the end %v", end)
+	}
+	assert.Equal(t, []string{"LineDeallocated", "LineAllocated"}, heard)
+}
+
 func TestATransactionIsRefusedIfSomebodyWasFaster(t *testing.T) {
 	for name, rival := range map[string]func(*allocation.Service) error{
 		"another line": func(s *allocation.Service) error {

@@ -232,13 +232,13 @@ func TestB11_ALineWaitsOrHasUnitsWhicheverProcessIsFaster(t *testing.T) {
 				has[1] += line.Waiting
 			}
 			want := [2]allocation.Quantity{5, 0}
-			successes := [2]int64{0, sameCallers}
+			wanted := [2]int64{0, sameCallers} // calls that succeed
 			if round%2 > 0 || won[0][round] > 0 {
-				want, successes = [2]allocation.Quantity{0, 8}, [2]int64{sameCallers, 0}
+				want, wanted = [2]allocation.Quantity{0, 8}, [2]int64{sameCallers, 0}
 				waited++
 			}
 			assert.Equal(t, want, has, "units of W, and units that W waits for, after round %d", round)
-			assert.Equal(t, successes, [2]int64{won[0][round], won[1][round]}, "calls that succeeded, round %d", round)
+			assert.Equal(t, wanted, [2]int64{won[0][round], won[1][round]}, "calls that succeeded in round %d", round)
 			requireClean(t, service, ticket(round))
 		}
 		t.Logf("W waits for 8 units after %d, and has 5 units after %d of %d rounds; %s sets the rounds", waited,

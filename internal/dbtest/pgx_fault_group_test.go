@@ -52,7 +52,7 @@ func TestFaultsAtEveryExchangeOfAGroupOverPgx(t *testing.T) {
 	t.Parallel()
 	rounds, step := 1, 3
 	if os.Getenv(allFaults) == "1" {
-		rounds, step = 50, 1
+		rounds, step = 9, 1
 	}
 	r := wired(t, wireMode{})
 	for name, place := range groups {

@@ -314,3 +314,14 @@ func TestR12_DecodeEventRefusesUnknownKindsAndBadData(t *testing.T) {
 		assert.Nil(t, e, "the event")
 	}
 }
+
+// Text that is no JSON is refused for what JSON misses in the text, and JSON that is no object for being none.
+func TestDecodeEventSaysWhatIsWrongWithTheText(t *testing.T) {
+	for data, reason := range map[string]string{
+		`x`: "invalid character 'x'", `{`: "unexpected end of JSON input", `null`: "an event must be a JSON object",
+	} {
+		_, err := allocation.DecodeEvent("LineShipped", []byte(data))
+		require.ErrorIs(t, err, allocation.ErrInvalid)
+		require.ErrorContains(t, err, reason)
+	}
+}

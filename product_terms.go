@@ -23,7 +23,6 @@ func (b *Batch) good(now time.Time) bool {
 // FreshUntil and Location (R13, R14), however many units there are. Serves looks at no other field of the
 // request.
 func (b Batch) Serves(r Request, now time.Time) bool {
-	r = r.clean()
 	return b.serves(r.need().terms, clean(now))
 }
 

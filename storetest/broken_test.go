@@ -63,10 +63,10 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 							t.Errorf("row %q panicked in place of a failure: %s", name, text)
 						}
 					}
-					if failed[s.row] == nil {
+					if failed[s.row] == nil && !s.fails(t, s.config(), g.topic) {
 						t.Errorf("row %q passed; failed rows: %q", s.row, slices.Collect(keys(failed)))
 					}
-					if failures(t, s.bare(g.topic), g.topic, s.row)[s.row] == nil {
+					if !s.fails(t, s.bare(g.topic), g.topic) {
 						t.Errorf("row %q passed without read models and outbox", s.row)
 					}
 				})
@@ -78,6 +78,16 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fails runs the row of the fault, several times if the row passes: on a busy machine a race may not happen at once.
+func (s broken) fails(t *testing.T, config Config, topic Topic) bool {
+	for range 4 {
+		if failures(t, config, topic, s.row)[s.row] != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // rowPanicked reports whether a failure is a panic of the row's own code, rather than of the broken store.

@@ -118,10 +118,7 @@ func (m *identityMap) knowAll(states []State, q Query) ([]*Product, error) {
 		known = append(known, present{Product: p, expires: s.NextExpiry})
 	}
 	m.products = known
-	bySKU := func(a, b present) int { return cmp.Compare(a.sku, b.sku) }
-	if !slices.IsSortedFunc(m.products, bySKU) {
-		slices.SortFunc(m.products, bySKU)
-	}
+	slices.SortFunc(m.products, func(a, b present) int { return cmp.Compare(a.sku, b.sku) })
 	for i := 1; i < len(m.products); i++ {
 		if sku := m.products[i].sku; sku == m.products[i-1].sku {
 			return nil, contradiction(sku, "two states of one product")

@@ -265,10 +265,12 @@ func (b *bulk) work() {
 		p := recover()
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.panicked == nil {
+		switch {
+		case p == nil:
+			b.exited = true
+		case b.panicked == nil:
 			b.panicked = p
 		}
-		b.exited = b.exited || p == nil
 	}()
 	for {
 		items, w := b.next()

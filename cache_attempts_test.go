@@ -100,3 +100,29 @@ func TestASoldOutProductIsNotCached(t *testing.T) {
 	require.ErrorAs(t, err, new(*allocation.OutOfStockError))
 	assert.Equal(t, []bool{false, true, false}, hits)
 }
+
+// dying is a store whose commits may fail in a way of the test's own.
+type dying struct {
+	*memory.Store
+	die func() error
+}
+
+func (d *dying) Commit(ctx context.Context, changes []allocation.Changes) error {
+	if d.die != nil {
+		return d.die()
+	}
+	return d.Store.Commit(ctx, changes)
+}
+
+// A commit of a cached product that fails when the context ends is the answer, since no fresh read can follow.
+func TestAFailureAtTheEndOfTheContextIsTheAnswer(t *testing.T) {
+	store := &dying{Store: memory.New()}
+	require.NoError(t, store.Seed(stock("b1", "LAMP", 10)))
+	service := serve(t, store, settings{})
+	_, err := service.Allocate(t.Context(), want("o1", "LAMP", 1)) // caches the product
+	require.NoError(t, err)
+	ctx, leave := context.WithCancel(t.Context())
+	store.die = func() error { leave(); return errBroken }
+	_, err = service.Allocate(ctx, want("o2", "LAMP", 1))
+	require.ErrorIs(t, err, errBroken)
+}

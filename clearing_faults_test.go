@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 // floodedShop has a batch with lapsed holds of one unit on all units.
@@ -233,4 +234,19 @@ func TestOrdersOfABulkClearAPageTogether(t *testing.T) {
 		rounds[i] = strings.TrimSpace(round)
 	}
 	assert.Equal(t, []string{"", "Sweep", "Sweep Sweep", "Sweep Sweep Sweep", ""}, rounds)
+}
+
+// A store that says, in each page, that further lines are left keeps nobody for ever.
+func TestAStoreThatAlwaysHasMoreLinesKeepsNobodyForEver(t *testing.T) {
+	for mode, opts := range modes {
+		store := memory.New()
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 5)))
+		opts.units.Now = memory.NewClock(morning).Now
+		_, err := serve(t, store, opts).Allocate(t.Context(), want("o1", "LAMP", 2))
+		require.NoError(t, err)
+		lying := liar{store, func(s *allocation.State) { s.Lines, s.MoreLines = nil, true }}
+		_, err = serve(t, lying, opts).ChangeBatchQuantity(t.Context(), allocation.Count{Batch: "b1", At: morning})
+		require.Error(t, err, mode)
+		assert.Equal(t, []allocation.OrderID{"o1"}, linesOf(store, "LAMP"), mode)
+	}
 }

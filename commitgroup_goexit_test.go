@@ -282,3 +282,51 @@ func TestGoexitInAnyChunkEndsTheBulk(t *testing.T) {
 		})
 	}
 }
+
+// endsAt is a gate on which the commit of one order by itself ends the goroutine.
+type endsAt struct {
+	*gate
+	order allocation.OrderID
+}
+
+func (e *endsAt) Commit(ctx context.Context, changes []allocation.Changes) error {
+	if lines := changes[0].NewLines; len(lines) == 1 && lines[0].OrderID == e.order {
+		runtime.Goexit()
+	}
+	return e.gate.Commit(ctx, changes)
+}
+
+// If the store has refused a group, and the leader's goroutine ends while the commands run by themselves, then the
+// outcomes of earlier commands stay: an answer, a panic, an unknown outcome. Only the others begin anew.
+func TestGoexitApartLeavesWhatWasDecided(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &endsAt{newGate(t, stock("b1", "LAMP", 100), stock("b2", "LAMP", 100)), "b1"}
+		service := serve(t, store, settings{service: allocation.ServiceOptions{CacheSize: -1}})
+		store.FailCommit(nil, errBroken)
+		first := allocateToExit(t.Context(), service, want("first", "LAMP", 1))
+		leader := allocateToExit(t.Context(), service, want("leader", "LAMP", 1))
+		asked := 0
+		panics := allocateToExit(t.Context(), service.WithPolicy(func(allocation.Batch, allocation.Batch) int {
+			if asked++; asked == 1 {
+				panic("no policy")
+			}
+			return 0
+		}), want("panics", "LAMP", 1))
+		var errs []error
+		bulk := callToExit(func() error {
+			_, errs = service.AllocateEach(t.Context(), [][]allocation.Request{
+				{want("b0", "LAMP", 1)}, {want("b1", "LAMP", 1)}, {want("b2", "LAMP", 1)},
+			})
+			return nil
+		})
+		close(store.let)
+		requireAnswered(t, first, "the caller before the group")
+		requireExited(t, leader, "the leader")
+		assert.Equal(t, "no policy", (<-panics).panicked)
+		requireAnswered(t, bulk, "the bulk")
+		require.NoError(t, errs[0])
+		require.ErrorIs(t, errs[1], allocation.ErrUnknownOutcome)
+		require.NoError(t, errs[2])
+		assert.Equal(t, []allocation.OrderID{"b0", "b2", "first", "leader"}, linesOf(store.Store, "LAMP"))
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -173,4 +174,34 @@ func TestAGroupReadsNoProductOfACommandThatWasTakenOut(t *testing.T) {
 	require.NoError(t, errs[0])
 	require.ErrorIs(t, errs[1], errTaken)
 	assert.Equal(t, [][]allocation.SKU{{"LAMP", "SOFA"}, {"LAMP"}}, store.skus)
+}
+
+// A command of which several guests fail gets the error of the first one.
+func TestTheFirstGuestThatFailsIsTheAnswer(t *testing.T) {
+	for mode, opts := range modes {
+		t.Run(mode, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store, host := &counting{Store: memory.New()}, newTable()
+				require.NoError(t, store.Seed(stock("b1", "LAMP", 9)))
+				let := make(chan struct{})
+				store.fails = func(guests []allocation.Guest) error {
+					<-let
+					if len(guests) < 2 {
+						return nil
+					}
+					return &allocation.GuestError{Errs: []error{errTaken, errBroken}}
+				}
+				service := serve(t, store, opts)
+				first := callAllocate(t.Context(), service.With(host.row("r1")), want("o1", "LAMP", 1))
+				failing := callAllocate(t.Context(), service.With(host.row("r2"), host.row("r3")), want("o2", "LAMP", 1))
+				other := callAllocate(t.Context(), service, want("o3", "LAMP", 1))
+				close(let)
+				require.NoError(t, (<-first).err)
+				require.NoError(t, (<-other).err)
+				err := (<-failing).err
+				wantGuestError(t, err, "Allocate", 0, errTaken)
+				require.NotErrorIs(t, err, errBroken)
+			})
+		})
+	}
 }

@@ -207,15 +207,21 @@ func TestInsideKeepsTheCacheWithinItsSize(t *testing.T) {
 		require.NoError(t, err)
 	})
 	t.Run("with former copies", func(t *testing.T) {
-		c := newTill(t, settings{service: allocation.ServiceOptions{CacheSize: 2}},
-			stock("b1", "LAMP", 100), stock("b2", "SOFA", 100))
-		_, err := c.Allocate(t.Context(), want("o", "LAMP", 1), want("o", "SOFA", 1))
-		require.NoError(t, err)
-		c.store.FailLoad(errBroken) // stays, since nothing is read
+		var hits []bool
+		c := newTill(t, settings{service: allocation.ServiceOptions{
+			CacheSize:   2,
+			CacheLookup: func(_ context.Context, _ allocation.SKU, hit bool) { hits = append(hits, hit) },
+		}}, stock("b1", "LAMP", 100), stock("b2", "SOFA", 100))
 		for i := range 10 {
-			require.NoError(t, c.place(t.Context(), commits, want(numbered("in", i), "LAMP", 1)))
-			_, err := c.Allocate(t.Context(), want(numbered("out", i), "LAMP", 1), want(numbered("out", i), "SOFA", 1))
+			hits = nil
+			_, err := c.Allocate(t.Context(), want(numbered("o", i), "LAMP", 1), want(numbered("o", i), "SOFA", 1))
 			require.NoError(t, err)
+			require.Equal(t, []bool{i > 0, i > 0}, hits, "after %d transactions", i)
+			require.NoError(t, c.store.Within(t.Context(), c.Service, // by order, so the cache isn't asked
+				func(ctx context.Context, _ *memory.Tx, inside *allocation.Service) error {
+					_, err := inside.Cancel(ctx, numbered("o", i))
+					return err
+				}))
 		}
 	})
 }

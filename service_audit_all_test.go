@@ -136,3 +136,22 @@ func TestReconcileAllRefusesWhatItCanNotRead(t *testing.T) {
 		require.ErrorIs(t, first(t.Context(), other, ""), errors.ErrUnsupported)
 	}
 }
+
+// A nil context is refused before the store is asked, and the error names the method.
+func TestAuditsRefuseANilContext(t *testing.T) {
+	store, s := warehouse(t, 1)
+	for op, audit := range map[string]func(context.Context) error{
+		"Reconcile": func(ctx context.Context) error { _, err := s.Reconcile(ctx, "sku-000"); return err },
+		"ReconcileAll": func(ctx context.Context) (failure error) {
+			for _, err := range s.ReconcileAll(ctx, "") {
+				failure = err
+			}
+			return failure
+		},
+	} {
+		var detailed *allocation.Error
+		require.ErrorAs(t, audit(nil), &detailed)
+		assert.Equal(t, []string{op, "context"}, []string{detailed.Op, detailed.Field})
+	}
+	assert.Zero(t, store.read)
+}

@@ -179,3 +179,21 @@ func allOf(store *memory.Store) (states []allocation.State) {
 	}
 	return states
 }
+
+// A queue that a run of a command needs is read at the version of the next run, even if others have changed the
+// product in between.
+func TestAQueueIsReadAfreshIfTheProductChangedMeanwhile(t *testing.T) {
+	for mode, opts := range modes {
+		s := newShop(t, stock("b1", "LAMP", 1))
+		s.mustAllocate(want("owner", "LAMP", 1))
+		s.mustAllocate(mayWait("first", "LAMP", 1))
+		store := &nthLoad{gate: &gate{Store: s.store, let: make(chan struct{})}}
+		close(store.let)
+		store.then = func() { assert.NoError(t, s.SetLowStock(t.Context(), "LAMP", 3)) }
+		store.left.Store(2)
+		opts.units.Now = s.clock.Now
+		_, err := serve(t, store, opts).Cancel(t.Context(), "owner", "LAMP")
+		require.NoError(t, err, mode)
+		assert.Empty(t, s.queue("LAMP"), mode)
+	}
+}

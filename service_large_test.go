@@ -100,3 +100,21 @@ func TestOneCallLooksAtItsContext(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	assert.Equal(t, 1, asked, "calls of the policy")
 }
+
+// Each order of the bulk has a SKU in common with the order before, so that all are connected in a long chain.
+func TestABulkMayConnectManyProducts(t *testing.T) {
+	const products = 50_000
+	orders := make([][]allocation.Request, products)
+	for i := range orders {
+		sku := func(n int) allocation.SKU { return allocation.SKU(fmt.Sprintf("sku-%05d", n)) }
+		orders[i] = []allocation.Request{
+			want(numbered("o", i), sku(products-i), 1), want(numbered("o", i), sku(products-i+1), 1),
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // the orders are connected, and nothing is read
+	_, errs := serve(t, memory.New(), settings{}).AllocateEach(ctx, orders)
+	for _, err := range errs {
+		require.ErrorIs(t, err, context.Canceled)
+	}
+}

@@ -244,10 +244,21 @@ func mendAndReorder(
 	assert.Equal(t, []string{"BatchCorrected", "LineAllocated"}, kinds)
 }
 
+// audited counts the audits.
+type audited struct {
+	drifting
+	audits int
+}
+
+func (a *audited) Audit(ctx context.Context, sku allocation.SKU) (allocation.Audit, error) {
+	a.audits++
+	return a.drifting.Audit(ctx, sku)
+}
+
 // Mend is a unit of work, so neither a nil context nor another unit of work around is allowed.
 func TestMendNeedsAContextOfItsOwn(t *testing.T) {
 	for mode, opts := range modes {
-		store := drifting{memory.New()}
+		store := &audited{drifting: drifting{memory.New()}}
 		require.NoError(t, store.Seed(stock("b1", "LAMP", 9)))
 		units := allocation.NewUnitOfWork(store, nil)
 		service := newService(t, units, &opts.service)
@@ -260,6 +271,9 @@ func TestMendNeedsAContextOfItsOwn(t *testing.T) {
 				require.ErrorIs(t, mend(ctx), allocation.ErrInvalid, mode)
 				return nil
 			}))
+		}
+		if mode == "default" {
+			assert.Zero(t, store.audits, "audits")
 		}
 		lamp, _ := store.Product("LAMP")
 		assert.EqualValues(t, 1, lamp.Version, mode)

@@ -267,6 +267,31 @@ func TestBackoffTakesAnySetting(t *testing.T) {
 	}
 }
 
+// Each longest pause is twice the one before, up to the cap.
+func TestBackoffDoubles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memory.New()
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 1000)))
+		units := allocation.NewUnitOfWork(store, &allocation.UnitOfWorkOptions{
+			Attempts: 6, Backoff: time.Second, MaxBackoff: 5 * time.Second,
+		})
+		var longest [6]time.Duration
+		for i := range 200 {
+			store.FailCommit(slices.Repeat([]error{allocation.ErrConflict}, 5)...)
+			attempt, last := 0, time.Now()
+			require.NoError(t, units.Do(t.Context(), func(ctx context.Context, products allocation.Repository) error {
+				longest[attempt] = max(longest[attempt], time.Since(last))
+				attempt, last = attempt+1, time.Now()
+				return allocate(ctx, products, numbered("o", i), "LAMP")
+			}))
+		}
+		for i, seconds := range []float64{1, 2, 4, 5, 5} {
+			assert.LessOrEqual(t, longest[i+1].Seconds(), seconds, "pause %d", i+1)
+			assert.Greater(t, longest[i+1].Seconds(), 0.9*seconds, "pause %d, the longest of 200", i+1)
+		}
+	})
+}
+
 func TestBackoffGrowsUpToItsCap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		store := memory.New()

@@ -188,6 +188,51 @@ func TestCommitHookHearsOfAPanic(t *testing.T) {
 	require.ErrorContains(t, heard[0], "did not return")
 }
 
+// bookkeeper is a Ledger that audits pages of products.
+type bookkeeper interface {
+	allocation.Ledger
+	Audits(ctx context.Context, after allocation.SKU, limit int) ([]allocation.Audit, error)
+}
+
+// ownBooks is a host's unit of work with a ledger of its own, inside or outside of which there may be another.
+type ownBooks struct {
+	allocation.UnitOfWork
+	bookkeeper
+}
+
+// The ledger of the outermost unit of work counts.
+func TestReconcileAsksTheLedgerOfTheHostsUnitOfWork(t *testing.T) {
+	books := memory.New()
+	require.NoError(t, books.Seed(stock("b1", "LAMP", 10)))
+	inner := allocation.NewUnitOfWork(memory.New(), nil)
+	for name, units := range map[string]allocation.UnitOfWork{
+		"a wrapper":     unwrapping{ownBooks{inner, books}},
+		"a foreign one": ownBooks{foreign{inner}, books},
+	} {
+		service := newService(t, units, nil)
+		audit, err := service.Reconcile(t.Context(), "LAMP")
+		require.NoError(t, err, name)
+		assert.EqualValues(t, 1, audit.LastEvent, name)
+		audited := 0
+		for _, err := range service.ReconcileAll(t.Context(), "") {
+			require.NoError(t, err, name)
+			audited++
+		}
+		assert.Equal(t, 1, audited, name)
+	}
+	service := newService(t, foreign{inner}, nil)
+	_, err := service.Reconcile(t.Context(), "LAMP")
+	require.ErrorIs(t, err, errors.ErrUnsupported)
+	for _, err := range service.ReconcileAll(t.Context(), "") {
+		require.ErrorIs(t, err, errors.ErrUnsupported)
+	}
+}
+
+// unwrapping is a wrapper.
+type unwrapping struct{ ownBooks }
+
+func (u unwrapping) Unwrap() allocation.UnitOfWork { return u.UnitOfWork }
+
 // The unit of work is a Ledger if the store is one.
 func TestUnitOfWorkIsTheLedgerOfItsStore(t *testing.T) {
 	store := memory.New()
@@ -205,7 +250,11 @@ func TestUnitOfWorkIsTheLedgerOfItsStore(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	_, err = ledger.Audit(t.Context(), "LAMP")
 	require.ErrorIs(t, err, errors.ErrUnsupported)
-	ledger = allocation.NewUnitOfWork(nil, nil).(allocation.Ledger)
-	_, err = ledger.Events(t.Context(), "LAMP", 0, 9)
+	none := allocation.NewUnitOfWork(nil, nil).(bookkeeper)
+	_, err = none.Events(t.Context(), "LAMP", 0, 9)
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	_, err = none.Audit(t.Context(), "LAMP")
+	require.ErrorIs(t, err, allocation.ErrInvalid)
+	_, err = none.Audits(t.Context(), "", 9)
 	require.ErrorIs(t, err, allocation.ErrInvalid)
 }

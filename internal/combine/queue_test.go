@@ -371,7 +371,8 @@ func TestWhoLeavesWhenGrantedGivesTheKeysBack(t *testing.T) {
 			leaving := make(chan error, 1)
 			go func() {
 				if holds {
-					leaving <- w.Hold(ctx, exclusive("lamp"), func() {})
+					order := claim{Key: "order", Shared: true, Quiet: true}
+					leaving <- w.Hold(ctx, append(exclusive("lamp"), order), func() {})
 				} else {
 					leaving <- w.Do(ctx, &waiter{Value: "leaving", Size: 1, Claims: exclusive("lamp")})
 				}

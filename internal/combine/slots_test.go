@@ -98,3 +98,23 @@ func TestGroupCountsForThePatience(t *testing.T) {
 		}
 	})
 }
+
+// A waiter who leaves while only a slot is missing waits for none.
+func TestWhoLeavesNeedsNoSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorkshop(10)
+		releaseA, releaseB := w.block("a"), w.block("b")
+		a, b := w.send(t.Context(), "a", exclusive("a")...), w.send(t.Context(), "b", exclusive("b")...)
+		ctx, leave := context.WithCancel(t.Context())
+		leaving := w.send(ctx, "leaving", exclusive("c")...)
+		assert.Contains(t, w.Leftovers(), "ready: true")
+		leave()
+		require.Error(t, <-leaving)
+		assert.Contains(t, w.Leftovers(), "ready: false")
+		releaseA()
+		releaseB()
+		require.NoError(t, <-a)
+		require.NoError(t, <-b)
+		assert.Empty(t, w.Leftovers())
+	})
+}

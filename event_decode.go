@@ -16,7 +16,7 @@ func DecodeEvent(kind string, data []byte) (Event, error) {
 		return nil, invalid("DecodeEvent", "kind", kind, "unknown kind of event")
 	}
 	event, err := decode(data)
-	if !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+	if err == nil && !bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
 		err = errors.New("an event must be a JSON object")
 	}
 	if err != nil {

@@ -193,7 +193,8 @@ func TestTheFirstGuestThatFailsIsTheAnswer(t *testing.T) {
 				}
 				service := serve(t, store, opts)
 				first := callAllocate(t.Context(), service.With(host.row("r1")), want("o1", "LAMP", 1))
-				failing := callAllocate(t.Context(), service.With(host.row("r2"), host.row("r3")), want("o2", "LAMP", 1))
+				two := service.With(host.row("r2"), host.row("r3"))
+				failing := callAllocate(t.Context(), two, want("o2", "LAMP", 1))
 				other := callAllocate(t.Context(), service, want("o3", "LAMP", 1))
 				close(let)
 				require.NoError(t, (<-first).err)

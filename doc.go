@@ -87,9 +87,9 @@
 // again, with the products locked if the store is a [Locker].
 //
 // A Service saves reads and commits: commands that meet on a product share one commit, and recently
-// committed products are cached, so that the next allocation needs no read. The version check keeps
-// both safe. Both are on unless [ServiceOptions] say otherwise. [Service.AllocateEach] is for many
-// orders at once.
+// committed products are cached, so that the next allocation or announcement of a batch needs no read.
+// The version check keeps both safe. Both are on unless [ServiceOptions] say otherwise.
+// [Service.AllocateEach] is for many orders at once.
 //
 // # Errors
 //

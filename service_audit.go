@@ -159,9 +159,6 @@ func (s *Service) mendAlone(
 	if s.groups == nil {
 		return s.mendAudited(ctx, op, sku, trial, nil)
 	}
-	if err := checkID(op, "sku", sku); err != nil {
-		return Audit{}, Changes{}, err
-	}
 	if err := s.groups.unit.check(ctx, op); err != nil {
 		return Audit{}, Changes{}, err
 	}

@@ -367,6 +367,7 @@ func TestAStoreThatContradictsItselfKeepsNobodyForEver(t *testing.T) {
 		require.ErrorContains(t, err, "contradicts itself", name)
 		_, err = serve(t, forgetful{store}, with).Allocate(t.Context(), want("o", "LAMP", 2))
 		require.ErrorIs(t, err, allocation.ErrConflict, name)
+		require.ErrorContains(t, err, "11 times", name)
 		require.NotErrorIs(t, err, allocation.ErrNotLoaded, name)
 	}
 }

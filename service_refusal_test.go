@@ -151,3 +151,16 @@ func TestR10_ARefusalThatCanNotBeRecordedIsNoSecret(t *testing.T) {
 	require.ErrorIs(t, err, errBroken)
 	require.ErrorAs(t, err, new(*allocation.OutOfStockError))
 }
+
+// The answer to a refusal is the refusal itself, whether or not the event was new.
+func TestR10_TheAnswerIsTheRefusalItself(t *testing.T) {
+	for mode, opts := range modes {
+		store := memory.New()
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 1)))
+		service := serve(t, store, opts)
+		for range 2 {
+			_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2))
+			assert.IsType(t, &allocation.OutOfStockError{}, err, mode)
+		}
+	}
+}

@@ -109,7 +109,6 @@ func (p *Product) handOver(from, to OrderID, now time.Time) []Allocation {
 		if fresh {
 			p.addLine(l)
 		}
-		p.note(l)
 		p.record(LineHandedOver{SKU: p.sku, At: now, OrderID: to, Line: l.Line, From: from})
 		given[i] = l
 	}

@@ -129,3 +129,29 @@ func TestHooksHearOfGroupsAndOfTheCache(t *testing.T) {
 		assert.Equal(t, []bool{false, true, false}, hits, "a Cancel can't use what is cached")
 	})
 }
+
+// The context of a group ends with the group, so that nothing of the group stays with a leader's long-lived context.
+func TestTheContextOfAGroupEndsWithTheGroup(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := newGate(t, stock("b1", "LAMP", 10))
+		var within []context.Context
+		service := serve(t, store, settings{service: allocation.ServiceOptions{
+			Group: func(ctx context.Context, commands int) {
+				if commands > 1 {
+					within = append(within, ctx)
+				}
+			},
+		}})
+		var all []<-chan outcome
+		for i := range 3 {
+			all = append(all, callAllocate(t.Context(), service, want(numbered("o", i), "LAMP", 1)))
+		}
+		close(store.let)
+		for _, one := range all {
+			require.NoError(t, (<-one).err)
+		}
+		synctest.Wait()
+		require.Len(t, within, 1)
+		assert.Error(t, within[0].Err())
+	})
+}

@@ -160,7 +160,9 @@ func TestR10_TheAnswerIsTheRefusalItself(t *testing.T) {
 		service := serve(t, store, opts)
 		for range 2 {
 			_, err := service.Allocate(t.Context(), want("o1", "LAMP", 2))
-			assert.IsType(t, &allocation.OutOfStockError{}, err, mode)
+			var short *allocation.OutOfStockError
+			require.ErrorAs(t, err, &short, mode)
+			assert.Equal(t, error(short), err, mode)
 		}
 	}
 }

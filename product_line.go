@@ -59,7 +59,7 @@ func (p *Product) ChangeLine(wanted OrderLine, now time.Time, policy Policy) (Al
 	}
 	switch more := wanted.Quantity - l.Quantity; {
 	case wanted.Quantity == l.wanted():
-	case more < 0 && wanted.Quantity < l.Shipped():
+	case wanted.Quantity < l.Shipped():
 		return Allocation{}, notAllowed(op, "quantity", wanted.Quantity, "more units have been shipped")
 	case more <= 0:
 		l.setWanted(0)

@@ -176,6 +176,9 @@ func (p *Product) goAlong(op string, b, part *batch, free []Quantity, now time.T
 // lines that the part doesn't serve stay, whole lines come next, the largest first, and lines that may
 // be split use the remaining room.
 func (p *Product) fitBoth(b, part *batch, now time.Time) (moves []move, fits bool) {
+	if !part.Saleable(now) {
+		return nil, false // nobody has asked for all lines of the batch
+	}
 	stays, room := b.Purchased-part.Purchased, part.Purchased
 	class := func(l *line) int {
 		switch {

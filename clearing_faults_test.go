@@ -250,3 +250,30 @@ func TestAStoreThatAlwaysHasMoreLinesKeepsNobodyForEver(t *testing.T) {
 		assert.Equal(t, []allocation.OrderID{"o1"}, linesOf(store, "LAMP"), mode)
 	}
 }
+
+// withoutClearing is a host's own unit of work that leaves the clearing of lapsed holds to the Service.
+type withoutClearing struct{ allocation.UnitOfWork }
+
+func (w withoutClearing) Do(ctx context.Context, fn func(context.Context, allocation.Repository) error) error {
+	var failure error
+	err := w.UnitOfWork.Do(ctx, func(ctx context.Context, products allocation.Repository) error {
+		if failure = fn(ctx, products); failure != nil {
+			return errBroken
+		}
+		return nil
+	})
+	if failure != nil {
+		return failure
+	}
+	return err
+}
+
+// Over a host's own unit of work the Service clears the lapsed holds that a command needs.
+func TestHoldsAreClearedOverAHostsUnitOfWork(t *testing.T) {
+	f := flood(t, 3*floodPage)
+	with := f.settings(settings{})
+	service := newService(t, withoutClearing{allocation.NewUnitOfWork(f, &with.units)}, nil)
+	_, err := service.Allocate(t.Context(), want("all", "LAMP", 3*floodPage+1))
+	require.NoError(t, err)
+	assert.Equal(t, []allocation.OrderID{"all"}, linesOf(f.Store, "LAMP"))
+}

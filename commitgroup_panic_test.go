@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/memory"
 )
 
 // recovered runs a command and returns the value of its panic.
@@ -186,4 +187,19 @@ func TestAPanicOfASplitLeavesNoPart(t *testing.T) {
 		require.NoError(t, err)
 		assert.False(t, audit.Drifted(), "%+v", audit)
 	})
+}
+
+// The hook Attempt hears that a command has panicked, also if the command shares the commit with nobody.
+func TestAttemptHearsOfACommandThatPanics(t *testing.T) {
+	for mode, opts := range modes {
+		store, w := memory.New(), &watch{}
+		require.NoError(t, store.Seed(stock("b1", "LAMP", 9), stock("b2", "LAMP", 9)))
+		opts.units.Attempt = w.hook
+		bad := serve(t, store, opts).WithPolicy(func(allocation.Batch, allocation.Batch) int { panic("no policy") })
+		place := func() { _, _ = bad.Allocate(t.Context(), want("o1", "LAMP", 1)) }
+		assert.PanicsWithValue(t, "no policy", place, mode)
+		require.Len(t, w.attempts, 1, mode)
+		require.Len(t, w.attempts[0].ends, 1, mode)
+		require.ErrorContains(t, w.attempts[0].ends[0], "did not return", mode)
+	}
 }

@@ -12,7 +12,9 @@ func (m *identityMap) loadQueues(ctx context.Context, loaded []*Product, q Query
 	for _, p := range loaded {
 		start, needed := m.queues[p.sku]
 		from := start.from
-		needed = needed && start.version == p.read // otherwise another process may have served from there
+		if start.version != p.read && (from != firstInLine || p.queue.serving != (Rank{})) {
+			needed = false // another process may have served from there, or serving goes on elsewhere
+		}
 		if !p.queue.any || q.Due && len(q.SKUs) == 0 && !needed {
 			continue
 		}

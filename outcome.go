@@ -10,6 +10,9 @@ var (
 	// that failed halfway, or without cached products.
 	errAgain = errors.New("begin again")
 
+	// errUnread ends a run that needs another page of a queue. The run has written nothing.
+	errUnread = fmt.Errorf("%w: a page of a queue is needed", errAgain)
+
 	// errStale ends a run on cached products whose answer is anything but success.
 	errStale = fmt.Errorf("%w: a cached product will not do", errAgain)
 )

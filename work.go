@@ -3,6 +3,7 @@ package allocation
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 )
@@ -131,12 +132,20 @@ func (w *work) locker(number int) Locker {
 	return locker
 }
 
-// locked runs the function and commits within a transaction that locks.
+// locked runs the function and commits within a transaction that locks. If the function needs another page of a queue,
+// the function runs again under the same locks: nobody can change the product in between.
 func (w *work) locked(ctx context.Context, locker Locker) error {
 	if err := w.seek(ctx); err != nil {
 		return err
 	}
-	return locker.Locked(ctx, func(store Store) error { return w.on(ctx, store, true) })
+	return locker.Locked(ctx, func(store Store) error {
+		for {
+			err := w.on(ctx, store, true)
+			if !errors.Is(err, errUnread) {
+				return err
+			}
+		}
+	})
 }
 
 // seek looks at the last attempt. If a read lost a race although earlier reads of the attempt had locked other
@@ -205,21 +214,28 @@ func (w *work) on(ctx context.Context, store Store, locks bool) error {
 }
 
 // unserved returns an error for another run of the function if somebody who waits has to be served who was
-// not loaded, whatever the outcome of the function: errAgain to read the queue, or errMore for larger pages.
+// not loaded, whatever the outcome of the function: errUnread to read the queue, or errMore for larger pages. If
+// another process has changed the product since the last run for the queue, the attempt has lost a race.
 func (w *work) unserved(m *identityMap, err error) error {
 	for _, p := range m.products {
 		if !p.queue.isUnread() {
 			continue
 		}
-		start := w.queues[p.sku] // without an entry version 0, which no loaded product has
-		if start.version == p.read && !p.queue.serving.isBefore(start.from) {
+		start, again := w.queues[p.sku]
+		switch {
+		case again && start.version != p.read:
+			return &Error{
+				Op: w.op, Field: "sku", Value: p.sku,
+				Err: fmt.Errorf("%w: version is %d, was %d in the same attempt", ErrConflict, p.read, start.version),
+			}
+		case again && !p.queue.serving.isBefore(start.from):
 			return contradiction(p.sku, "lines wait, but none came")
 		}
 		if w.queues == nil {
 			w.queues = map[SKU]queueStart{}
 		}
 		w.queues[p.sku] = queueStart{from: p.queue.serving, version: p.read}
-		return errAgain
+		return errUnread
 	}
 	need := asLapsed(err)
 	for _, p := range m.products {

@@ -135,7 +135,8 @@ var mariaDB = engine{
 	},
 	lockRows: `
 		SELECT p.sku, p.version FROM ` + jsonTable(":skus", "value VARBINARY(255) PATH '$'") + ` k
-		STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE`,
+		STRAIGHT_JOIN {products} p FORCE INDEX (PRIMARY) ON p.sku = k.value WHERE ` + inTransaction + ` = 0
+		FOR UPDATE`,
 	locking: sql.LevelReadCommitted,
 
 	savepoint: true,

@@ -57,7 +57,7 @@ func (c columns[R]) writeSome(v values, text *written, rows []R, most int, first
 			before = ','
 		}
 		text.raw(last)
-		if n == 0 { // the rows of a statement are about equally long
+		if n == 0 && len(rows) > 1 { // the rows of a statement are about equally long
 			text.out = slices.Grow(text.out, min(len(text.out)*len(rows), most))
 		}
 	}

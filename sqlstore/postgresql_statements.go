@@ -46,8 +46,8 @@ func arrays[R any](prefix string, c columns[R], rows func(r *relations) []R) col
 			for i := range rows {
 				a.separate()
 				column.write(&a, &rows[i])
-				if i == 0 {
-					a.out.Grow(a.out.Len() * len(rows)) // the values of a column are about equally long
+				if i == 0 && len(rows) > 1 { // the values of a column are about equally long
+					a.out.Grow(min(a.out.Len()*len(rows), 64<<10))
 				}
 			}
 			v.text(a.end())

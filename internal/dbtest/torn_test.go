@@ -97,7 +97,8 @@ func TestAHostsTransactionThatTheServerEndedGetsNothing(t *testing.T) {
 
 func isRead(statement string) bool {
 	statement = strings.TrimSpace(statement)
-	return strings.HasPrefix(statement, "SELECT") || strings.HasPrefix(statement, "WITH")
+	reads := strings.HasPrefix(statement, "SELECT") || strings.HasPrefix(statement, "WITH")
+	return reads && !strings.Contains(statement, "FOR UPDATE")
 }
 
 func TestAnErrandWhoseTransactionTheServerEndedIsDoneWholeOrNotAtAll(t *testing.T) {

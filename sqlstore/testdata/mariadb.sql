@@ -478,7 +478,9 @@ ORDER BY due.moment, due.sku LIMIT ?) oldest
 -- Locks products in the order of their SKUs before a load inside Locked.
 -- Parameters: skus.
 SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k
-STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE
+STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value
+  WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+FOR UPDATE
 ;
 
 -- name: check versions
@@ -611,7 +613,9 @@ WHERE p.sku = ? AND p.version = ? AND 0 * (~0 + (1 - @@in_transaction)) = 0
 -- A commit that changes some products and only checks the versions of others.
 -- Parameters: skus.
 SELECT p.sku, p.version FROM JSON_TABLE(?, '$[*]' COLUMNS (value VARBINARY(255) PATH '$')) k
-STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value FOR UPDATE
+STRAIGHT_JOIN allocation_products p FORCE INDEX (PRIMARY) ON p.sku = k.value
+  WHERE 0 * (~0 + (1 - @@in_transaction)) = 0
+FOR UPDATE
 ;
 
 -- name: commit: change products

@@ -82,6 +82,7 @@ func TestBrokenStoresAreRejected(t *testing.T) {
 
 // fails runs the row of the fault, several times if the row passes: on a busy machine a race may not happen at once.
 func (s broken) fails(t *testing.T, config Config, topic Topic) bool {
+	t.Helper()
 	for range 4 {
 		if failures(t, config, topic, s.row)[s.row] != nil {
 			return true

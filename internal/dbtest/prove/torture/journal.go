@@ -3,6 +3,7 @@ package torture
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 )
@@ -27,14 +28,22 @@ type entry struct {
 	Cut string `json:"cut,omitempty"` // when the connection was cut
 }
 
-// journal appends to a client's file. Each line is one write, so that what was written before a SIGKILL stays.
-// It is safe for concurrent use.
+// journal appends to a client's file. Each line is one write, so that all lines written before a SIGKILL stay. A
+// SIGKILL may cut the last line short; then the command had not begun, or has no outcome. A journal is safe for
+// concurrent use.
 type journal struct{ file *os.File }
 
 func openJournal(path string) (*journal, error) {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
+	}
+	content, err := os.ReadFile(path)
+	if err == nil {
+		err = file.Truncate(int64(len(wholeLines(content))))
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	return &journal{file: file}, nil
 }
@@ -50,6 +59,9 @@ func (j *journal) write(e entry) {
 	}
 }
 
+// wholeLines returns the content without a last line that a SIGKILL has cut short.
+func wholeLines(content []byte) []byte { return content[:bytes.LastIndexByte(content, '\n')+1] }
+
 // readJournal reads what the client has written so far. There is none before its first start.
 func readJournal(path string) ([]entry, error) {
 	content, err := os.ReadFile(path)
@@ -60,7 +72,7 @@ func readJournal(path string) ([]entry, error) {
 		return nil, err
 	}
 	var entries []entry
-	for line := range bytes.Lines(content) {
+	for line := range bytes.Lines(wholeLines(content)) {
 		var e entry
 		if err := json.Unmarshal(line, &e); err != nil {
 			return nil, fmt.Errorf("%s: line %d: %w", path, len(entries)+1, err)

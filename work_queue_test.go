@@ -69,3 +69,29 @@ func TestR15_ACommandThatFreesUnitsEndsBesideABusyProcess(t *testing.T) {
 		})
 	}
 }
+
+// outpaced is a store of which a queue is always read at a later version than the product.
+type outpaced struct{ *memory.Store }
+
+func (o outpaced) Load(ctx context.Context, q allocation.Query) ([]allocation.State, error) {
+	states, err := o.Store.Load(ctx, q)
+	for i := range states {
+		if q.Waiting {
+			states[i].Version++
+		}
+	}
+	return states, err
+}
+
+func TestR15_AQueueOfALaterVersionIsALostRace(t *testing.T) {
+	store := outpaced{memory.New()}
+	require.NoError(t, store.Seed(stock("old", "LAMP", 4)))
+	clock := memory.NewClock(morning)
+	service := serve(t, store, settings{units: allocation.UnitOfWorkOptions{Now: clock.Now, Attempts: 2}})
+	_, err := service.Allocate(t.Context(), want("paid", "LAMP", 4), mayWait("waiter", "LAMP", 3))
+	require.NoError(t, err)
+	err = service.AddBatch(t.Context(), stock("new", "LAMP", 4))
+	require.ErrorIs(t, err, allocation.ErrConflict)
+	p, _ := store.Product("LAMP")
+	require.Len(t, p.Batches, 1, "nothing was announced")
+}

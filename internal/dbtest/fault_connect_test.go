@@ -3,7 +3,6 @@ package dbtest
 import (
 	"errors"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -17,10 +16,7 @@ func TestFaultsWhileConnectingAndPreparing(t *testing.T) {
 	refused := judged{fault{name: "connection refused", err: errors.New("connection refused")}, incurable}
 	order := command{name: "Allocate an order", run: allocating(firm("o", "chair", 2), firm("o", "table", 3))}
 	each(t, engines, func(t *testing.T, e *engine) {
-		s := sample{every: 11}
-		if os.Getenv(allFaults) == "1" {
-			s.every = 1
-		}
+		s := sampled(11)
 		r := e.breaking(t)
 		for _, r.opts = range []allocation.UnitOfWorkOptions{{Attempts: 3}, {Attempts: 3, LockFirst: true}} {
 			rec := r.recorded(t, order)

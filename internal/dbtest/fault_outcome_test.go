@@ -92,6 +92,14 @@ func TestFaultsAtEveryStepOfEveryCommand(t *testing.T) {
 // sample chooses among cases: one in so many, and what must never be left out.
 type sample struct{ every, seen, tried int }
 
+// sampled takes one case in so many, and all cases if allFaults is set.
+func sampled(every int) sample {
+	if os.Getenv(allFaults) == "1" {
+		every = 1
+	}
+	return sample{every: every}
+}
+
 func (s *sample) takes(always bool) bool {
 	s.seen++
 	if !always && s.seen%s.every != 0 {

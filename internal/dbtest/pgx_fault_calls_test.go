@@ -3,7 +3,6 @@ package dbtest
 import (
 	"context"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -15,10 +14,7 @@ import (
 // repeated.
 func TestFaultsAtEveryExchangeOfAnErrandOverPgx(t *testing.T) {
 	t.Parallel()
-	s := sample{every: 5}
-	if os.Getenv(allFaults) == "1" {
-		s.every = 1
-	}
+	s := sampled(5)
 	r := wired(t, wireMode{})
 	for _, a := range errands {
 		if a.again == nil {
@@ -72,10 +68,7 @@ func (r *wireRig) sweepErrand(t *testing.T, a errand, s *sample) {
 // TestFaultsAtEveryExchangeOfAReadOverPgx: a read has its answer, or an error, and changes nothing.
 func TestFaultsAtEveryExchangeOfAReadOverPgx(t *testing.T) {
 	t.Parallel()
-	s := sample{every: 5}
-	if os.Getenv(allFaults) == "1" {
-		s.every = 1
-	}
+	s := sampled(5)
 	r := wired(t, wireMode{})
 	r.restore(t)
 	_, err := r.service(t, running).Allocate(t.Context(), firm("known", "chair", 2))

@@ -3,7 +3,6 @@ package dbtest
 import (
 	"context"
 	"math"
-	"os"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -16,10 +15,7 @@ import (
 // a failure, has nothing of the command.
 func TestFaultsAtEveryExchangeInAHostsTransactionOverPgx(t *testing.T) {
 	t.Parallel()
-	s := sample{every: 13}
-	if os.Getenv(allFaults) == "1" {
-		s.every = 1
-	}
+	s := sampled(13)
 	r := wired(t, wireMode{})
 	for _, c := range commands {
 		t.Run(c.name, func(t *testing.T) { r.sweepJoined(t, c, &s) })

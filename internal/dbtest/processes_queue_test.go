@@ -46,14 +46,9 @@ func TestB2_ALapsedHoldGoesToTheQueueBeforeWalkInsOfTwoProcesses(t *testing.T) {
 		service, _ := serviceOn(t, store)
 		const lapse = time.Minute
 		for round := range rounds {
-			batch := allocation.Batch{Ref: allocation.BatchRef(ticket(round)), SKU: ticket(round), Purchased: 1}
-			require.NoError(t, service.AddBatch(t.Context(), batch))
 			hold := firm(cart("hold", round), ticket(round), 1)
 			hold.HoldUntil = start.Add(lapse)
-			for _, r := range []allocation.Request{hold, patient(cart("waiter", round), ticket(round), 1)} {
-				_, err := service.Allocate(t.Context(), r)
-				require.NoError(t, err)
-			}
+			openRound(t, service, round, 1, hold, patient(cart("waiter", round), ticket(round), 1))
 		}
 		for n, units := range inTwoProcesses[int](t, p, "come late", rounds, lapse) {
 			assert.Zero(t, units, "units that walk-ins of process %d were given, or told to be available", n)
@@ -80,16 +75,11 @@ func TestB7_ALineThatLeavesTheQueueWhileItIsServedHasNoUnit(t *testing.T) {
 		store := e.migrated(t, p.open(t))
 		service, _ := serviceOn(t, store)
 		for round := range rounds {
-			batch := allocation.Batch{Ref: allocation.BatchRef(ticket(round)), SKU: ticket(round), Purchased: 1}
-			require.NoError(t, service.AddBatch(t.Context(), batch))
 			requests := []allocation.Request{
 				firm(cart("owner", round), ticket(round), 1), patient(cart("waiter", round), ticket(round), 1),
 				patient(cart("next", round), ticket(round), 1),
 			}
-			for _, r := range requests[:2+round%2] { // somebody waits behind the line in every other round
-				_, err := service.Allocate(t.Context(), r)
-				require.NoError(t, err)
-			}
+			openRound(t, service, round, 1, requests[:2+round%2]...) // every other round has a line behind
 		}
 		inTwoProcesses[bool](t, p, "leave", rounds, 0)
 		taken, never := 0, 0
@@ -210,15 +200,12 @@ func TestB11_ALineWaitsOrHasUnitsWhicheverProcessIsFaster(t *testing.T) {
 		store := e.migrated(t, p.open(t))
 		service, _ := serviceOn(t, store)
 		for round := range rounds {
-			batch := allocation.Batch{Ref: allocation.BatchRef(ticket(round)), SKU: ticket(round), Purchased: 6}
-			require.NoError(t, service.AddBatch(t.Context(), batch))
+			var requests []allocation.Request
 			if round%2 > 0 {
 				owner := firm(cart("owner", round), ticket(round), 5)
-				for _, r := range []allocation.Request{owner, patient("W", ticket(round), 8)} {
-					_, err := service.Allocate(t.Context(), r)
-					require.NoError(t, err)
-				}
+				requests = []allocation.Request{owner, patient("W", ticket(round), 8)}
 			}
+			openRound(t, service, round, 6, requests...)
 		}
 		won := inTwoProcesses[[]int64](t, p, "order twice", rounds, 0)
 		waited := 0

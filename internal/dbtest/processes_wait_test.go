@@ -39,6 +39,19 @@ const walkIns = 64
 // ticket names the product of a round, of which there is one unit.
 func ticket(round int) allocation.SKU { return allocation.SKU(fmt.Sprint("ticket-", round)) }
 
+// openRound announces the units of a round, and places the lines that are there before the race.
+func openRound(
+	t *testing.T, service *allocation.Service, round int, units allocation.Quantity, before ...allocation.Request,
+) {
+	t.Helper()
+	batch := allocation.Batch{Ref: allocation.BatchRef(ticket(round)), SKU: ticket(round), Purchased: units}
+	require.NoError(t, service.AddBatch(t.Context(), batch))
+	for _, r := range before {
+		_, err := service.Allocate(t.Context(), r)
+		require.NoError(t, err)
+	}
+}
+
 // inRounds lets the processes begin each round of the task together.
 func (w *worker) inRounds(ctx context.Context, play func(round int) error) error {
 	rounds, err := strconv.Atoi(w.Detail)
@@ -138,14 +151,8 @@ func TestB1_NoWalkInOfAnotherProcessGetsWhatTheQueueWaitsFor(t *testing.T) {
 		store := e.migrated(t, p.open(t))
 		service, _ := serviceOn(t, store)
 		for round := range rounds {
-			batch := allocation.Batch{Ref: allocation.BatchRef(ticket(round)), SKU: ticket(round), Purchased: 1}
-			require.NoError(t, service.AddBatch(t.Context(), batch))
-			for _, r := range []allocation.Request{
-				firm(cart("owner", round), ticket(round), 1), patient(cart("waiter", round), ticket(round), 1),
-			} {
-				_, err := service.Allocate(t.Context(), r)
-				require.NoError(t, err)
-			}
+			openRound(t, service, round, 1,
+				firm(cart("owner", round), ticket(round), 1), patient(cart("waiter", round), ticket(round), 1))
 		}
 		for n, given := range inTwoProcesses[int](t, p, "walk in", rounds, 0) {
 			assert.Zero(t, given, "walk-ins of process %d that were given a unit", n)

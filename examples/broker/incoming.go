@@ -25,9 +25,8 @@ type orderMessage struct {
 // countMessage is the warehouse's message about the count of a batch: {"ref": "chairs-1", "quantity": 5,
 // "counted_at": "2030-03-01T09:00:00Z"}.
 type countMessage struct {
-	Ref       allocation.BatchRef  `json:"ref"`
-	Quantity  *allocation.Quantity `json:"quantity"`
-	CountedAt string               `json:"counted_at"`
+	Ref allocation.BatchRef `json:"ref"`
+	wire.Count
 }
 
 // incoming handles the messages to a shop. A message is acknowledged after the handler has returned nil, so after the
@@ -91,7 +90,7 @@ func (i incoming) addBatch(ctx context.Context, m wire.Batch) error {
 
 // changeBatchQuantity carries out a count.
 func (i incoming) changeBatchQuantity(ctx context.Context, m countMessage) error {
-	counted, err := wire.Count{Quantity: m.Quantity, CountedAt: m.CountedAt}.Of(m.Ref)
+	counted, err := m.Of(m.Ref)
 	if err != nil {
 		return err
 	}

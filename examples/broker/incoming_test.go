@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmic-go/allocation"
+	"github.com/cosmic-go/allocation/examples/internal/wire"
 	"github.com/cosmic-go/allocation/memory"
 )
 
@@ -72,7 +73,8 @@ func (w warehouse) send(t *testing.T, topic string, bodies ...string) {
 
 func (w warehouse) count(t *testing.T, batch allocation.BatchRef, quantity allocation.Quantity, at time.Time) {
 	t.Helper()
-	body, err := json.Marshal(countMessage{batch, &quantity, at.Format(time.RFC3339Nano)})
+	found := wire.Count{Quantity: &quantity, CountedAt: at.Format(time.RFC3339Nano)}
+	body, err := json.Marshal(countMessage{batch, found})
 	require.NoError(t, err)
 	w.send(t, countsTopic, string(body))
 }

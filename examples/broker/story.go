@@ -43,7 +43,7 @@ func (s *story) play(ctx context.Context) error {
 		return orderMessage{order, []wire.Line{{SKU: chair, Quantity: units, NeededBy: neededBy}}}
 	}
 	order1 := chairs("order-1", 4, "")
-	found := countMessage{"chairs-1", new(allocation.Quantity(5)), inWeeks(0)}
+	found := countMessage{"chairs-1", wire.Count{Quantity: new(allocation.Quantity(5)), CountedAt: inWeeks(0)}}
 	lost := found
 	lost.Ref = "chairs-7"
 	for _, scene := range []struct {
